@@ -1,0 +1,18 @@
+//! WebSocket (RFC 6455): the handshake, and frames in and out.
+
+mod close;
+mod handshake;
+mod header;
+mod mask;
+mod reader;
+mod utf8;
+mod writer;
+
+pub use close::CloseCode;
+pub use handshake::{Handshake, accept_key, check_handshake, write_accept};
+pub use header::Opcode;
+pub use reader::{Fault, Payload, Read, Reader, Role, Step};
+pub use writer::{
+    FRAME_HEADER_BYTES_MAX, append_close, append_header, append_masked, append_ping, append_pong,
+    append_text,
+};
