@@ -9,6 +9,7 @@ pub mod ws;
 
 mod channel_name;
 mod command;
+mod json;
 mod limits;
 mod rejection;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::channel_name::NameError;
+use crate::http::Methods;
 
 /// Why an ask is refused. Its display is the message for the peer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -59,8 +60,8 @@ pub enum Rejection {
     NotFound,
     /// The path exists, with other methods.
     MethodNotAllowed {
-        /// Which ones, as the value of `Allow`.
-        allow: &'static str,
+        /// Which ones.
+        allow: Methods,
     },
     /// The path is for WebSockets alone.
     UpgradeRequired,

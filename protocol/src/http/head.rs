@@ -1,29 +1,11 @@
-//! A request head.
+//! A request head, as far as this node has questions about it.
 
 use std::borrow::Cow;
 
-use super::fault::HttpFault;
-use crate::limits::Limits;
+use super::fields;
+use super::method::Method;
+use super::target;
 use crate::rejection::Rejection;
-
-/// A request method.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Method {
-    /// GET.
-    Get,
-    /// HEAD.
-    Head,
-    /// POST.
-    Post,
-    /// PUT.
-    Put,
-    /// PATCH.
-    Patch,
-    /// DELETE.
-    Delete,
-    /// OPTIONS.
-    Options,
-}
 
 /// What becomes of the connection after the answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,19 +17,18 @@ pub enum KeepAlive {
 }
 
 /// One request head, borrowed from the read buffer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Head<'a> {
-    method: Method,
-    target: &'a str,
-}
-
-/// Reads one request head from the start of `bytes`. `None`: more bytes are needed.
-///
-/// # Errors
-/// When the head is not one that every reader understands alike, or is over a limit.
-pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a>>, HttpFault> {
-    let _ = (bytes, limits);
-    Ok(None)
+    pub(super) method: Method,
+    /// Starts with `/`; each segment decodes.
+    pub(super) path: &'a str,
+    /// Empty when there is none; it decodes.
+    pub(super) query: &'a str,
+    /// The header lines, each with its CRLF.
+    pub(super) lines: &'a str,
+    pub(super) head_bytes: usize,
+    pub(super) meaning: fields::Meaning<'a>,
+    pub(super) keep_alive: KeepAlive,
 }
 
 impl<'a> Head<'a> {
@@ -60,71 +41,78 @@ impl<'a> Head<'a> {
     /// The path as it came, without the query.
     #[must_use]
     pub fn path(&self) -> &'a str {
-        self.target
+        self.path
     }
 
     /// One segment of the path, percent-decoded. The first is 0.
     #[must_use]
     pub fn segment(&self, index: usize) -> Option<Cow<'a, str>> {
-        let _ = index;
-        None
+        let raw = target::segments(self.path).nth(index)?;
+        // The head was accepted, so this decodes.
+        target::decode_segment(raw).ok()
     }
 
     /// The decoded value of a query key.
     ///
     /// # Errors
-    /// When the key came twice, or its value is no UTF-8.
+    /// When the key came twice.
     pub fn query(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, Rejection> {
-        let _ = key;
-        Ok(None)
+        target::query_value(self.query, key)
     }
 
     /// The value of `Host`.
     #[must_use]
     pub fn host(&self) -> &'a str {
-        ""
+        self.meaning.host
     }
 
     /// The first value of a header. Names are compared without case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        let _ = name;
-        None
+        fields::values(self.lines, name).next()
+    }
+
+    /// All values of a header that may come in several lines.
+    pub fn headers(&self, name: &'static str) -> impl Iterator<Item = &'a str> + use<'a> {
+        fields::values(self.lines, name)
     }
 
     /// The token of `Authorization: Bearer`.
     #[must_use]
     pub fn bearer(&self) -> Option<&'a str> {
-        None
+        let (scheme, token) = self.meaning.authorization?.split_once(' ')?;
+        let token = token.trim_start_matches(' ');
+        let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !token.is_empty();
+        (is_bearer && !token.contains(' ')).then_some(token)
     }
 
     /// Bytes of the body that follows the head.
     #[must_use]
     pub fn content_length(&self) -> usize {
-        0
+        self.meaning.content_length.unwrap_or(0)
     }
 
     /// Bytes of this head, with the empty line: where the body starts.
     #[must_use]
     pub fn head_bytes(&self) -> usize {
-        0
+        self.head_bytes
     }
 
     /// What becomes of the connection after the answer.
     #[must_use]
     pub fn keep_alive(&self) -> KeepAlive {
-        KeepAlive::Close
+        self.keep_alive
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body.
     #[must_use]
     pub fn expects_continue(&self) -> bool {
-        false
+        self.meaning.expects_continue
     }
 
     /// Whether the client asks for a WebSocket here.
     #[must_use]
     pub fn wants_upgrade(&self) -> bool {
-        false
+        self.meaning.wants_upgrade
     }
 }

@@ -1,12 +1,18 @@
 //! HTTP/1.1, strictly: what two readers could understand differently is refused.
 
 mod fault;
+mod fields;
 mod head;
+mod method;
+mod parse;
 mod response;
 mod router;
+mod target;
 
 pub use fault::HttpFault;
-pub use head::{Head, KeepAlive, Method, parse_head};
+pub use head::{Head, KeepAlive};
+pub use method::{Method, Methods};
+pub use parse::parse_head;
 pub use response::{
     CONTINUE, Content, HeaderLine, HeaderValue, Response, write_preflight, write_response,
 };

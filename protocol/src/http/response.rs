@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::head::KeepAlive;
+use super::method::Methods;
+use crate::json::push_u64;
 
 /// The interim answer to `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -52,7 +54,7 @@ pub enum HeaderLine<'a> {
     /// `Cache-Control`.
     CacheControl(&'static str),
     /// `Allow`.
-    Allow(&'static str),
+    Allow(Methods),
     /// Any other.
     Other {
         /// Its name.
@@ -77,10 +79,164 @@ pub struct Response<'a> {
 
 /// Appends an answer. Any origin may read it.
 pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
-    let _ = (out, response);
+    let (content_type, body, length) = match response.content {
+        Content::Empty => (None, &b""[..], 0),
+        Content::Json(body) => (Some("application/json"), body, body.len()),
+        Content::Text(body) => (Some("text/plain; charset=utf-8"), body.as_bytes(), body.len()),
+        Content::JsonLength(length) => (Some("application/json"), &b""[..], length),
+    };
+    write_start(out, response.status);
+    if let Some(content_type) = content_type {
+        write_line(out, "Content-Type", content_type);
+    }
+    write_number_line(out, "Content-Length", length as u64);
+    for header in response.headers {
+        match header {
+            HeaderLine::RetryAfter(seconds) => {
+                write_number_line(out, "Retry-After", u64::from(*seconds));
+                write_line(out, "Access-Control-Expose-Headers", "Retry-After");
+            }
+            HeaderLine::CacheControl(value) => write_line(out, "Cache-Control", value),
+            HeaderLine::Allow(methods) => write_line(out, "Allow", &methods.to_string()),
+            HeaderLine::Other { name, value } => write_line(out, name, value.as_str()),
+        }
+    }
+    write_end(out, response.then);
+    out.extend_from_slice(body);
 }
 
 /// Appends the answer to a browser's question before a request from another origin.
-pub fn write_preflight(out: &mut Vec<u8>, allow: &'static str, then: KeepAlive) {
-    let _ = (out, allow, then);
+pub fn write_preflight(out: &mut Vec<u8>, allow: Methods, then: KeepAlive) {
+    write_start(out, 204);
+    let methods = allow.to_string();
+    write_line(out, "Allow", &methods);
+    write_line(out, "Access-Control-Allow-Methods", &methods);
+    write_line(out, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+    write_line(out, "Access-Control-Max-Age", "86400");
+    write_end(out, then);
+}
+
+fn write_start(out: &mut Vec<u8>, status: u16) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    push_u64(out, u64::from(status));
+    out.push(b' ');
+    out.extend_from_slice(reason(status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
+    write_line(out, "Access-Control-Allow-Origin", "*");
+    match then {
+        KeepAlive::Keep => {}
+        KeepAlive::Close => write_line(out, "Connection", "close"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Callers give constants, or values that were checked.
+fn write_line(out: &mut Vec<u8>, name: &'static str, value: &str) {
+    debug_assert!(value.bytes().all(|byte| byte >= b' '), "a header value ends its line early");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_number_line(out: &mut Vec<u8>, name: &'static str, number: u64) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    push_u64(out, number);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        503 => "Service Unavailable",
+        505 => "HTTP Version Not Supported",
+        507 => "Insufficient Storage",
+        // RFC 9112 §4: the phrase may be empty.
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::Method;
+
+    fn check(response: &Response<'_>, expected: &str) {
+        let mut out = Vec::new();
+        write_response(&mut out, response);
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_answer_has_its_length_and_its_lines() {
+        let mut response = Response {
+            status: 200,
+            content: Content::Json(b"{}"),
+            headers: &[],
+            then: KeepAlive::Keep,
+        };
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
+                    Access-Control-Allow-Origin: *\r\n\r\n";
+        check(&response, &format!("{head}{{}}"));
+        response.content = Content::JsonLength(2);
+        check(&response, head);
+        let lines = [
+            HeaderLine::RetryAfter(60),
+            HeaderLine::CacheControl("no-store"),
+            HeaderLine::Allow(Methods::default().with(Method::Post).with(Method::Get)),
+            HeaderLine::Other { name: "X-Id", value: HeaderValue::number(7) },
+        ];
+        let full = Response {
+            status: 429,
+            content: Content::Empty,
+            headers: &lines,
+            then: KeepAlive::Close,
+        };
+        check(
+            &full,
+            "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\nRetry-After: 60\r\n\
+             Access-Control-Expose-Headers: Retry-After\r\nCache-Control: no-store\r\n\
+             Allow: GET, POST\r\nX-Id: 7\r\nAccess-Control-Allow-Origin: *\r\n\
+             Connection: close\r\n\r\n",
+        );
+    }
+
+    #[test]
+    fn a_header_value_cannot_end_its_line() {
+        for text in ["a\r\nb", "a\nb", "a\0", "\u{7f}", "ä", "\t"] {
+            assert_eq!(HeaderValue::parse(text), None, "{text:?}");
+        }
+        assert_eq!(HeaderValue::parse("a b~").unwrap().as_str(), "a b~");
+    }
+
+    #[test]
+    fn a_browser_may_ask_first() {
+        let mut out = Vec::new();
+        write_preflight(&mut out, Methods::default().with(Method::Post), KeepAlive::Keep);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("HTTP/1.1 204 No Content\r\nAllow: POST\r\n"), "{text}");
+        assert!(text.contains("Access-Control-Allow-Headers: Authorization, Content-Type\r\n"));
+        assert!(!text.contains("Content-Length"), "RFC 9110 §8.6: none with 204");
+    }
 }

@@ -1,27 +1,41 @@
 //! The table of REST calls: a call is one row.
 
 use super::head::Head;
+use super::method::{Method, Methods};
+use super::target;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Route {
-    /// POST /edge/session: a short-lived bearer token for a server.
+    /// A short-lived bearer token for a server.
     EdgeSession,
-    /// POST /edge/realtime/token: a connection token for a client.
+    /// A connection token for a client.
     RealtimeToken,
-    /// GET /edge/realtime: a WebSocket.
+    /// A WebSocket.
     RealtimeSocket,
-    /// POST /edge/realtime: publish.
+    /// Publish.
     RealtimePublish,
-    /// GET /edge/realtime/history.
+    /// What was published.
     RealtimeHistory,
-    /// GET /health/live: the process runs.
+    /// Whether the process runs.
     HealthLive,
-    /// GET /health/ready: it takes work.
+    /// Whether it takes work.
     HealthReady,
-    /// GET /version.
+    /// Which build it is.
     Version,
 }
+
+/// Method, path and call. `{}` in a path is any one segment; the call reads it with [`Head::segment`].
+const ROWS: [(Method, &str, Route); 8] = [
+    (Method::Post, "/edge/session", Route::EdgeSession),
+    (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
+    (Method::Get, "/edge/realtime", Route::RealtimeSocket),
+    (Method::Post, "/edge/realtime", Route::RealtimePublish),
+    (Method::Get, "/edge/realtime/history", Route::RealtimeHistory),
+    (Method::Get, "/health/live", Route::HealthLive),
+    (Method::Get, "/health/ready", Route::HealthReady),
+    (Method::Get, "/version", Route::Version),
+];
 
 /// Where a request leads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,13 +44,13 @@ pub enum Routed {
     Found(Route),
     /// A browser asks what it may do; answer with `write_preflight`.
     Preflight {
-        /// The methods of the path, as the value of `Allow`.
-        allow: &'static str,
+        /// The methods of the path.
+        allow: Methods,
     },
     /// The path exists, with other methods.
     MethodNotAllowed {
-        /// The methods of the path, as the value of `Allow`.
-        allow: &'static str,
+        /// The methods of the path.
+        allow: Methods,
     },
     /// Nowhere.
     NotFound,
@@ -45,6 +59,88 @@ pub enum Routed {
 /// Finds the call of a request. HEAD finds what GET finds.
 #[must_use]
 pub fn route(head: &Head<'_>) -> Routed {
-    let _ = head;
-    Routed::NotFound
+    find(&ROWS, head.method, head.path)
+}
+
+fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
+    let wanted = if method == Method::Head { Method::Get } else { method };
+    let mut allow = Methods::default();
+    for (row_method, pattern, route) in rows {
+        if !matches(pattern, path) {
+            continue;
+        }
+        if *row_method == wanted {
+            return Routed::Found(*route);
+        }
+        allow = allow.with(*row_method);
+        if *row_method == Method::Get {
+            allow = allow.with(Method::Head);
+        }
+    }
+    match (allow.is_empty(), method) {
+        (true, _) => Routed::NotFound,
+        (false, Method::Options) => Routed::Preflight { allow: allow.with(Method::Options) },
+        (false, _) => Routed::MethodNotAllowed { allow: allow.with(Method::Options) },
+    }
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    // Most paths are in the table as they are.
+    if pattern == path {
+        return true;
+    }
+    let mut segments = target::segments(path);
+    let fits = target::segments(pattern).all(|expected| {
+        segments.next().is_some_and(|raw| match expected {
+            "{}" => !raw.is_empty(),
+            name => target::decode_segment(raw).is_ok_and(|text| text == name),
+        })
+    });
+    fits && segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(method: Method, path: &str, expected: &str) {
+        let rows = [
+            (Method::Get, "/edge/realtime", Route::RealtimeSocket),
+            (Method::Post, "/edge/realtime", Route::RealtimePublish),
+            (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
+            (Method::Get, "/channels/{}/history", Route::RealtimeHistory),
+        ];
+        let text = match find(&rows, method, path) {
+            Routed::Found(route) => format!("{route:?}"),
+            Routed::Preflight { allow } => format!("preflight {allow}"),
+            Routed::MethodNotAllowed { allow } => format!("405 {allow}"),
+            Routed::NotFound => "404".to_owned(),
+        };
+        assert_eq!(text, expected, "{method:?} {path}");
+    }
+
+    #[test]
+    fn a_request_finds_its_row_and_no_other() {
+        check(Method::Get, "/edge/realtime", "RealtimeSocket");
+        check(Method::Head, "/edge/realtime", "RealtimeSocket");
+        check(Method::Post, "/edge/realtime", "RealtimePublish");
+        check(Method::Post, "/edge/%72ealtime", "RealtimePublish");
+        check(Method::Put, "/edge/realtime", "405 GET, HEAD, POST, OPTIONS");
+        check(Method::Get, "/edge/realtime/token", "405 POST, OPTIONS");
+        check(Method::Options, "/edge/realtime", "preflight GET, HEAD, POST, OPTIONS");
+        for path in
+            ["/", "/edge", "/edge/", "/edge/realtime/", "//edge/realtime", "/Edge/realtime", "/x"]
+        {
+            check(Method::Get, path, "404");
+            check(Method::Options, path, "404");
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_path_is_one_segment() {
+        check(Method::Get, "/channels/a%20b/history", "RealtimeHistory");
+        check(Method::Get, "/channels/%252f/history", "RealtimeHistory");
+        check(Method::Get, "/channels//history", "404");
+        check(Method::Get, "/channels/a/b/history", "404");
+    }
 }

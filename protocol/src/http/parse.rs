@@ -1,0 +1,98 @@
+//! From bytes to a request head: `httparse` reads it, and this layer refuses what it is lenient about (T-H).
+
+use super::fault::HttpFault;
+use super::head::{Head, KeepAlive};
+use super::method::Method;
+use super::{fields, target};
+use crate::limits::Limits;
+
+/// Header lines that a head may ever have; the limit can only be lower.
+const HEADERS_CEILING: usize = 128;
+
+/// Reads one request head from the start of `bytes`. `None`: more bytes are needed.
+///
+/// # Errors
+/// When the head is not one that every reader understands alike, or is over a limit.
+pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a>>, HttpFault> {
+    // RFC 9112 §2.2: one empty line before a request is ignored. A second one is junk.
+    let skipped = if bytes.starts_with(b"\r\n") { 2 } else { 0 };
+    let rest = bytes.get(skipped..).unwrap_or_default();
+    let Some(length) = head_length(rest, limits.head_bytes_max.saturating_sub(skipped))? else {
+        return Ok(None);
+    };
+    let text = rest.get(..length).and_then(|it| std::str::from_utf8(it).ok());
+    let text = text.ok_or(HttpFault::bad("the head is not UTF-8"))?;
+    check_lines(text)?;
+    let mut slots = [httparse::EMPTY_HEADER; HEADERS_CEILING];
+    let slots = slots.get_mut(..limits.headers_max).unwrap_or_default();
+    let mut request = httparse::Request::new(slots);
+    match request.parse(text.as_bytes()) {
+        Ok(httparse::Status::Complete(end)) if end == length => {}
+        Ok(_) => return Err(HttpFault::bad("invalid request head")),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(HttpFault::new(431, "too many header lines"));
+        }
+        Err(httparse::Error::Version) => return Err(HttpFault::new(505, "use HTTP/1.1")),
+        Err(_) => return Err(HttpFault::bad("invalid request head")),
+    }
+    let (Some(method), Some(raw_target), Some(version)) =
+        (request.method, request.path, request.version)
+    else {
+        return Err(HttpFault::bad("invalid request line"));
+    };
+    let lines = header_lines(text);
+    let (path, query) = target::split(raw_target)?;
+    let meaning = fields::read(lines, limits)?;
+    let method = Method::parse(method).ok_or(HttpFault::new(501, "unknown method"))?;
+    let closes = version == 0 || meaning.closes;
+    Ok(Some(Head {
+        method,
+        path,
+        query,
+        lines,
+        head_bytes: skipped + length,
+        keep_alive: if closes { KeepAlive::Close } else { KeepAlive::Keep },
+        meaning,
+    }))
+}
+
+/// Bytes up to the empty line and with it. A line feed without its carriage return is refused at once.
+fn head_length(bytes: &[u8], max: usize) -> Result<Option<usize>, HttpFault> {
+    let window = bytes.get(..max).unwrap_or(bytes);
+    let mut line_start = 0;
+    for (at, _) in window.iter().enumerate().filter(|(_, byte)| **byte == b'\n') {
+        let line = window.get(line_start..at).unwrap_or_default();
+        match line {
+            b"\r" if line_start == 0 => return Err(HttpFault::bad("junk before the request")),
+            b"\r" => return Ok(Some(at + 1)),
+            _ if line.ends_with(b"\r") => line_start = at + 1,
+            _ => return Err(HttpFault::bad("a line feed without a carriage return")),
+        }
+    }
+    if bytes.len() >= max {
+        return Err(HttpFault::new(431, "the request head is over its limit"));
+    }
+    Ok(None)
+}
+
+/// The characters and line forms that readers disagree about.
+fn check_lines(text: &str) -> Result<(), HttpFault> {
+    for (index, line) in text.split_terminator("\r\n").enumerate() {
+        if line.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
+            return Err(HttpFault::bad("a control character in the head"));
+        }
+        // RFC 9112 §5.2: a folded line.
+        if line.starts_with([' ', '\t']) {
+            return Err(HttpFault::bad("a header line starts with a blank"));
+        }
+        if index == 0 && (line.split(' ').count() != 3 || line.contains('\t')) {
+            return Err(HttpFault::bad("invalid request line"));
+        }
+    }
+    Ok(())
+}
+
+fn header_lines(text: &str) -> &str {
+    let without_end = text.strip_suffix("\r\n").unwrap_or(text);
+    without_end.split_once("\r\n").map_or("", |(_, lines)| lines)
+}

@@ -1,0 +1,133 @@
+//! The fields of a schema in a JSON object.
+
+use std::ops::Range;
+
+use super::JsonFault;
+use super::scan::Scanner;
+use super::text::unescape_copy;
+
+/// What a value is, told by its first byte.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    String,
+    Number,
+    True,
+    False,
+    Null,
+    Array,
+    Object,
+}
+
+/// Where the value of a key lies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Field {
+    pub(crate) kind: Kind,
+    pub(crate) span: Range<usize>,
+}
+
+/// Validates a text that is one object and finds the values of the schema's keys. Other keys are skipped.
+/// Each value may nest `depth_max` deep.
+pub(crate) fn read_object<const N: usize>(
+    bytes: &[u8],
+    schema: &[&'static str; N],
+    depth_max: usize,
+) -> Result<[Option<Field>; N], JsonFault> {
+    let mut fields = [const { None }; N];
+    let mut scanner = Scanner::new(bytes, depth_max);
+    scanner.skip_blanks();
+    scanner.take(b'{')?;
+    scanner.skip_blanks();
+    if scanner.take(b'}').is_ok() {
+        return end(&mut scanner, fields);
+    }
+    loop {
+        let key_start = scanner.at();
+        scanner.string()?;
+        let key = bytes.get(key_start..scanner.at()).unwrap_or_default();
+        let place = place_in(schema, key);
+        scanner.skip_blanks();
+        scanner.take(b':')?;
+        scanner.skip_blanks();
+        let start = scanner.at();
+        let kind = kind_of(scanner.peek())?;
+        scanner.value()?;
+        if let Some((index, slot)) = place.and_then(|it| Some((it, fields.get_mut(it)?))) {
+            // T-H9: two readers of a duplicate may see different values.
+            if slot.replace(Field { kind, span: start..scanner.at() }).is_some() {
+                return Err(JsonFault::Duplicate(index));
+            }
+        }
+        scanner.skip_blanks();
+        if scanner.take(b',').is_err() {
+            scanner.take(b'}')?;
+            return end(&mut scanner, fields);
+        }
+        scanner.skip_blanks();
+    }
+}
+
+fn end<T>(scanner: &mut Scanner<'_>, fields: T) -> Result<T, JsonFault> {
+    scanner.skip_blanks();
+    if scanner.peek().is_none() { Ok(fields) } else { Err(JsonFault::Syntax) }
+}
+
+fn kind_of(byte: Option<u8>) -> Result<Kind, JsonFault> {
+    match byte {
+        Some(b'"') => Ok(Kind::String),
+        Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
+        Some(b't') => Ok(Kind::True),
+        Some(b'f') => Ok(Kind::False),
+        Some(b'n') => Ok(Kind::Null),
+        Some(b'[') => Ok(Kind::Array),
+        Some(b'{') => Ok(Kind::Object),
+        Some(_) | None => Err(JsonFault::Syntax),
+    }
+}
+
+/// The place of a quoted key in the schema. A key may be written with escapes: `"d\u0061ta"` is `data`.
+fn place_in(schema: &[&'static str], quoted: &[u8]) -> Option<usize> {
+    let plain = quoted.get(1..quoted.len().saturating_sub(1))?;
+    if plain.contains(&b'\\') {
+        let text = unescape_copy(quoted)?;
+        return schema.iter().position(|name| *name == text);
+    }
+    schema.iter().position(|name| name.as_bytes() == plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<[Option<&str>; 2], JsonFault>) {
+        let result = read_object(text.as_bytes(), &["a", "data"], 4);
+        let result = result.map(|fields| fields.map(|field| field.map(|it| &text[it.span])));
+        assert_eq!(result, expected, "{text}");
+    }
+
+    #[test]
+    fn the_values_of_a_schema_are_found_as_they_were_written() {
+        check("{}", Ok([None, None]));
+        check(" { } ", Ok([None, None]));
+        check(r#"{"a":1,"data": [ 1e400 , {"a":2,"a":3} ] }"#, {
+            Ok([Some("1"), Some(r#"[ 1e400 , {"a":2,"a":3} ]"#)])
+        });
+        check(r#"{"x":{"a":[]},"data":"\ud800\u0041"}"#, Ok([None, Some(r#""\ud800\u0041""#)]));
+        check(r#"{"d\u0061ta":null}"#, Ok([None, Some("null")]));
+        check(r#"{"x":1,"x":2}"#, Ok([None, None]));
+    }
+
+    #[test]
+    fn a_schema_key_comes_once() {
+        check(r#"{"a":1,"a":1}"#, Err(JsonFault::Duplicate(0)));
+        check(r#"{"data":1,"d\u0061ta":2}"#, Err(JsonFault::Duplicate(1)));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "1", "[]", "null", "{", "{}{}", "{} x", r#"{"a":1}}"#, r#"{"a" 1}"#] {
+            check(text, Err(JsonFault::Syntax));
+        }
+        check(r#"{"a":[[[[0]]]]}"#, Ok([Some("[[[[0]]]]"), None]));
+        check(r#"{"a":[[[[[0]]]]]}"#, Err(JsonFault::TooDeep));
+    }
+}
