@@ -1,1 +1,16 @@
-//! Everything one core owns.
+//! Everything one core owns: a synchronous state machine (`shard`) with one door, and the reactor that feeds it.
+//!
+//! Read `shard` first: inputs come in, effects come out. `session` is the protocol state of a connection, `hub` the local
+//! fan-out, `broker` the ordering home of channels.
+
+pub mod broker;
+pub mod frame;
+pub mod hasher;
+pub mod hub;
+pub mod ids;
+pub mod limits;
+pub mod message_ids;
+pub mod outbox;
+pub mod session;
+pub mod shard;
+pub mod tenants;

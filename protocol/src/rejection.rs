@@ -67,6 +67,8 @@ pub enum Rejection {
     UpgradeRequired,
     /// The body is of a type or coding that nobody reads here.
     UnsupportedMediaType,
+    /// The rest of the request did not come in time.
+    TimedOut,
     /// The message or body is over its limit.
     PayloadTooLarge {
         /// What it may have.
@@ -120,6 +122,7 @@ impl Rejection {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
+            Self::TimedOut => 408,
             Self::PayloadTooLarge { .. } => 413,
             Self::UnsupportedMediaType => 415,
             Self::UpgradeRequired => 426,
@@ -151,6 +154,7 @@ impl Rejection {
             | Self::Forbidden
             | Self::NotFound
             | Self::MethodNotAllowed { .. }
+            | Self::TimedOut
             | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType
             | Self::UpgradeRequired
@@ -185,6 +189,7 @@ impl fmt::Display for Rejection {
             Self::MethodNotAllowed { allow } => write!(f, "Method not allowed. Use: {allow}"),
             Self::UpgradeRequired => f.write_str("WebSocket upgrade required"),
             Self::UnsupportedMediaType => f.write_str("Unsupported media type or coding"),
+            Self::TimedOut => f.write_str("The request did not arrive in time"),
             Self::PayloadTooLarge { max } => write!(f, "Payload over limit: {max} bytes"),
             Self::RateLimited { retry_after_s } => {
                 write!(f, "Rate limit reached. Retry in {retry_after_s} s")

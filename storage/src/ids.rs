@@ -1,6 +1,10 @@
 //! The names of durable things. Newtypes, so that two numbers can never be swapped.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use hashbrown::Equivalent;
 
 /// One isolated app: its keys, channels and limits.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -35,10 +39,10 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MessageId(pub u128);
 
-/// A channel of a tenant, with the hash that places it on a shard.
+/// A channel of a tenant, with the number that places it on a shard.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ChannelKey {
-    hash: u64,
+    placement: u64,
     tenant: TenantId,
     name: Box<str>,
 }
@@ -47,12 +51,12 @@ impl ChannelKey {
     /// Names a channel. The name was checked where it came in.
     #[must_use]
     pub fn new(tenant: TenantId, name: &str) -> Self {
-        Self { hash: Self::hash_of(tenant, name), tenant, name: name.into() }
+        Self { placement: Self::placement_of(tenant, name), tenant, name: name.into() }
     }
 
-    /// The hash of a channel, the same on every start and every machine: FNV-1a with a final mix.
+    /// The number that decides a channel's shard, the same on every start and every machine: FNV-1a with a final mix.
     #[must_use]
-    pub fn hash_of(tenant: TenantId, name: &str) -> u64 {
+    pub fn placement_of(tenant: TenantId, name: &str) -> u64 {
         const PRIME: u64 = 0x0100_0000_01b3;
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in tenant.0.to_le_bytes().iter().chain(name.as_bytes()) {
@@ -63,10 +67,10 @@ impl ChannelKey {
         hash ^ (hash >> 29)
     }
 
-    /// See [`ChannelKey::hash_of`].
+    /// See [`ChannelKey::placement_of`].
     #[must_use]
-    pub fn hash(&self) -> u64 {
-        self.hash
+    pub fn placement(&self) -> u64 {
+        self.placement
     }
 
     /// Whose it is.
@@ -82,6 +86,27 @@ impl ChannelKey {
     }
 }
 
+/// A channel's name before anybody made a key of it: for looking it up.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct ChannelRef<'a> {
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Its name within the tenant.
+    pub name: &'a str,
+}
+
+impl Hash for ChannelKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        ChannelRef { tenant: self.tenant, name: &self.name }.hash(state);
+    }
+}
+
+impl Equivalent<Arc<ChannelKey>> for ChannelRef<'_> {
+    fn equivalent(&self, key: &Arc<ChannelKey>) -> bool {
+        self.tenant == key.tenant && self.name == &*key.name
+    }
+}
+
 impl fmt::Debug for ChannelKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.tenant.0, self.name)
@@ -93,11 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hash_is_part_of_the_disk_layout_and_never_changes() {
+    fn the_placement_is_part_of_the_disk_layout_and_never_changes() {
         assert_eq!(
-            ChannelKey::hash_of(TenantId(1), "chat:room"),
-            ChannelKey::new(TenantId(1), "chat:room").hash()
+            ChannelKey::placement_of(TenantId(1), "chat:room"),
+            ChannelKey::new(TenantId(1), "chat:room").placement()
         );
-        assert_ne!(ChannelKey::hash_of(TenantId(1), "a"), ChannelKey::hash_of(TenantId(2), "a"));
+        assert_ne!(
+            ChannelKey::placement_of(TenantId(1), "a"),
+            ChannelKey::placement_of(TenantId(2), "a")
+        );
     }
 }

@@ -3,5 +3,5 @@
 mod ids;
 mod publication;
 
-pub use ids::{ChannelKey, Epoch, MessageId, Offset, Position, TenantId};
+pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
 pub use publication::{Draft, Publication};

@@ -68,6 +68,14 @@ impl Publication {
         }
     }
 
+    /// Gives it the place that its channel's home decided on.
+    pub fn place(&mut self, epoch: Epoch, offset: Option<Offset>, id: MessageId, at_ms: u64) {
+        self.epoch = epoch;
+        self.offset = offset;
+        self.id = id;
+        self.at_ms = at_ms;
+    }
+
     /// Where it was published.
     #[must_use]
     pub fn channel(&self) -> &Arc<ChannelKey> {

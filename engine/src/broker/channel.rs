@@ -1,0 +1,225 @@
+//! One channel at its home: its offsets, the tail of its history, and which shards want it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use storage::Publication;
+
+use super::presence::Presence;
+use crate::ids::{Epoch, Offset, Position, ShardId};
+
+/// Where a new subscriber starts. `position` is the last publication that it does not get live.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Start {
+    /// It asked for nothing older.
+    Fresh {
+        /// See the type.
+        position: Position,
+    },
+    /// It continues where it left off.
+    Resumed {
+        /// See the type.
+        position: Position,
+        /// Everything between what it asked for and `position`, oldest first.
+        missed: Vec<Arc<Publication>>,
+    },
+    /// The tail no longer reaches back to what it asked for.
+    Gapped {
+        /// See the type.
+        position: Position,
+    },
+}
+
+/// One channel homed here.
+///
+/// Invariant 2: `tail` holds consecutive offsets ending at `position`, and `last_sequenced - position` publications are
+/// with the journal.
+#[derive(Debug, Default)]
+pub struct HomeChannel {
+    epoch: Epoch,
+    last_sequenced: Offset,
+    position: Offset,
+    tail: VecDeque<Arc<Publication>>,
+    /// Changes when the journal refused: what was sequenced before then is void.
+    run: u32,
+    /// Subscribers per shard, in the order of first interest. A shard without subscribers is absent, never zero.
+    interest: Vec<(ShardId, u32)>,
+    /// Who is there.
+    pub presence: Presence,
+}
+
+impl HomeChannel {
+    /// A channel whose journal ends at `position`.
+    #[must_use]
+    pub fn resting_at(position: Position) -> Self {
+        let Position { epoch, offset } = position;
+        Self { epoch, last_sequenced: offset, position: offset, ..Self::default() }
+    }
+
+    /// The next offset, and the run it is valid in. It is invisible until [`HomeChannel::commit`].
+    pub fn sequence(&mut self) -> (Offset, u32) {
+        self.last_sequenced = self.last_sequenced.next();
+        (self.last_sequenced, self.run)
+    }
+
+    /// Makes the next publication visible and keeps it in the tail.
+    ///
+    /// # Panics
+    /// When offsets are not dense (invariant 2).
+    pub fn commit(&mut self, publication: &Arc<Publication>, tail_max: usize) {
+        let offset = publication.offset().unwrap_or_default();
+        assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
+        self.position = offset;
+        self.tail.push_back(Arc::clone(publication));
+        while self.tail.len() > tail_max {
+            self.tail.pop_front();
+        }
+    }
+
+    /// Takes back offsets that the journal refused. The next publication gets the first of them again.
+    pub fn roll_back(&mut self, run: u32) {
+        if run == self.run {
+            self.run = self.run.wrapping_add(1);
+            self.last_sequenced = self.position;
+        }
+    }
+
+    /// Counts one more subscriber on `shard`.
+    pub fn count_in(&mut self, shard: ShardId) {
+        match self.interest.iter_mut().find(|(it, _)| *it == shard) {
+            Some((_, count)) => *count += 1,
+            None => self.interest.push((shard, 1)),
+        }
+    }
+
+    /// Counts one subscriber less on `shard`.
+    pub fn count_out(&mut self, shard: ShardId) {
+        let Some(place) = self.interest.iter().position(|(it, _)| *it == shard) else { return };
+        if let Some((_, count)) = self.interest.get_mut(place) {
+            *count -= 1;
+            if *count == 0 {
+                self.interest.remove(place);
+            }
+        }
+    }
+
+    /// The shard at `place` in the list of those that want this channel.
+    #[must_use]
+    pub fn interested(&self, place: usize) -> Option<ShardId> {
+        self.interest.get(place).map(|(shard, _)| *shard)
+    }
+
+    /// The last visible offset.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.position }
+    }
+
+    /// Whether nothing but the position would be lost if it were forgotten.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        self.interest.is_empty() && self.last_sequenced == self.position && self.presence.is_empty()
+    }
+
+    /// Where a subscriber that has seen everything up to `after` starts.
+    #[must_use]
+    pub fn start(&self, after: Option<Offset>) -> Start {
+        let position = self.position();
+        let Some(after) = after else { return Start::Fresh { position } };
+        match self.tail_after(after) {
+            Some(missed) => Start::Resumed { position, missed: missed.cloned().collect() },
+            None => Start::Gapped { position },
+        }
+    }
+
+    /// What came after `after`, oldest first. `None` when the tail does not reach back so far.
+    pub fn tail_after(&self, after: Offset) -> Option<impl Iterator<Item = &Arc<Publication>>> {
+        let missing = self.position.0.checked_sub(after.0)?;
+        let missing = usize::try_from(missing).ok()?;
+        let skip = self.tail.len().checked_sub(missing)?;
+        Some(self.tail.iter().skip(skip))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use storage::{Draft, TenantId};
+
+    use super::*;
+    use crate::ids::{ChannelKey, MessageId};
+
+    fn publication(offset: u64) -> Arc<Publication> {
+        let channel = Arc::new(ChannelKey::new(TenantId(0), "c"));
+        let draft = Draft {
+            channel: &channel,
+            epoch: Epoch(0),
+            offset: Some(Offset(offset)),
+            id: MessageId(0),
+            at_ms: 0,
+            sender: "",
+            event: "e",
+            payload: b"1",
+            idempotency: None,
+        };
+        Arc::new(Publication::new(&draft))
+    }
+
+    fn at(offset: u64) -> Position {
+        Position { epoch: Epoch(0), offset: Offset(offset) }
+    }
+
+    #[test]
+    fn a_start_says_what_was_missed_or_that_it_is_unknown() {
+        let mut channel = HomeChannel::resting_at(at(2));
+        for offset in 3..=7 {
+            assert_eq!(channel.sequence().0, Offset(offset));
+            channel.commit(&publication(offset), 3);
+        }
+        let check = |after: Option<u64>, expected: Start| {
+            assert_eq!(channel.start(after.map(Offset)), expected, "after {after:?}");
+        };
+        check(None, Start::Fresh { position: at(7) });
+        check(Some(7), Start::Resumed { position: at(7), missed: vec![] });
+        check(
+            Some(5),
+            Start::Resumed { position: at(7), missed: vec![publication(6), publication(7)] },
+        );
+        check(
+            Some(4),
+            Start::Resumed { position: at(7), missed: (5..=7).map(publication).collect() },
+        );
+        check(Some(3), Start::Gapped { position: at(7) });
+        check(Some(8), Start::Gapped { position: at(7) });
+    }
+
+    #[test]
+    fn refused_offsets_are_given_again_once() {
+        let mut channel = HomeChannel::default();
+        let (first, run) = channel.sequence();
+        channel.sequence();
+        channel.roll_back(run);
+        assert_eq!(channel.sequence().0, first);
+        channel.roll_back(run);
+        assert_eq!(
+            channel.sequence().0,
+            first.next(),
+            "a late refusal of the old run changes nothing"
+        );
+    }
+
+    #[test]
+    fn a_shard_without_subscribers_is_absent() {
+        let mut channel = HomeChannel::default();
+        channel.count_in(ShardId(3));
+        channel.count_in(ShardId(1));
+        channel.count_in(ShardId(3));
+        channel.count_out(ShardId(3));
+        assert_eq!(
+            (channel.interested(0), channel.interested(1)),
+            (Some(ShardId(3)), Some(ShardId(1)))
+        );
+        channel.count_out(ShardId(3));
+        channel.count_out(ShardId(9));
+        assert_eq!((channel.interested(0), channel.interested(1)), (Some(ShardId(1)), None));
+    }
+}

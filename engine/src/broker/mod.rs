@@ -1,0 +1,270 @@
+//! The channels this shard is home to: order, history, presence, and the line in front of the journal.
+
+mod channel;
+mod presence;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub use channel::{HomeChannel, Start};
+use hashbrown::HashMap;
+pub use presence::Member;
+use protocol::Rejection;
+use storage::Publication;
+
+use crate::hasher::ShardHasher;
+use crate::ids::{ChannelKey, Epoch, MessageId, Offset, Position, ShardId};
+use crate::limits::Limits;
+use crate::shard::input::{Keep, ReplyTo};
+
+/// All channels homed on one shard.
+#[derive(Debug)]
+pub struct Broker {
+    channels: HashMap<Arc<ChannelKey>, Box<HomeChannel>, ShardHasher>,
+    /// Where channels stand that nobody uses now.
+    resting: HashMap<Arc<ChannelKey>, Position, ShardHasher>,
+    /// What is with the journal, in the order in which it will answer, and what may not overtake it.
+    line: VecDeque<InLine>,
+    /// How many of `line` are with the journal.
+    appended: usize,
+    /// Channels that had nothing to do when last seen, oldest first.
+    vacated: VecDeque<Arc<ChannelKey>>,
+    /// Bytes of what is with the journal.
+    appended_bytes: usize,
+    epoch: Epoch,
+    tail_max: usize,
+    line_max: usize,
+    line_bytes_max: usize,
+}
+
+/// A publication that waits for the journal, itself or behind others.
+#[derive(Debug)]
+struct InLine {
+    publication: Arc<Publication>,
+    waits: Waits,
+    publisher: Publisher,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Waits {
+    /// Until it is durable; the run of its offset.
+    Journal(u32),
+    /// Only until those before it are.
+    Turn,
+}
+
+/// Who published, and where the answer goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Publisher {
+    /// The shard of its connection.
+    pub edge: ShardId,
+    /// Its question.
+    pub reply: ReplyTo,
+}
+
+/// What becomes of a publication that a home was asked to order.
+#[derive(Debug)]
+pub enum Sequenced {
+    /// The journal has to take it first.
+    Append(Arc<Publication>),
+    /// It is visible at once.
+    Visible(Arc<Publication>),
+    /// It waits for others before it.
+    InLine,
+    /// It is not taken.
+    Refused(Rejection),
+}
+
+/// What the journal's answer made of one publication in line.
+#[derive(Debug)]
+pub enum Settled {
+    /// It is visible now.
+    Visible(Arc<Publication>, Publisher),
+    /// It never will be.
+    Refused(Publisher),
+}
+
+impl Broker {
+    /// A broker without channels.
+    #[must_use]
+    pub fn new(hasher: ShardHasher, limits: &Limits) -> Self {
+        Self {
+            channels: HashMap::with_hasher(hasher.clone()),
+            resting: HashMap::with_hasher(hasher),
+            line: VecDeque::new(),
+            appended: 0,
+            vacated: VecDeque::new(),
+            appended_bytes: 0,
+            epoch: Epoch::default(),
+            tail_max: limits.tail_messages_max,
+            line_max: limits.journal_queue_messages_max,
+            line_bytes_max: limits.journal_queue_bytes_max,
+        }
+    }
+
+    /// Says where a channel stood when the journal was opened.
+    pub fn restore(&mut self, channel: Arc<ChannelKey>, position: Position) {
+        self.resting.insert(channel, position);
+    }
+
+    /// Says in which epoch channels begin that the journal does not know.
+    pub fn begin_epoch(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+    }
+
+    /// The channel, made if it is new.
+    pub fn channel(&mut self, key: &Arc<ChannelKey>) -> &mut HomeChannel {
+        if !self.channels.contains_key(key) {
+            let position = self.resting.remove(key);
+            let fresh = Position { epoch: self.epoch, offset: Offset(0) };
+            let position = position.unwrap_or(fresh);
+            let channel = Box::new(HomeChannel::resting_at(position));
+            self.channels.insert(Arc::clone(key), channel);
+            self.vacated.push_back(Arc::clone(key));
+        }
+        self.channels.entry(Arc::clone(key)).or_default()
+    }
+
+    /// The channel, if anything is known of it in memory.
+    #[must_use]
+    pub fn known(&self, key: &ChannelKey) -> Option<&HomeChannel> {
+        self.channels.get(key).map(|it| &**it)
+    }
+
+    /// The last visible place of a channel.
+    #[must_use]
+    pub fn position(&self, key: &ChannelKey) -> Position {
+        let resting = || self.resting.get(key).copied().unwrap_or_default();
+        self.known(key).map_or_else(resting, HomeChannel::position)
+    }
+
+    /// Gives a publication its place in its channel.
+    ///
+    /// # Panics
+    /// When somebody else holds the publication: it was made for this call.
+    #[expect(clippy::expect_used, reason = "the edge made the publication for this request alone")]
+    pub fn sequence(
+        &mut self,
+        mut publication: Arc<Publication>,
+        keep: Keep,
+        publisher: Publisher,
+        stamp: Stamp,
+    ) -> Sequenced {
+        let key = Arc::clone(publication.channel());
+        let persist = keep == Keep::Persist;
+        let waits_in_turn = keep == Keep::PassInOrder && !self.line.is_empty();
+        if (persist || waits_in_turn) && self.line.len() >= self.line_max {
+            let limit = "journal_queue_messages_max";
+            return Sequenced::Refused(Rejection::Overloaded { limit });
+        }
+        let bytes = publication.text_bytes();
+        if persist && self.appended_bytes + bytes > self.line_bytes_max {
+            let limit = "journal_queue_bytes_max";
+            return Sequenced::Refused(Rejection::Overloaded { limit });
+        }
+        let channel = self.channel(&key);
+        let epoch = channel.position().epoch;
+        let (offset, run) = if persist {
+            let (offset, run) = channel.sequence();
+            (Some(offset), run)
+        } else {
+            (None, 0)
+        };
+        Arc::get_mut(&mut publication).expect("an unplaced publication has one holder").place(
+            epoch,
+            offset,
+            stamp.id,
+            stamp.at_ms,
+        );
+        if persist {
+            self.appended += 1;
+            self.appended_bytes += bytes;
+            let waits = Waits::Journal(run);
+            self.line.push_back(InLine { publication: Arc::clone(&publication), waits, publisher });
+            Sequenced::Append(publication)
+        } else if waits_in_turn {
+            self.line.push_back(InLine { publication, waits: Waits::Turn, publisher });
+            Sequenced::InLine
+        } else {
+            Sequenced::Visible(publication)
+        }
+    }
+
+    /// The next in line after the journal took (or refused) it, until its answer of `answers` is used up.
+    ///
+    /// # Panics
+    /// When the journal answers more than it was asked.
+    pub fn settle(&mut self, answers: &mut usize, verdict: Verdict) -> Option<Settled> {
+        let front = self.line.front()?;
+        match front.waits {
+            Waits::Journal(_) if *answers == 0 => return None,
+            Waits::Journal(_) | Waits::Turn => {}
+        }
+        let InLine { publication, waits, publisher } = self.line.pop_front()?;
+        let Waits::Journal(run) = waits else {
+            return Some(Settled::Visible(publication, publisher));
+        };
+        *answers -= 1;
+        self.appended -= 1;
+        self.appended_bytes -= publication.text_bytes();
+        let tail_max = self.tail_max;
+        let channel = self.channel(&Arc::clone(publication.channel()));
+        match verdict {
+            Verdict::Durable => {
+                channel.commit(&publication, tail_max);
+                Some(Settled::Visible(publication, publisher))
+            }
+            Verdict::Refused => {
+                channel.roll_back(run);
+                Some(Settled::Refused(publisher))
+            }
+        }
+    }
+
+    /// Publications that the journal has not answered.
+    #[must_use]
+    pub fn appended(&self) -> usize {
+        self.appended
+    }
+
+    /// Forgets up to `count` channels that nobody uses; where they stand stays known.
+    pub fn sweep(&mut self, count: usize) {
+        for _ in 0..count.min(self.vacated.len()) {
+            let Some(key) = self.vacated.pop_front() else { return };
+            let Some(channel) = self.channels.get(&key) else { continue };
+            if !channel.is_vacant() {
+                self.vacated.push_back(key);
+                continue;
+            }
+            let position = channel.position();
+            self.channels.remove(&key);
+            if position.offset > Offset(0) {
+                self.resting.insert(key, position);
+            }
+        }
+    }
+
+    /// Channels in memory, in use or not yet swept.
+    #[must_use]
+    pub fn channels_in_memory(&self) -> usize {
+        self.channels.len()
+    }
+}
+
+/// What the journal did with appends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// They are on disk.
+    Durable,
+    /// They are not, and never will be.
+    Refused,
+}
+
+/// What a home adds to a publication.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp {
+    /// Its id.
+    pub id: MessageId,
+    /// When it was taken.
+    pub at_ms: u64,
+}

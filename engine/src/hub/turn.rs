@@ -1,0 +1,208 @@
+//! What connections get at the end of a turn. Most get one shared frame and cost nothing here; a connection that also has
+//! frames of its own gets them in between, in the order in which they came about.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "group ids and marks are made here and never outlive what they name"
+)]
+
+use super::{GroupId, Hub};
+use crate::frame::{FramePool, Piece};
+use crate::ids::ConnId;
+use crate::shard::effects::Outlet;
+
+const NONE: u32 = u32::MAX;
+
+/// The output of one turn.
+pub struct Turn {
+    pool: FramePool,
+    /// For each connection slot its place in `mixed`, or `NONE`. Dense, because the fan-out reads it for everyone.
+    marks: Vec<u32>,
+    mixed: Vec<Mixed>,
+    spare: Vec<Mixed>,
+    /// For each connection slot whether it sits in several groups, and so cannot take the short way.
+    many: Vec<bool>,
+    pieces: Vec<Piece>,
+}
+
+/// Buffers kept for the next turns, and how large they may be.
+const SPARE_BUFFERS_MAX: usize = 256;
+const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
+
+/// A connection that gets more than one shared frame.
+#[derive(Debug, Default)]
+struct Mixed {
+    conn: Option<ConnId>,
+    own: Vec<u8>,
+    parts: Vec<Part>,
+    /// Up to where it already has, or must not have, what a group has pending.
+    cuts: Vec<(GroupId, usize)>,
+}
+
+/// Whether a connection sits in more than one group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Many {
+    /// It does: its frames of a turn are gathered.
+    Yes,
+    /// It does not.
+    No,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Own { start: usize, end: usize },
+    Shared { group: GroupId, start: usize, end: usize },
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            pool: FramePool::new(SPARE_BUFFERS_MAX, SPARE_BUFFER_BYTES_MAX),
+            marks: Vec::new(),
+            mixed: Vec::new(),
+            spare: Vec::new(),
+            many: Vec::new(),
+            pieces: Vec::new(),
+        }
+    }
+}
+
+impl Turn {
+    /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
+    pub fn write(
+        &mut self,
+        hub: &Hub,
+        conn: ConnId,
+        groups: impl Iterator<Item = GroupId>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let mixed = self.mixed(conn);
+        for group in groups {
+            mixed.settle(group, hub.pending_bytes(group));
+        }
+        let start = mixed.own.len();
+        encode(&mut mixed.own);
+        let end = mixed.own.len();
+        match mixed.parts.last_mut() {
+            Some(Part::Own { end: last, .. }) if *last == start => *last = end,
+            Some(Part::Own { .. } | Part::Shared { .. }) | None => {
+                mixed.parts.push(Part::Own { start, end });
+            }
+        }
+    }
+
+    /// What the group has pending now is not for this connection: it comes in after it.
+    pub fn cut(&mut self, hub: &Hub, conn: ConnId, group: GroupId) {
+        let upto = hub.pending_bytes(group);
+        if upto > 0 {
+            self.mixed(conn).cuts.push((group, upto));
+        }
+    }
+
+    /// The connection leaves the group: it gets what is pending now, and nothing that comes later.
+    pub fn settle(&mut self, hub: &Hub, conn: ConnId, group: GroupId) {
+        let upto = hub.pending_bytes(group);
+        if upto > 0 {
+            self.mixed(conn).settle(group, upto);
+        }
+    }
+
+    /// Says whether the connection sits in more than one group.
+    pub fn set_many(&mut self, conn: ConnId, many: Many) {
+        if self.many.len() <= conn.index() {
+            self.many.resize(conn.index() + 1, false);
+        }
+        self.many[conn.index()] = many == Many::Yes;
+    }
+
+    /// Hands everything out and starts the next turn.
+    pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
+        let dirty = hub.take_dirty();
+        for id in &dirty {
+            self.share(hub, *id, outlet);
+        }
+        for place in 0..self.mixed.len() {
+            self.gather(hub, place, outlet);
+        }
+        for mut mixed in self.mixed.drain(..) {
+            if let Some(conn) = mixed.conn.take() {
+                self.marks[conn.index()] = NONE;
+            }
+            mixed.parts.clear();
+            mixed.cuts.clear();
+            self.spare.push(mixed);
+        }
+        hub.end_turn(dirty);
+    }
+
+    fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {
+        let group = &mut hub.groups[id.0 as usize];
+        let frame = self.pool.frame(std::mem::replace(&mut group.pending, self.pool.blank()));
+        let length = frame.len();
+        for conn in &group.conns {
+            let slot = conn.index();
+            let mark = self.marks.get(slot).copied().unwrap_or(NONE);
+            match self.mixed.get_mut(mark as usize) {
+                Some(mixed) if mixed.conn == Some(*conn) => mixed.settle(id, length),
+                Some(_) | None if self.many.get(slot) == Some(&true) => {
+                    self.mixed(*conn).settle(id, length);
+                }
+                Some(_) | None => outlet.share(&frame, *conn),
+            }
+        }
+        group.frame = Some(frame);
+    }
+
+    fn gather(&mut self, hub: &Hub, place: usize, outlet: &mut impl Outlet) {
+        let mixed = &mut self.mixed[place];
+        let Some(conn) = mixed.conn else { return };
+        let own = self.pool.frame(std::mem::replace(&mut mixed.own, self.pool.blank()));
+        for part in &mixed.parts {
+            let piece = match *part {
+                Part::Own { start, end } => own.piece(start..end),
+                // A group has a frame whenever it had something pending.
+                Part::Shared { group, start, end } => {
+                    let frame = hub.groups[group.0 as usize].frame.as_ref();
+                    frame.and_then(|it| it.piece(start..end))
+                }
+            };
+            self.pieces.extend(piece);
+        }
+        if !self.pieces.is_empty() {
+            outlet.gather(conn, &self.pieces);
+        }
+        self.pieces.clear();
+    }
+
+    fn mixed(&mut self, conn: ConnId) -> &mut Mixed {
+        if self.marks.len() <= conn.index() {
+            self.marks.resize(conn.index() + 1, NONE);
+        }
+        let mark = &mut self.marks[conn.index()];
+        // A slot may change hands within a turn: the former owner keeps its entry, the mark goes to the new one.
+        let current = self.mixed.get(*mark as usize).is_some_and(|it| it.conn == Some(conn));
+        if !current {
+            let mut fresh = self.spare.pop().unwrap_or_default();
+            fresh.conn = Some(conn);
+            *mark = u32::try_from(self.mixed.len()).unwrap_or(NONE);
+            self.mixed.push(fresh);
+        }
+        &mut self.mixed[*mark as usize]
+    }
+}
+
+impl Mixed {
+    fn settle(&mut self, group: GroupId, upto: usize) {
+        let start = match self.cuts.iter_mut().find(|(it, _)| *it == group) {
+            Some((_, cut)) => std::mem::replace(cut, upto),
+            None if upto == 0 => return,
+            None => {
+                self.cuts.push((group, upto));
+                0
+            }
+        };
+        if upto > start {
+            self.parts.push(Part::Shared { group, start, end: upto });
+        }
+    }
+}

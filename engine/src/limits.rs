@@ -1,0 +1,56 @@
+//! Every bound of a shard, by name (invariant 7). What happens when one is reached stands with it.
+
+/// The bounds. All are settings.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// What a peer may send. Over it: refused, or the connection closes with the matching code.
+    pub wire: protocol::Limits,
+    /// Connections of one shard. Over it: `503` and the connection closes.
+    pub connections_max: usize,
+    /// Requests of one connection that wait for their answers. Over it: the rest waits unread.
+    pub pipelined_requests_max: usize,
+    /// Bytes of pipelined requests that wait unread. Over it: the connection closes.
+    pub unread_bytes_max: usize,
+    /// Publications in front of the journal, a shard. Over it: `503`.
+    pub journal_queue_messages_max: usize,
+    /// Bytes in front of the journal, a shard. Over it: `503`.
+    pub journal_queue_bytes_max: usize,
+    /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
+    pub tail_messages_max: usize,
+    /// Members a presence snapshot lists. Over it: the others are counted, not listed.
+    pub presence_members_max: usize,
+    /// Pings and pongs of one connection in a second. Over it: close 1008.
+    pub control_frames_per_second_max: u8,
+    /// Time for a request head. Over it: the connection closes.
+    pub head_timeout_ms: u64,
+    /// Time for a request body or the rest of a message. Over it: the connection closes.
+    pub body_timeout_ms: u64,
+    /// Time that a connection without a request stays open.
+    pub idle_timeout_ms: u64,
+    /// Silence after which a WebSocket is pinged.
+    pub ping_interval_ms: u64,
+    /// Silence after a ping after which a WebSocket is closed.
+    pub pong_timeout_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let wire = protocol::Limits::default();
+        Self {
+            unread_bytes_max: wire.head_bytes_max + wire.body_bytes_max,
+            wire,
+            connections_max: 1_000_000,
+            pipelined_requests_max: 16,
+            journal_queue_messages_max: 256 * 1024,
+            journal_queue_bytes_max: 64 * 1024 * 1024,
+            tail_messages_max: 128,
+            presence_members_max: 1000,
+            control_frames_per_second_max: 20,
+            head_timeout_ms: 5_000,
+            body_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
+            ping_interval_ms: 25_000,
+            pong_timeout_ms: 10_000,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The requests of one connection: answered in the order in which they came, however late an answer is (RFC 9112 §9.3.2).
+
+use std::collections::VecDeque;
+
+use protocol::http::KeepAlive;
+
+use crate::ids::TenantId;
+
+/// An HTTP connection.
+#[derive(Debug, Default)]
+pub struct HttpSession {
+    /// Requests that wait for their answers, or whose answers wait for others.
+    pub tickets: Tickets,
+    /// The bearer token that was verified last: a server sends the same one with every request.
+    pub verified: Option<VerifiedBearer>,
+    /// Whether `100 Continue` went out for the request that is coming in.
+    pub continued: bool,
+}
+
+/// A bearer token that was verified on this connection.
+#[derive(Debug)]
+pub struct VerifiedBearer {
+    token: Box<str>,
+    tenant: TenantId,
+    expires_at_s: u64,
+}
+
+impl VerifiedBearer {
+    /// Remembers a token.
+    #[must_use]
+    pub fn new(token: &str, tenant: TenantId, expires_at_s: u64) -> Self {
+        Self { token: token.into(), tenant, expires_at_s }
+    }
+
+    /// Whose token it is, if it is the same one and still valid.
+    #[must_use]
+    pub fn tenant_of(&self, token: &str, now_s: u64) -> Option<TenantId> {
+        (*self.token == *token && now_s < self.expires_at_s).then_some(self.tenant)
+    }
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pending {
+    /// The publication to be visible.
+    Publish,
+    /// A part of a channel's history.
+    History,
+}
+
+/// One answer, encoded.
+#[derive(Debug)]
+pub struct Answer {
+    /// Head and body.
+    pub bytes: Vec<u8>,
+    /// What becomes of the connection after it.
+    pub then: KeepAlive,
+}
+
+/// The order of answers.
+#[derive(Debug, Default)]
+pub struct Tickets {
+    line: VecDeque<Ticket>,
+    /// The ticket at the front of `line`.
+    first: u32,
+}
+
+#[derive(Debug)]
+enum Ticket {
+    Waiting(Pending, KeepAlive),
+    Ready(Answer),
+}
+
+impl Tickets {
+    /// Whether nobody waits: an answer may go out at once.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.line.is_empty()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Lines up a request whose answer comes later.
+    pub fn wait(&mut self, pending: Pending, then: KeepAlive) -> u32 {
+        let ticket = self.next();
+        self.line.push_back(Ticket::Waiting(pending, then));
+        ticket
+    }
+
+    /// The number that the next request in line gets.
+    #[must_use]
+    pub fn next(&self) -> u32 {
+        self.first.wrapping_add(u32::try_from(self.line.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Lines up an answer behind others.
+    pub fn ready(&mut self, answer: Answer) {
+        self.line.push_back(Ticket::Ready(answer));
+    }
+
+    /// What the request of a ticket waits for; `None` when it was answered.
+    #[must_use]
+    pub fn pending(&self, ticket: u32) -> Option<(Pending, KeepAlive)> {
+        match self.line.get(self.place(ticket))? {
+            Ticket::Waiting(pending, then) => Some((*pending, *then)),
+            Ticket::Ready(_) => None,
+        }
+    }
+
+    /// Answers the request of a ticket.
+    pub fn answer(&mut self, ticket: u32, answer: Answer) {
+        let place = self.place(ticket);
+        if let Some(entry) = self.line.get_mut(place) {
+            *entry = Ticket::Ready(answer);
+        }
+    }
+
+    /// The next answer that nobody else has to wait for.
+    pub fn pop(&mut self) -> Option<Answer> {
+        match self.line.pop_front()? {
+            Ticket::Ready(answer) => {
+                self.first = self.first.wrapping_add(1);
+                Some(answer)
+            }
+            waiting @ Ticket::Waiting(..) => {
+                self.line.push_front(waiting);
+                None
+            }
+        }
+    }
+
+    fn place(&self, ticket: u32) -> usize {
+        ticket.wrapping_sub(self.first) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(byte: u8) -> Answer {
+        Answer { bytes: vec![byte], then: KeepAlive::Keep }
+    }
+
+    #[test]
+    fn answers_leave_in_the_order_of_their_requests() {
+        let mut tickets = Tickets::default();
+        let first = tickets.wait(Pending::Publish, KeepAlive::Keep);
+        let second = tickets.wait(Pending::History, KeepAlive::Close);
+        tickets.ready(answer(3));
+        tickets.answer(second, answer(2));
+        assert!(tickets.pop().is_none());
+        assert_eq!(tickets.pending(first), Some((Pending::Publish, KeepAlive::Keep)));
+        assert_eq!(tickets.pending(second), None);
+        tickets.answer(first, answer(1));
+        let order: Vec<_> = std::iter::from_fn(|| tickets.pop()).flat_map(|it| it.bytes).collect();
+        assert_eq!(order, [1, 2, 3]);
+        assert_eq!(tickets.next(), 3);
+    }
+}

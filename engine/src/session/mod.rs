@@ -1,0 +1,9 @@
+//! What a shard knows of each of its connections: which protocol it speaks, as whom, and what it waits for.
+
+mod http;
+mod socket;
+mod table;
+
+pub use http::{Answer, HttpSession, Pending, Tickets, VerifiedBearer};
+pub use socket::{SocketSession, Subscription};
+pub use table::{Slot, State, Table};

@@ -1,0 +1,110 @@
+//! The connections of one shard by their slots.
+
+use super::http::HttpSession;
+use super::socket::SocketSession;
+use crate::ids::ConnId;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Slot {
+    /// Its name; `None` while the slot is free.
+    conn: Option<ConnId>,
+    /// What it speaks.
+    pub state: State,
+    /// The incomplete end of what it sent.
+    pub carry: Vec<u8>,
+    /// Bytes that `carry` needs before there is anything new to read in it.
+    pub want: usize,
+    /// When it last sent something.
+    pub heard_at_ms: u64,
+    /// Since when something it began is incomplete; zero when nothing is.
+    pub since_ms: u64,
+    /// The earliest entry that the wheel has for it.
+    pub scheduled_ms: u64,
+}
+
+/// What a connection speaks.
+#[derive(Debug)]
+pub enum State {
+    /// HTTP requests.
+    Http(Box<HttpSession>),
+    /// One of the dialects over a WebSocket.
+    Socket(Box<SocketSession>),
+    /// Nothing more: it is being closed.
+    Ending,
+}
+
+impl Slot {
+    /// Whether the peer owes the rest of a fragmented message.
+    #[must_use]
+    pub fn is_mid_message(&self) -> bool {
+        match &self.state {
+            State::Socket(socket) => socket.reader.is_mid_message(),
+            State::Http(_) | State::Ending => false,
+        }
+    }
+
+    /// Whether the peer owes the rest of a body whose length is known.
+    #[must_use]
+    pub fn is_in_body(&self) -> bool {
+        self.want > self.carry.len() + 1
+    }
+
+    fn free() -> Self {
+        Self {
+            conn: None,
+            state: State::Ending,
+            carry: Vec::new(),
+            want: 0,
+            heard_at_ms: 0,
+            since_ms: 0,
+            scheduled_ms: u64::MAX,
+        }
+    }
+}
+
+/// All connections of a shard.
+#[derive(Debug, Default)]
+pub struct Table {
+    slots: Vec<Slot>,
+    open: usize,
+}
+
+impl Table {
+    /// Starts a connection.
+    pub fn open(&mut self, conn: ConnId, state: State) -> Option<&mut Slot> {
+        while self.slots.len() <= conn.index() {
+            self.slots.push(Slot::free());
+        }
+        let slot = self.slots.get_mut(conn.index())?;
+        if slot.conn.is_none() {
+            self.open += 1;
+        }
+        *slot = Slot { conn: Some(conn), state, ..Slot::free() };
+        Some(slot)
+    }
+
+    /// The connection, if it is still there.
+    pub fn slot(&mut self, conn: ConnId) -> Option<&mut Slot> {
+        self.slots.get_mut(conn.index()).filter(|slot| slot.conn == Some(conn))
+    }
+
+    /// Ends a connection and returns what it spoke.
+    pub fn close(&mut self, conn: ConnId) -> Option<State> {
+        let slot = self.slot(conn)?;
+        let state = std::mem::replace(slot, Slot::free()).state;
+        self.open -= 1;
+        Some(state)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.open
+    }
+
+    /// All of them, in the order of their slots.
+    pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
+        self.slots.iter().filter_map(|slot| slot.conn)
+    }
+}

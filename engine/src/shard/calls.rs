@@ -1,0 +1,379 @@
+//! The REST calls: who may make them, what they ask for, and their answers. A call is one row of the router and one arm here.
+
+use std::sync::Arc;
+
+use protocol::auth::{self, EdgeClaims, RealtimeClaims};
+use protocol::dialect::cohesivity;
+use protocol::http::{Head, KeepAlive, Methods, Routed, route, write_preflight};
+use protocol::ws::{check_handshake, write_accept};
+use protocol::{ChannelName, Rejection};
+use storage::{Draft, Publication};
+
+use super::Shard;
+use super::edge::view;
+use super::effects::{Effects, Ending};
+use super::input::{HistoryAsk, Keep, ReplyTo, Request};
+use super::requests::Shape;
+use super::sockets::Opening;
+use crate::broker::Member;
+use crate::ids::{ChannelKey, ConnId, Epoch, MessageId, Offset, TenantId};
+use crate::session::{Answer, HttpSession, Pending, State, VerifiedBearer};
+
+/// Life of a server's bearer token.
+const SESSION_TTL_S: u32 = 60;
+/// A token is for whoever asked, and for now.
+const NO_STORE: &str = "private, no-store, max-age=0";
+
+/// What a request asks for, after its head was checked.
+pub(super) enum Call {
+    /// Nothing that can be done.
+    Reject(Rejection),
+    /// What a browser may do.
+    Preflight(Methods),
+    /// Whether the process runs.
+    Live,
+    /// Whether it takes work.
+    Ready,
+    /// What it is.
+    Version,
+    /// A bearer token for a server.
+    Session(TenantId),
+    /// A connection token for a client.
+    Token(TenantId),
+    /// To publish.
+    Publish(TenantId),
+    /// A part of a channel's past.
+    History(Box<HistoryCall>),
+    /// A WebSocket.
+    Upgrade(Box<Opening>),
+}
+
+/// See [`Call::History`].
+pub(super) struct HistoryCall {
+    channel: Arc<ChannelKey>,
+    after: Offset,
+    limit: usize,
+}
+
+/// The body of a request, and the shape of its answer.
+pub(super) struct Body<'a> {
+    pub bytes: &'a mut [u8],
+    pub shape: Shape,
+}
+
+impl Shard {
+    /// Finds what a head asks for, and whether it may.
+    pub(super) fn find(&mut self, conn: ConnId, head: &Head<'_>) -> Result<Call, Rejection> {
+        use protocol::http::Route;
+        let found = match route(head) {
+            Routed::Found(found) => found,
+            Routed::Preflight { allow } => return Ok(Call::Preflight(allow)),
+            Routed::MethodNotAllowed { allow } => {
+                return Err(Rejection::MethodNotAllowed { allow });
+            }
+            Routed::NotFound => return Err(Rejection::NotFound),
+        };
+        match found {
+            Route::HealthLive => return Ok(Call::Live),
+            Route::HealthReady => return Ok(Call::Ready),
+            Route::Version => return Ok(Call::Version),
+            _ if self.health.draining => return Err(Rejection::Draining),
+            Route::EdgeSession => self.keyed_tenant(head).map(Call::Session),
+            Route::RealtimeToken => self.tenant(conn, head).map(Call::Token),
+            Route::RealtimePublish => self.tenant(conn, head).map(Call::Publish),
+            Route::RealtimeHistory => {
+                let tenant = self.tenant(conn, head)?;
+                let query = cohesivity::decode_history_query(head, &self.limits.wire)?;
+                let channel = Arc::new(ChannelKey::new(tenant, query.channel()));
+                let limit = query.limit as usize;
+                Ok(Call::History(Box::new(HistoryCall {
+                    channel,
+                    after: Offset(query.after),
+                    limit,
+                })))
+            }
+            Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
+        }
+    }
+
+    /// Whose application key the query has.
+    fn keyed_tenant(&self, head: &Head<'_>) -> Result<TenantId, Rejection> {
+        let key = head.query("key")?.ok_or(Rejection::CredentialMissing)?;
+        self.tenants.of_application_key(&key).ok_or(Rejection::CredentialInvalid)
+    }
+
+    /// Whose bearer token, or else application key, a request has.
+    fn tenant(&mut self, conn: ConnId, head: &Head<'_>) -> Result<TenantId, Rejection> {
+        let Some(token) = head.bearer() else { return self.keyed_tenant(head) };
+        let now_s = self.now.wall_ms / 1000;
+        let slot = self.sessions.slot(conn);
+        let Some(State::Http(http)) = slot.map(|it| &mut it.state) else {
+            return Err(Rejection::CredentialInvalid);
+        };
+        if let Some(tenant) = http.verified.as_ref().and_then(|it| it.tenant_of(token, now_s)) {
+            return Ok(tenant);
+        }
+        let limits = &self.limits.wire;
+        let name = auth::peek_tenant(token, limits).map_err(|_| Rejection::CredentialInvalid)?;
+        let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
+        let claims = auth::verify_edge(token, self.tenants.signing_key(tenant), now_s, limits)
+            .map_err(|_| Rejection::CredentialInvalid)?;
+        http.verified = Some(VerifiedBearer::new(token, tenant, claims.expires_at_s));
+        Ok(tenant)
+    }
+
+    /// Who wants to open a socket to which channel.
+    fn opening(&self, head: &Head<'_>) -> Result<Opening, Rejection> {
+        let handshake = check_handshake(head)?;
+        let limits = &self.limits.wire;
+        let token = head.query("token")?.ok_or(Rejection::CredentialMissing)?;
+        let name = auth::peek_tenant(&token, limits).map_err(|_| Rejection::CredentialInvalid)?;
+        let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
+        let now_s = self.now.wall_ms / 1000;
+        let claims = auth::verify_realtime(&token, self.tenants.signing_key(tenant), now_s, limits)
+            .map_err(|_| Rejection::CredentialInvalid)?;
+        let channel = head.query("channel")?.ok_or(Rejection::MissingField { field: "channel" })?;
+        let channel = ChannelName::parse(&channel, limits)
+            .map_err(|cause| Rejection::name("channel", cause))?;
+        let channel = Arc::new(ChannelKey::new(tenant, channel.as_str()));
+        let id = claims.user_id.into_boxed_str();
+        let name = claims.user_name.map(String::into_boxed_str);
+        let mut accept = Vec::new();
+        write_accept(&mut accept, &handshake, None);
+        Ok(Opening { accept, channel, member: Arc::new(Member { id, name }) })
+    }
+
+    /// Does what was asked for.
+    pub(super) fn perform(
+        &mut self,
+        conn: ConnId,
+        call: Call,
+        body: Body<'_>,
+        effects: &mut Effects,
+    ) {
+        let shape = body.shape;
+        let done = match call {
+            Call::Reject(why) => Err(why),
+            Call::Preflight(allow) => {
+                self.answer(conn, shape.then, &mut effects.closes, |out| {
+                    write_preflight(out, allow, shape.then);
+                });
+                Ok(())
+            }
+            Call::Live => self.say(conn, shape, r#"{"status":"ok"}"#, effects),
+            Call::Ready => self.say_ready(conn, shape, effects),
+            Call::Version => self.say(conn, shape, VERSION, effects),
+            Call::Session(tenant) => self.mint_session(conn, shape, tenant, effects),
+            Call::Token(tenant) => self.mint_token(conn, body, tenant, effects),
+            Call::Publish(tenant) => self.publish(conn, body, tenant, effects),
+            Call::History(ask) => self.ask_history(conn, shape, *ask, effects),
+            Call::Upgrade(opening) => self.open_socket(conn, *opening, effects),
+        };
+        if let Err(why) = done {
+            self.reject(conn, &why, shape, &mut effects.closes);
+        }
+    }
+
+    fn say(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        text: &str,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        self.answer_json(conn, shape, &mut effects.closes, |out| {
+            out.extend_from_slice(text.as_bytes());
+        });
+        Ok(())
+    }
+
+    fn say_ready(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let text = match (self.health.draining, self.health.storage) {
+            (false, true) => return self.say(conn, shape, r#"{"status":"ready"}"#, effects),
+            (true, _) => r#"{"status":"draining"}"#,
+            (false, false) => r#"{"status":"storage_unavailable"}"#,
+        };
+        self.say(conn, Shape { status: 503, ..shape }, text, effects)
+    }
+
+    fn mint_session(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        tenant: TenantId,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let claims = EdgeClaims {
+            tenant: self.tenants.name(tenant).to_owned(),
+            expires_at_s: self.now.wall_ms / 1000 + u64::from(SESSION_TTL_S),
+        };
+        let token = auth::sign_edge(&claims, self.tenants.signing_key(tenant));
+        let shape = Shape { cache: Some(NO_STORE), ..shape };
+        self.answer_json(conn, shape, &mut effects.closes, |out| {
+            cohesivity::body_session(out, &token, SESSION_TTL_S);
+        });
+        Ok(())
+    }
+
+    fn mint_token(
+        &mut self,
+        conn: ConnId,
+        body: Body<'_>,
+        tenant: TenantId,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let asked = cohesivity::decode_token_body(body.bytes, &self.limits.wire)?;
+        let issued_at_s = self.now.wall_ms / 1000;
+        let MessageId(token_id) = self.ids.next(self.now.wall_ms);
+        let claims = RealtimeClaims {
+            tenant: self.tenants.name(tenant).to_owned(),
+            user_id: asked.user_id.to_string(),
+            user_name: asked.user_name.map(|it| it.to_string()),
+            issued_at_s,
+            expires_at_s: issued_at_s + u64::from(asked.ttl_s),
+            token_id: format!("{token_id:032x}"),
+        };
+        let token = auth::sign_realtime(&claims, self.tenants.signing_key(tenant));
+        let shape = Shape { cache: Some(NO_STORE), ..body.shape };
+        let ttl_s = asked.ttl_s;
+        self.answer_json(conn, shape, &mut effects.closes, |out| {
+            cohesivity::body_token(out, &token, ttl_s);
+        });
+        Ok(())
+    }
+
+    fn publish(
+        &mut self,
+        conn: ConnId,
+        body: Body<'_>,
+        tenant: TenantId,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let asked = cohesivity::decode_publish_body(body.bytes, &self.limits.wire)?;
+        let max = self.limits.wire.message_bytes_max;
+        if asked.publish.data.len() > max {
+            return Err(Rejection::PayloadTooLarge { max });
+        }
+        let channel = Arc::new(ChannelKey::new(tenant, asked.channel.as_str()));
+        let publication = unplaced(&channel, "", &asked.publish);
+        let Some(http) = self.http(conn) else { return Ok(()) };
+        let waits = http.tickets.len() > 0;
+        let ticket = http.tickets.wait(Pending::Publish, body.shape.then);
+        let reply = ReplyTo { conn, ticket };
+        let keep = keep(asked.publish.keep, waits);
+        self.request(&channel, Request::Publish(publication, keep, reply), effects);
+        Ok(())
+    }
+
+    fn ask_history(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        ask: HistoryCall,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let HistoryCall { channel, after, limit } = ask;
+        let Some(http) = self.http(conn) else { return Ok(()) };
+        let reply = ReplyTo { conn, ticket: http.tickets.wait(Pending::History, shape.then) };
+        let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
+        self.request(&channel, Request::History(Box::new(request)), effects);
+        Ok(())
+    }
+
+    pub(super) fn answer_published(
+        &mut self,
+        to: ReplyTo,
+        publication: &Publication,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.answer_ticket(to, closes, |then, out| {
+            let mut body = Vec::new();
+            cohesivity::body_published(&mut body, &view(publication));
+            Shape::ok(then).write(out, &body);
+        });
+    }
+
+    pub(super) fn answer_history_read(
+        &mut self,
+        to: ReplyTo,
+        publications: &[Arc<Publication>],
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.answer_ticket(to, closes, |then, out| {
+            let mut body = Vec::new();
+            cohesivity::body_history(&mut body, publications.iter().map(|it| view(it)));
+            Shape::ok(then).write(out, &body);
+        });
+    }
+
+    pub(super) fn answer_refused(
+        &mut self,
+        to: ReplyTo,
+        why: &Rejection,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.answer_ticket(to, closes, |then, out| {
+            let mut body = Vec::new();
+            cohesivity::body_rejection(&mut body, why);
+            Shape::of(why, then).write(out, &body);
+        });
+    }
+
+    fn answer_ticket(
+        &mut self,
+        to: ReplyTo,
+        closes: &mut Vec<(ConnId, Ending)>,
+        encode: impl FnOnce(KeepAlive, &mut Vec<u8>),
+    ) {
+        let Some(http) = self.http(to.conn) else { return };
+        let Some((_, then)) = http.tickets.pending(to.ticket) else { return };
+        let mut bytes = Vec::new();
+        encode(then, &mut bytes);
+        http.tickets.answer(to.ticket, Answer { bytes, then });
+        self.release(to.conn, closes);
+    }
+
+    fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
+        match &mut self.sessions.slot(conn)?.state {
+            State::Http(http) => Some(http),
+            State::Socket(_) | State::Ending => None,
+        }
+    }
+}
+
+/// What `GET /version` says.
+const VERSION: &str =
+    concat!(r#"{"name":"stentor","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+
+/// A publication without a place: the only copy of the payload.
+pub(super) fn unplaced(
+    channel: &Arc<ChannelKey>,
+    sender: &str,
+    publish: &protocol::Publish<'_>,
+) -> Arc<Publication> {
+    Arc::new(Publication::new(&Draft {
+        channel,
+        epoch: Epoch(0),
+        offset: None,
+        id: MessageId(0),
+        at_ms: 0,
+        sender,
+        event: publish.event.as_str(),
+        payload: publish.data,
+        idempotency: None,
+    }))
+}
+
+/// What the client asked for, and whether it must not overtake what the same connection sent before.
+pub(super) fn keep(asked: protocol::Keep, has_unanswered: bool) -> Keep {
+    match (asked, has_unanswered) {
+        (protocol::Keep::Persist, _) => Keep::Persist,
+        (protocol::Keep::Pass, true) => Keep::PassInOrder,
+        (protocol::Keep::Pass, false) => Keep::Pass,
+    }
+}

@@ -1,0 +1,154 @@
+//! This shard as the edge of connections: what homes deliver becomes frames and answers. Nothing here sends to a shard.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use protocol::dialect::{self, Dialect, MessageView, cohesivity};
+use storage::Publication;
+
+use super::Shard;
+use super::effects::Ending;
+use super::input::{Delivery, Joined, Move, PresenceChange, ReplyTo};
+use crate::broker::{Member, Start};
+use crate::ids::ConnId;
+use crate::session::State;
+
+impl Shard {
+    /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
+    pub(super) fn on_delivery(&mut self, delivery: Delivery, closes: &mut Vec<(ConnId, Ending)>) {
+        match delivery {
+            Delivery::Joined(joined) => self.on_joined(&joined),
+            Delivery::Publication(publication) => self.on_publication(&publication),
+            Delivery::Presence(change) => self.on_presence(&change),
+            Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
+            Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
+            Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
+        }
+    }
+
+    fn on_publication(&mut self, publication: &Publication) {
+        let Some(groups) = self.hub.listening(publication.channel()) else { return };
+        for group in groups.into_iter().flatten() {
+            self.hub.append(group, |dialect, out| {
+                dialect.encode_publication(out, &view(publication));
+            });
+        }
+    }
+
+    fn on_presence(&mut self, change: &PresenceChange) {
+        let Some(groups) = self.hub.listening(&change.channel) else { return };
+        for group in groups.into_iter().flatten() {
+            self.hub.append(group, |dialect, out| encode_presence(dialect, out, change));
+        }
+    }
+
+    /// The home counted us before it answered, and the lane is FIFO: everything after the position is still to come
+    /// (invariant 3). An answer to a subscription that has ended finds nobody.
+    fn on_joined(&mut self, joined: &Joined) {
+        let conn = joined.joiner.conn;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        if socket.subscription.id != joined.joiner.subscription {
+            return;
+        }
+        let dialect = socket.dialect;
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            encode_joined(dialect, out, joined);
+        });
+        let seat = self.hub.enter(&joined.channel, dialect, conn);
+        self.turn.cut(&self.hub, conn, seat.group);
+        socket.subscription.seat = Some(seat);
+    }
+
+    fn on_accepted(
+        &mut self,
+        to: ReplyTo,
+        publication: &Publication,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let Some(slot) = self.sessions.slot(to.conn) else { return };
+        match &mut slot.state {
+            State::Socket(socket) => {
+                socket.unanswered = socket.unanswered.saturating_sub(1);
+                let view = view(publication);
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
+                    Dialect::Cohesivity => {
+                        cohesivity::frame_published(out, view.channel, view.at_ms, view.offset);
+                    }
+                });
+            }
+            State::Http(_) => self.answer_published(to, publication, closes),
+            State::Ending => {}
+        }
+    }
+
+    fn on_refusal(&mut self, to: ReplyTo, why: &Rejection, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(slot) = self.sessions.slot(to.conn) else { return };
+        match &mut slot.state {
+            State::Socket(socket) => {
+                socket.unanswered = socket.unanswered.saturating_sub(1);
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
+                    Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
+                });
+            }
+            State::Http(_) => self.answer_refused(to, why, closes),
+            State::Ending => {}
+        }
+    }
+
+    fn on_history_read(
+        &mut self,
+        to: ReplyTo,
+        publications: &[Arc<Publication>],
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let Some(slot) = self.sessions.slot(to.conn) else { return };
+        match &slot.state {
+            State::Http(_) => self.answer_history_read(to, publications, closes),
+            State::Socket(_) | State::Ending => {}
+        }
+    }
+}
+
+/// A publication as the dialects write it down.
+pub(super) fn view(publication: &Publication) -> MessageView<'_> {
+    MessageView {
+        channel: publication.channel().name(),
+        event: publication.event(),
+        data: publication.payload(),
+        at_ms: publication.at_ms(),
+        offset: publication.offset().map(|it| it.0),
+    }
+}
+
+fn shown(member: &Member) -> dialect::Member<'_> {
+    dialect::Member { id: &member.id, name: member.name.as_deref() }
+}
+
+fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange) {
+    let channel = change.channel.name();
+    let member = shown(&change.member);
+    match (dialect, change.change) {
+        (Dialect::Cohesivity, Move::Join) => cohesivity::frame_join(out, channel, member),
+        (Dialect::Cohesivity, Move::Leave(at_ms)) => {
+            cohesivity::frame_leave(out, channel, member, at_ms);
+        }
+    }
+}
+
+fn encode_joined(dialect: Dialect, out: &mut Vec<u8>, joined: &Joined) {
+    match dialect {
+        Dialect::Cohesivity => {
+            let members = joined.present.iter().map(|it| shown(it));
+            cohesivity::frame_subscribed(out, joined.channel.name(), members);
+        }
+    }
+    match &joined.start {
+        Start::Fresh { .. } | Start::Gapped { .. } => {}
+        Start::Resumed { missed, .. } => {
+            for publication in missed {
+                dialect.encode_publication(out, &view(publication));
+            }
+        }
+    }
+}

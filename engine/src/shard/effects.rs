@@ -1,0 +1,46 @@
+//! What a shard wants done. The reactor does it, or the simulator does.
+
+use std::sync::Arc;
+
+use protocol::ws::CloseCode;
+use storage::Publication;
+
+use super::input::{Delivery, HistoryAsk, Request};
+use crate::frame::{Frame, Piece};
+use crate::ids::{ConnId, ShardId};
+
+/// The wishes of one turn, reused between turns.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// For the home shards of channels.
+    pub requests: Vec<(ShardId, Request)>,
+    /// For the edge shards of channels homed here.
+    pub deliveries: Vec<(ShardId, Delivery)>,
+    /// Publications to make durable, in this order.
+    pub appends: Vec<Arc<Publication>>,
+    /// History to read from the journal.
+    pub reads: Vec<(ShardId, HistoryAsk)>,
+    /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
+    pub closes: Vec<(ConnId, Ending)>,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// Send what is queued, then close.
+    Flush,
+    /// Send what is queued, then read and drop what still comes for a moment, so that the peer sees the answer.
+    Linger,
+    /// Drop what is queued and was not begun, send a close frame with this code, then close.
+    Shed(CloseCode),
+    /// Drop what is queued.
+    Now,
+}
+
+/// Where a shard's output goes at the end of a turn.
+pub trait Outlet {
+    /// The same frame goes to one more connection, which gets nothing else this turn.
+    fn share(&mut self, frame: &Frame, conn: ConnId);
+    /// Everything this connection gets this turn, in order.
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]);
+}

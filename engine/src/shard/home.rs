@@ -1,0 +1,177 @@
+//! This shard as the home of channels: it orders, counts and remembers. Requests come in, deliveries go out.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use storage::Publication;
+
+use super::Shard;
+use super::effects::Effects;
+use super::input::{
+    Delivery, HistoryAsk, Join, Joined, Keep, Move, PresenceChange, ReplyTo, Request,
+};
+use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict};
+use crate::ids::{ChannelKey, ShardId};
+
+impl Shard {
+    pub(super) fn on_request(&mut self, from: ShardId, request: Request, effects: &mut Effects) {
+        match request {
+            Request::Publish(publication, keep, reply) => {
+                let publisher = Publisher { edge: from, reply };
+                self.on_publish(publication, keep, publisher, effects);
+            }
+            Request::Join(join) => self.on_join(from, *join, effects),
+            Request::Leave(channel, member) => {
+                self.broker.channel(&channel).count_out(from);
+                if let Some(member) = member {
+                    self.on_member_left(&channel, &member, effects);
+                }
+            }
+            Request::History(ask) => self.on_history(from, *ask, effects),
+        }
+    }
+
+    fn on_publish(
+        &mut self,
+        publication: Arc<Publication>,
+        keep: Keep,
+        publisher: Publisher,
+        effects: &mut Effects,
+    ) {
+        if keep == Keep::Persist && !self.health.storage {
+            return self.refuse(publisher, Rejection::StorageUnavailable, effects);
+        }
+        let at_ms = self.now.wall_ms;
+        let stamp = Stamp { id: self.ids.next(at_ms), at_ms };
+        match self.broker.sequence(publication, keep, publisher, stamp) {
+            Sequenced::Append(publication) => effects.appends.push(publication),
+            Sequenced::Visible(publication) => self.show(&publication, publisher, effects),
+            Sequenced::InLine => {}
+            Sequenced::Refused(why) => self.refuse(publisher, why, effects),
+        }
+    }
+
+    pub(super) fn on_committed(&mut self, count: usize, effects: &mut Effects) {
+        self.settle(count, Verdict::Durable, &Rejection::Internal, effects);
+    }
+
+    pub(super) fn on_refused(&mut self, count: usize, why: &Rejection, effects: &mut Effects) {
+        if *why == Rejection::StorageUnavailable {
+            self.health.storage = false;
+        }
+        self.settle(count, Verdict::Refused, why, effects);
+    }
+
+    fn settle(&mut self, count: usize, verdict: Verdict, why: &Rejection, effects: &mut Effects) {
+        let mut answers = count;
+        while let Some(settled) = self.broker.settle(&mut answers, verdict) {
+            match settled {
+                Settled::Visible(publication, publisher) => {
+                    self.show(&publication, publisher, effects);
+                }
+                Settled::Refused(publisher) => self.refuse(publisher, why.clone(), effects),
+            }
+        }
+    }
+
+    /// Sends a visible publication once to every shard that wants it, and its publisher the answer.
+    fn show(
+        &mut self,
+        publication: &Arc<Publication>,
+        publisher: Publisher,
+        effects: &mut Effects,
+    ) {
+        self.counters.published += 1;
+        self.tell_interested(publication.channel(), effects, |_| {
+            Delivery::Publication(Arc::clone(publication))
+        });
+        let accepted = Delivery::Accepted(publisher.reply, Arc::clone(publication));
+        self.deliver(publisher.edge, accepted, effects);
+    }
+
+    fn refuse(&mut self, publisher: Publisher, why: Rejection, effects: &mut Effects) {
+        self.counters.refused += 1;
+        self.deliver(publisher.edge, Delivery::Refused(publisher.reply, why), effects);
+    }
+
+    fn on_join(&mut self, from: ShardId, join: Join, effects: &mut Effects) {
+        let Join { channel, joiner, member, after } = join;
+        if let Some(member) = &member
+            && self.broker.channel(&channel).presence.join(member)
+        {
+            // The others hear of it before the joiner is live, so the joiner does not hear of itself.
+            self.tell_presence(&channel, member, Move::Join, effects);
+        }
+        let listed_max = self.limits.presence_members_max;
+        let home = self.broker.channel(&channel);
+        home.count_in(from);
+        let start = home.start(after);
+        let present = home.presence.snapshot(listed_max);
+        let joined = Joined { channel, joiner, start, present };
+        self.deliver(from, Delivery::Joined(Box::new(joined)), effects);
+    }
+
+    fn on_member_left(
+        &mut self,
+        channel: &Arc<ChannelKey>,
+        member: &Arc<Member>,
+        effects: &mut Effects,
+    ) {
+        if let Some(shown) = self.broker.channel(channel).presence.leave(&member.id) {
+            self.tell_presence(channel, &shown, Move::Leave(self.now.wall_ms), effects);
+        }
+    }
+
+    fn tell_presence(
+        &mut self,
+        channel: &Arc<ChannelKey>,
+        member: &Arc<Member>,
+        change: Move,
+        effects: &mut Effects,
+    ) {
+        self.tell_interested(channel, effects, |_| {
+            Delivery::Presence(Box::new(PresenceChange {
+                channel: Arc::clone(channel),
+                member: Arc::clone(member),
+                change,
+            }))
+        });
+    }
+
+    fn tell_interested(
+        &mut self,
+        channel: &Arc<ChannelKey>,
+        effects: &mut Effects,
+        delivery: impl Fn(ShardId) -> Delivery,
+    ) {
+        let mut place = 0;
+        while let Some(shard) = self.broker.known(channel).and_then(|it| it.interested(place)) {
+            self.deliver(shard, delivery(shard), effects);
+            place += 1;
+        }
+    }
+
+    fn on_history(&mut self, from: ShardId, ask: HistoryAsk, effects: &mut Effects) {
+        let HistoryAsk { after, limit, reply, .. } = ask;
+        let position = self.broker.position(&ask.channel).offset;
+        let tail = self.broker.known(&ask.channel).and_then(|home| {
+            let tail = home.tail_after(after.min(position))?;
+            Some(tail.take(limit).cloned().collect::<Vec<_>>())
+        });
+        match tail {
+            Some(publications) => self.answer_history(from, reply, publications, effects),
+            None if after >= position => self.answer_history(from, reply, Vec::new(), effects),
+            None => effects.reads.push((from, ask)),
+        }
+    }
+
+    fn answer_history(
+        &mut self,
+        from: ShardId,
+        reply: ReplyTo,
+        publications: Vec<Arc<Publication>>,
+        effects: &mut Effects,
+    ) {
+        self.deliver(from, Delivery::History(reply, publications), effects);
+    }
+}

@@ -1,0 +1,173 @@
+//! Everything that can wake a shard. A closed set: there is no other way in.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use protocol::ws::CloseCode;
+use storage::Publication;
+
+use crate::broker::{Member, Start};
+use crate::ids::{ChannelKey, ConnId, Offset, ShardId, SubscriptionId};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection was accepted.
+    Opened(ConnId),
+    /// Bytes came from a connection. They are decoded in place.
+    Bytes(ConnId, &'a mut [u8]),
+    /// The connection is gone, or its peer will send nothing more.
+    Closed(ConnId),
+    /// The connection's outbox went over its limit (invariant 8).
+    Overrun(ConnId),
+    /// Another shard asks something of a channel homed here.
+    Request(ShardId, Request),
+    /// A channel's home has something for connections here.
+    Delivery(Delivery),
+    /// The journal answered, in the order of the appends.
+    Journal(JournalAnswer),
+    /// Requests that waited for earlier ones can be read on.
+    Resume,
+    /// Time has passed: deadlines may be due.
+    Tick,
+    /// The node stops: accept nothing new and say goodbye with this code.
+    Drain(CloseCode),
+}
+
+/// What the journal says.
+#[derive(Debug)]
+pub enum JournalAnswer {
+    /// So many further appends are durable.
+    Committed(usize),
+    /// So many further appends are not, and never will be.
+    Refused(usize, Rejection),
+    /// A history read is done.
+    Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
+}
+
+/// Who waits for an answer: a place in a connection's order of answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReplyTo {
+    /// The connection.
+    pub conn: ConnId,
+    /// Which of its questions.
+    pub ticket: u32,
+}
+
+/// Who waits for a history read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ReadTicket {
+    /// The shard of the connection.
+    pub edge: ShardId,
+    /// The connection's question.
+    pub reply: ReplyTo,
+}
+
+/// Whether a publication is journaled.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Keep {
+    /// It gets an offset and is durable before anyone sees it (invariant 4).
+    Persist,
+    /// It is delivered and forgotten.
+    Pass,
+    /// As `Pass`, but its publisher still waits for the journal: it may not overtake.
+    PassInOrder,
+}
+
+/// From a channel's edge to its home. Handling one may send deliveries, never requests.
+#[derive(Debug)]
+pub enum Request {
+    /// Please order this. It has no place yet, and nobody else holds it.
+    Publish(Arc<Publication>, Keep, ReplyTo),
+    /// One more subscriber.
+    Join(Box<Join>),
+    /// One subscriber less, and the member that it was.
+    Leave(Arc<ChannelKey>, Option<Arc<Member>>),
+    /// Retained publications after an offset, oldest first.
+    History(Box<HistoryAsk>),
+}
+
+/// A question for a channel's past.
+#[derive(Debug)]
+pub struct HistoryAsk {
+    /// Which channel.
+    pub channel: Arc<ChannelKey>,
+    /// Only what comes after it.
+    pub after: Offset,
+    /// At most so many.
+    pub limit: usize,
+    /// Who asks.
+    pub reply: ReplyTo,
+}
+
+/// One subscription on its way to becoming live.
+#[derive(Debug)]
+pub struct Join {
+    /// The channel it joins.
+    pub channel: Arc<ChannelKey>,
+    /// Who asked.
+    pub joiner: Joiner,
+    /// Whom to show in presence.
+    pub member: Option<Arc<Member>>,
+    /// The last offset the client has seen.
+    pub after: Option<Offset>,
+}
+
+/// Which subscription of which connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Joiner {
+    /// The connection that asked.
+    pub conn: ConnId,
+    /// Which of the shard's subscriptions, past and present, this is.
+    pub subscription: SubscriptionId,
+}
+
+/// From a channel's home to its edges. Handling one sends nothing, so it can always be taken (invariant 5).
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// The answer to a join.
+    Joined(Box<Joined>),
+    /// A visible publication.
+    Publication(Arc<Publication>),
+    /// Somebody came or went.
+    Presence(Box<PresenceChange>),
+    /// The answer to a publish: it is visible, and durable if it was to be kept.
+    Accepted(ReplyTo, Arc<Publication>),
+    /// The answer to a publish or a history question that cannot be served.
+    Refused(ReplyTo, Rejection),
+    /// The answer to a history question.
+    History(ReplyTo, Vec<Arc<Publication>>),
+}
+
+/// Where a subscription starts, and who is there.
+#[derive(Clone, Debug)]
+pub struct Joined {
+    /// The channel.
+    pub channel: Arc<ChannelKey>,
+    /// Who asked.
+    pub joiner: Joiner,
+    /// Where it starts.
+    pub start: Start,
+    /// The members, the joiner included.
+    pub present: Arc<[Arc<Member>]>,
+}
+
+/// A change of a channel's presence.
+#[derive(Clone, Debug)]
+pub struct PresenceChange {
+    /// The channel.
+    pub channel: Arc<ChannelKey>,
+    /// Who.
+    pub member: Arc<Member>,
+    /// What happened.
+    pub change: Move,
+}
+
+/// Coming or going.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Move {
+    /// The member's first connection subscribed.
+    Join,
+    /// The member's last connection left, at this wall time in milliseconds.
+    Leave(u64),
+}

@@ -1,0 +1,239 @@
+//! Everything one core owns. Synchronous and deterministic: inputs come in, effects come out. No clock, no chance, no I/O.
+
+mod calls;
+mod deadlines;
+mod edge;
+pub mod effects;
+mod home;
+pub mod input;
+mod requests;
+mod sockets;
+mod watch;
+
+use std::sync::Arc;
+
+use deadlines::Deadlines;
+use effects::{Effects, Ending, Outlet};
+use input::{Delivery, Input, JournalAnswer, Request};
+
+use crate::broker::Broker;
+use crate::hasher;
+use crate::hub::{Hub, Turn};
+use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId};
+use crate::limits::Limits;
+use crate::message_ids::MessageIds;
+use crate::session::Table;
+use crate::tenants::Tenants;
+
+/// What a shard is made with.
+#[derive(Clone)]
+pub struct ShardOptions {
+    /// Which one it is.
+    pub id: ShardId,
+    /// How many there are.
+    pub shard_count: u16,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Who may use the node.
+    pub tenants: Arc<Tenants>,
+    /// All of its chance comes from here.
+    pub seed: u64,
+    /// When it starts.
+    pub now: Now,
+}
+
+/// One core's share of the node.
+pub struct Shard {
+    id: ShardId,
+    shard_count: u16,
+    limits: Limits,
+    tenants: Arc<Tenants>,
+    sessions: Table,
+    hub: Hub,
+    turn: Turn,
+    broker: Broker,
+    deadlines: Deadlines,
+    ids: MessageIds,
+    next_subscription: u64,
+    /// Connections with requests that can be read on, now that earlier ones are answered.
+    resumable: Vec<ConnId>,
+    due: Vec<ConnId>,
+    scratch: Vec<u8>,
+    health: Health,
+    counters: Counters,
+    /// The time of the input that is being handled.
+    now: Now,
+}
+
+/// Whether the shard takes work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Health {
+    draining: bool,
+    /// False once the journal is fenced (invariant 4: it never degrades in silence).
+    storage: bool,
+}
+
+/// What a shard has done so far.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Connections taken.
+    pub opened: u64,
+    /// HTTP requests read.
+    pub requests: u64,
+    /// WebSockets opened.
+    pub sockets: u64,
+    /// Publications ordered here, kept or not.
+    pub published: u64,
+    /// Publications that were not taken.
+    pub refused: u64,
+    /// Frames and requests that were the peer's fault.
+    pub rejected: u64,
+    /// Connections closed because they were too slow.
+    pub overrun: u64,
+}
+
+impl Shard {
+    /// A shard with nothing on it.
+    #[must_use]
+    pub fn new(options: ShardOptions) -> Self {
+        let hasher = hasher::seeded(options.seed);
+        let limits = options.limits;
+        Self {
+            id: options.id,
+            shard_count: options.shard_count,
+            tenants: options.tenants,
+            sessions: Table::default(),
+            hub: Hub::new(hasher.clone()),
+            turn: Turn::default(),
+            broker: Broker::new(hasher, &limits),
+            deadlines: Deadlines::new(options.now.monotonic_ms),
+            ids: MessageIds::new(options.seed),
+            next_subscription: 0,
+            resumable: Vec::new(),
+            due: Vec::new(),
+            scratch: Vec::new(),
+            health: Health { draining: false, storage: true },
+            counters: Counters::default(),
+            now: options.now,
+            limits,
+        }
+    }
+
+    /// Says where a channel homed here stood when the journal was opened.
+    pub fn restore(&mut self, channel: Arc<ChannelKey>, position: Position) {
+        self.broker.restore(channel, position);
+    }
+
+    /// Says in which epoch channels begin that the journal does not know.
+    pub fn begin_epoch(&mut self, epoch: crate::ids::Epoch) {
+        self.broker.begin_epoch(epoch);
+    }
+
+    /// The one door in. Runs to completion; never blocks, never fails.
+    pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
+        self.now = now;
+        match input {
+            Input::Opened(conn) => self.on_opened(conn, effects),
+            Input::Bytes(conn, bytes) => self.on_bytes(conn, bytes, effects),
+            Input::Closed(conn) => self.on_closed(conn, effects),
+            Input::Overrun(conn) => self.on_overrun(conn, effects),
+            Input::Request(from, request) => self.on_request(from, request, effects),
+            Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
+            Input::Journal(answer) => self.on_journal(answer, effects),
+            Input::Resume => self.on_resume(effects),
+            Input::Tick => self.on_tick(effects),
+            Input::Drain(code) => self.on_drain(code, effects),
+        }
+    }
+
+    /// Hands out what the turn made for connections.
+    pub fn flush(&mut self, outlet: &mut impl Outlet) {
+        self.turn.flush(&mut self.hub, outlet);
+    }
+
+    /// Whether requests wait that an [`Input::Resume`] would read on.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        !self.resumable.is_empty()
+    }
+
+    /// The shard that orders a channel.
+    #[must_use]
+    pub fn home(&self, channel: &ChannelKey) -> ShardId {
+        home(channel, self.shard_count)
+    }
+
+    /// The channels homed here.
+    #[must_use]
+    pub fn broker(&self) -> &Broker {
+        &self.broker
+    }
+
+    /// The subscriptions held here.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// Connections held here.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.sessions.count()
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Whether it takes everything that it is for.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.health.draining && self.health.storage
+    }
+
+    /// A request to this shard itself takes the same path, just without the trip.
+    fn request(&mut self, channel: &ChannelKey, request: Request, effects: &mut Effects) {
+        let home = self.home(channel);
+        if home == self.id {
+            self.on_request(home, request, effects);
+        } else {
+            effects.requests.push((home, request));
+        }
+    }
+
+    fn deliver(&mut self, to: ShardId, delivery: Delivery, effects: &mut Effects) {
+        if to == self.id {
+            self.on_delivery(delivery, &mut effects.closes);
+        } else {
+            effects.deliveries.push((to, delivery));
+        }
+    }
+
+    fn on_journal(&mut self, answer: JournalAnswer, effects: &mut Effects) {
+        match answer {
+            JournalAnswer::Committed(count) => self.on_committed(count, effects),
+            JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
+            JournalAnswer::Read(ticket, result) => {
+                let delivery = match result {
+                    Ok(publications) => Delivery::History(ticket.reply, publications),
+                    Err(why) => Delivery::Refused(ticket.reply, why),
+                };
+                self.deliver(ticket.edge, delivery, effects);
+            }
+        }
+    }
+}
+
+/// The shard that orders a channel, of so many shards.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of a u16 fits a u16")]
+pub fn home(channel: &ChannelKey, shard_count: u16) -> ShardId {
+    ShardId((channel.placement() % u64::from(shard_count)) as u16)
+}
+
+/// Marks a connection to be closed once what it gets this turn is out.
+fn close(conn: ConnId, ending: Ending, closes: &mut Vec<(ConnId, Ending)>) {
+    closes.push((conn, ending));
+}

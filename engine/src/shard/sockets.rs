@@ -1,0 +1,174 @@
+//! Clients on WebSockets: how one opens, what its frames ask for, and how it ends.
+
+use std::sync::Arc;
+
+use protocol::dialect::{Dialect, cohesivity};
+use protocol::ws::{self, CloseCode, Step};
+use protocol::{Command, Publish, Rejection};
+
+use super::Shard;
+use super::calls::{keep, unplaced};
+use super::effects::{Effects, Ending};
+use super::input::{Join, Joiner, ReplyTo, Request};
+use super::requests::Progress;
+use crate::broker::Member;
+use crate::ids::{ChannelKey, ConnId, SubscriptionId};
+use crate::session::{SocketSession, State, Subscription};
+
+/// A WebSocket that may be opened.
+pub(super) struct Opening {
+    /// The answer to the handshake.
+    pub accept: Vec<u8>,
+    pub channel: Arc<ChannelKey>,
+    pub member: Arc<Member>,
+}
+
+impl Shard {
+    pub(super) fn open_socket(
+        &mut self,
+        conn: ConnId,
+        opening: Opening,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let Opening { accept, channel, member } = opening;
+        let Some(slot) = self.sessions.slot(conn) else { return Ok(()) };
+        if let State::Http(http) = &slot.state
+            && !http.tickets.is_empty()
+        {
+            // RFC 9110 §7.8 lets a server ignore an upgrade; here it would overtake earlier answers.
+            return Err(Rejection::UpgradeRequired);
+        }
+        let id = SubscriptionId(self.next_subscription);
+        self.next_subscription += 1;
+        let subscription = Subscription { channel: Arc::clone(&channel), id, seat: None };
+        let socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        slot.state = State::Socket(Box::new(socket));
+        self.counters.sockets += 1;
+        self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
+            out.extend_from_slice(&accept);
+            cohesivity::frame_connected(out, channel.name());
+        });
+        let joiner = Joiner { conn, subscription: id };
+        let join =
+            Join { channel: Arc::clone(&channel), joiner, member: Some(member), after: None };
+        self.request(&channel, Request::Join(Box::new(join)), effects);
+        Ok(())
+    }
+
+    pub(super) fn read_frame(
+        &mut self,
+        conn: ConnId,
+        bytes: &mut [u8],
+        effects: &mut Effects,
+    ) -> Progress {
+        let at_hand = bytes.len();
+        let now_ms = self.now.monotonic_ms;
+        let control_max = self.limits.control_frames_per_second_max;
+        let Some(slot) = self.sessions.slot(conn) else { return Progress::Used(at_hand) };
+        let State::Socket(socket) = &mut slot.state else { return Progress::Used(at_hand) };
+        socket.pinged = false;
+        let read = socket.reader.next(bytes, &self.limits.wire);
+        let consumed = read.consumed;
+        let is_control = matches!(read.step, Step::Ping(_) | Step::Pong(_));
+        if is_control && !socket.admit_control(now_ms, control_max) {
+            self.end_socket(conn, CloseCode::Policy, "too many control frames", effects);
+            return Progress::Used(at_hand);
+        }
+        match read.step {
+            Step::Need => return Progress::Need(at_hand + 1),
+            Step::Part | Step::Pong(_) => {}
+            Step::Ping(payload) => {
+                self.turn.write(&self.hub, conn, socket.groups(), |out| {
+                    ws::append_pong(out, payload);
+                });
+            }
+            Step::Text(mut payload) => {
+                slot.since_ms = 0;
+                self.read_text(conn, payload.bytes_mut(), effects);
+            }
+            Step::Binary(_) => {
+                self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
+            }
+            Step::Close { .. } => self.end_socket(conn, CloseCode::Normal, "", effects),
+            Step::Fault(fault) => self.end_socket(conn, fault.code, fault.reason, effects),
+        }
+        Progress::Used(consumed)
+    }
+
+    fn read_text(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
+        match cohesivity::decode_frame(text, &self.limits.wire) {
+            Ok(Command::Publish(publish)) => self.publish_from(conn, &publish, effects),
+            Err(why) => {
+                self.counters.rejected += 1;
+                let Some(slot) = self.sessions.slot(conn) else { return };
+                let State::Socket(socket) = &slot.state else { return };
+                self.turn.write(&self.hub, conn, socket.groups(), |out| {
+                    cohesivity::frame_rejection(out, &why);
+                });
+            }
+        }
+    }
+
+    fn publish_from(&mut self, conn: ConnId, publish: &Publish<'_>, effects: &mut Effects) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        let channel = Arc::clone(&socket.subscription.channel);
+        let publication = unplaced(&channel, &socket.member.id, publish);
+        let keep = keep(publish.keep, socket.unanswered > 0);
+        socket.unanswered += 1;
+        let reply = ReplyTo { conn, ticket: 0 };
+        self.request(&channel, Request::Publish(publication, keep, reply), effects);
+    }
+
+    /// Says goodbye: the client is out of the channel at once, its connection follows.
+    pub(super) fn end_socket(
+        &mut self,
+        conn: ConnId,
+        code: CloseCode,
+        reason: &str,
+        effects: &mut Effects,
+    ) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let state = std::mem::replace(&mut slot.state, State::Ending);
+        let State::Socket(socket) = state else { return };
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            ws::append_close(out, code, reason);
+        });
+        super::close(conn, Ending::Flush, &mut effects.closes);
+        self.unsubscribe(*socket, effects);
+    }
+
+    pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
+        match self.sessions.close(conn) {
+            Some(State::Socket(socket)) => self.unsubscribe(*socket, effects),
+            Some(State::Http(_) | State::Ending) | None => {}
+        }
+    }
+
+    pub(super) fn on_overrun(&mut self, conn: ConnId, effects: &mut Effects) {
+        self.counters.overrun += 1;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let state = std::mem::replace(&mut slot.state, State::Ending);
+        match state {
+            State::Socket(socket) => {
+                super::close(conn, Ending::Shed(CloseCode::TryAgain), &mut effects.closes);
+                self.unsubscribe(*socket, effects);
+            }
+            State::Http(_) | State::Ending => {
+                super::close(conn, Ending::Now, &mut effects.closes);
+            }
+        }
+    }
+
+    fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
+        let Subscription { channel, seat, .. } = socket.subscription;
+        if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
+            && let Some(slot) = self.sessions.slot(moved)
+            && let State::Socket(neighbour) = &mut slot.state
+        {
+            neighbour.subscription.seat = Some(seat);
+        }
+        let leave = Request::Leave(Arc::clone(&channel), Some(socket.member));
+        self.request(&channel, leave, effects);
+    }
+}

@@ -1,0 +1,135 @@
+//! Time: who took too long, who fell silent, and how the node says goodbye.
+
+use protocol::Rejection;
+use protocol::http::KeepAlive;
+use protocol::ws::{self, CloseCode};
+
+use super::Shard;
+use super::effects::{Effects, Ending};
+use crate::ids::ConnId;
+use crate::limits::Limits;
+use crate::session::{Slot, State};
+
+/// Channels that are looked at in one tick to see whether anyone still uses them.
+const SWEPT_PER_TICK: usize = 256;
+
+/// What a connection has to do, and by when.
+enum Duty {
+    /// Finish what it began.
+    Finish(u64),
+    /// Ask for something.
+    Ask(u64),
+    /// Say anything; else it is pinged.
+    Speak(u64),
+    /// Answer a ping.
+    Answer(u64),
+    /// Nothing.
+    Nothing,
+}
+
+impl Shard {
+    /// Has the wheel look at the connection in time.
+    pub(super) fn watch(&mut self, conn: ConnId) {
+        let limits = &self.limits;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let (Duty::Finish(at_ms) | Duty::Ask(at_ms) | Duty::Speak(at_ms) | Duty::Answer(at_ms)) =
+            duty(slot, limits)
+        else {
+            return;
+        };
+        if at_ms < slot.scheduled_ms {
+            slot.scheduled_ms = at_ms;
+            self.deadlines.set(conn, at_ms);
+        }
+    }
+
+    pub(super) fn on_tick(&mut self, effects: &mut Effects) {
+        self.broker.sweep(SWEPT_PER_TICK);
+        let mut due = std::mem::take(&mut self.due);
+        self.deadlines.advance(self.now.monotonic_ms, &mut due);
+        for conn in due.drain(..) {
+            if let Some(slot) = self.sessions.slot(conn) {
+                slot.scheduled_ms = u64::MAX;
+                self.remind(conn, effects);
+                self.watch(conn);
+            }
+        }
+        self.due = due;
+    }
+
+    fn remind(&mut self, conn: ConnId, effects: &mut Effects) {
+        let now_ms = self.now.monotonic_ms;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        match duty(slot, &self.limits) {
+            Duty::Finish(at_ms) if at_ms <= now_ms => self.give_up(conn, effects),
+            Duty::Ask(at_ms) if at_ms <= now_ms => {
+                slot.state = State::Ending;
+                super::close(conn, Ending::Flush, &mut effects.closes);
+            }
+            Duty::Speak(at_ms) if at_ms <= now_ms => self.ping(conn),
+            Duty::Answer(at_ms) if at_ms <= now_ms => {
+                self.end_socket(conn, CloseCode::Policy, "no answer to a ping", effects);
+            }
+            Duty::Finish(_) | Duty::Ask(_) | Duty::Speak(_) | Duty::Answer(_) | Duty::Nothing => {}
+        }
+    }
+
+    fn give_up(&mut self, conn: ConnId, effects: &mut Effects) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        match &slot.state {
+            State::Http(_) => {
+                let closes = &mut effects.closes;
+                self.answer_rejection(conn, &Rejection::TimedOut, KeepAlive::Close, closes);
+            }
+            State::Socket(_) => {
+                self.end_socket(conn, CloseCode::Policy, "message took too long", effects);
+            }
+            State::Ending => {}
+        }
+    }
+
+    fn ping(&mut self, conn: ConnId) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        socket.pinged = true;
+        self.turn.write(&self.hub, conn, socket.groups(), |out| ws::append_ping(out, b""));
+    }
+
+    /// Says goodbye to clients at once, and to servers once they have their answers.
+    pub(super) fn on_drain(&mut self, code: CloseCode, effects: &mut Effects) {
+        self.health.draining = true;
+        let conns: Vec<_> = self.sessions.conns().collect();
+        for conn in conns {
+            let Some(slot) = self.sessions.slot(conn) else { continue };
+            match &slot.state {
+                State::Socket(_) => self.end_socket(conn, code, "server is shutting down", effects),
+                State::Http(http) if http.tickets.is_empty() && slot.carry.is_empty() => {
+                    slot.state = State::Ending;
+                    super::close(conn, Ending::Flush, &mut effects.closes);
+                }
+                State::Http(_) | State::Ending => {}
+            }
+        }
+    }
+}
+
+fn duty(slot: &Slot, limits: &Limits) -> Duty {
+    match &slot.state {
+        State::Http(http) => match (slot.since_ms, http.tickets.is_empty()) {
+            (_, false) => Duty::Nothing,
+            (0, true) => Duty::Ask(slot.heard_at_ms + limits.idle_timeout_ms),
+            (since_ms, true) if slot.is_in_body() => {
+                Duty::Finish(since_ms + limits.body_timeout_ms)
+            }
+            (since_ms, true) => Duty::Finish(since_ms + limits.head_timeout_ms),
+        },
+        State::Socket(socket) => match (slot.since_ms, socket.pinged) {
+            (0, false) => Duty::Speak(slot.heard_at_ms + limits.ping_interval_ms),
+            (0, true) => {
+                Duty::Answer(slot.heard_at_ms + limits.ping_interval_ms + limits.pong_timeout_ms)
+            }
+            (since_ms, _) => Duty::Finish(since_ms + limits.body_timeout_ms),
+        },
+        State::Ending => Duty::Nothing,
+    }
+}

@@ -1,0 +1,77 @@
+//! Who may use this node: the tenants and their keys. Made once, shared by all shards, never changed.
+
+use hashbrown::HashMap;
+use protocol::auth;
+
+use crate::ids::TenantId;
+
+/// One tenant, as the configuration or the catalog has it.
+#[derive(Clone)]
+pub struct TenantSpec {
+    /// The same on every start: the journal carries it.
+    pub id: TenantId,
+    /// Unique on the node; tokens carry it.
+    pub name: String,
+    /// The secret that its servers use.
+    pub application_key: Option<String>,
+    /// Signs its tokens.
+    pub signing_key: Vec<u8>,
+}
+
+/// All tenants of the node.
+pub struct Tenants {
+    list: HashMap<TenantId, Tenant>,
+    by_name: HashMap<String, TenantId>,
+    /// Application keys are looked up by a keyed hash, so that the time of a look-up says nothing about a key.
+    by_key: HashMap<[u8; 32], TenantId>,
+    pepper: [u8; 32],
+}
+
+struct Tenant {
+    name: Box<str>,
+    signing_key: Box<[u8]>,
+}
+
+impl Tenants {
+    /// All of them. `pepper` is random.
+    #[must_use]
+    pub fn new(specs: &[TenantSpec], pepper: [u8; 32]) -> Self {
+        let mut tenants =
+            Self { list: HashMap::new(), by_name: HashMap::new(), by_key: HashMap::new(), pepper };
+        for spec in specs {
+            let id = spec.id;
+            tenants.by_name.insert(spec.name.clone(), id);
+            if let Some(key) = &spec.application_key {
+                tenants.by_key.insert(auth::hmac_sha256(&pepper, key.as_bytes()), id);
+            }
+            let name = spec.name.as_str().into();
+            let signing_key = spec.signing_key.as_slice().into();
+            tenants.list.insert(id, Tenant { name, signing_key });
+        }
+        tenants
+    }
+
+    /// Whose application key this is.
+    #[must_use]
+    pub fn of_application_key(&self, key: &str) -> Option<TenantId> {
+        self.by_key.get(&auth::hmac_sha256(&self.pepper, key.as_bytes())).copied()
+    }
+
+    /// The tenant of a name.
+    #[must_use]
+    pub fn of_name(&self, name: &str) -> Option<TenantId> {
+        self.by_name.get(name).copied()
+    }
+
+    /// What signs the tenant's tokens.
+    #[must_use]
+    pub fn signing_key(&self, id: TenantId) -> &[u8] {
+        self.list.get(&id).map_or(&[], |it| &it.signing_key)
+    }
+
+    /// The tenant's name.
+    #[must_use]
+    pub fn name(&self, id: TenantId) -> &str {
+        self.list.get(&id).map_or("", |it| &it.name)
+    }
+}
