@@ -11,6 +11,7 @@ pub mod ids;
 pub mod limits;
 pub mod message_ids;
 pub mod outbox;
+pub mod reactor;
 pub mod session;
 pub mod shard;
 pub mod tenants;
