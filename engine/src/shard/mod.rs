@@ -230,7 +230,7 @@ impl Shard {
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u16 fits a u16")]
 pub fn home(channel: &ChannelKey, shard_count: u16) -> ShardId {
-    ShardId((channel.placement() % u64::from(shard_count)) as u16)
+    ShardId((channel.hash() % u64::from(shard_count)) as u16)
 }
 
 /// Marks a connection to be closed once what it gets this turn is out.

@@ -126,7 +126,7 @@ fn check_order(
         let offset = publication.offset().ok_or(JournalError::OutOfOrder)?;
         let now = Position { epoch: publication.epoch(), offset };
         let slot = seen
-            .entry(channel.placement(), |it| it.0 == channel, |it| it.0.placement())
+            .entry(channel.hash(), |it| it.0 == channel, |it| it.0.hash())
             .or_insert_with(|| (channel, position(channel).unwrap_or_default()))
             .into_mut();
         if offset != slot.1.offset.next() || now.epoch < slot.1.epoch {
