@@ -10,6 +10,7 @@ pub mod hub;
 pub mod ids;
 pub mod limits;
 pub mod message_ids;
+pub mod node;
 pub mod outbox;
 pub mod reactor;
 pub mod session;

@@ -264,6 +264,12 @@ impl WriterHandle {
         self.answers.try_iter()
     }
 
+    /// Whether answers wait to be taken.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
     /// Waits for the next answer. `None` once the thread has ended and all are taken.
     #[must_use]
     pub fn wait(&self) -> Option<Answer> {

@@ -135,6 +135,7 @@ impl Shard {
         match input {
             Input::Opened(conn) => self.on_opened(conn, effects),
             Input::Bytes(conn, bytes) => self.on_bytes(conn, bytes, effects),
+            Input::HalfClosed(conn) => self.on_half_closed(conn, effects),
             Input::Closed(conn) => self.on_closed(conn, effects),
             Input::Overrun(conn) => self.on_overrun(conn, effects),
             Input::Request(from, request) => self.on_request(from, request, effects),
