@@ -64,7 +64,8 @@ impl<'a> EventName<'a> {
     }
 }
 
-fn check_name(text: &str, max: usize) -> Result<&str, NameError> {
+/// The grammar of every name.
+pub(crate) fn check_name(text: &str, max: usize) -> Result<&str, NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }

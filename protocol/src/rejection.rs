@@ -48,6 +48,11 @@ pub enum Rejection {
         /// Its name.
         field: &'static str,
     },
+    /// A header has a value that it may not have.
+    InvalidHeader {
+        /// Its name.
+        name: &'static str,
+    },
     /// A frame asks for something that does not exist.
     UnknownAction(Box<str>),
     /// No credential came.
@@ -117,6 +122,7 @@ impl Rejection {
             | Self::InvalidName { .. }
             | Self::OutOfRange { .. }
             | Self::DuplicateKey { .. }
+            | Self::InvalidHeader { .. }
             | Self::UnknownAction(_) => 400,
             Self::CredentialMissing | Self::CredentialInvalid => 401,
             Self::Forbidden => 403,
@@ -148,6 +154,7 @@ impl Rejection {
             | Self::InvalidName { .. }
             | Self::OutOfRange { .. }
             | Self::DuplicateKey { .. }
+            | Self::InvalidHeader { .. }
             | Self::UnknownAction(_)
             | Self::CredentialMissing
             | Self::CredentialInvalid
@@ -181,6 +188,7 @@ impl fmt::Display for Rejection {
                 write!(f, "\"{field}\" must be from {min} to {max}")
             }
             Self::DuplicateKey { field } => write!(f, "\"{field}\" came more than once"),
+            Self::InvalidHeader { name } => write!(f, "Invalid {name}"),
             Self::UnknownAction(action) => write!(f, "Unknown action: \"{action}\""),
             Self::CredentialMissing => f.write_str("Authentication required"),
             Self::CredentialInvalid => f.write_str("Invalid or expired credential"),

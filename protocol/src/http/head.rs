@@ -16,6 +16,15 @@ pub enum KeepAlive {
     Close,
 }
 
+/// The version of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
+
 /// One request head, borrowed from the read buffer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Head<'a> {
@@ -29,6 +38,7 @@ pub struct Head<'a> {
     pub(super) head_bytes: usize,
     pub(super) meaning: fields::Meaning<'a>,
     pub(super) keep_alive: KeepAlive,
+    pub(super) version: Version,
 }
 
 impl<'a> Head<'a> {
@@ -36,6 +46,12 @@ impl<'a> Head<'a> {
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The path as it came, without the query.

@@ -10,7 +10,7 @@ mod router;
 mod target;
 
 pub use fault::HttpFault;
-pub use head::{Head, KeepAlive};
+pub use head::{Head, KeepAlive, Version};
 pub use method::{Method, Methods};
 pub use parse::parse_head;
 pub use response::{

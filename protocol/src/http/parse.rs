@@ -1,7 +1,7 @@
 //! From bytes to a request head: `httparse` reads it, and this layer refuses what it is lenient about (T-H).
 
 use super::fault::HttpFault;
-use super::head::{Head, KeepAlive};
+use super::head::{Head, KeepAlive, Version};
 use super::method::Method;
 use super::{fields, target};
 use crate::limits::Limits;
@@ -44,7 +44,8 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
     let (path, query) = target::split(raw_target)?;
     let meaning = fields::read(lines, limits)?;
     let method = Method::parse(method).ok_or(HttpFault::new(501, "unknown method"))?;
-    let closes = version == 0 || meaning.closes;
+    let version = if version == 0 { Version::Http10 } else { Version::Http11 };
+    let closes = version == Version::Http10 || meaning.closes;
     Ok(Some(Head {
         method,
         path,
@@ -52,6 +53,7 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
         lines,
         head_bytes: skipped + length,
         keep_alive: if closes { KeepAlive::Close } else { KeepAlive::Keep },
+        version,
         meaning,
     }))
 }

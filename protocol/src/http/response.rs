@@ -55,6 +55,10 @@ pub enum HeaderLine<'a> {
     CacheControl(&'static str),
     /// `Allow`.
     Allow(Methods),
+    /// `WWW-Authenticate`.
+    Authenticate,
+    /// `Upgrade` and `Sec-WebSocket-Version`: what an upgrade has to be.
+    WebSocketVersion,
     /// Any other.
     Other {
         /// Its name.
@@ -98,6 +102,11 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             }
             HeaderLine::CacheControl(value) => write_line(out, "Cache-Control", value),
             HeaderLine::Allow(methods) => write_line(out, "Allow", &methods.to_string()),
+            HeaderLine::Authenticate => write_line(out, "WWW-Authenticate", "Bearer"),
+            HeaderLine::WebSocketVersion => {
+                write_line(out, "Upgrade", "websocket");
+                write_line(out, "Sec-WebSocket-Version", "13");
+            }
             HeaderLine::Other { name, value } => write_line(out, name, value.as_str()),
         }
     }

@@ -12,7 +12,8 @@ pub use close::CloseCode;
 pub use handshake::{Handshake, accept_key, check_handshake, write_accept};
 pub use header::Opcode;
 pub use reader::{Fault, Payload, Read, Reader, Role, Step};
+pub(crate) use writer::append_text_with;
 pub use writer::{
-    FRAME_HEADER_BYTES_MAX, append_close, append_header, append_masked, append_ping, append_pong,
-    append_text,
+    FRAME_HEADER_BYTES_MAX, append_close, append_close_number, append_header, append_masked,
+    append_ping, append_pong, append_text,
 };

@@ -1,10 +1,10 @@
-//! What a client or a server of this dialect asks for.
+//! What the JSON of a client or a server asks for. It is decoded where it lies.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
-use crate::channel_name::ChannelName;
-use crate::command::{ChannelPublish, Command};
-use crate::http::Head;
+use crate::channel_name::{ChannelName, EventName, check_name};
+use crate::command::{ChannelPublish, Command, Keep, Publish};
+use crate::json::{Field, JsonFault, Kind, read_object, unescape};
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 
@@ -14,6 +14,9 @@ pub const TOKEN_TTL_S_MIN: u32 = 60;
 pub const TOKEN_TTL_S_MAX: u32 = 3600;
 /// Life of a connection token whose request names none.
 pub const TOKEN_TTL_S_DEFAULT: u32 = 300;
+
+/// Bytes of an unknown action that its refusal repeats.
+const ACTION_ECHO_BYTES_MAX: usize = 64;
 
 /// What a connection token is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -26,23 +29,20 @@ pub struct TokenRequest<'a> {
     pub ttl_s: u32,
 }
 
-/// Which part of a channel's history is asked for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct HistoryQuery<'a> {
-    channel: Cow<'a, str>,
-    /// Only publications with a larger offset.
-    pub after: u64,
-    /// At most so many.
-    pub limit: u32,
-}
-
 /// Reads a text frame of a connected client.
 ///
 /// # Errors
 /// When it is no command; the connection stays open.
 pub fn decode_frame<'a>(text: &'a mut [u8], limits: &Limits) -> Result<Command<'a>, Rejection> {
-    let _ = (text, limits);
-    Err(Rejection::InvalidJson)
+    let [action, event, data, persist] =
+        fields(text, &["action", "event", "data", "persist"], limits)?;
+    check_action(text, action)?;
+    let data = data.ok_or(Rejection::MissingField { field: "data" })?;
+    let keep = keep(persist)?;
+    let event = event.filter(is_set);
+    let [event_bytes, data] = disjoint(text, [span(event.as_ref()), data.span])?;
+    let event = event_name(event, event_bytes, limits)?;
+    Ok(Command::Publish(Publish { event, data, keep }))
 }
 
 /// Reads the body of POST /edge/realtime.
@@ -53,8 +53,22 @@ pub fn decode_publish_body<'a>(
     body: &'a mut [u8],
     limits: &Limits,
 ) -> Result<ChannelPublish<'a>, Rejection> {
-    let _ = (body, limits);
-    Err(Rejection::InvalidJson)
+    let [channel, event, data, persist] =
+        fields(body, &["channel", "event", "data", "persist"], limits)?;
+    let channel = channel.ok_or(Rejection::MissingField { field: "channel" })?;
+    let data = data.ok_or(Rejection::MissingField { field: "data" })?;
+    let keep = keep(persist)?;
+    if data.span.len() > limits.message_bytes_max {
+        return Err(Rejection::PayloadTooLarge { max: limits.message_bytes_max });
+    }
+    let event = event.filter(is_set);
+    let spans = [channel.span, span(event.as_ref()), data.span];
+    let [channel_bytes, event_bytes, data] = disjoint(body, spans)?;
+    let channel = text("channel", channel.kind, channel_bytes)?;
+    let channel =
+        ChannelName::parse(channel, limits).map_err(|cause| Rejection::name("channel", cause))?;
+    let event = event_name(event, event_bytes, limits)?;
+    Ok(ChannelPublish { channel, publish: Publish { event, data, keep } })
 }
 
 /// Reads the body of POST /edge/realtime/token.
@@ -65,27 +79,134 @@ pub fn decode_token_body<'a>(
     body: &'a mut [u8],
     limits: &Limits,
 ) -> Result<TokenRequest<'a>, Rejection> {
-    let _ = (body, limits);
-    Err(Rejection::InvalidJson)
-}
-
-/// Reads the query of GET /edge/realtime/history.
-///
-/// # Errors
-/// When the channel is absent or no name, or a number is none.
-pub fn decode_history_query<'a>(
-    head: &Head<'a>,
-    limits: &Limits,
-) -> Result<HistoryQuery<'a>, Rejection> {
-    let channel = head.query("channel")?.ok_or(Rejection::MissingField { field: "channel" })?;
-    ChannelName::parse(&channel, limits).map_err(|cause| Rejection::name("channel", cause))?;
-    Ok(HistoryQuery { channel, after: 0, limit: 50 })
-}
-
-impl HistoryQuery<'_> {
-    /// Which channel: a valid name.
-    #[must_use]
-    pub fn channel(&self) -> &str {
-        &self.channel
+    let [user_id, name, ttl] = fields(body, &["user_id", "name", "ttl"], limits)?;
+    let user_id = user_id.ok_or(Rejection::MissingField { field: "user_id" })?;
+    let (name, ttl) = (name.filter(is_set), ttl.filter(is_set));
+    let spans = [user_id.span, span(name.as_ref()), span(ttl.as_ref())];
+    let [user_id_bytes, name_bytes, ttl_bytes] = disjoint(body, spans)?;
+    let ttl_s = match ttl {
+        Some(field) => token_ttl_s(field.kind, ttl_bytes)?,
+        None => TOKEN_TTL_S_DEFAULT,
+    };
+    let user_id = user_id_text(user_id.kind, user_id_bytes)?;
+    check_name(user_id, limits.user_id_bytes_max)
+        .map_err(|cause| Rejection::name("user_id", cause))?;
+    let user_name = match name {
+        Some(field) => Some(text("name", field.kind, name_bytes)?).filter(|it| !it.is_empty()),
+        None => None,
+    };
+    if let Some(user_name) = user_name {
+        check_name(user_name, limits.user_name_bytes_max)
+            .map_err(|cause| Rejection::name("name", cause))?;
     }
+    Ok(TokenRequest { user_id, user_name, ttl_s })
+}
+
+fn fields<const N: usize>(
+    bytes: &[u8],
+    schema: &[&'static str; N],
+    limits: &Limits,
+) -> Result<[Option<Field>; N], Rejection> {
+    // The scan below looks at structure alone; this makes `data` UTF-8 wherever it came from.
+    std::str::from_utf8(bytes).map_err(|_| Rejection::InvalidJson)?;
+    read_object(bytes, schema, limits.json_depth_max).map_err(|fault| match fault {
+        JsonFault::Syntax => Rejection::InvalidJson,
+        JsonFault::TooDeep => Rejection::JsonTooDeep { max: limits.json_depth_max },
+        JsonFault::Duplicate(index) => {
+            Rejection::DuplicateKey { field: schema.get(index).copied().unwrap_or_default() }
+        }
+    })
+}
+
+/// An optional field that is `null` counts as absent.
+fn is_set(field: &Field) -> bool {
+    field.kind != Kind::Null
+}
+
+fn span(field: Option<&Field>) -> Range<usize> {
+    field.map_or(0..0, |it| it.span.clone())
+}
+
+fn disjoint<const N: usize>(
+    bytes: &mut [u8],
+    spans: [Range<usize>; N],
+) -> Result<[&mut [u8]; N], Rejection> {
+    // Values of one object never overlap.
+    bytes.get_disjoint_mut(spans).map_err(|_| Rejection::Internal)
+}
+
+fn text<'a>(field: &'static str, kind: Kind, quoted: &'a mut [u8]) -> Result<&'a str, Rejection> {
+    let wrong = Rejection::WrongType { field, expected: "a string" };
+    if kind == Kind::String { unescape(quoted).ok_or(wrong) } else { Err(wrong) }
+}
+
+fn check_action(bytes: &mut [u8], action: Option<Field>) -> Result<(), Rejection> {
+    // What JavaScript makes of an absent field.
+    let Some(field) = action else { return Err(Rejection::UnknownAction("undefined".into())) };
+    let raw = bytes.get_mut(field.span).unwrap_or_default();
+    if raw == b"\"publish\"" {
+        return Ok(());
+    }
+    let action = match field.kind {
+        Kind::String => unescape(raw).unwrap_or_default(),
+        Kind::Number | Kind::True | Kind::False | Kind::Null | Kind::Array | Kind::Object => {
+            std::str::from_utf8(raw).unwrap_or_default()
+        }
+    };
+    if field.kind == Kind::String && action == "publish" {
+        return Ok(());
+    }
+    let end = action.floor_char_boundary(ACTION_ECHO_BYTES_MAX);
+    Err(Rejection::UnknownAction(action.get(..end).unwrap_or_default().into()))
+}
+
+fn keep(persist: Option<Field>) -> Result<Keep, Rejection> {
+    match persist.map_or(Kind::Null, |it| it.kind) {
+        Kind::True | Kind::Null => Ok(Keep::Persist),
+        Kind::False => Ok(Keep::Pass),
+        Kind::String | Kind::Number | Kind::Array | Kind::Object => {
+            Err(Rejection::WrongType { field: "persist", expected: "a boolean" })
+        }
+    }
+}
+
+fn event_name<'a>(
+    field: Option<Field>,
+    quoted: &'a mut [u8],
+    limits: &Limits,
+) -> Result<EventName<'a>, Rejection> {
+    let Some(field) = field else { return Ok(EventName::MESSAGE) };
+    let event = text("event", field.kind, quoted)?;
+    EventName::parse(event, limits).map_err(|cause| Rejection::name("event", cause))
+}
+
+fn user_id_text(kind: Kind, bytes: &mut [u8]) -> Result<&str, Rejection> {
+    const WRONG: Rejection =
+        Rejection::WrongType { field: "user_id", expected: "a string or an integer" };
+    match kind {
+        Kind::String => unescape(bytes).ok_or(WRONG),
+        // `30` and `"30"` are one user, so a number with several spellings (`3e1`, `30.0`, `-0`) is none.
+        Kind::Number if bytes != b"-0" => integer(bytes).ok_or(WRONG),
+        Kind::Number | Kind::True | Kind::False | Kind::Null | Kind::Array | Kind::Object => {
+            Err(WRONG)
+        }
+    }
+}
+
+fn token_ttl_s(kind: Kind, bytes: &[u8]) -> Result<u32, Rejection> {
+    let digits = integer(bytes).filter(|_| kind == Kind::Number);
+    let digits = digits.ok_or(Rejection::WrongType { field: "ttl", expected: "an integer" })?;
+    digits.parse().ok().filter(|it| (TOKEN_TTL_S_MIN..=TOKEN_TTL_S_MAX).contains(it)).ok_or(
+        Rejection::OutOfRange {
+            field: "ttl",
+            min: TOKEN_TTL_S_MIN as u64,
+            max: TOKEN_TTL_S_MAX as u64,
+        },
+    )
+}
+
+fn integer(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }

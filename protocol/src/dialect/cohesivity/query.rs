@@ -1,0 +1,114 @@
+//! What the query and the headers of a request say.
+
+use std::borrow::Cow;
+
+use crate::channel_name::ChannelName;
+use crate::http::Head;
+use crate::limits::Limits;
+use crate::rejection::Rejection;
+
+/// Messages in an answer of history whose request names no limit.
+pub const HISTORY_LIMIT_DEFAULT: u64 = 50;
+/// Most messages in one answer of history.
+pub const HISTORY_LIMIT_MAX: u64 = 100;
+
+/// How a server says who it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Credential<'a> {
+    /// A token of POST /edge/session.
+    Bearer(&'a str),
+    /// The application key itself.
+    Key(Cow<'a, str>),
+}
+
+/// Reads the credential of a server. With both, the token counts.
+///
+/// # Errors
+/// When there is none, or two keys.
+pub fn decode_credential<'a>(head: &Head<'a>) -> Result<Credential<'a>, Rejection> {
+    if let Some(token) = head.bearer() {
+        return Ok(Credential::Bearer(token));
+    }
+    match head.query("key")? {
+        Some(key) if !key.is_empty() => Ok(Credential::Key(key)),
+        Some(_) | None => Err(Rejection::CredentialMissing),
+    }
+}
+
+/// What a client says when it connects.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConnectQuery<'a> {
+    channel: Cow<'a, str>,
+    /// Its connection token, unverified.
+    pub token: Cow<'a, str>,
+}
+
+/// Reads the query of GET /edge/realtime.
+///
+/// # Errors
+/// When the token is absent, or the channel is absent or no name.
+pub fn decode_connect_query<'a>(
+    head: &Head<'a>,
+    limits: &Limits,
+) -> Result<ConnectQuery<'a>, Rejection> {
+    let token = head.query("token")?.filter(|token| !token.is_empty());
+    let token = token.ok_or(Rejection::CredentialMissing)?;
+    Ok(ConnectQuery { channel: channel(head, limits)?, token })
+}
+
+impl ConnectQuery<'_> {
+    /// Which channel: a valid name.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+}
+
+/// Which part of a channel's history is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HistoryQuery<'a> {
+    channel: Cow<'a, str>,
+    /// Only publications with a larger offset.
+    pub after: u64,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Reads the query of GET /edge/realtime/history.
+///
+/// # Errors
+/// When the channel is absent or no name, or a number is none.
+pub fn decode_history_query<'a>(
+    head: &Head<'a>,
+    limits: &Limits,
+) -> Result<HistoryQuery<'a>, Rejection> {
+    let channel = channel(head, limits)?;
+    let after = number(head, "after")?.unwrap_or(0);
+    let limit = number(head, "limit")?.unwrap_or(HISTORY_LIMIT_DEFAULT);
+    if limit == 0 {
+        return Err(Rejection::OutOfRange { field: "limit", min: 1, max: HISTORY_LIMIT_MAX });
+    }
+    Ok(HistoryQuery { channel, after, limit: limit.min(HISTORY_LIMIT_MAX) })
+}
+
+impl HistoryQuery<'_> {
+    /// Which channel: a valid name.
+    #[must_use]
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+}
+
+fn channel<'a>(head: &Head<'a>, limits: &Limits) -> Result<Cow<'a, str>, Rejection> {
+    let channel = head.query("channel")?.ok_or(Rejection::MissingField { field: "channel" })?;
+    ChannelName::parse(&channel, limits).map_err(|cause| Rejection::name("channel", cause))?;
+    Ok(channel)
+}
+
+fn number(head: &Head<'_>, field: &'static str) -> Result<Option<u64>, Rejection> {
+    let Some(text) = head.query(field)? else { return Ok(None) };
+    // `parse` alone would take a sign.
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|_| is_number);
+    number.map(Some).ok_or(Rejection::WrongType { field, expected: "a number without a sign" })
+}
