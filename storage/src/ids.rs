@@ -42,7 +42,7 @@ pub struct MessageId(pub u128);
 /// A channel of a tenant, with the number that places it on a shard.
 #[derive(Clone, Eq, PartialEq)]
 pub struct ChannelKey {
-    placement: u64,
+    hash: u64,
     tenant: TenantId,
     name: Box<str>,
 }
@@ -51,12 +51,12 @@ impl ChannelKey {
     /// Names a channel. The name was checked where it came in.
     #[must_use]
     pub fn new(tenant: TenantId, name: &str) -> Self {
-        Self { placement: Self::placement_of(tenant, name), tenant, name: name.into() }
+        Self { hash: Self::hash_of(tenant, name), tenant, name: name.into() }
     }
 
     /// The number that decides a channel's shard, the same on every start and every machine: FNV-1a with a final mix.
     #[must_use]
-    pub fn placement_of(tenant: TenantId, name: &str) -> u64 {
+    pub fn hash_of(tenant: TenantId, name: &str) -> u64 {
         const PRIME: u64 = 0x0100_0000_01b3;
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         for byte in tenant.0.to_le_bytes().iter().chain(name.as_bytes()) {
@@ -67,10 +67,10 @@ impl ChannelKey {
         hash ^ (hash >> 29)
     }
 
-    /// See [`ChannelKey::placement_of`].
+    /// See [`ChannelKey::hash_of`].
     #[must_use]
-    pub fn placement(&self) -> u64 {
-        self.placement
+    pub fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// Whose it is.
@@ -120,12 +120,12 @@ mod tests {
     #[test]
     fn the_placement_is_part_of_the_disk_layout_and_never_changes() {
         assert_eq!(
-            ChannelKey::placement_of(TenantId(1), "chat:room"),
-            ChannelKey::new(TenantId(1), "chat:room").placement()
+            ChannelKey::hash_of(TenantId(1), "chat:room"),
+            ChannelKey::new(TenantId(1), "chat:room").hash()
         );
         assert_ne!(
-            ChannelKey::placement_of(TenantId(1), "a"),
-            ChannelKey::placement_of(TenantId(2), "a")
+            ChannelKey::hash_of(TenantId(1), "a"),
+            ChannelKey::hash_of(TenantId(2), "a")
         );
     }
 }

@@ -1,7 +1,15 @@
 //! Durable order: the journal, the catalog, and the threads that batch. Knows no subscribers and no wires.
 
+mod error;
 mod ids;
+mod journal;
+mod options;
 mod publication;
+mod writer;
 
+pub use error::{JournalError, OpenError};
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
+pub use journal::{ChannelState, Journal, JournalStats, Retired, open};
+pub use options::{JournalKind, JournalOptions, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication};
+pub use writer::{Answer, QueueFull, QueueLimits, Wake, Writer, WriterHandle};

@@ -15,6 +15,8 @@ pub struct HttpSession {
     pub verified: Option<VerifiedBearer>,
     /// Whether `100 Continue` went out for the request that is coming in.
     pub continued: bool,
+    /// Whether the peer sends no more: the connection ends with its last answer.
+    pub half_closed: bool,
 }
 
 /// A bearer token that was verified on this connection.

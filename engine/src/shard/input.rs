@@ -16,7 +16,9 @@ pub enum Input<'a> {
     Opened(ConnId),
     /// Bytes came from a connection. They are decoded in place.
     Bytes(ConnId, &'a mut [u8]),
-    /// The connection is gone, or its peer will send nothing more.
+    /// The peer will send nothing more, but may still read.
+    HalfClosed(ConnId),
+    /// The connection is gone.
     Closed(ConnId),
     /// The connection's outbox went over its limit (invariant 8).
     Overrun(ConnId),

@@ -135,6 +135,7 @@ impl Shard {
         match input {
             Input::Opened(conn) => self.on_opened(conn, effects),
             Input::Bytes(conn, bytes) => self.on_bytes(conn, bytes, effects),
+            Input::HalfClosed(conn) => self.on_half_closed(conn, effects),
             Input::Closed(conn) => self.on_closed(conn, effects),
             Input::Overrun(conn) => self.on_overrun(conn, effects),
             Input::Request(from, request) => self.on_request(from, request, effects),
@@ -230,7 +231,7 @@ impl Shard {
 #[must_use]
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of a u16 fits a u16")]
 pub fn home(channel: &ChannelKey, shard_count: u16) -> ShardId {
-    ShardId((channel.placement() % u64::from(shard_count)) as u16)
+    ShardId((channel.hash() % u64::from(shard_count)) as u16)
 }
 
 /// Marks a connection to be closed once what it gets this turn is out.

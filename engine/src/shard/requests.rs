@@ -237,7 +237,11 @@ impl Shard {
                 return super::close(conn, Ending::Linger, closes);
             }
         }
-        if !slot.carry.is_empty() {
+        let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
+        if is_last && slot.carry.is_empty() {
+            slot.state = State::Ending;
+            super::close(conn, Ending::Flush, closes);
+        } else if !slot.carry.is_empty() {
             self.resumable.push(conn);
         }
     }

@@ -138,6 +138,26 @@ impl Shard {
         self.unsubscribe(*socket, effects);
     }
 
+    /// A client that stops sending is gone; a server may still wait for its answers.
+    pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        match &mut slot.state {
+            State::Http(http) if !http.tickets.is_empty() => http.half_closed = true,
+            State::Http(_) => {
+                slot.state = State::Ending;
+                super::close(conn, Ending::Flush, &mut effects.closes);
+            }
+            State::Socket(_) => {
+                let state = std::mem::replace(&mut slot.state, State::Ending);
+                super::close(conn, Ending::Flush, &mut effects.closes);
+                if let State::Socket(socket) = state {
+                    self.unsubscribe(*socket, effects);
+                }
+            }
+            State::Ending => {}
+        }
+    }
+
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         match self.sessions.close(conn) {
             Some(State::Socket(socket)) => self.unsubscribe(*socket, effects),

@@ -1,0 +1,264 @@
+//! A node: one process, a core a shard, started together and stopped together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use protocol::ws::CloseCode;
+use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Retention, Writer};
+
+use crate::ids::ShardId;
+use crate::limits::Limits;
+use crate::reactor::ring::{self, Bell, Driver};
+use crate::reactor::{
+    self, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus,
+};
+use crate::shard::{Shard, ShardOptions};
+use crate::tenants::{TenantSpec, Tenants};
+
+/// What a node is started with.
+pub struct NodeOptions {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// How many cores, at least one.
+    pub shards: u16,
+    /// Who runs them.
+    pub reactor: Reactor,
+    /// Their bounds.
+    pub limits: Limits,
+    /// The bounds of their sockets.
+    pub ring: ring::Settings,
+    /// Messages that wait between two cores.
+    pub lane_capacity: usize,
+    /// Inputs of one turn.
+    pub inputs_per_turn_max: usize,
+    /// Who may use the node.
+    pub tenants: Vec<TenantSpec>,
+    /// Where messages are kept.
+    pub journal: JournalKind,
+    /// The journals' folder; one below it a shard. Unused by the memory journal.
+    pub journal_dir: PathBuf,
+    /// How journals are laid out.
+    pub journal_options: JournalOptions,
+    /// What journals keep.
+    pub retention: Retention,
+    /// Random: seeds the hashers and the message ids.
+    pub seed: u64,
+    /// Random: hashes the keys.
+    pub pepper: [u8; 32],
+}
+
+/// Why a node does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The ring or the listener.
+    Ring(ring::StartError),
+    /// A journal that does not open.
+    Journal(ShardId, OpenError),
+    /// A thread that does not start, or a core that broke.
+    Io(io::Error),
+}
+
+impl From<io::Error> for StartError {
+    fn from(cause: io::Error) -> Self {
+        Self::Io(cause)
+    }
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ring(why) => why.fmt(f),
+            Self::Journal(shard, why) => write!(f, "journal of shard {}: {why}", shard.0),
+            Self::Io(why) => write!(f, "a core could not run: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl NodeOptions {
+    fn shard(&self, id: ShardId, tenants: &Arc<Tenants>, clock: Clock) -> ShardOptions {
+        ShardOptions {
+            id,
+            shard_count: self.shards,
+            limits: self.limits.clone(),
+            tenants: Arc::clone(tenants),
+            seed: self.seed.wrapping_add(u64::from(id.0)),
+            now: clock.now(),
+        }
+    }
+}
+
+/// A running node.
+pub struct Node {
+    local_addr: SocketAddr,
+    cores: Vec<CoreHandle>,
+}
+
+struct CoreHandle {
+    orders: flume::Sender<Order>,
+    thread: JoinHandle<Result<(), StartError>>,
+}
+
+/// What a core says once it listens, and what it is told then.
+struct Meeting {
+    listening: flume::Sender<Result<(ShardId, SocketAddr, Bell), StartError>>,
+    bells: flume::Receiver<Vec<Bell>>,
+}
+
+/// What one core is made from, on its own thread.
+struct Plan {
+    listen: SocketAddr,
+    ring: ring::Settings,
+    shard: ShardOptions,
+    lanes: Lanes,
+    journal: Box<dyn Journal>,
+    queue: QueueLimits,
+    retention: Retention,
+    orders: flume::Receiver<Order>,
+    inputs_per_turn_max: usize,
+    meeting: Meeting,
+}
+
+impl Node {
+    /// Starts all cores. Returns once every one of them listens.
+    ///
+    /// # Errors
+    /// When something is missing; nothing keeps running then.
+    pub fn start(options: &NodeOptions) -> Result<Self, StartError> {
+        let clock = Clock::start();
+        let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
+        let cpus = cpus();
+        let (listening, heard) = flume::unbounded();
+        let mut node = Self { local_addr: options.listen, cores: Vec::new() };
+        let mut bells = Vec::new();
+        let mut tellers = Vec::new();
+        for (lanes, id) in between(options.shards, options.lane_capacity).into_iter().zip(0..) {
+            let id = ShardId(id);
+            let (order, orders) = flume::unbounded();
+            let (teller, told) = flume::bounded(1);
+            let meeting = Meeting { listening: listening.clone(), bells: told };
+            let dir = options.journal_dir.join(format!("shard-{:03}", id.0));
+            let journal = storage::open(options.journal, &dir, &options.journal_options)
+                .map_err(|why| StartError::Journal(id, why))?;
+            let plan = Plan {
+                listen: node.local_addr,
+                ring: options.ring,
+                shard: options.shard(id, &tenants, clock),
+                lanes,
+                journal,
+                queue: QueueLimits {
+                    messages_max: options.limits.journal_queue_messages_max,
+                    bytes_max: options.limits.journal_queue_bytes_max as u64,
+                },
+                retention: options.retention.clone(),
+                orders,
+                inputs_per_turn_max: options.inputs_per_turn_max,
+                meeting,
+            };
+            let cpu = (usize::from(options.shards) <= cpus.len())
+                .then(|| cpus.get(id.index()).copied())
+                .flatten();
+            let thread = spawn(options.reactor, cpu, clock, id, plan)?;
+            node.cores.push(CoreHandle { orders: order, thread });
+            // One after the other: the first decides the port.
+            let heard = heard.recv().map_err(io::Error::other)?;
+            let (_, local_addr, bell) = heard?;
+            node.local_addr = local_addr;
+            bells.push(bell);
+            tellers.push(teller);
+        }
+        for teller in tellers {
+            teller.send(bells.clone()).map_err(io::Error::other)?;
+        }
+        Ok(node)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Has every core say goodbye with this code and end, after so many milliseconds at the latest.
+    pub fn drain(&self, code: CloseCode, deadline_ms: u64) {
+        for core in &self.cores {
+            let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
+        }
+    }
+
+    /// Whether a core has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.cores.iter().any(|core| core.thread.is_finished())
+    }
+
+    /// Waits until all cores have ended.
+    ///
+    /// # Errors
+    /// When one of them broke.
+    pub fn join(self) -> Result<(), StartError> {
+        let mut result = Ok(());
+        for core in self.cores {
+            let ended = core.thread.join();
+            let ended = ended.unwrap_or_else(|_| Err(io::Error::other("a core panicked").into()));
+            result = result.and(ended);
+        }
+        result
+    }
+}
+
+fn spawn(
+    reactor: Reactor,
+    cpu: Option<usize>,
+    clock: Clock,
+    id: ShardId,
+    plan: Plan,
+) -> io::Result<JoinHandle<Result<(), StartError>>> {
+    let name = format!("shard-{}", id.0);
+    thread::Builder::new().name(name.clone()).spawn(move || {
+        let failed = plan.meeting.listening.clone();
+        let result = reactor::run(reactor, cpu, &name, move || make_core(id, plan, clock));
+        if let Err(why) = result {
+            // Before the node listens it waits for this; afterwards nobody does, and `join` tells.
+            return match failed.send(Err(why)) {
+                Ok(()) => Ok(()),
+                Err(flume::SendError(Err(why))) => Err(why),
+                Err(flume::SendError(Ok(_))) => Ok(()),
+            };
+        }
+        Ok(())
+    })
+}
+
+/// Makes a core on the thread that will run it: the ring belongs to the thread that made it.
+fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> {
+    let driver = Driver::start(plan.listen, plan.ring).map_err(StartError::Ring)?;
+    let address = driver.local_address()?;
+    let mut shard = Shard::new(plan.shard);
+    shard.begin_epoch(plan.journal.fresh_epoch());
+    for (channel, state) in plan.journal.channels() {
+        shard.restore(channel, state.position);
+    }
+    let waker = driver.waker();
+    let wake = Box::new(move || waker.wake());
+    let name = format!("journal-{}", id.0);
+    let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
+    let Meeting { listening, bells } = plan.meeting;
+    listening.send(Ok((id, address, driver.bell()))).map_err(io::Error::other)?;
+    let bells = bells.recv().map_err(io::Error::other)?;
+    let parts = Parts {
+        driver,
+        shard,
+        lanes: plan.lanes,
+        bells,
+        journal: JournalPort::new(writer),
+        retention: plan.retention,
+        orders: plan.orders,
+        inputs_per_turn_max: plan.inputs_per_turn_max,
+    };
+    Ok(Core::new(parts, clock))
+}

@@ -1,0 +1,305 @@
+//! One core: a shard, its sockets, its lanes and its journal, turn by turn.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::ws;
+use protocol::ws::CloseCode;
+use storage::Retention;
+
+use super::clock::Clock;
+use super::journal::{JournalPort, refused_read};
+use super::lanes::Lanes;
+use super::ring::{Bell, Driver, Event, How, KernelRing, Received, Wait};
+use crate::frame::{Frame, Piece};
+use crate::ids::{ConnId, Now};
+use crate::shard::Shard;
+use crate::shard::effects::{Effects, Ending, Outlet};
+use crate::shard::input::Input;
+
+/// Time between two looks at what passes with time.
+const TICK_MS: u64 = 100;
+const SWEEP_MS: u64 = 1_000;
+const RETAIN_MS: u64 = 10_000;
+
+/// What a core is made of.
+pub struct Parts {
+    /// Its sockets.
+    pub driver: Driver<KernelRing>,
+    /// Its share of the node.
+    pub shard: Shard,
+    /// To and from the other cores.
+    pub lanes: Lanes,
+    /// How to wake each of them, by their numbers.
+    pub bells: Vec<Bell>,
+    /// To and from its storage thread.
+    pub journal: JournalPort,
+    /// What the journal keeps.
+    pub retention: Retention,
+    /// From the node.
+    pub orders: flume::Receiver<Order>,
+    /// Inputs of one turn (invariant 12).
+    pub inputs_per_turn_max: usize,
+}
+
+/// What the node tells its cores.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// Say goodbye with this code, and end after so many milliseconds at the latest.
+    Drain(CloseCode, u64),
+}
+
+/// Whether the core goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Go {
+    /// There was something to do.
+    Busy,
+    /// There was nothing to do.
+    Idle,
+    /// It is over.
+    Over,
+}
+
+/// One core at work.
+pub struct Core {
+    parts: Parts,
+    clock: Clock,
+    effects: Effects,
+    next_tick_ms: u64,
+    next_sweep_ms: u64,
+    next_retain_ms: u64,
+    /// When a draining core ends, whoever is still there.
+    end_ms: Option<u64>,
+    worked: bool,
+}
+
+impl Core {
+    /// A core that begins to work with its first turn.
+    #[must_use]
+    pub fn new(parts: Parts, clock: Clock) -> Self {
+        Self {
+            parts,
+            clock,
+            effects: Effects::default(),
+            next_tick_ms: 0,
+            next_sweep_ms: 0,
+            next_retain_ms: 0,
+            end_ms: None,
+            worked: false,
+        }
+    }
+
+    /// One turn: wait for something, let the shard handle it, send what came of it.
+    ///
+    /// # Errors
+    /// When the ring is broken.
+    pub fn turn(&mut self, idle_wait: Duration) -> io::Result<Go> {
+        let patience = self.patience(idle_wait);
+        self.parts.driver.submit_and_wait(patience)?;
+        let now = self.clock.now();
+        self.parts.driver.reap(now.monotonic_ms);
+        self.worked = false;
+        self.take_deliveries(now);
+        self.take_inputs(now);
+        self.take_time(now);
+        self.hand_out();
+        Ok(match self.end_ms {
+            Some(end_ms) if self.parts.shard.connections() == 0 || now.monotonic_ms >= end_ms => {
+                Go::Over
+            }
+            Some(_) | None if self.worked => Go::Busy,
+            Some(_) | None => Go::Idle,
+        })
+    }
+
+    /// The ring's file descriptor, readable when something happens: for a host that waits elsewhere.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn enable_eventfd(&self) -> io::Result<std::os::fd::OwnedFd> {
+        self.parts.driver.enable_eventfd()
+    }
+
+    /// Says that the core is about to wait elsewhere. False when there is something to do after all.
+    pub fn doze(&mut self) -> bool {
+        self.parts.driver.doze();
+        let is_quiet = self.is_quiet();
+        if !is_quiet {
+            self.parts.driver.rouse();
+        }
+        is_quiet
+    }
+
+    /// How long the next wait may be. Others ring from `doze` on, so their lanes are looked at after it.
+    fn patience(&mut self, idle_wait: Duration) -> Wait {
+        if self.worked || idle_wait.is_zero() || !self.doze() {
+            return Wait::Poll;
+        }
+        Wait::For(idle_wait)
+    }
+
+    fn is_quiet(&mut self) -> bool {
+        let parts = &mut self.parts;
+        parts.lanes.is_quiet()
+            && parts.journal.is_quiet()
+            && parts.lanes.has_room()
+            && parts.orders.is_empty()
+            && !parts.shard.is_resumable()
+    }
+
+    /// Deliveries are always taken: they cause no lane traffic (invariant 5).
+    fn take_deliveries(&mut self, now: Now) {
+        while let Some(delivery) = self.parts.lanes.next_delivery() {
+            self.handle(now, Input::Delivery(delivery));
+        }
+    }
+
+    /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth (invariant 12).
+    fn take_inputs(&mut self, now: Now) {
+        let mut budget = self.parts.inputs_per_turn_max;
+        let mut is_fed = true;
+        while is_fed && budget > 0 {
+            is_fed = false;
+            for source in [Self::take_answer, Self::take_request, Self::take_event] {
+                if !self.parts.lanes.has_room() {
+                    return;
+                }
+                is_fed |= source(self, now);
+            }
+            budget -= 1;
+        }
+        if self.parts.shard.is_resumable() && self.parts.lanes.has_room() {
+            self.handle(now, Input::Resume);
+        }
+    }
+
+    fn take_answer(&mut self, now: Now) -> bool {
+        let answer = self.parts.journal.next();
+        answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
+    }
+
+    fn take_request(&mut self, now: Now) -> bool {
+        let request = self.parts.lanes.next_request();
+        request.map(|(from, it)| self.handle(now, Input::Request(from, it))).is_some()
+    }
+
+    fn take_event(&mut self, now: Now) -> bool {
+        let Some(event) = self.parts.driver.next() else { return false };
+        match event {
+            Event::Opened(conn) => self.handle(now, Input::Opened(conn)),
+            Event::Received(received) => self.take_bytes(now, received),
+            Event::PeerClosed(conn) => self.handle(now, Input::HalfClosed(conn)),
+            Event::Overrun(conn) => self.handle(now, Input::Overrun(conn)),
+            Event::Closed(conn, _) => self.handle(now, Input::Closed(conn)),
+            Event::Doorbell => {}
+        }
+        true
+    }
+
+    fn take_bytes(&mut self, now: Now, received: Received) {
+        self.worked = true;
+        let Self { parts: Parts { driver, shard, lanes, journal, .. }, effects, .. } = self;
+        let bytes = driver.bytes(&received);
+        shard.handle(now, Input::Bytes(received.conn, bytes), effects);
+        driver.give_back(received);
+        pass_on(now, shard, lanes, journal, effects);
+    }
+
+    fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.worked = true;
+        let Self { parts: Parts { shard, lanes, journal, .. }, effects, .. } = self;
+        shard.handle(now, input, effects);
+        pass_on(now, shard, lanes, journal, effects);
+    }
+
+    fn take_time(&mut self, now: Now) {
+        if now.monotonic_ms < self.next_tick_ms {
+            return;
+        }
+        self.next_tick_ms = now.monotonic_ms + TICK_MS;
+        if self.parts.lanes.has_room() {
+            let was_worked = self.worked;
+            self.handle(now, Input::Tick);
+            self.worked = was_worked;
+        }
+        if now.monotonic_ms >= self.next_sweep_ms {
+            self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
+            self.parts.driver.sweep(now.monotonic_ms);
+        }
+        if now.monotonic_ms >= self.next_retain_ms {
+            self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
+            self.parts.journal.retain(&self.parts.retention, now.wall_ms);
+        }
+        while let Ok(Order::Drain(code, deadline_ms)) = self.parts.orders.try_recv() {
+            self.end_ms = Some(now.monotonic_ms + deadline_ms);
+            self.parts.driver.stop_accepting();
+            self.handle(now, Input::Drain(code));
+        }
+    }
+
+    /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
+    fn hand_out(&mut self) {
+        let Self { parts: Parts { driver, shard, lanes, bells, .. }, effects, .. } = self;
+        shard.flush(&mut Sockets(driver));
+        for (conn, ending) in effects.closes.drain(..) {
+            driver.close(conn, how(ending));
+        }
+        for shard in lanes.take_touched() {
+            if let Some(bell) = bells.get(shard.index()) {
+                driver.ring(bell);
+            }
+        }
+    }
+}
+
+/// Hands the effects of one input to the lanes and the journal. What the journal is too busy to read is refused at once.
+fn pass_on(
+    now: Now,
+    shard: &mut Shard,
+    lanes: &mut Lanes,
+    journal: &mut JournalPort,
+    effects: &mut Effects,
+) {
+    let mut refused = Vec::new();
+    journal.send(effects, &mut refused);
+    for (ticket, why) in refused {
+        let (_, answer) = refused_read(ticket, why);
+        shard.handle(now, Input::Journal(answer), effects);
+    }
+    lanes.send(effects);
+}
+
+fn how(ending: Ending) -> How {
+    match ending {
+        Ending::Flush => How::Graceful(None),
+        Ending::Linger => How::Linger(None),
+        Ending::Shed(code) => {
+            let mut bytes = Vec::new();
+            ws::append_close(&mut bytes, code, "too slow");
+            How::Graceful(Some(Frame::new(bytes)))
+        }
+        Ending::Now => How::Now,
+    }
+}
+
+struct Sockets<'a>(&'a mut Driver<KernelRing>);
+
+impl Outlet for Sockets<'_> {
+    fn share(&mut self, frame: &Frame, conn: ConnId) {
+        self.0.share(frame, conn);
+    }
+
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
+        self.0.gather(conn, pieces);
+    }
+}
+
+/// A retention that keeps everything for ever is shared by all cores.
+pub fn keep_everything() -> Retention {
+    Retention {
+        keep: Arc::new(|_| storage::Keep::ALL),
+        bytes_max: u64::MAX,
+        idle_ms_max: u64::MAX,
+    }
+}

@@ -1,0 +1,105 @@
+//! The way from a core to its storage thread and back. The core never waits for it.
+
+use hashbrown::HashMap;
+use protocol::Rejection;
+use storage::{Answer, JournalError, Retention, WriterHandle};
+
+use crate::ids::ShardId;
+use crate::shard::effects::Effects;
+use crate::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
+
+/// One shard's journal, as its core sees it.
+pub struct JournalPort {
+    writer: WriterHandle,
+    reads: HashMap<u64, ReadTicket>,
+    next_read: u64,
+}
+
+impl JournalPort {
+    /// Talks to a storage thread.
+    #[must_use]
+    pub fn new(writer: WriterHandle) -> Self {
+        Self { writer, reads: HashMap::new(), next_read: 0 }
+    }
+
+    /// Hands over what a turn wants stored and read.
+    ///
+    /// # Panics
+    /// When the writer takes less than the broker's limits allow: they are the same numbers.
+    pub fn send(&mut self, effects: &mut Effects, refused: &mut Vec<(ReadTicket, Rejection)>) {
+        for publication in effects.appends.drain(..) {
+            let taken = self.writer.try_append(publication);
+            assert!(taken.is_ok(), "invariant 7: the broker keeps within the journal's queue");
+        }
+        for (edge, ask) in effects.reads.drain(..) {
+            let ticket = ReadTicket { edge, reply: ask.reply };
+            if !self.read(ticket, ask) {
+                let limit = "journal_reads_max";
+                refused.push((ticket, Rejection::Overloaded { limit }));
+            }
+        }
+    }
+
+    /// What the storage thread has answered.
+    pub fn next(&mut self) -> Option<JournalAnswer> {
+        loop {
+            return Some(match self.writer.answers().next()? {
+                Answer::Committed { count } => JournalAnswer::Committed(count),
+                Answer::Refused { count, why } => {
+                    if !why.is_passing() {
+                        tracing::error!(%why, "the journal failed; persisted messages are refused until a restart");
+                    }
+                    JournalAnswer::Refused(count, rejection(&why))
+                }
+                Answer::Read { token, result } => {
+                    let Some(ticket) = self.reads.remove(&token) else { continue };
+                    JournalAnswer::Read(ticket, result.map_err(|why| rejection(&why)))
+                }
+                Answer::Retained { result, .. } => {
+                    if let Err(why) = result {
+                        tracing::warn!(%why, "old messages could not be retired");
+                    }
+                    continue;
+                }
+                Answer::Dropped { .. } => continue,
+            });
+        }
+    }
+
+    /// Has what is old enough retired. A busy thread does it the next time.
+    pub fn retain(&self, policy: &Retention, now_ms: u64) {
+        if self.writer.try_retain(policy.clone(), now_ms).is_err() {
+            tracing::debug!("the storage thread is busy; nothing was retired");
+        }
+    }
+
+    /// Whether answers wait.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        !self.writer.has_answers()
+    }
+
+    fn read(&mut self, ticket: ReadTicket, ask: HistoryAsk) -> bool {
+        let token = self.next_read;
+        self.next_read += 1;
+        let asked = self.writer.try_read(token, ask.channel, ask.after, ask.limit).is_ok();
+        if asked {
+            self.reads.insert(token, ticket);
+        }
+        asked
+    }
+}
+
+/// A disk's trouble, as a publisher hears of it. Only what ends all persistence until a restart says so.
+fn rejection(why: &JournalError) -> Rejection {
+    match why {
+        JournalError::Full { .. } | JournalError::OutOfOrder => Rejection::StorageFull,
+        JournalError::TooLarge { .. } | JournalError::Corrupt { .. } => Rejection::Internal,
+        JournalError::Io { .. } | JournalError::Fenced => Rejection::StorageUnavailable,
+    }
+}
+
+/// A read that its shard could not even ask for.
+pub fn refused_read(ticket: ReadTicket, why: Rejection) -> (ShardId, JournalAnswer) {
+    (ticket.edge, JournalAnswer::Read(ticket, Err(why)))
+}

@@ -1,0 +1,20 @@
+//! The rim of a core: the one place that talks to the kernel, reads a clock, and waits.
+//!
+//! `core` is the loop of one core on a page; `ring` is its sockets, `lanes` and `journal` its ways to the other threads,
+//! `host` who runs it.
+
+mod clock;
+mod core;
+mod host;
+mod journal;
+mod lanes;
+mod pin;
+pub mod ring;
+
+pub use clock::Clock;
+pub use host::{Reactor, run};
+pub use journal::JournalPort;
+pub use lanes::{Lanes, between};
+pub use pin::cpus;
+
+pub use self::core::{Core, Go, Order, Parts, keep_everything};

@@ -1,0 +1,103 @@
+//! Waking a core that sleeps: from another core through its ring, from any other thread through a descriptor.
+//!
+//! The one rule against a lost wake-up: who puts work into a lane does so *before* it looks at `sleeping`, and who
+//! goes to sleep looks into its lanes *after* it set `sleeping`, with a sequentially consistent fence between the two
+//! steps on either side. Of two such fences one comes first in the single order of them all; whoever's comes second
+//! sees what the other wrote before. So either the sleeper finds the work, or the other finds the flag and rings.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+use super::op::RingFd;
+
+/// How another core wakes this one. Made by `Driver::bell`, used with `Driver::ring`.
+#[derive(Clone, Debug)]
+pub struct Bell {
+    pub(super) ring: RingFd,
+    pub(super) sleeping: Sleeping,
+}
+
+/// How a thread without a ring wakes this core.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    pub(super) descriptor: Arc<OwnedFd>,
+    pub(super) sleeping: Sleeping,
+}
+
+impl Waker {
+    /// Wakes the core if it sleeps. Call it after the work is in its lane.
+    pub fn wake(&self) {
+        if self.sleeping.claim() {
+            write_one(&self.descriptor);
+        }
+    }
+}
+
+/// Whether a core sleeps, as others see it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sleeping(Arc<AtomicBool>);
+
+impl Sleeping {
+    /// The owner is about to sleep: from here on others ring.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// The owner is awake and looks into its lanes by itself.
+    pub(super) fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the caller, whose work is in the lane, has to ring. True for one caller per sleep.
+    pub(super) fn claim(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Adds one to an event descriptor. A full counter is as good as one more: the reader wakes either way.
+#[expect(unsafe_code, reason = "a system call without a wrapper in std")]
+fn write_one(descriptor: &OwnedFd) {
+    let one = 1_u64.to_ne_bytes();
+    loop {
+        // SAFETY: the descriptor is open as long as it is borrowed, and `one` is 8 readable bytes.
+        let written =
+            unsafe { libc::write(descriptor.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+        if written >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Makes an event descriptor that is not inherited by programs started later.
+#[expect(unsafe_code, reason = "a system call without a wrapper in std")]
+pub(super) fn event_descriptor() -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: no pointers are passed.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call above just made it, so nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_caller_rings_per_sleep() {
+        let sleeping = Sleeping::default();
+        assert!(!sleeping.claim());
+        sleeping.set();
+        assert!(sleeping.claim());
+        assert!(!sleeping.claim());
+        sleeping.set();
+        sleeping.clear();
+        assert!(!sleeping.claim());
+    }
+}

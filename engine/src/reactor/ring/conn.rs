@@ -1,0 +1,112 @@
+//! What the driver remembers of one connection. An idle one costs a `Conn`, a generation and a mark; all that a slow
+//! or closing one needs beyond that is boxed.
+
+use crate::frame::Frame;
+use crate::outbox::Outbox;
+
+use super::event::Why;
+use super::message::Message;
+
+/// The mark of a connection whose bytes go through its outbox, or nowhere.
+pub(super) const QUEUED: u8 = u8::MAX;
+/// The mark of a connection that was not sent to lately.
+pub(super) const IDLE: u8 = 0;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// The slot has no connection.
+    Free,
+    Open,
+    /// The core closed it; what is queued goes out first.
+    Flushing,
+    /// The peer was told that nothing follows; what it still sends is discarded.
+    Lingering,
+    /// Waits until no operation and no lent buffer refers to it.
+    Ending,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reading {
+    /// Not armed, and not to be.
+    Off,
+    Armed,
+    /// Armed, with a request to end it on the way.
+    Cancelling,
+    /// Not armed until the core gives buffers back: this connection holds too many.
+    Paused,
+    /// Not armed until there are buffers at all.
+    Starved,
+    /// The peer sends no more.
+    Ended,
+}
+
+/// What the core knows of the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Owner {
+    /// `Opened` is not taken yet.
+    Unaware,
+    Aware,
+    /// It has closed it and wants to hear only the end.
+    Done,
+}
+
+pub(super) struct Conn {
+    pub(super) slow: Option<Box<Slow>>,
+    pub(super) why: Why,
+    /// Receive buffers that the core holds of it, or will.
+    pub(super) held: u16,
+    pub(super) phase: Phase,
+    pub(super) reading: Reading,
+    pub(super) owner: Owner,
+    /// Stands in the driver's list of slow ones. Belongs to the slot, not to the connection.
+    pub(super) is_listed: bool,
+    /// Stands in the driver's list of those to settle. Belongs to the slot, not to the connection.
+    pub(super) is_settling: bool,
+}
+
+impl Conn {
+    pub(super) fn free() -> Self {
+        Self {
+            slow: None,
+            why: Why::Ours,
+            held: 0,
+            phase: Phase::Free,
+            reading: Reading::Off,
+            owner: Owner::Unaware,
+            is_listed: false,
+            is_settling: false,
+        }
+    }
+
+    /// Whether the kernel may still touch the slot on behalf of this connection, or the core its buffers.
+    pub(super) fn is_referred_to(&self) -> bool {
+        let is_read = matches!(self.reading, Reading::Armed | Reading::Cancelling);
+        let is_written =
+            self.slow.as_ref().is_some_and(|slow| slow.flight.is_some() || slow.is_shutting);
+        is_read || is_written || self.held > 0 || self.owner == Owner::Unaware
+    }
+}
+
+/// The rare state of a connection that is slow or closing.
+#[derive(Default)]
+pub(super) struct Slow {
+    pub(super) outbox: Outbox,
+    /// The one send in flight, with what it reads from.
+    pub(super) flight: Option<Box<Message>>,
+    /// What to send after everything else.
+    pub(super) last: Option<Frame>,
+    pub(super) deadline_ms: Option<u64>,
+    pub(super) ending: Ending,
+    /// The send in flight is being cancelled.
+    pub(super) is_cancelling: bool,
+    /// A shutdown is in flight.
+    pub(super) is_shutting: bool,
+}
+
+/// What follows when a closing connection has flushed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Ending {
+    #[default]
+    Close,
+    Linger,
+}

@@ -1,0 +1,275 @@
+//! The driver of one core: its tables, the turn, and what the core calls.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use crate::ids::ConnId;
+
+use super::accept::Accepting;
+use super::bell::Sleeping;
+use super::conn::{Conn, Phase};
+use super::event::{Event, Received};
+use super::message::{Kept, Message};
+use super::op::{Completion, Op, Ring};
+use super::settings::{Counters, Settings};
+use super::tag::{Kind, Tag};
+
+/// How often a full submission queue is offered to a kernel that refuses it before that is our fault.
+const OFFERS_MAX: usize = 100_000;
+
+/// How long to wait for something to happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// Not at all.
+    Poll,
+    /// At most so long.
+    For(Duration),
+}
+
+/// The sockets of one core.
+pub struct Driver<R: Ring> {
+    // Dropped first: while the ring is open, the kernel may still read what the fields below keep alive.
+    pub(super) ring: R,
+    pub(super) settings: Settings,
+    pub(super) counters: Counters,
+    pub(super) conns: Vec<Conn>,
+    /// How often each slot was used. Dense, so that a fan-out does not touch the connections.
+    pub(super) generations: Vec<u32>,
+    /// `IDLE`, `QUEUED`, or the mark of the last turn in which there was an inline send. Dense as well.
+    pub(super) marks: Vec<u8>,
+    pub(super) mark: u8,
+    /// What the inline sends of this turn point to. Cleared when all their completions were seen.
+    pub(super) turn: Vec<Kept>,
+    /// Inline sends stand in the submission queue.
+    pub(super) is_turn_queued: bool,
+    #[expect(clippy::vec_box, reason = "the kernel holds pointers to them: they must not move")]
+    pub(super) messages: Vec<Box<Message>>,
+    /// Completions taken early, to make room.
+    pub(super) stash: VecDeque<Completion>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) has_rung: bool,
+    /// Connections to look at once the completions of this turn are all in.
+    pub(super) settling: Vec<u32>,
+    /// Connections with rare state.
+    pub(super) slow: Vec<u32>,
+    pub(super) starved: VecDeque<u32>,
+    pub(super) accepting: Accepting,
+    pub(super) now_ms: u64,
+    pub(super) sleeping: Sleeping,
+}
+
+impl<R: Ring> Driver<R> {
+    /// Drives a ring; begins to accept with the first submission.
+    pub fn new(ring: R, settings: Settings) -> Self {
+        let mut driver = Self {
+            ring,
+            settings,
+            counters: Counters::default(),
+            conns: Vec::new(),
+            generations: Vec::new(),
+            marks: Vec::new(),
+            mark: 1,
+            turn: Vec::new(),
+            is_turn_queued: false,
+            messages: Vec::new(),
+            stash: VecDeque::new(),
+            events: VecDeque::new(),
+            has_rung: false,
+            settling: Vec::new(),
+            slow: Vec::new(),
+            starved: VecDeque::new(),
+            accepting: Accepting::Off,
+            now_ms: 0,
+            sleeping: Sleeping::default(),
+        };
+        driver.push(Op::Listen, Tag::of(Kind::Listen));
+        driver.accept();
+        driver
+    }
+
+    /// Hands everything queued to the kernel and waits for something to happen. Does not wait while a connection of
+    /// this turn still has to be settled.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses in a way that does not pass.
+    pub fn submit_and_wait(&mut self, wait: Wait) -> io::Result<()> {
+        self.feed_starved();
+        let has_more = !self.settling.is_empty() || !self.stash.is_empty();
+        let result = match wait {
+            Wait::For(duration) if !has_more => self.enter(Some(duration)),
+            Wait::For(_) | Wait::Poll => self.enter(None),
+        };
+        self.sleeping.clear();
+        result
+    }
+
+    /// Blocks in the ring for at most `us` microseconds. Whether anything happened.
+    ///
+    /// # Errors
+    ///
+    /// As `submit_and_wait`.
+    pub fn linger(&mut self, us: u32) -> io::Result<bool> {
+        self.submit_and_wait(Wait::For(Duration::from_micros(u64::from(us))))?;
+        self.peek();
+        Ok(!self.stash.is_empty())
+    }
+
+    /// Takes all completions and turns them into events. `now_ms` is monotonic.
+    pub fn reap(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+        loop {
+            while let Some(completion) = self.stash.pop_front().or_else(|| self.ring.complete()) {
+                self.counters.completions += 1;
+                self.complete(completion);
+            }
+            if !self.ring.is_overflown() {
+                break;
+            }
+            // A held-back completion may be that of a short send: it must be seen before anything more is sent.
+            self.counters.overflows += 1;
+            let result = self.enter(None);
+            assert!(result.is_ok(), "the ring is broken: {result:?}");
+        }
+        if !self.is_turn_queued {
+            self.end_turn();
+        }
+    }
+
+    /// The next event. Stop calling while there is no room for what it may bring; the receive buffers bound what
+    /// waits here.
+    #[expect(clippy::should_implement_trait, reason = "more events may come after `None`")]
+    pub fn next(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.has_rung) {
+            return Some(Event::Doorbell);
+        }
+        loop {
+            let event = self.events.pop_front()?;
+            match event {
+                Event::Opened(conn) => self.introduce(conn),
+                Event::Received(received) if self.is_done(received.conn) => {
+                    self.give_back(received);
+                    continue;
+                }
+                Event::PeerClosed(conn) | Event::Overrun(conn) if self.is_done(conn) => continue,
+                Event::Received(_)
+                | Event::PeerClosed(_)
+                | Event::Overrun(_)
+                | Event::Closed(..)
+                | Event::Doorbell => {}
+            }
+            return Some(event);
+        }
+    }
+
+    /// The bytes that came.
+    pub fn bytes(&mut self, received: &Received) -> &mut [u8] {
+        self.ring.buffer(received.buffer, received.len())
+    }
+
+    /// What happened so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// How many connections the table holds at most.
+    #[must_use]
+    pub fn conns_max(&self) -> u32 {
+        self.ring.slots()
+    }
+
+    pub(super) fn enter(&mut self, wait: Option<Duration>) -> io::Result<()> {
+        self.counters.enters += 1;
+        let result = self.ring.enter(wait);
+        if self.ring.queued() == 0 {
+            self.is_turn_queued = false;
+        }
+        match result {
+            Err(cause) if is_passing(&cause) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Queues an operation that needs no memory of ours.
+    pub(super) fn push(&mut self, op: Op, tag: Tag) {
+        for _ in 0..OFFERS_MAX {
+            if self.ring.push(op, tag.0).is_ok() {
+                return;
+            }
+            self.make_room();
+        }
+        assert!(self.ring.push(op, tag.0).is_ok(), "the kernel takes no submissions");
+    }
+
+    /// Submits a full queue in the middle of a turn. Completions are put aside, because the caller may be in the
+    /// midst of anything.
+    pub(super) fn make_room(&mut self) {
+        self.counters.queue_full += 1;
+        let result = self.enter(None);
+        assert!(result.is_ok(), "the ring is broken: {result:?}");
+        self.peek();
+    }
+
+    fn peek(&mut self) {
+        while let Some(completion) = self.ring.complete() {
+            self.stash.push_back(completion);
+        }
+    }
+
+    fn complete(&mut self, completion: Completion) {
+        let tag = Tag(completion.tag);
+        match tag.kind() {
+            Some(Kind::Receive) => self.received(tag, completion),
+            Some(Kind::Inline) => self.fell_short(tag, completion.result),
+            Some(Kind::Armed) => self.sent(tag, completion.result),
+            Some(Kind::Accept) => self.accepted(completion),
+            Some(Kind::Shutdown) => self.shut(tag),
+            Some(Kind::Bell) => self.heard(),
+            Some(Kind::Listen) => {
+                self.heard();
+                if !completion.more {
+                    self.push(Op::Listen, Tag::of(Kind::Listen));
+                }
+            }
+            // A cancellation that came too late, or a doorbell at a ring that is gone.
+            Some(Kind::Quiet) => {}
+            None => self.counters.strays += 1,
+        }
+    }
+
+    fn heard(&mut self) {
+        self.counters.doorbells_heard += 1;
+        self.has_rung = true;
+    }
+
+    /// The identity of the connection in a slot, if the tag is of it.
+    pub(super) fn known(&mut self, tag: Tag) -> Option<ConnId> {
+        let slot = tag.slot();
+        let generation = self.generations.get(slot as usize).copied();
+        let conn = self.conns.get(slot as usize);
+        match (generation, conn) {
+            (Some(generation), Some(conn))
+                if conn.phase != Phase::Free && tag.is_of(generation) =>
+            {
+                Some(ConnId { slot, generation })
+            }
+            _ => {
+                self.counters.strays += 1;
+                None
+            }
+        }
+    }
+
+    /// The connection, if it is still that of its slot.
+    pub(super) fn conn(&mut self, conn: ConnId) -> Option<&mut Conn> {
+        let is_current = self.generations.get(conn.index()) == Some(&conn.generation);
+        self.conns.get_mut(conn.index()).filter(|found| is_current && found.phase != Phase::Free)
+    }
+}
+
+/// Errors of `enter` that say "later", not "never".
+fn is_passing(cause: &io::Error) -> bool {
+    matches!(cause.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN))
+}

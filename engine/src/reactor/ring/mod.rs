@@ -1,0 +1,31 @@
+//! The socket datapath of one core: accepts, receives and sends through one io_uring. It knows slots, bytes and
+//! frames; it knows nothing of WebSockets or shards.
+//!
+//! A turn is: `submit_and_wait`, `reap`, then `next` until it is empty, `share` and `gather`, and again. All sends of
+//! a turn leave in one submission.
+
+mod accept;
+mod bell;
+mod conn;
+mod driver;
+mod event;
+mod host;
+mod kernel;
+mod listen;
+mod message;
+mod op;
+mod pool;
+mod receive;
+mod send;
+mod settings;
+mod settle;
+mod start;
+mod tag;
+
+pub use bell::{Bell, Waker};
+pub use driver::{Driver, Wait};
+pub use event::{Event, How, Received, Why};
+pub use kernel::KernelRing;
+pub use op::{Completion, Data, Mode, Op, Ring, RingFd, SendOp};
+pub use settings::{Counters, Settings};
+pub use start::{Features, StartError, probe};

@@ -1,0 +1,164 @@
+//! Receiving: one endless receive a connection, into buffers that all connections share. It ends for many reasons
+//! (no buffer, a full completion queue, a kernel that wants to breathe), so whatever ends is armed again.
+
+use crate::ids::ConnId;
+
+use super::conn::{Owner, Phase, Reading};
+use super::driver::Driver;
+use super::event::{Event, Received};
+use super::op::{Completion, Op, Ring};
+use super::tag::{Kind, Tag};
+
+impl<R: Ring> Driver<R> {
+    /// Takes a receive buffer back.
+    #[expect(clippy::needless_pass_by_value, reason = "who gives a buffer back has it no more")]
+    pub fn give_back(&mut self, received: Received) {
+        let Received { conn, buffer, len: _ } = received;
+        self.ring.give_back(buffer);
+        self.counters.buffers_lent -= 1;
+        let resume_at = self.settings.held_max / 2;
+        let Some(found) = self.conn(conn) else { return };
+        found.held -= 1;
+        match (found.phase, found.reading) {
+            (Phase::Ending, _) if found.held == 0 => self.settle_later(conn.slot),
+            (_, Reading::Paused) if found.held <= resume_at => self.receive(conn.slot),
+            (_, _) => {}
+        }
+    }
+
+    /// Whether the core has closed the connection and wants to hear only its end.
+    pub(super) fn is_done(&mut self, conn: ConnId) -> bool {
+        self.conn(conn).is_none_or(|found| found.owner == Owner::Done)
+    }
+
+    /// Arms the receive of a slot that has none.
+    pub(super) fn receive(&mut self, slot: u32) {
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        conn.reading = Reading::Armed;
+        let tag = self.tag(Kind::Receive, slot);
+        self.push(Op::Receive { slot }, tag);
+    }
+
+    /// Arms what ended for want of buffers, as far as there are buffers again: first come, first served.
+    pub(super) fn feed_starved(&mut self) {
+        let mut free = u64::from(self.ring.buffers()).saturating_sub(self.counters.buffers_lent);
+        while free > 0 {
+            let Some(slot) = self.starved.pop_front() else { return };
+            let reading = self.conns.get(slot as usize).map(|conn| conn.reading);
+            if reading == Some(Reading::Starved) {
+                self.receive(slot);
+                free -= 1;
+            }
+        }
+    }
+
+    pub(super) fn received(&mut self, tag: Tag, completion: Completion) {
+        let Some(conn) = self.known(tag) else {
+            if let Some(buffer) = completion.buffer {
+                self.ring.give_back(buffer);
+            }
+            return;
+        };
+        self.take_bytes(conn, completion);
+        if completion.more {
+            return self.mind_the_share(conn.slot);
+        }
+        match completion.result {
+            1.. => self.receive_again(conn.slot),
+            0 => self.peer_ended(conn),
+            error => match -error {
+                libc::ENOBUFS => {
+                    self.counters.buffers_lacking += 1;
+                    self.set_reading(conn.slot, Reading::Starved);
+                    self.starved.push_back(conn.slot);
+                    self.settle_if_ending(conn.slot);
+                }
+                libc::ECANCELED | libc::EAGAIN | libc::EINTR => self.receive_again(conn.slot),
+                errno => {
+                    self.set_reading(conn.slot, Reading::Off);
+                    self.fail(conn.slot, errno);
+                }
+            },
+        }
+    }
+
+    /// Queues the bytes for the core, or gives the buffer straight back when nobody wants them.
+    fn take_bytes(&mut self, conn: ConnId, completion: Completion) {
+        let Some(buffer) = completion.buffer else { return };
+        let len = u32::try_from(completion.result).unwrap_or(0);
+        let found = self.conns.get_mut(conn.index());
+        let wanted = found.filter(|found| len > 0 && found.owner != Owner::Done);
+        match wanted {
+            Some(found) => {
+                found.held += 1;
+                self.counters.bytes_received += u64::from(len);
+                self.counters.buffers_lent += 1;
+                self.events.push_back(Event::Received(Received { conn, buffer, len }));
+            }
+            None => self.ring.give_back(buffer),
+        }
+    }
+
+    /// A connection that holds its share of buffers is read no further until the core has caught up.
+    fn mind_the_share(&mut self, slot: u32) {
+        let held_max = self.settings.held_max;
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        if conn.held >= held_max && conn.reading == Reading::Armed {
+            conn.reading = Reading::Cancelling;
+            self.counters.receive_pauses += 1;
+            self.cancel(Kind::Receive, slot);
+        }
+    }
+
+    fn receive_again(&mut self, slot: u32) {
+        let (held_max, resume_at) = (self.settings.held_max, self.settings.held_max / 2);
+        let Some(conn) = self.conns.get_mut(slot as usize) else { return };
+        let was_cancelling = conn.reading == Reading::Cancelling;
+        let bound = if was_cancelling { resume_at + 1 } else { held_max };
+        match conn.phase {
+            Phase::Free => {}
+            Phase::Ending => {
+                conn.reading = Reading::Off;
+                self.settle_later(slot);
+            }
+            Phase::Open | Phase::Flushing | Phase::Lingering if conn.held >= bound => {
+                conn.reading = Reading::Paused;
+            }
+            Phase::Open | Phase::Flushing | Phase::Lingering => self.receive(slot),
+        }
+    }
+
+    fn peer_ended(&mut self, conn: ConnId) {
+        self.set_reading(conn.slot, Reading::Ended);
+        match self.conns.get(conn.index()).map(|found| found.phase) {
+            Some(Phase::Open) => self.events.push_back(Event::PeerClosed(conn)),
+            Some(Phase::Flushing | Phase::Lingering | Phase::Ending) => {
+                self.settle_later(conn.slot);
+            }
+            Some(Phase::Free) | None => {}
+        }
+    }
+
+    fn set_reading(&mut self, slot: u32, reading: Reading) {
+        if let Some(conn) = self.conns.get_mut(slot as usize) {
+            conn.reading = reading;
+        }
+    }
+
+    fn settle_if_ending(&mut self, slot: u32) {
+        if self.conns.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Ending) {
+            self.settle_later(slot);
+        }
+    }
+
+    pub(super) fn tag(&self, kind: Kind, slot: u32) -> Tag {
+        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
+        Tag::conn(kind, ConnId { slot, generation })
+    }
+
+    /// Asks the kernel to end an operation of this connection; it completes all the same.
+    pub(super) fn cancel(&mut self, kind: Kind, slot: u32) {
+        let target = self.tag(kind, slot);
+        self.push(Op::Cancel { tag: target.0 }, Tag::of(Kind::Quiet));
+    }
+}

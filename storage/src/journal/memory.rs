@@ -1,0 +1,167 @@
+//! The journal without a disk: the model that the other backends are compared with, and `--ephemeral`.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use hashbrown::HashTable;
+
+use super::{ChannelState, Journal, JournalStats, READ_BYTES_MAX, Retired, next_position};
+use crate::{
+    error::JournalError,
+    ids::{ChannelKey, Epoch, Offset, Position},
+    options::{Keep, Retention},
+    publication::Publication,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct MemoryJournal {
+    channels: HashTable<Entry>,
+    fresh_epoch: Epoch,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    key: Arc<ChannelKey>,
+    state: ChannelState,
+    messages: VecDeque<Arc<Publication>>,
+}
+
+impl Default for MemoryJournal {
+    fn default() -> Self {
+        Self { channels: HashTable::new(), fresh_epoch: Epoch(1), bytes: 0 }
+    }
+}
+
+impl MemoryJournal {
+    fn entry(&self, channel: &ChannelKey) -> Option<&Entry> {
+        self.channels.find(channel.hash(), |it| *it.key == *channel)
+    }
+
+    fn position(&self, channel: &ChannelKey) -> Option<Position> {
+        self.entry(channel).map(|it| it.state.position)
+    }
+
+    fn keep(&mut self, publication: &Arc<Publication>) {
+        let key = publication.channel();
+        let offset = publication.offset().unwrap_or_default();
+        let entry = self
+            .channels
+            .entry(key.hash(), |it| *it.key == **key, |it| it.key.hash())
+            .or_insert_with(|| Entry {
+                key: Arc::clone(key),
+                state: ChannelState { first_retained: offset, ..ChannelState::default() },
+                messages: VecDeque::new(),
+            })
+            .into_mut();
+        entry.state.position = Position { epoch: publication.epoch(), offset };
+        entry.state.last_at_ms = publication.at_ms();
+        entry.messages.push_back(Arc::clone(publication));
+        self.bytes += publication.text_bytes() as u64;
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
+        super::check_order(batch, |channel| self.position(channel))?;
+        batch.iter().for_each(|publication| self.keep(publication));
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        channel: &ChannelKey,
+        after: Offset,
+        limit: usize,
+    ) -> Result<Vec<Arc<Publication>>, JournalError> {
+        let Some(entry) = self.entry(channel) else { return Ok(Vec::new()) };
+        let start = entry.messages.partition_point(|it| it.offset() <= Some(after));
+        let mut bytes = 0;
+        let fits = |it: &&Arc<Publication>| {
+            let before = bytes;
+            bytes += it.text_bytes();
+            before < READ_BYTES_MAX
+        };
+        Ok(entry.messages.range(start..).take(limit).take_while(fits).cloned().collect())
+    }
+
+    fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        self.channels.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
+    fn fresh_epoch(&self) -> Epoch {
+        self.fresh_epoch
+    }
+
+    fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
+        let mut retired = Retired::default();
+        for entry in &mut self.channels {
+            let excess = excess(&entry.messages, (policy.keep)(&entry.key), now_ms);
+            self.bytes -= entry.pop(excess);
+            retired.messages += excess as u64;
+        }
+        while self.bytes > policy.bytes_max {
+            let oldest = self
+                .channels
+                .iter_mut()
+                .filter(|it| !it.messages.is_empty())
+                .min_by_key(|it| it.messages.front().map(|first| first.id()));
+            let Some(entry) = oldest else { break };
+            self.bytes -= entry.pop(1);
+            retired.messages += 1;
+        }
+        let fresh = &mut self.fresh_epoch;
+        self.channels.retain(|it| {
+            let idle = now_ms.saturating_sub(it.state.last_at_ms) > policy.idle_ms_max;
+            let forget = it.messages.is_empty() && idle;
+            if forget {
+                *fresh = Epoch(fresh.0.max(it.state.position.epoch.0 + 1));
+                retired.channels += 1;
+            }
+            !forget
+        });
+        Ok(retired)
+    }
+
+    fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
+        if let Some(entry) = self.channels.find_mut(channel.hash(), |it| *it.key == *channel) {
+            self.bytes -= entry.pop(entry.messages.len());
+        }
+        Ok(())
+    }
+
+    fn stats(&self) -> JournalStats {
+        JournalStats {
+            channels: self.channels.len() as u64,
+            bytes: self.bytes,
+            ..JournalStats::default()
+        }
+    }
+}
+
+impl Entry {
+    /// Lets go of the oldest messages; returns their bytes.
+    fn pop(&mut self, count: usize) -> u64 {
+        let bytes = self.messages.drain(..count).map(|it| it.text_bytes() as u64).sum();
+        self.state.first_retained = self
+            .messages
+            .front()
+            .and_then(|it| it.offset())
+            .unwrap_or_else(|| next_position(&self.state));
+        bytes
+    }
+}
+
+/// How many of the oldest messages the rule does not keep.
+fn excess(messages: &VecDeque<Arc<Publication>>, keep: Keep, now_ms: u64) -> usize {
+    let count = usize::try_from(keep.messages_max).unwrap_or(usize::MAX);
+    let by_count = messages.len().saturating_sub(count);
+    let oldest_ms = now_ms.saturating_sub(keep.age_ms_max);
+    let by_age = messages.partition_point(|it| it.at_ms() < oldest_ms);
+    let mut bytes = 0;
+    let kept = messages.iter().rev().take_while(|it| {
+        bytes += it.text_bytes() as u64;
+        bytes <= keep.bytes_max
+    });
+    by_count.max(by_age).max(messages.len() - kept.count())
+}

@@ -1,0 +1,138 @@
+//! The durable order of one shard's channels: one trait, three backends, one contract (`tests/contract.rs`).
+
+mod memory;
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    error::{JournalError, OpenError},
+    ids::{ChannelKey, Epoch, Offset, Position},
+    options::{JournalKind, JournalOptions, Retention},
+    publication::Publication,
+};
+
+/// Where one channel stands.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ChannelState {
+    /// Its last offset. The next one follows it, also when nothing is retained.
+    pub position: Position,
+    /// The oldest message that can be read; one past the last offset when there is none.
+    pub first_retained: Offset,
+    /// When its last message was taken, in milliseconds since 1970.
+    pub last_at_ms: u64,
+}
+
+/// What a retention run did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Retired {
+    /// Messages that can no longer be read.
+    pub messages: u64,
+    /// Files (or blocks) given back.
+    pub segments: u64,
+    /// Channels forgotten.
+    pub channels: u64,
+}
+
+/// Sizes of a journal, for the metrics.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct JournalStats {
+    /// Channels known.
+    pub channels: u64,
+    /// Segment files (or blocks).
+    pub segments: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Damaged ranges that recovery set aside, ever.
+    pub quarantined: u64,
+    /// Bytes of an unfinished last batch that the last open cut off.
+    pub torn_bytes: u64,
+}
+
+/// About so many bytes of text are read at once; one message more than that is always given.
+const READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// A blocking, durable log of publications. It lives on a storage thread, one to a shard.
+pub trait Journal: Send {
+    /// Appends the batch in order and makes it durable: all of it or nothing. Every publication has an offset.
+    ///
+    /// # Errors
+    /// Nothing of the batch is kept. After [`JournalError::Io`] nothing is ever taken again.
+    fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError>;
+
+    /// The retained publications with an offset over `after`, rising, at most `limit` and about 1 MiB.
+    ///
+    /// # Errors
+    /// [`JournalError::Corrupt`] when a stored record is damaged; it and its neighbours in the run are set aside.
+    fn read(
+        &mut self,
+        channel: &ChannelKey,
+        after: Offset,
+        limit: usize,
+    ) -> Result<Vec<Arc<Publication>>, JournalError>;
+
+    /// Every channel known, and where it stands, in no particular order.
+    fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)>;
+
+    /// The epoch in which a channel starts that the journal does not know. It rises when continuity may have been lost.
+    fn fresh_epoch(&self) -> Epoch;
+
+    /// Lets go of what the policy does not keep.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`]: marks are written before files go.
+    fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError>;
+
+    /// Lets go of every message of the channel. Its offsets go on from where they are.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError>;
+
+    /// Its sizes.
+    fn stats(&self) -> JournalStats;
+}
+
+/// Opens the journal in `dir`, which is made if it is not there.
+///
+/// # Errors
+/// When the disk refuses, or the files are of another version. Damaged files are not an error: see [`JournalStats`].
+pub fn open(
+    kind: JournalKind,
+    dir: &Path,
+    options: &JournalOptions,
+) -> Result<Box<dyn Journal>, OpenError> {
+    match kind {
+        JournalKind::Memory => Ok(Box::new(memory::MemoryJournal::default())),
+        JournalKind::Segment | JournalKind::Sled => {
+            let _ = options; // Only the backends with files read them.
+            Err(OpenError::Unreadable { why: format!("no backend for {}", dir.display()) })
+        }
+    }
+}
+
+/// The offset that follows a channel's last.
+fn next_position(state: &ChannelState) -> Offset {
+    state.position.offset.next()
+}
+
+/// Refuses a batch in which an offset does not follow the last of its channel. (invariant 2)
+fn check_order(
+    batch: &[Arc<Publication>],
+    position: impl Fn(&ChannelKey) -> Option<Position>,
+) -> Result<(), JournalError> {
+    let mut seen: hashbrown::HashTable<(&ChannelKey, Position)> = hashbrown::HashTable::new();
+    for publication in batch {
+        let channel: &ChannelKey = publication.channel();
+        let offset = publication.offset().ok_or(JournalError::OutOfOrder)?;
+        let now = Position { epoch: publication.epoch(), offset };
+        let slot = seen
+            .entry(channel.hash(), |it| it.0 == channel, |it| it.0.hash())
+            .or_insert_with(|| (channel, position(channel).unwrap_or_default()))
+            .into_mut();
+        if offset != slot.1.offset.next() || now.epoch < slot.1.epoch {
+            return Err(JournalError::OutOfOrder);
+        }
+        slot.1 = now;
+    }
+    Ok(())
+}

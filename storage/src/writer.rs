@@ -1,0 +1,317 @@
+//! The storage thread of a shard: it drains what waits, appends it as one batch, syncs once and answers once (group commit).
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle, Thread},
+};
+
+use crate::{
+    error::JournalError,
+    ids::{ChannelKey, Offset},
+    journal::{Journal, JournalStats, Retired},
+    options::Retention,
+    publication::Publication,
+};
+
+/// At most so many messages in one batch.
+const BATCH_MESSAGES_MAX: usize = 1024;
+/// A batch is closed once it has so many bytes of text.
+const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// At most so many reads and other questions wait.
+const QUESTIONS_MAX: usize = 1024;
+
+/// Called by the storage thread once per batch of answers.
+pub type Wake = Box<dyn Fn() + Send>;
+
+/// How much may wait for the storage thread. At the bound pushes are refused.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Messages.
+    pub messages_max: usize,
+    /// Bytes of text. (64 MiB: what a disk that stalls for a second must absorb.)
+    pub bytes_max: u64,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self { messages_max: 256 * 1024, bytes_max: 64 * 1024 * 1024 }
+    }
+}
+
+/// The storage thread has as much waiting as it may.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct QueueFull;
+
+/// What the storage thread says. Appends are answered in the order in which they came.
+#[derive(Debug)]
+pub enum Answer {
+    /// The oldest `count` unanswered appends are durable.
+    Committed {
+        /// How many.
+        count: usize,
+    },
+    /// The oldest `count` unanswered appends were not kept.
+    Refused {
+        /// How many.
+        count: usize,
+        /// Why.
+        why: JournalError,
+    },
+    /// What was read for `token`.
+    Read {
+        /// The question's token.
+        token: u64,
+        /// The publications, or why not.
+        result: Result<Vec<Arc<Publication>>, JournalError>,
+    },
+    /// A retention run ended.
+    Retained {
+        /// What it did.
+        result: Result<Retired, JournalError>,
+        /// The sizes after it.
+        stats: JournalStats,
+    },
+    /// A channel's messages were let go.
+    Dropped {
+        /// The question's token.
+        token: u64,
+        /// Whether it was.
+        result: Result<(), JournalError>,
+    },
+}
+
+/// The storage thread's side.
+pub struct Writer {
+    journal: Box<dyn Journal>,
+    appends: flume::Receiver<Arc<Publication>>,
+    questions: flume::Receiver<Question>,
+    answers: flume::Sender<Answer>,
+    shared: Arc<Shared>,
+    wake: Wake,
+    batch: Vec<Arc<Publication>>,
+}
+
+/// The shard's side.
+#[derive(Debug)]
+pub struct WriterHandle {
+    appends: flume::Sender<Arc<Publication>>,
+    questions: flume::Sender<Question>,
+    answers: flume::Receiver<Answer>,
+    shared: Arc<Shared>,
+    bytes_max: u64,
+    thread: Thread,
+    join: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    waiting_bytes: AtomicU64,
+    ended: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Question {
+    Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
+    Retain { policy: Retention, now_ms: u64 },
+    Drop { token: u64, channel: Arc<ChannelKey> },
+}
+
+impl Writer {
+    /// Starts a storage thread for the journal.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn(
+        name: &str,
+        journal: Box<dyn Journal>,
+        limits: QueueLimits,
+        wake: Wake,
+    ) -> io::Result<WriterHandle> {
+        let (append, appends) = flume::bounded(limits.messages_max);
+        let (question, questions) = flume::bounded(QUESTIONS_MAX);
+        let (answer, answers) = flume::unbounded();
+        let shared = Arc::new(Shared::default());
+        let writer = Self {
+            journal,
+            appends,
+            questions,
+            answers: answer,
+            shared: Arc::clone(&shared),
+            wake,
+            batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
+        };
+        let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
+        Ok(WriterHandle {
+            appends: append,
+            questions: question,
+            answers,
+            shared,
+            bytes_max: limits.bytes_max,
+            thread: join.thread().clone(),
+            join: Some(join),
+        })
+    }
+
+    fn run(mut self) {
+        loop {
+            let ending = self.shared.ended.load(Ordering::Acquire);
+            let appended = self.append();
+            // One question a turn: neither side waits for more than one of the other's.
+            let asked = self.questions.try_recv().ok();
+            let answered = asked.map(|question| self.answer(question)).is_some();
+            match (appended || answered, ending) {
+                (true, _) => (self.wake)(),
+                (false, true) => return,
+                (false, false) => thread::park(),
+            }
+        }
+    }
+
+    fn append(&mut self) -> bool {
+        let mut bytes = 0;
+        while self.batch.len() < BATCH_MESSAGES_MAX && bytes < BATCH_BYTES_MAX {
+            let Ok(publication) = self.appends.try_recv() else { break };
+            bytes += publication.text_bytes();
+            self.batch.push(publication);
+        }
+        let count = self.batch.len();
+        if count == 0 {
+            return false;
+        }
+        let answer = match self.journal.append(&self.batch) {
+            Ok(()) => Answer::Committed { count },
+            Err(why) => Answer::Refused { count, why },
+        };
+        self.batch.clear();
+        self.shared.waiting_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.say(answer);
+        true
+    }
+
+    fn answer(&mut self, question: Question) {
+        let answer = match question {
+            Question::Read { token, channel, after, limit } => {
+                Answer::Read { token, result: self.journal.read(&channel, after, limit) }
+            }
+            Question::Retain { policy, now_ms } => {
+                let result = self.journal.retain(&policy, now_ms);
+                Answer::Retained { result, stats: self.journal.stats() }
+            }
+            Question::Drop { token, channel } => {
+                Answer::Dropped { token, result: self.journal.drop_channel(&channel) }
+            }
+        };
+        self.say(answer);
+    }
+
+    fn say(&self, answer: Answer) {
+        let _ = self.answers.send(answer); // The shard is gone: nobody waits for it.
+    }
+}
+
+impl WriterHandle {
+    /// Hands a publication over; its answer follows those of all before it.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_append(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
+        let bytes = publication.text_bytes() as u64;
+        let waiting = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if waiting + bytes > self.bytes_max || self.appends.try_send(publication).is_err() {
+            self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(QueueFull);
+        }
+        self.thread.unpark();
+        Ok(())
+    }
+
+    /// Asks for the retained publications of a channel after an offset.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_read(
+        &self,
+        token: u64,
+        channel: Arc<ChannelKey>,
+        after: Offset,
+        limit: usize,
+    ) -> Result<(), QueueFull> {
+        self.ask(Question::Read { token, channel, after, limit })
+    }
+
+    /// Asks for a retention run.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_retain(&self, policy: Retention, now_ms: u64) -> Result<(), QueueFull> {
+        self.ask(Question::Retain { policy, now_ms })
+    }
+
+    /// Asks to let go of every message of a channel. It is done before or after the appends that wait.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
+        self.ask(Question::Drop { token, channel })
+    }
+
+    /// The answers that came since the last call.
+    pub fn answers(&self) -> impl Iterator<Item = Answer> + '_ {
+        self.answers.try_iter()
+    }
+
+    /// Whether answers wait to be taken.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        !self.answers.is_empty()
+    }
+
+    /// Waits for the next answer. `None` once the thread has ended and all are taken.
+    #[must_use]
+    pub fn wait(&self) -> Option<Answer> {
+        self.answers.recv().ok()
+    }
+
+    /// Bytes of text that wait for the storage thread.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> u64 {
+        self.shared.waiting_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Messages that wait for the storage thread.
+    #[must_use]
+    pub fn waiting_messages(&self) -> usize {
+        self.appends.len()
+    }
+
+    /// Lets the thread finish what waits, closes the journal, and returns the last answers.
+    #[must_use]
+    pub fn shutdown(mut self) -> Vec<Answer> {
+        self.end();
+        self.answers.drain().collect()
+    }
+
+    fn ask(&self, question: Question) -> Result<(), QueueFull> {
+        self.questions.try_send(question).map_err(|_| QueueFull)?;
+        self.thread.unpark();
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.shared.ended.store(true, Ordering::Release);
+        self.thread.unpark();
+        if let Some(join) = self.join.take() {
+            let _ = join.join(); // A panic there has been printed; here it would hide the first cause.
+        }
+    }
+}
+
+impl Drop for WriterHandle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
