@@ -297,9 +297,5 @@ impl Outlet for Sockets<'_> {
 
 /// A retention that keeps everything for ever is shared by all cores.
 pub fn keep_everything() -> Retention {
-    Retention {
-        keep: Arc::new(|_| storage::Keep::ALL),
-        bytes_max: u64::MAX,
-        idle_ms_max: u64::MAX,
-    }
+    Retention { keep: Arc::new(|_| storage::Keep::ALL), bytes_max: u64::MAX, idle_ms_max: u64::MAX }
 }

@@ -48,11 +48,12 @@ where
             Ok(())
         }
         Reactor::Glommio => {
-            let executor = LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
-                .name(name)
-                .io_memory(HOST_IO_MEMORY_BYTES)
-                .make()
-                .map_err(|why| io::Error::other(format!("glommio: {why}")))?;
+            let executor =
+                LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
+                    .name(name)
+                    .io_memory(HOST_IO_MEMORY_BYTES)
+                    .make()
+                    .map_err(|why| io::Error::other(format!("glommio: {why}")))?;
             executor.run(async move { hosted(make()?).await.map_err(E::from) })
         }
     }
