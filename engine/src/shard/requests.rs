@@ -91,6 +91,7 @@ impl Shard {
         while let Some(rest) = bytes.get_mut(used..).filter(|rest| !rest.is_empty()) {
             let Some(slot) = self.sessions.slot(conn) else { return bytes.len() };
             let progress = match &slot.state {
+                State::Http(http) if http.tickets.ends() => return bytes.len(),
                 State::Http(_) => self.read_request(conn, rest, effects),
                 State::Socket(_) => self.read_frame(conn, rest, effects),
                 State::Ending => return bytes.len(),
@@ -134,7 +135,10 @@ impl Shard {
         if slot.since_ms == 0 {
             slot.since_ms = now_ms.max(1);
         }
-        if slot.carry.len() > unread_bytes_max {
+        // A socket has no more than one incomplete frame, which its own limit bounds.
+        let is_http = matches!(slot.state, State::Http(_));
+        if is_http && slot.carry.len() > unread_bytes_max {
+            slot.carry = Vec::new();
             let why = Rejection::Overloaded { limit: "pipelined_requests_max" };
             self.answer_rejection(conn, &why, KeepAlive::Close, &mut effects.closes);
         }

@@ -254,8 +254,12 @@ impl World {
             self.flush(shard);
         }
         self.settle();
-        let sockets = self.nets.iter().flat_map(|net| net.wires());
-        let sockets = sockets.filter(|wire| matches!(wire.client, Client::Socket(_))).count();
+        let is_live = |client: &Client| match client {
+            Client::Http(_) => false,
+            Client::Socket(socket) => socket.is_live(),
+        };
+        let wires = self.nets.iter().flat_map(|net| net.wires());
+        let sockets = wires.filter(|wire| is_live(&wire.client)).count();
         assert_eq!(sockets, 0, "a drained node has no sockets");
         self.wait_out();
         let left = self.shards.iter().map(|it| it.connections()).sum::<usize>();

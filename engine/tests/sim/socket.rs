@@ -121,6 +121,10 @@ impl SocketClient {
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         self.heard.extend_from_slice(bytes);
+        // Shed before it read anything: all it gets is the close frame.
+        if self.phase == Phase::Asked && self.heard.first() == Some(&0x88) {
+            self.phase = Phase::Over;
+        }
         if self.phase == Phase::Asked {
             let head = client::parse_response(&self.heard).expect("an HTTP response");
             let Some(head) = head else { return };
