@@ -244,10 +244,13 @@ impl Shard {
         let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
         if is_last && slot.carry.is_empty() {
             slot.state = State::Ending;
-            super::close(conn, Ending::Flush, closes);
-        } else if !slot.carry.is_empty() {
+            return super::close(conn, Ending::Flush, closes);
+        }
+        if !slot.carry.is_empty() {
             self.resumable.push(conn);
         }
+        // While it waited it had no deadline.
+        self.watch(conn);
     }
 
     pub(super) fn answer_json(

@@ -47,6 +47,7 @@ enum Asked {
 }
 
 /// A server on a keep-alive connection.
+#[derive(Debug)]
 pub struct HttpClient {
     publisher: usize,
     /// Which channel it works with.

@@ -279,7 +279,12 @@ impl World {
         }
         for net in &self.nets {
             for wire in net.wires() {
-                assert!(matches!(wire.client, Client::Socket(_)), "an idle server is still there");
+                if let Client::Http(http) = &wire.client {
+                    panic!(
+                        "an idle server is still there: {:?} {:?} {http:?}",
+                        wire.conn, wire.ending
+                    );
+                }
             }
         }
     }
