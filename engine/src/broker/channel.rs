@@ -32,8 +32,8 @@ pub enum Start {
 
 /// One channel homed here.
 ///
-/// Invariant 2: `tail` holds consecutive offsets ending at `position`, and `last_sequenced - position` publications are
-/// with the journal.
+/// Invariant 2: `tail` holds consecutive offsets ending at `position`, and of the `unanswered` publications that are with
+/// the journal the `last_sequenced - position` youngest are valid.
 #[derive(Debug, Default)]
 pub struct HomeChannel {
     epoch: Epoch,
@@ -42,6 +42,8 @@ pub struct HomeChannel {
     tail: VecDeque<Arc<Publication>>,
     /// Changes when the journal refused: what was sequenced before then is void.
     run: u32,
+    /// Publications that the journal has not answered, void ones included.
+    unanswered: u32,
     /// Subscribers per shard, in the order of first interest. A shard without subscribers is absent, never zero.
     interest: Vec<(ShardId, u32)>,
     /// Who is there.
@@ -59,6 +61,7 @@ impl HomeChannel {
     /// The next offset, and the run it is valid in. It is invisible until [`HomeChannel::commit`].
     pub fn sequence(&mut self) -> (Offset, u32) {
         self.last_sequenced = self.last_sequenced.next();
+        self.unanswered += 1;
         (self.last_sequenced, self.run)
     }
 
@@ -70,14 +73,16 @@ impl HomeChannel {
         let offset = publication.offset().unwrap_or_default();
         assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
         self.position = offset;
+        self.unanswered -= 1;
         self.tail.push_back(Arc::clone(publication));
         while self.tail.len() > tail_max {
             self.tail.pop_front();
         }
     }
 
-    /// Takes back offsets that the journal refused. The next publication gets the first of them again.
+    /// Takes back the offsets of a run of which the journal refused one. The next publication gets the first of them again.
     pub fn roll_back(&mut self, run: u32) {
+        self.unanswered -= 1;
         if run == self.run {
             self.run = self.run.wrapping_add(1);
             self.last_sequenced = self.position;
@@ -115,10 +120,10 @@ impl HomeChannel {
         Position { epoch: self.epoch, offset: self.position }
     }
 
-    /// Whether nothing but the position would be lost if it were forgotten.
+    /// Whether nothing but the position would be lost if it were forgotten. A late refusal needs the run.
     #[must_use]
     pub fn is_vacant(&self) -> bool {
-        self.interest.is_empty() && self.last_sequenced == self.position && self.presence.is_empty()
+        self.interest.is_empty() && self.unanswered == 0 && self.presence.is_empty()
     }
 
     /// Where a subscriber that has seen everything up to `after` starts.
@@ -198,6 +203,7 @@ mod tests {
         let (first, run) = channel.sequence();
         channel.sequence();
         channel.roll_back(run);
+        assert!(!channel.is_vacant(), "the journal still has one of the old run");
         assert_eq!(channel.sequence().0, first);
         channel.roll_back(run);
         assert_eq!(
