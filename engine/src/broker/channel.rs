@@ -7,6 +7,7 @@ use storage::Publication;
 
 use super::presence::Presence;
 use crate::ids::{Epoch, Offset, Position, ShardId};
+use crate::planted::{self, Fault};
 
 /// Where a new subscriber starts. `position` is the last publication that it does not get live.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,7 +84,7 @@ impl HomeChannel {
     /// Takes back the offsets of a run of which the journal refused one. The next publication gets the first of them again.
     pub fn roll_back(&mut self, run: u32) {
         self.unanswered -= 1;
-        if run == self.run {
+        if run == self.run && !planted::is(Fault::NoRollBack) {
             self.run = self.run.wrapping_add(1);
             self.last_sequenced = self.position;
         }
@@ -142,6 +143,7 @@ impl HomeChannel {
         let missing = self.position.0.checked_sub(after.0)?;
         let missing = usize::try_from(missing).ok()?;
         let skip = self.tail.len().checked_sub(missing)?;
+        let skip = skip + usize::from(planted::is(Fault::HistoryGap));
         Some(self.tail.iter().skip(skip))
     }
 }
