@@ -57,6 +57,8 @@ pub struct Shard {
     next_subscription: u64,
     /// Connections with requests that can be read on, now that earlier ones are answered.
     resumable: Vec<ConnId>,
+    /// The connection whose bytes are being read.
+    reading: Option<ConnId>,
     due: Vec<ConnId>,
     scratch: Vec<u8>,
     health: Health,
@@ -110,6 +112,7 @@ impl Shard {
             ids: MessageIds::new(options.seed),
             next_subscription: 0,
             resumable: Vec::new(),
+            reading: None,
             due: Vec::new(),
             scratch: Vec::new(),
             health: Health { draining: false, storage: true },

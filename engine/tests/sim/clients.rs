@@ -55,14 +55,27 @@ pub struct HttpClient {
     /// What waits for its answer, in order.
     asked: VecDeque<Asked>,
     heard: Vec<u8>,
+    bearer: String,
     /// Whether it said its last word.
     done: bool,
+    /// Whether it said so by closing its half of the connection.
+    pub is_half_closed: bool,
 }
 
 impl HttpClient {
     /// A server that has said nothing.
     pub fn new(publisher: usize, key: Key) -> Self {
-        Self { publisher, key, asked: VecDeque::new(), heard: Vec::new(), done: false }
+        let claims = auth::EdgeClaims { tenant: tenant_name(&key), expires_at_s: u64::MAX / 4 };
+        let bearer = auth::sign_edge(&claims, &signing_key(&key));
+        Self {
+            publisher,
+            key,
+            asked: VecDeque::new(),
+            heard: Vec::new(),
+            bearer,
+            done: false,
+            is_half_closed: false,
+        }
     }
 
     /// Requests that wait for their answers.
@@ -98,6 +111,10 @@ impl HttpClient {
                     scene.random.one_of(&["/nothing/here", "/health/ready", "/edge/realtime"]);
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
+            }
+            18 if scene.random.permille(200) => {
+                self.done = true;
+                self.is_half_closed = true;
             }
             18 => {
                 self.request(out, scene, Some(b"{\"channel\":}"), "/edge/realtime");
@@ -194,17 +211,13 @@ impl HttpClient {
     }
 
     fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {
-        let tenant = tenant_name(&self.key);
-        let expires_at_s = u64::MAX / 4;
-        let bearer =
-            auth::sign_edge(&auth::EdgeClaims { tenant, expires_at_s }, &signing_key(&self.key));
         let by_key = scene.random.permille(200);
         let joint = if path.contains('?') { '&' } else { '?' };
         let keyed = format!("{path}{joint}key={}", application_key(&self.key));
         let target = Target {
             host: "stentor",
             path: if by_key { &keyed } else { path },
-            bearer: (!by_key).then_some(bearer.as_str()),
+            bearer: (!by_key).then_some(self.bearer.as_str()),
         };
         match body {
             Some(body) => client::write_post(out, &target, body),
