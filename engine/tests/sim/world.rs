@@ -264,8 +264,9 @@ impl World {
         if count > 0 {
             self.feed(shard, Input::Bytes(conn, &mut bytes));
         }
-        let wire = self.nets[shard].wire_mut(conn).unwrap();
-        if wire.take_half_close() {
+        let net = &mut self.nets[shard];
+        let is_ending = net.closes.iter().any(|(closing, _)| *closing == conn);
+        if !is_ending && net.wire_mut(conn).unwrap().take_half_close() {
             self.seen.note("half closed");
             self.feed(shard, Input::HalfClosed(conn));
             return true;
