@@ -108,17 +108,17 @@ fn complete(
     let count_before = kept.len();
     for tenant in configured {
         let known = kept.iter().find(|it| it.name == tenant.name);
-        let signing_secret = match tenant.signing_secret.or(known.and_then(|it| it.signing_secret))
-        {
-            Some(secret) => secret,
-            None => {
-                let secret = SigningSecret::generate()?;
-                let name = tenant.name.clone();
-                let signing_secret = Some(secret);
-                kept.push(TenantConfig { name, signing_secret, cohesivity: None });
-                secret
-            }
-        };
+        let signing_secret =
+            match tenant.signing_secret.or_else(|| known.and_then(|it| it.signing_secret)) {
+                Some(secret) => secret,
+                None => {
+                    let secret = SigningSecret::generate()?;
+                    let name = tenant.name.clone();
+                    let signing_secret = Some(secret);
+                    kept.push(TenantConfig { name, signing_secret, cohesivity: None });
+                    secret
+                }
+            };
         let (name, cohesivity) = (tenant.name, tenant.cohesivity);
         tenants.push(Tenant { name, signing_secret, cohesivity });
     }
@@ -177,6 +177,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     File::open(folder)?.sync_all()
 }

@@ -26,7 +26,7 @@ pub struct Sources {
 }
 
 /// Who set a value last.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Origin {
     /// Nobody.
     Default,
@@ -163,7 +163,7 @@ impl Loaded {
         let is_it = |row: &Setting| row.section == section && row.key == key;
         let rows = SETTINGS.iter().zip(&mut self.origins);
         for (_, slot) in rows.filter(|(row, _)| is_it(row)) {
-            *slot = origin.clone();
+            *slot = origin;
         }
     }
 }

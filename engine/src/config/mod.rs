@@ -17,7 +17,7 @@ pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};
-pub use table::{Config, Limits, SETTINGS, ServerConfig, StorageConfig};
+pub use table::{Config, LimitsConfig, SETTINGS, ServerConfig, StorageConfig};
 pub use tenant::{CohesivityKeys, TenantConfig};
 pub use text::{Secrets, default_file, flag_help, settings_page, shown};
 pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind};

@@ -112,7 +112,6 @@ macro_rules! settings {
         }
 
         impl Default for Config {
-            #[expect(clippy::expect_used, reason = "the defaults are literals above; a test reads them")]
             fn default() -> Self {
                 Self {
                     $($section: $type {
@@ -125,7 +124,7 @@ macro_rules! settings {
         }
 
         /// Every setting there is, in the order of the documentation.
-        pub const SETTINGS: &[Setting] = &[$($(
+        pub static SETTINGS: &[Setting] = &[$($(
             Setting {
                 section: stringify!($section),
                 key: stringify!($key),

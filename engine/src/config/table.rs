@@ -34,13 +34,15 @@ settings! {
     }
 
     /// The bound of everything that could grow.
-    limits: Limits {
+    limits: LimitsConfig {
         connections_max: usize = 1_000_000 in 1..=16_777_216 connections, "Open connections of the node; descriptors may allow fewer. A new one beyond it is refused.";
         subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one connection may be in. One more is refused.";
         message_bytes_max: usize = 65_536 in 1..=16_777_216 bytes, "Data of one message. More is refused: close 1009, or status 413.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
-        member_bytes_max: usize = 1_024 in 64..=65_536 bytes, "Id and name of a member together. More is refused.";
+        user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";
+        user_name_bytes_max: usize = 256 in 0..=4_096 bytes, "Name of a member. A longer one is refused.";
+        json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
         presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
         token_bytes_max: usize = 4_096 in 256..=16_384 bytes, "A token or key. A longer one is refused unread.";
 
@@ -52,7 +54,7 @@ settings! {
         auth_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "A connection that has not shown a token by then is closed.";
         close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing handshake may take.";
         fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";
-        control_frames_per_s_max: usize = 10 in 1..=100_000 frames, "Pings and pongs a second from one connection, averaged over two seconds. More is closed with 1008.";
+        control_frames_per_s_max: usize = 20 in 1..=255 frames, "Pings and pongs of one connection in a second. More is closed with 1008.";
 
         head_bytes_max: usize = 16_384 in 1_024..=1_048_576 bytes, "Head of an HTTP request. More is refused with 431.";
         headers_max: usize = 64 in 8..=256 headers, "Headers of an HTTP request. More is refused with 431.";
@@ -72,12 +74,12 @@ settings! {
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
-        journal_queue_messages_max: usize = 16_384 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";
+        journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";
         journal_queue_bytes_max: usize = 67_108_864 in 65_536..=17_179_869_184 bytes, "Bytes of a shard that wait for their sync. More are refused with 503.";
         receive_buffers: usize = 512 in 16..=32_768 buffers, "Receive buffers of a shard, shared by its connections; a power of two.";
         receive_buffer_bytes: usize = 4_096 in 512..=65_536 bytes, "Size of a receive buffer.";
         submissions_max: usize = 4_096 in 64..=32_768 entries, "Submission entries of a shard's ring; a power of two.";
-        completions_max: usize = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, at least twice the submissions.";
+        completions_max: usize = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, not less than the submissions.";
         linger_us: u64 = 500 in 0..=100_000 us, "How long an idle shard waits in its own ring before it sleeps through glommio.";
     }
 }
