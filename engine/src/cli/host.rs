@@ -108,7 +108,7 @@ fn ring_features() -> io::Result<Vec<Feature>> {
     Ok(vec![
         required("deferred work", opens(&deferred())),
         required("no submission array", opens(deferred().setup_no_sqarray())),
-        required("no drop", parameters.is_feature_nodrop()),
+        required("lossless completions", parameters.is_feature_nodrop()),
         required("skipped completions", parameters.is_feature_skip_cqe_on_success()),
         required("ring messages", probe.is_supported(opcode::MsgRingData::CODE)),
         Feature { name: "zero-copy send", is_there: zero_copy, need: Need::Unused },

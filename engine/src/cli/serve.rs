@@ -53,7 +53,7 @@ fn until_told(mut signals: Signals, node: &Node, deadline: Duration) {
     let mut deadlines = [deadline, Duration::ZERO].into_iter();
     for signal in &mut signals {
         let Some(deadline) = deadlines.next() else { return };
-        tracing::info!(signal, deadline_ms = deadline.as_millis(), "node stops");
+        tracing::info!(signal, deadline_s = deadline.as_secs_f64(), "node stops");
         if node.stop(deadline) == Stopped::Entirely {
             return;
         }

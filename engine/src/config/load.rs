@@ -12,7 +12,7 @@ use super::{file, tenant};
 /// The variable that names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "STENTOR_CONFIG";
 /// How alike two names must be for one to be offered for the other, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.7;
+const LIKENESS_MIN: f64 = 0.5;
 
 /// Everything that a configuration is read from. The process hands it in, so that tests need no environment.
 #[derive(Clone, Debug, Default)]
