@@ -70,6 +70,21 @@ fn line(out: &mut String, name: &str, value: &str) {
     let _ = writeln!(out, "  {name:<16} {value}"); // a String takes everything
 }
 
+/// A long value, cut between words and indented.
+fn wrapped(out: &mut String, name: &str, value: &str) {
+    const COLUMNS: usize = 76;
+    let mut rows = vec![String::new()];
+    for word in value.split_inclusive(' ') {
+        match rows.last_mut() {
+            Some(row) if row.len() + word.len() <= COLUMNS => row.push_str(word),
+            Some(_) | None => rows.push(word.to_owned()),
+        }
+    }
+    for (index, row) in rows.iter().enumerate() {
+        line(out, if index == 0 { name } else { "" }, row.trim_end());
+    }
+}
+
 fn node_lines(facts: &Facts<'_>, out: &mut String) {
     let (config, host) = (facts.config, facts.host);
     let urls = Urls::of(facts.local);
@@ -79,9 +94,10 @@ fn node_lines(facts: &Facts<'_>, out: &mut String) {
         let journal = config.storage.journal.name();
         format!("{} (journal: {journal})", config.server.data_dir.display())
     };
-    let ring = host.ring.as_ref().map_or_else(ToString::to_string, |it| features_text(it));
-    line(out, "kernel", &host.kernel);
-    line(out, "io_uring", &ring);
+    if let Ok(features) = &host.ring {
+        line(out, "kernel", &features.release);
+        wrapped(out, "io_uring", &features_text(features));
+    }
     line(out, "shards", &format!("{} on {}", facts.shards, config.server.reactor.name()));
     line(out, "descriptors", &host.descriptors.text(count_text));
     line(out, "locked memory", &host.locked_memory.text(bytes_text));

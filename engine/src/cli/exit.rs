@@ -1,9 +1,11 @@
 //! How the process ends: a code of sysexits.h, and on standard error what happened and what to do next.
 
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use engine::config::ConfigError;
+use engine::reactor::ring::StartError;
 
 /// The codes. `--help` lists them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,6 +103,40 @@ impl From<ConfigError> for Failure {
             }
             ConfigError::Randomness { .. } => Self::new(Status::Internal, message),
         }
+    }
+}
+
+impl From<&StartError> for Failure {
+    fn from(error: &StartError) -> Self {
+        let status = match error {
+            StartError::Listen { address, cause } => return cannot_listen(*address, cause),
+            StartError::Disabled { .. }
+            | StartError::Denied { .. }
+            | StartError::Memory { .. }
+            | StartError::Descriptors { .. } => Status::Denied,
+            StartError::Kernel { .. } => Status::Configuration,
+            StartError::Io { .. } => Status::Io,
+        };
+        Self::new(status, error.to_string()).fix("stentor doctor   tells all that this host allows")
+    }
+}
+
+/// Why an address cannot be listened on, and where to listen instead.
+pub(crate) fn cannot_listen(address: SocketAddr, cause: &io::Error) -> Failure {
+    let message = format!("listen on {address}: {cause}");
+    let is = |kind| cause.kind() == kind;
+    if is(io::ErrorKind::AddrInUse) {
+        Failure::new(Status::Unavailable, message)
+            .fix(format!("ss -ltnp 'sport = :{}'   shows who has it", address.port()))
+            .fix("stentor serve --listen 127.0.0.1:0   takes a free port")
+    } else if is(io::ErrorKind::PermissionDenied) {
+        Failure::new(Status::Denied, message)
+            .fix("a port from 1024 on, or the capability CAP_NET_BIND_SERVICE")
+    } else if is(io::ErrorKind::AddrNotAvailable) {
+        Failure::new(Status::Configuration, message)
+            .fix("ip address   shows the addresses of this host")
+    } else {
+        Failure::io(message)
     }
 }
 

@@ -1,19 +1,12 @@
-//! What this host gives a node: kernel, cores, limits, and what its io_uring can do. Reads only; `doctor` judges.
+//! What this host gives a node: cores, limits, and what its io_uring can do. Reads only; `doctor` judges.
 
 use std::io;
 
-use io_uring::{IoUring, Probe, cqueue, opcode, squeue};
+use engine::reactor::ring::{Features, StartError, probe};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
-/// Entries of the ring that is opened to look: enough to see whether it opens at all.
-const PROBE_ENTRIES: u32 = 8;
-
-type Builder = io_uring::Builder<squeue::Entry, cqueue::Entry>;
 
 /// What was found.
 pub(crate) struct Host {
-    /// The kernel's release.
-    pub(crate) kernel: String,
     /// Cores this process may run on.
     pub(crate) cores: usize,
     /// Open files.
@@ -21,7 +14,7 @@ pub(crate) struct Host {
     /// Locked memory, in bytes.
     pub(crate) locked_memory: Bounds,
     /// What the kernel's rings can do, or why they cannot be had.
-    pub(crate) ring: io::Result<Vec<Feature>>,
+    pub(crate) ring: Result<Features, StartError>,
 }
 
 /// A resource limit. `None` is no limit.
@@ -33,34 +26,14 @@ pub(crate) struct Bounds {
     pub(crate) hard: Option<u64>,
 }
 
-/// A thing that rings can do.
-pub(crate) struct Feature {
-    /// What it is called here.
-    pub(crate) name: &'static str,
-    /// Whether this kernel has it.
-    pub(crate) is_there: bool,
-    /// Whether a node needs it.
-    pub(crate) need: Need,
-}
-
-/// Whether a node runs without a feature.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Need {
-    /// No.
-    Required,
-    /// Yes.
-    Unused,
-}
-
 impl Host {
     /// Looks.
     pub(crate) fn look() -> Self {
         Self {
-            kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             descriptors: Bounds::of(Resource::Nofile),
             locked_memory: Bounds::of(Resource::Memlock),
-            ring: ring_features(),
+            ring: probe(),
         }
     }
 }
@@ -91,34 +64,10 @@ pub(crate) fn raise_limits() -> io::Result<()> {
     Ok(())
 }
 
-fn ring_features() -> io::Result<Vec<Feature>> {
-    let plain = IoUring::new(PROBE_ENTRIES)?;
-    let mut probe = Probe::new();
-    plain.submitter().register_probe(&mut probe)?;
-    let parameters = plain.params();
-    let deferred = || {
-        let mut builder: Builder = IoUring::builder();
-        builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
-        builder.setup_taskrun_flag().setup_submit_all();
-        builder
-    };
-    let opens = |builder: &Builder| builder.build(PROBE_ENTRIES).is_ok();
-    let required = |name, is_there| Feature { name, is_there, need: Need::Required };
-    let zero_copy = probe.is_supported(opcode::SendZc::CODE);
-    Ok(vec![
-        required("deferred work", opens(&deferred())),
-        required("no submission array", opens(deferred().setup_no_sqarray())),
-        required("lossless completions", parameters.is_feature_nodrop()),
-        required("skipped completions", parameters.is_feature_skip_cqe_on_success()),
-        required("ring messages", probe.is_supported(opcode::MsgRingData::CODE)),
-        Feature { name: "zero-copy send", is_there: zero_copy, need: Need::Unused },
-    ])
-}
-
 /// The features that are there, by name.
-pub(crate) fn features_text(features: &[Feature]) -> String {
-    let found = features.iter().filter(|it| it.is_there).map(|it| it.name);
-    found.collect::<Vec<_>>().join(", ")
+pub(crate) fn features_text(features: &Features) -> String {
+    let found = features.found.iter().filter(|(_, is_there)| *is_there);
+    found.map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// Bytes as a person reads them.

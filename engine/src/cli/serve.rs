@@ -1,6 +1,6 @@
 //! `stentor serve`: from the configuration to a node that listens, and from a signal to its end.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{IsTerminal as _, stdout};
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::banner::{self, Facts};
-use super::exit::{Failure, Status};
+use super::exit::{Failure, Status, cannot_listen};
 use super::host::{self, Host};
 use super::{command, doctor, load, logs, print, ready, secrets};
 
@@ -37,7 +37,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         host: &host,
         shards: node.shards,
         tenants: &tenants,
-        secrets: if io::stdout().is_terminal() { Secrets::Shown } else { secrets(matches) },
+        secrets: if stdout().is_terminal() { Secrets::Shown } else { secrets(matches) },
     };
     print(&banner::text(&facts)?)?;
     if let Some(path) = matches.get_one::<PathBuf>(command::READY_FILE) {
@@ -86,23 +86,5 @@ impl Node {
 
     fn stop(&self, _deadline: Duration) -> Stopped {
         Stopped::Entirely
-    }
-}
-
-fn cannot_listen(address: SocketAddr, cause: &io::Error) -> Failure {
-    let message = format!("listen on {address}: {cause}");
-    let is = |kind| cause.kind() == kind;
-    if is(io::ErrorKind::AddrInUse) {
-        Failure::new(Status::Unavailable, message)
-            .fix(format!("ss -ltnp 'sport = :{}'   shows who has it", address.port()))
-            .fix("stentor serve --listen 127.0.0.1:0   takes a free port")
-    } else if is(io::ErrorKind::PermissionDenied) {
-        Failure::new(Status::Denied, message)
-            .fix("a port from 1024 on, or the capability CAP_NET_BIND_SERVICE")
-    } else if is(io::ErrorKind::AddrNotAvailable) {
-        Failure::new(Status::Configuration, message)
-            .fix("ip address   shows the addresses of this host")
-    } else {
-        Failure::io(message)
     }
 }

@@ -4,6 +4,7 @@ mod consistency;
 mod credentials;
 mod error;
 mod file;
+mod limits;
 mod load;
 mod secret;
 mod setting;

@@ -35,7 +35,7 @@ settings! {
 
     /// The bound of everything that could grow.
     limits: LimitsConfig {
-        connections_max: usize = 1_000_000 in 1..=16_777_216 connections, "Open connections of the node; descriptors may allow fewer. A new one beyond it is refused.";
+        connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
         subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one connection may be in. One more is refused.";
         message_bytes_max: usize = 65_536 in 1..=16_777_216 bytes, "Data of one message. More is refused: close 1009, or status 413.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
@@ -52,16 +52,17 @@ settings! {
         ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
         pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";
         auth_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "A connection that has not shown a token by then is closed.";
-        close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing handshake may take.";
+        close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing connection may take to send what waits for it.";
+        drain_input_ms: u64 = 1_000 in 0..=60_000 ms, "How long a closed connection is still read, so that its peer gets the last answer and not a reset.";
         fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";
-        control_frames_per_s_max: usize = 20 in 1..=255 frames, "Pings and pongs of one connection in a second. More is closed with 1008.";
+        control_frames_per_s_max: u8 = 20 in 1..=255 frames, "Pings and pongs of one connection in a second. More is closed with 1008.";
 
         head_bytes_max: usize = 16_384 in 1_024..=1_048_576 bytes, "Head of an HTTP request. More is refused with 431.";
         headers_max: usize = 64 in 8..=256 headers, "Headers of an HTTP request. More is refused with 431.";
         head_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "A request whose head is not complete by then is closed.";
         body_bytes_max: usize = 1_048_576 in 1_024..=67_108_864 bytes, "Body of an HTTP request. More is refused with 413.";
         body_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A request or frame whose body is not complete by then is closed.";
-        keep_alive_timeout_ms: u64 = 75_000 in 100..=3_600_000 ms, "An HTTP connection without a request is closed after this.";
+        idle_timeout_ms: u64 = 75_000 in 100..=3_600_000 ms, "An HTTP connection without a request is closed after this.";
         pipelined_requests_max: usize = 16 in 1..=1_024 requests, "HTTP requests of one connection that wait for their answer. More are read only later.";
         history_messages_max: usize = 100 in 1..=10_000 messages, "Messages in one page of history.";
 
@@ -76,10 +77,11 @@ settings! {
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
         journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";
         journal_queue_bytes_max: usize = 67_108_864 in 65_536..=17_179_869_184 bytes, "Bytes of a shard that wait for their sync. More are refused with 503.";
-        receive_buffers: usize = 512 in 16..=32_768 buffers, "Receive buffers of a shard, shared by its connections; a power of two.";
-        receive_buffer_bytes: usize = 4_096 in 512..=65_536 bytes, "Size of a receive buffer.";
-        submissions_max: usize = 4_096 in 64..=32_768 entries, "Submission entries of a shard's ring; a power of two.";
-        completions_max: usize = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, not less than the submissions.";
+        receive_buffers: u16 = 512 in 16..=32_768 buffers, "Receive buffers of a shard, shared by its connections; a power of two.";
+        receive_buffer_bytes: u32 = 4_096 in 512..=65_536 bytes, "Size of a receive buffer.";
+        receive_buffers_per_connection_max: u16 = 64 in 1..=32_768 buffers, "Receive buffers that one connection holds before it is read no further.";
+        submissions_max: u32 = 4_096 in 64..=32_768 entries, "Submission entries of a shard's ring; a power of two.";
+        completions_max: u32 = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, not less than the submissions.";
         linger_us: u64 = 500 in 0..=100_000 us, "How long an idle shard waits in its own ring before it sleeps through glommio.";
     }
 }

@@ -33,7 +33,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(u64, usize);
+numbers!(u8, u16, u32, u64, usize);
 
 impl Value for bool {
     const KIND: Kind = Kind::Switch;
