@@ -4,6 +4,7 @@
 //! fan-out, `broker` the ordering home of channels.
 
 pub mod broker;
+pub mod config;
 pub mod frame;
 pub mod hasher;
 pub mod hub;
