@@ -9,6 +9,7 @@ pub mod frame;
 pub mod hasher;
 pub mod hub;
 pub mod ids;
+pub mod layout;
 pub mod limits;
 pub mod message_ids;
 pub mod node;
