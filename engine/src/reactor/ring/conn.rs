@@ -54,7 +54,7 @@ pub(super) struct Conn {
     pub(super) slow: Option<Box<Slow>>,
     pub(super) why: Why,
     /// Receive buffers that the core holds of it, or will.
-    pub(super) held: u16,
+    pub(super) held: u32,
     pub(super) phase: Phase,
     pub(super) reading: Reading,
     pub(super) owner: Owner,
