@@ -22,6 +22,8 @@ pub(crate) fn start(server: &ServerConfig) {
         LogFormat::Json => false,
     };
     let lines = fmt().with_max_level(level).with_writer(io::stderr).with_ansi(is_terminal);
+    // Else a log reader that goes away makes the next line a panic.
+    let lines = lines.log_internal_errors(false);
     if is_text {
         lines.with_target(false).init();
     } else {
