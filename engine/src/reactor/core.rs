@@ -197,10 +197,10 @@ impl Core {
         true
     }
 
-    fn take_bytes(&mut self, now: Now, received: Received) {
+    fn take_bytes(&mut self, now: Now, mut received: Received) {
         self.worked = true;
         let Self { parts: Parts { driver, shard, lanes, journal, .. }, effects, .. } = self;
-        let bytes = driver.bytes(&received);
+        let bytes = driver.bytes(&mut received);
         shard.handle(now, Input::Bytes(received.conn, bytes), effects);
         driver.give_back(received);
         pass_on(now, shard, lanes, journal, effects);
