@@ -37,7 +37,9 @@ impl std::fmt::Display for LayoutError {
                 f,
                 "the data directory was made for {made} shards, not for {asked}: start with `--shards {made}` or `--shards 0`"
             ),
-            Self::Unreadable { text } => write!(f, "the layout file of the data directory says `{text}`"),
+            Self::Unreadable { text } => {
+                write!(f, "the layout file of the data directory says `{text}`")
+            }
             Self::Io { operation, cause } => write!(f, "{operation} the layout file: {cause}"),
         }
     }

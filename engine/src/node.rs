@@ -12,9 +12,7 @@ use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Rete
 use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring::{self, Bell, Driver};
-use crate::reactor::{
-    self, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus,
-};
+use crate::reactor::{self, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus};
 use crate::shard::{Shard, ShardOptions};
 use crate::tenants::{TenantSpec, Tenants};
 

@@ -107,7 +107,6 @@ fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptio
         journal_dir: config.server.data_dir.join("journal"),
         journal_options: JournalOptions {
             segment_bytes: config.storage.segment_bytes as u64,
-            reserve_bytes: config.storage.reserve_bytes,
             ..JournalOptions::default()
         },
         retention: retention(config),
@@ -145,7 +144,10 @@ fn spec(tenant: &Tenant) -> TenantSpec {
     TenantSpec {
         id: TenantId::of_name(&tenant.name),
         name: tenant.name.clone(),
-        application_key: tenant.cohesivity.as_ref().map(|it| it.application_key.reveal().to_owned()),
+        application_key: tenant
+            .cohesivity
+            .as_ref()
+            .map(|it| it.application_key.reveal().to_owned()),
         signing_key: tenant.signing_secret.reveal().to_vec(),
     }
 }

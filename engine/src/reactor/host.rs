@@ -48,11 +48,12 @@ where
             Ok(())
         }
         Reactor::Glommio => {
-            let executor = LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
-                .name(name)
-                .io_memory(HOST_IO_MEMORY_BYTES)
-                .make()
-                .map_err(|why| io::Error::other(format!("glommio: {why}")))?;
+            let executor =
+                LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
+                    .name(name)
+                    .io_memory(HOST_IO_MEMORY_BYTES)
+                    .make()
+                    .map_err(|why| io::Error::other(format!("glommio: {why}")))?;
             executor.run(async move { hosted(make()?).await.map_err(E::from) })
         }
     }
@@ -61,7 +62,7 @@ where
 /// Turns, with a look at the executor's other tasks in between. Only a core without work sleeps in the executor.
 async fn hosted(mut core: Core) -> io::Result<()> {
     let signal = core.enable_eventfd()?;
-    let signal = PollableFd::new(signal).map_err(glommio_error)?;
+    let signal = PollableFd::new(signal).map_err(|why| glommio_error(&why))?;
     let timeout = glommio::timer::Timer::new;
     loop {
         match core.turn(LINGER)? {
@@ -75,7 +76,7 @@ async fn hosted(mut core: Core) -> io::Result<()> {
                     Go::Idle if core.doze() => {}
                     Go::Busy | Go::Idle => continue,
                 }
-                let ready = async { signal.readable().await.map_err(glommio_error) };
+                let ready = async { signal.readable().await.map_err(|why| glommio_error(&why)) };
                 let late = async {
                     timeout(IDLE_WAIT).await;
                     Ok(())
@@ -86,7 +87,7 @@ async fn hosted(mut core: Core) -> io::Result<()> {
     }
 }
 
-fn glommio_error(why: glommio::GlommioError<()>) -> io::Error {
+fn glommio_error(why: &glommio::GlommioError<()>) -> io::Error {
     io::Error::other(format!("glommio: {why}"))
 }
 

@@ -6,11 +6,14 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 #[must_use]
 pub fn cpus() -> Vec<usize> {
     let allowed = sched_getaffinity(None);
-    allowed.map_or_else(|_| vec![0], |set| (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
+    allowed.map_or_else(
+        |_| vec![0],
+        |set| (0..CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect(),
+    )
 }
 
 /// Keeps this thread on one processor. Where that is refused, it runs anywhere.
-pub fn to_cpu(cpu: usize) {
+pub(super) fn to_cpu(cpu: usize) {
     let mut set = CpuSet::new();
     set.set(cpu);
     if let Err(why) = sched_setaffinity(None, &set) {

@@ -30,6 +30,8 @@ pub enum State {
     Http(Box<HttpSession>),
     /// One of the dialects over a WebSocket.
     Socket(Box<SocketSession>),
+    /// Nothing more: its home did not take it, and is told once it is gone.
+    Leaving(Box<SocketSession>),
     /// Nothing more: it is being closed.
     Ending,
 }
@@ -40,7 +42,7 @@ impl Slot {
     pub fn is_mid_message(&self) -> bool {
         match &self.state {
             State::Socket(socket) => socket.reader.is_mid_message(),
-            State::Http(_) | State::Ending => false,
+            State::Http(_) | State::Leaving(_) | State::Ending => false,
         }
     }
 
