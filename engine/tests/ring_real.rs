@@ -56,30 +56,39 @@ impl Core {
         let begin = Instant::now();
         loop {
             self.turn();
-            while let Some(event) = self.driver.next() {
-                if let Some(found) = want(&mut self.driver, event) {
-                    return found;
-                }
+            if let Some(found) = self.first(&mut want) {
+                return found;
             }
             assert!(begin.elapsed() < PATIENCE, "nothing came: {:?}", self.driver.counters());
         }
     }
 
+    fn first<T>(
+        &mut self,
+        want: &mut impl FnMut(&mut Driver<KernelRing>, Event) -> Option<T>,
+    ) -> Option<T> {
+        while let Some(event) = self.driver.next() {
+            let found = want(&mut self.driver, event);
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
     fn opened(&mut self) -> ConnId {
-        self.until(|_, event| match event {
-            Event::Opened(conn) => Some(conn),
-            _ => None,
-        })
+        self.until(|_, event| if let Event::Opened(conn) = event { Some(conn) } else { None })
     }
 
     fn closed(&mut self, conn: ConnId) -> Why {
-        self.until(|driver, event| match event {
+        self.until(|_, event| match event {
             Event::Closed(closed, why) if closed == conn => Some(why),
-            Event::Received(received) => {
-                driver.give_back(received);
-                None
-            }
-            _ => None,
+            Event::Opened(_)
+            | Event::Received(_)
+            | Event::PeerClosed(_)
+            | Event::Overrun(_)
+            | Event::Closed(..)
+            | Event::Doorbell => None,
         })
     }
 
@@ -87,11 +96,7 @@ impl Core {
     fn while_running<T>(&mut self, peer: &std::thread::JoinHandle<T>) {
         while !peer.is_finished() {
             self.turn();
-            while let Some(event) = self.driver.next() {
-                if let Event::Received(received) = event {
-                    self.driver.give_back(received);
-                }
-            }
+            while self.driver.next().is_some() {}
         }
     }
 }
@@ -358,17 +363,15 @@ fn a_connection_that_floods_holds_only_its_share() {
     quiet.write_all(b"me too").unwrap();
     // The core takes nothing of the flood for a while; the quiet one gets through all the same.
     let mut kept = Vec::new();
-    core.until(|driver, event| match event {
-        Event::Received(received) if received.conn == flooded => {
+    core.until(|driver, event| {
+        let Event::Received(mut received) = event else { return None };
+        if received.conn == flooded {
             kept.push(received);
-            None
+            return None;
         }
-        Event::Received(mut received) => {
-            assert_eq!(driver.bytes(&mut received), b"me too");
-            driver.give_back(received);
-            Some(())
-        }
-        _ => None,
+        assert_eq!(driver.bytes(&mut received), b"me too");
+        driver.give_back(received);
+        Some(())
     });
     let mut got = Vec::new();
     while got.len() < expected.len() {
@@ -447,7 +450,7 @@ fn a_core_that_stopped_accepting_refuses() {
 }
 
 /// One core of two that pass a number back and forth, sleeping in between.
-fn volley(mine: &AtomicU64, other: &AtomicU64, bells: (mpsc::Sender<Bell>, mpsc::Receiver<Bell>)) {
+fn volley(mine: &AtomicU64, other: &AtomicU64, bells: &(mpsc::Sender<Bell>, mpsc::Receiver<Bell>)) {
     let mut core = Core::new(Settings::default());
     bells.0.send(core.driver.bell()).unwrap();
     let bell = bells.1.recv().unwrap();
@@ -484,8 +487,8 @@ fn two_cores_wake_each_other() {
     let (to_b, from_a) = mpsc::channel();
     let (to_a, from_b) = mpsc::channel();
     let (a2, b2) = (Arc::clone(&a), Arc::clone(&b));
-    let first = std::thread::spawn(move || volley(&a, &b, (to_b, from_b)));
-    let second = std::thread::spawn(move || volley(&b2, &a2, (to_a, from_a)));
+    let first = std::thread::spawn(move || volley(&a, &b, &(to_b, from_b)));
+    let second = std::thread::spawn(move || volley(&b2, &a2, &(to_a, from_a)));
     first.join().unwrap();
     second.join().unwrap();
 }

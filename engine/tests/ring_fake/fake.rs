@@ -46,7 +46,6 @@ pub(crate) struct Peer {
     pub(crate) received: Vec<u8>,
     /// The server closed, or refused, the connection.
     pub(crate) is_closed: bool,
-    pub(crate) saw_end: bool,
 }
 
 /// The byte that a peer sends at a place of its stream.
@@ -61,6 +60,18 @@ pub(crate) struct Socket {
     shutdown: Option<u64>,
     /// An inline send fell short, and the driver has not seen it yet.
     unseen_short: Option<u64>,
+}
+
+impl Socket {
+    /// Ends the operation with this tag, if it is one of this socket's. Returns how it ends.
+    fn give_up(&mut self, tag: u64) -> Option<i32> {
+        if self.receive.take_if(|receive| *receive == tag).is_some() {
+            return Some(-libc::ECANCELED);
+        }
+        let armed = self.armed.take_if(|armed| armed.tag == tag)?;
+        let done = i32::try_from(armed.done).unwrap();
+        Some(if done > 0 { done } else { -libc::ECANCELED })
+    }
 }
 
 struct Armed {
@@ -151,6 +162,16 @@ impl World {
         }
     }
 
+    fn submit(&mut self, count_max: usize) {
+        for _ in 0..count_max {
+            let Some((entry, tag)) = self.sq.pop_front() else { return };
+            match entry {
+                Entry::Plain(op) => self.run(op, tag),
+                Entry::Send(send) => self.send(send, tag),
+            }
+        }
+    }
+
     fn socket(&mut self, slot: u32) -> &mut Socket {
         self.slots[slot as usize].as_mut().expect("an operation on a free slot")
     }
@@ -187,17 +208,7 @@ impl World {
             self.accept = None;
             return self.finish(target, -libc::ECANCELED);
         }
-        let mut found = None;
-        for socket in self.slots.iter_mut().flatten() {
-            if socket.receive == Some(target) {
-                socket.receive = None;
-                found = Some(-libc::ECANCELED);
-            }
-            if let Some(armed) = socket.armed.take_if(|armed| armed.tag == target) {
-                let done = i32::try_from(armed.done).unwrap();
-                found = Some(if done > 0 { done } else { -libc::ECANCELED });
-            }
-        }
+        let found = self.slots.iter_mut().flatten().find_map(|socket| socket.give_up(target));
         match found {
             Some(result) => self.finish(target, result),
             None => self.finish(tag, -libc::ENOENT),
@@ -258,7 +269,6 @@ impl World {
         let Some(socket) = &mut self.slots[slot] else { return };
         let Some(tag) = socket.shutdown.take() else { return };
         let peer = socket.peer;
-        self.peers[peer].saw_end = true;
         self.finish(tag, if self.peers[peer].has_reset { -libc::ENOTCONN } else { 0 });
     }
 
@@ -416,15 +426,7 @@ impl Ring for FakeRing {
                 return Err(io::Error::from_raw_os_error(errno));
             }
             let stops_at = if world.fault() { world.chance.below(4) } else { usize::MAX };
-            let mut count = 0;
-            while count < stops_at {
-                let Some((entry, tag)) = world.sq.pop_front() else { break };
-                match entry {
-                    Entry::Plain(op) => world.run(op, tag),
-                    Entry::Send(send) => world.send(send, tag),
-                }
-                count += 1;
-            }
+            world.submit(stops_at);
         }
         self.progress();
         Ok(())

@@ -99,6 +99,8 @@ pub(super) struct Slow {
     pub(super) ending: Ending,
     /// The send in flight is being cancelled.
     pub(super) is_cancelling: bool,
+    /// What was not begun is to be dropped before the last words.
+    pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,
 }
