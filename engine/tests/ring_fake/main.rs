@@ -243,6 +243,7 @@ impl Life {
     /// What the peer got is what was given: all of it, or as much as the reason allows.
     fn end(&mut self, conn: ConnId, why: Why) {
         let model = self.open.remove(&conn).expect("closed twice, or never opened");
+        assert!(self.kept.iter().all(|kept| kept.conn != conn), "freed under a lent buffer");
         let world = self.world.borrow();
         let peer = &world.peers[model.peer];
         let mut all = model.given.concat();

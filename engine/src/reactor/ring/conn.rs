@@ -112,3 +112,14 @@ pub(super) enum Ending {
     Close,
     Linger,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_less_than_a_hundred_bytes() {
+        let dense = size_of::<u32>() + size_of::<u8>();
+        assert!(size_of::<Conn>() + dense <= 48, "{}", size_of::<Conn>());
+    }
+}
