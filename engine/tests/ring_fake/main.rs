@@ -8,6 +8,7 @@
 )]
 
 mod fake;
+mod world;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,7 +20,8 @@ use engine::ids::ConnId;
 use engine::outbox::OutboxLimits;
 use engine::reactor::ring::{Counters, Driver, Event, How, Received, Settings, Wait, Why};
 
-use fake::{Chance, FakeRing, World, byte_of};
+use fake::FakeRing;
+use world::{Chance, World, byte_of};
 
 /// What the core of a real node would know of a connection.
 struct Model {
