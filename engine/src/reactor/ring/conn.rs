@@ -99,6 +99,8 @@ pub(super) struct Slow {
     pub(super) ending: Ending,
     /// The send in flight is being cancelled.
     pub(super) is_cancelling: bool,
+    /// What was not begun is to be dropped before the last words.
+    pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,
 }
@@ -109,4 +111,15 @@ pub(super) enum Ending {
     #[default]
     Close,
     Linger,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_less_than_a_hundred_bytes() {
+        let dense = size_of::<u32>() + size_of::<u8>();
+        assert!(size_of::<Conn>() + dense <= 48, "{}", size_of::<Conn>());
+    }
 }

@@ -14,7 +14,6 @@ const SPILL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 impl<R: Ring> Driver<R> {
     /// Takes a receive buffer back.
-    #[expect(clippy::needless_pass_by_value, reason = "who gives a buffer back has it no more")]
     pub fn give_back(&mut self, received: Received) {
         let Received { conn, store, len } = received;
         match store {

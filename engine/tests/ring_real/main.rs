@@ -1,4 +1,5 @@
-//! The driver on the real kernel, over loopback: echo, fan-out, slow readers, closing, waking, running out of slots.
+//! The driver on the real kernel, over loopback: echo, fan-out, slow readers, running out of slots; closing and waking
+//! have their own files.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,103 +9,19 @@
     reason = "a test may stop at the first surprise, and it is its own clock"
 )]
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+mod close;
+mod support;
+mod wake;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
 
 use engine::frame::{Frame, Piece};
-use engine::ids::ConnId;
 use engine::outbox::OutboxLimits;
-use engine::reactor::ring::{Bell, Driver, Event, How, KernelRing, Settings, Wait, Why};
+use engine::reactor::ring::{Driver, Event, How, Settings, Wait, Why};
 
-const PATIENCE: Duration = Duration::from_secs(10);
-
-struct Core {
-    driver: Driver<KernelRing>,
-    begin: Instant,
-    now_offset_ms: u64,
-}
-
-impl Core {
-    fn new(settings: Settings) -> Self {
-        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let driver = Driver::start(any, settings).unwrap();
-        Self { driver, begin: Instant::now(), now_offset_ms: 0 }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.driver.local_address().unwrap()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
-    }
-
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.begin.elapsed().as_millis()).unwrap() + self.now_offset_ms
-    }
-
-    fn turn(&mut self) {
-        self.driver.submit_and_wait(Wait::For(Duration::from_millis(5))).unwrap();
-        let now_ms = self.now_ms();
-        self.driver.reap(now_ms);
-    }
-
-    /// Takes turns until an event is what the caller waits for.
-    fn until<T>(&mut self, mut want: impl FnMut(&mut Driver<KernelRing>, Event) -> Option<T>) -> T {
-        let begin = Instant::now();
-        loop {
-            self.turn();
-            while let Some(event) = self.driver.next() {
-                if let Some(found) = want(&mut self.driver, event) {
-                    return found;
-                }
-            }
-            assert!(begin.elapsed() < PATIENCE, "nothing came: {:?}", self.driver.counters());
-        }
-    }
-
-    fn opened(&mut self) -> ConnId {
-        self.until(|_, event| match event {
-            Event::Opened(conn) => Some(conn),
-            _ => None,
-        })
-    }
-
-    fn closed(&mut self, conn: ConnId) -> Why {
-        self.until(|driver, event| match event {
-            Event::Closed(closed, why) if closed == conn => Some(why),
-            Event::Received(received) => {
-                driver.give_back(received);
-                None
-            }
-            _ => None,
-        })
-    }
-
-    /// Takes turns until the peer's thread is done.
-    fn while_running<T>(&mut self, peer: &std::thread::JoinHandle<T>) {
-        while !peer.is_finished() {
-            self.turn();
-            while let Some(event) = self.driver.next() {
-                if let Event::Received(received) = event {
-                    self.driver.give_back(received);
-                }
-            }
-        }
-    }
-}
-
-fn read_to_end(mut stream: TcpStream) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-fn pattern(len: usize, seed: usize) -> Vec<u8> {
-    (0..len).map(|at| u8::try_from((at * 31 + seed + at / 251) % 256).unwrap()).collect()
-}
+use support::{Core, PATIENCE, pattern, read_to_end};
 
 #[test]
 fn what_comes_in_can_go_out() {
@@ -196,7 +113,7 @@ fn a_backlog_drains_when_the_peer_reads_again() {
     let mut core = Core::new(Settings { outbox, ..Settings::default() });
     let stream = core.connect();
     let conn = core.opened();
-    let mut expected = Vec::new();
+    let mut expected: Vec<u8> = Vec::new();
     for round in 0..600 {
         let bytes = pattern(16_000 + round, round);
         expected.extend(&bytes);
@@ -270,79 +187,6 @@ fn a_reader_that_never_reads_is_stale_and_then_forced_out() {
 }
 
 #[test]
-fn a_half_closed_peer_still_reads() {
-    let mut core = Core::new(Settings::default());
-    let stream = core.connect();
-    let conn = core.opened();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
-    core.until(|_, event| matches!(event, Event::PeerClosed(peer) if peer == conn).then_some(()));
-    core.driver.share(&Frame::new(b"answer".to_vec()), conn);
-    core.driver.close(conn, How::Graceful(None));
-    assert_eq!(core.closed(conn), Why::Ours);
-    core.turn();
-    assert_eq!(read_to_end(stream), b"answer");
-}
-
-#[test]
-fn a_refusal_is_read_although_the_request_was_not() {
-    let mut core = Core::new(Settings::default());
-    let mut stream = core.connect();
-    let conn = core.opened();
-    stream.write_all(&pattern(100_000, 1)).unwrap();
-    core.driver.close(conn, How::Linger(Some(Frame::new(b"413".to_vec()))));
-    let peer = std::thread::spawn(move || {
-        let mut answer = [0; 3];
-        stream.read_exact(&mut answer).unwrap();
-        stream.write_all(&pattern(100_000, 2)).unwrap();
-        let mut rest = Vec::new();
-        stream.read_to_end(&mut rest).unwrap();
-        (answer, rest.len())
-    });
-    assert_eq!(core.closed(conn), Why::Ours);
-    core.while_running(&peer);
-    assert_eq!(peer.join().unwrap(), (*b"413", 0));
-}
-
-#[test]
-fn lingering_ends_with_its_time() {
-    let mut core = Core::new(Settings::default());
-    let _stream = core.connect();
-    let conn = core.opened();
-    core.driver.close(conn, How::Linger(None));
-    core.turn();
-    core.turn();
-    let now_ms = core.now_ms();
-    core.driver.sweep(now_ms);
-    core.turn();
-    assert_eq!(core.driver.counters().conns, 1);
-    core.now_offset_ms += 1_100;
-    let now_ms = core.now_ms();
-    core.driver.sweep(now_ms);
-    assert_eq!(core.closed(conn), Why::Ours);
-}
-
-#[test]
-fn closing_now_drops_what_waits_and_a_reset_is_told() {
-    let mut core = Core::new(Settings::default());
-    let (first, second) = (core.connect(), core.connect());
-    let (a, b) = (core.opened(), core.opened());
-    core.driver.close(a, How::Now);
-    core.driver.close(a, How::Graceful(None));
-    assert_eq!(core.closed(a), Why::Ours);
-    core.turn();
-    assert!(read_to_end(first).is_empty());
-    // Unread bytes turn the peer's close into a reset.
-    core.driver.share(&Frame::new(b"unread".to_vec()), b);
-    core.turn();
-    core.turn();
-    second.peek(&mut [0; 6]).unwrap();
-    drop(second);
-    assert_eq!(core.closed(b), Why::Failed(104));
-    core.driver.share(&Frame::new(b"too late".to_vec()), b);
-    core.turn();
-}
-
-#[test]
 fn a_connection_that_floods_holds_only_its_share() {
     let settings = Settings { buffers: 64, held_max: 8, ..Settings::default() };
     let mut core = Core::new(settings);
@@ -358,17 +202,15 @@ fn a_connection_that_floods_holds_only_its_share() {
     quiet.write_all(b"me too").unwrap();
     // The core takes nothing of the flood for a while; the quiet one gets through all the same.
     let mut kept = Vec::new();
-    core.until(|driver, event| match event {
-        Event::Received(received) if received.conn == flooded => {
+    core.until(|driver, event| {
+        let Event::Received(mut received) = event else { return None };
+        if received.conn == flooded {
             kept.push(received);
-            None
+            return None;
         }
-        Event::Received(mut received) => {
-            assert_eq!(driver.bytes(&mut received), b"me too");
-            driver.give_back(received);
-            Some(())
-        }
-        _ => None,
+        assert_eq!(driver.bytes(&mut received), b"me too");
+        driver.give_back(received);
+        Some(())
     });
     let mut got = Vec::new();
     while got.len() < expected.len() {
@@ -444,106 +286,6 @@ fn a_core_that_stopped_accepting_refuses() {
     let mut answer = [0; 10];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"still here");
-}
-
-/// One core of two that pass a number back and forth, sleeping in between.
-fn volley(mine: &AtomicU64, other: &AtomicU64, bells: (mpsc::Sender<Bell>, mpsc::Receiver<Bell>)) {
-    let mut core = Core::new(Settings::default());
-    bells.0.send(core.driver.bell()).unwrap();
-    let bell = bells.1.recv().unwrap();
-    let (mut seen, mut longest) = (0, Duration::ZERO);
-    while seen < 2_000 {
-        core.driver.doze();
-        let wait = if mine.load(Ordering::Acquire) == seen {
-            Wait::For(Duration::from_secs(5))
-        } else {
-            Wait::Poll
-        };
-        let begin = Instant::now();
-        core.driver.submit_and_wait(wait).unwrap();
-        longest = longest.max(begin.elapsed());
-        core.driver.reap(0);
-        while core.driver.next().is_some() {}
-        let value = mine.load(Ordering::Acquire);
-        if value > seen {
-            seen = value;
-            other.fetch_add(1, Ordering::Release);
-            core.driver.ring(&bell);
-        }
-    }
-    core.driver.submit_and_wait(Wait::Poll).unwrap();
-    assert!(longest < Duration::from_secs(4), "a wake-up was lost");
-    // The last message may still be on its way into the other ring: that ring stays open until both are done.
-    bells.0.send(bell).unwrap();
-    bells.1.recv().unwrap();
-}
-
-#[test]
-fn two_cores_wake_each_other() {
-    let (a, b) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicU64::new(0)));
-    let (to_b, from_a) = mpsc::channel();
-    let (to_a, from_b) = mpsc::channel();
-    let (a2, b2) = (Arc::clone(&a), Arc::clone(&b));
-    let first = std::thread::spawn(move || volley(&a, &b, (to_b, from_b)));
-    let second = std::thread::spawn(move || volley(&b2, &a2, (to_a, from_a)));
-    first.join().unwrap();
-    second.join().unwrap();
-}
-
-#[test]
-fn a_thread_without_a_ring_wakes_a_core_every_time() {
-    let mut core = Core::new(Settings::default());
-    let waker = core.driver.waker();
-    let lane = Arc::new(AtomicU64::new(0));
-    let done = Arc::new(AtomicU64::new(0));
-    let (theirs, seen_by_us) = (Arc::clone(&lane), Arc::clone(&done));
-    let peer = std::thread::spawn(move || {
-        for round in 1..=2_000 {
-            theirs.store(round, Ordering::Release);
-            waker.wake();
-            while seen_by_us.load(Ordering::Acquire) < round {
-                std::hint::spin_loop();
-            }
-        }
-    });
-    let mut seen = 0;
-    while seen < 2_000 {
-        core.driver.doze();
-        let wait = if lane.load(Ordering::Acquire) == seen {
-            Wait::For(Duration::from_secs(5))
-        } else {
-            Wait::Poll
-        };
-        let begin = Instant::now();
-        core.driver.submit_and_wait(wait).unwrap();
-        assert!(begin.elapsed() < Duration::from_secs(4), "a wake-up was lost");
-        core.driver.reap(0);
-        while core.driver.next().is_some() {}
-        seen = lane.load(Ordering::Acquire);
-        done.store(seen, Ordering::Release);
-    }
-    peer.join().unwrap();
-    assert!(core.driver.counters().doorbells_heard > 0);
-}
-
-#[test]
-fn a_host_that_waits_elsewhere_is_told() {
-    let mut core = Core::new(Settings::default());
-    let descriptor = core.driver.enable_eventfd().unwrap();
-    core.turn();
-    let mut file = std::fs::File::from(descriptor);
-    let mut count = [0; 8];
-    while let Ok(read) = file.read(&mut count) {
-        assert_eq!(read, 8);
-    }
-    assert_eq!(file.read(&mut count).unwrap_err().kind(), ErrorKind::WouldBlock);
-    let _stream = core.connect();
-    let begin = Instant::now();
-    while file.read(&mut count).is_err() {
-        assert!(begin.elapsed() < PATIENCE);
-        std::hint::spin_loop();
-    }
-    core.opened();
 }
 
 #[test]
