@@ -60,6 +60,11 @@ impl Presence {
         Arc::clone(snapshot)
     }
 
+    /// Everyone who is there, in order of their ids.
+    pub fn members(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.members.values().map(|entry| &entry.member)
+    }
+
     /// Whether nobody is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -65,6 +65,8 @@ pub struct Tickets {
     line: VecDeque<Ticket>,
     /// The ticket at the front of `line`.
     first: u32,
+    /// Whether the connection closes after the last answer in line: nothing behind it is read.
+    ends: bool,
 }
 
 #[derive(Debug)]
@@ -80,6 +82,12 @@ impl Tickets {
         self.line.is_empty()
     }
 
+    /// Whether the last answer in line closes the connection, so that no request after it would be answered.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.ends
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -89,6 +97,7 @@ impl Tickets {
     /// Lines up a request whose answer comes later.
     pub fn wait(&mut self, pending: Pending, then: KeepAlive) -> u32 {
         let ticket = self.next();
+        self.ends |= then == KeepAlive::Close;
         self.line.push_back(Ticket::Waiting(pending, then));
         ticket
     }
@@ -101,6 +110,7 @@ impl Tickets {
 
     /// Lines up an answer behind others.
     pub fn ready(&mut self, answer: Answer) {
+        self.ends |= answer.then == KeepAlive::Close;
         self.line.push_back(Ticket::Ready(answer));
     }
 
@@ -162,5 +172,14 @@ mod tests {
         let order: Vec<_> = std::iter::from_fn(|| tickets.pop()).flat_map(|it| it.bytes).collect();
         assert_eq!(order, [1, 2, 3]);
         assert_eq!(tickets.next(), 3);
+    }
+
+    #[test]
+    fn an_answer_that_closes_is_the_last() {
+        let mut tickets = Tickets::default();
+        tickets.wait(Pending::Publish, KeepAlive::Keep);
+        assert!(!tickets.ends());
+        tickets.ready(Answer { bytes: vec![], then: KeepAlive::Close });
+        assert!(tickets.ends());
     }
 }

@@ -6,4 +6,4 @@ mod table;
 
 pub use http::{Answer, HttpSession, Pending, Tickets, VerifiedBearer};
 pub use socket::{SocketSession, Subscription};
-pub use table::{Slot, State, Table};
+pub use table::{Load, Slot, State, Table};

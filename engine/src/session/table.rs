@@ -65,6 +65,15 @@ impl Slot {
     }
 }
 
+/// What the connections with the most have waiting.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Load {
+    /// Bytes that were received and not read.
+    pub unread_most: usize,
+    /// Requests that wait for their answers.
+    pub tickets_most: usize,
+}
+
 /// All connections of a shard.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -103,6 +112,18 @@ impl Table {
     #[must_use]
     pub fn count(&self) -> usize {
         self.open
+    }
+
+    /// What the connections with the most have waiting (invariant 7).
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.slots.iter().fold(Load::default(), |load, slot| Load {
+            unread_most: load.unread_most.max(slot.carry.len()),
+            tickets_most: load.tickets_most.max(match &slot.state {
+                State::Http(http) => http.tickets.len(),
+                State::Socket(_) | State::Ending => 0,
+            }),
+        })
     }
 
     /// All of them, in the order of their slots.

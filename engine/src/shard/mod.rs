@@ -23,7 +23,7 @@ use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
-use crate::session::Table;
+use crate::session::{Load, Table};
 use crate::tenants::Tenants;
 
 /// What a shard is made with.
@@ -191,6 +191,12 @@ impl Shard {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.sessions.count()
+    }
+
+    /// What its connections have waiting.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.sessions.load()
     }
 
     /// What it has done so far.

@@ -92,6 +92,7 @@ impl Shard {
         while let Some(rest) = bytes.get_mut(used..).filter(|rest| !rest.is_empty()) {
             let Some(slot) = self.sessions.slot(conn) else { return bytes.len() };
             let progress = match &slot.state {
+                State::Http(http) if http.tickets.ends() => return bytes.len(),
                 State::Http(_) => self.read_request(conn, rest, effects),
                 State::Socket(_) => self.read_frame(conn, rest, effects),
                 State::Leaving(_) | State::Ending => return bytes.len(),
@@ -135,7 +136,10 @@ impl Shard {
         if slot.since_ms == 0 {
             slot.since_ms = now_ms.max(1);
         }
-        if slot.carry.len() > unread_bytes_max {
+        // A socket has no more than one incomplete frame, which its own limit bounds.
+        let is_http = matches!(slot.state, State::Http(_));
+        if is_http && slot.carry.len() > unread_bytes_max {
+            slot.carry = Vec::new();
             let why = Rejection::Overloaded { limit: "pipelined_requests_max" };
             self.answer_rejection(conn, &why, KeepAlive::Close, &mut effects.closes);
         }
@@ -241,10 +245,13 @@ impl Shard {
         let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
         if is_last && slot.carry.is_empty() {
             slot.state = State::Ending;
-            super::close(conn, Ending::Flush, closes);
-        } else if !slot.carry.is_empty() {
+            return super::close(conn, Ending::Flush, closes);
+        }
+        if !slot.carry.is_empty() {
             self.resumable.push(conn);
         }
+        // While it waited it had no deadline.
+        self.watch(conn);
     }
 
     pub(super) fn answer_json(

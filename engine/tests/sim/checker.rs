@@ -1,0 +1,261 @@
+//! What a client may see, stated once. Everything published has a number, which its event name and payload carry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::Keep;
+
+use crate::journal::Key;
+use crate::seen::Seen;
+
+/// What became of a publication, as far as its publisher was told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fate {
+    /// Nothing was heard.
+    Unknown,
+    /// It was accepted.
+    Accepted,
+    /// It was refused.
+    Refused,
+}
+
+/// One publication that a client sent.
+#[derive(Debug)]
+pub struct Issued {
+    /// Where.
+    pub key: Key,
+    /// The connection that sent it.
+    pub publisher: usize,
+    /// Whether it is to be durable.
+    pub keep: Keep,
+    /// The payload, byte for byte.
+    pub data: Vec<u8>,
+    /// When.
+    pub step: u64,
+    /// What its publisher knows.
+    pub fate: Fate,
+    delivered: bool,
+}
+
+/// All that was published, and what is durable.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// By number.
+    pub issued: Vec<Issued>,
+    /// The numbers of each channel's durable publications: offset 1 first.
+    pub durable: BTreeMap<Key, Vec<usize>>,
+}
+
+/// A message, as a subscriber or a reader of history got it.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    pub event: &'a str,
+    pub data: &'a str,
+    pub offset: Option<u64>,
+}
+
+impl Truth {
+    /// A client sends something. Returns its number.
+    pub fn issue(
+        &mut self,
+        key: &Key,
+        publisher: usize,
+        keep: Keep,
+        step: u64,
+        data: impl Fn(usize) -> Vec<u8>,
+    ) -> usize {
+        let number = self.issued.len();
+        self.issued.push(Issued {
+            key: key.clone(),
+            publisher,
+            keep,
+            data: data(number),
+            step,
+            fate: Fate::Unknown,
+            delivered: false,
+        });
+        number
+    }
+
+    /// The journal made it durable.
+    pub fn keep(&mut self, key: Key, event: &str, offset: u64) {
+        let number = number_of(event);
+        assert_eq!(self.issued[number].key, key, "{event} is kept in another channel");
+        assert_eq!(self.issued[number].keep, Keep::Persist, "{event} was not to be kept");
+        assert_ne!(self.issued[number].fate, Fate::Refused, "{event} was refused, yet is kept");
+        let log = self.durable.entry(key).or_default();
+        assert!(!log.contains(&number), "{event} is kept twice");
+        log.push(number);
+        assert_eq!(log.len() as u64, offset, "invariant 2: offsets are dense");
+    }
+
+    /// Its publisher was told that it is accepted (invariant 4).
+    pub fn accept(&mut self, number: usize, offset: Option<u64>) {
+        let it = &mut self.issued[number];
+        assert_eq!(it.fate, Fate::Unknown, "e{number} is answered twice");
+        it.fate = Fate::Accepted;
+        assert_eq!(offset.is_some(), it.keep == Keep::Persist, "e{number} is kept or not");
+        if let Some(offset) = offset {
+            let key = it.key.clone();
+            assert_eq!(self.durable_at(&key, offset), Some(number), "acknowledged = durable");
+        }
+    }
+
+    /// Its publisher was told that it is refused.
+    pub fn refuse(&mut self, number: usize) {
+        let it = &mut self.issued[number];
+        assert_eq!(it.fate, Fate::Unknown, "e{number} is answered twice");
+        it.fate = Fate::Refused;
+        assert!(!it.delivered, "e{number} was delivered, then refused");
+        let is_kept = self.durable.get(&it.key).is_some_and(|log| log.contains(&number));
+        assert!(!is_kept, "e{number} is kept, yet refused");
+    }
+
+    /// The number of the durable publication at an offset.
+    pub fn durable_at(&self, key: &Key, offset: u64) -> Option<usize> {
+        let place = usize::try_from(offset.checked_sub(1)?).unwrap();
+        self.durable.get(key)?.get(place).copied()
+    }
+
+    /// Checks a message that somebody was shown. Returns its number.
+    pub fn show(&mut self, key: &Key, shown: &Shown<'_>) -> usize {
+        let number = number_of(shown.event);
+        let it = &mut self.issued[number];
+        assert_eq!(&it.key, key, "{} is shown on another channel", shown.event);
+        assert_eq!(it.data, shown.data.as_bytes(), "invariant 14: payloads are bytes");
+        assert_ne!(it.fate, Fate::Refused, "{} was refused, yet is shown", shown.event);
+        it.delivered = true;
+        assert_eq!(shown.offset.is_some(), it.keep == Keep::Persist);
+        if let Some(offset) = shown.offset {
+            let durable = self.durable_at(key, offset);
+            assert_eq!(durable, Some(number), "invariant 4: commit before sight");
+        }
+        number
+    }
+}
+
+/// What one subscriber has seen.
+#[derive(Debug)]
+pub struct View {
+    /// What it listens to.
+    pub key: Key,
+    /// Who it is.
+    pub user: String,
+    /// When it learned that it is subscribed.
+    pub subscribed_at: Option<u64>,
+    /// Where the channel stood at the latest before it was subscribed, and at the earliest after.
+    range: (u64, u64),
+    last: Option<u64>,
+    last_of: BTreeMap<usize, usize>,
+    got: BTreeSet<usize>,
+    /// Who is there, as far as it was told.
+    pub members: BTreeSet<String>,
+}
+
+impl View {
+    /// A client that asks to subscribe while the channel stands at `position`.
+    pub fn new(key: Key, user: String, position: u64) -> Self {
+        Self {
+            key,
+            user,
+            subscribed_at: None,
+            range: (position, u64::MAX),
+            last: None,
+            last_of: BTreeMap::new(),
+            got: BTreeSet::new(),
+            members: BTreeSet::new(),
+        }
+    }
+
+    /// The subscription is live; the channel stands at `position` or further back.
+    pub fn subscribed(&mut self, members: BTreeSet<String>, position: u64, step: u64) {
+        assert_eq!(self.subscribed_at, None, "subscribed twice");
+        self.subscribed_at = Some(step);
+        self.range.1 = position;
+        self.members = members;
+    }
+
+    /// A message came.
+    pub fn got(&mut self, truth: &mut Truth, shown: &Shown<'_>, seen: &mut Seen) {
+        assert!(self.subscribed_at.is_some(), "a message before the subscription");
+        let number = truth.show(&self.key, shown);
+        let publisher = truth.issued[number].publisher;
+        if let Some(before) = self.last_of.insert(publisher, number) {
+            assert!(before < number, "e{number} after e{before} of the same publisher");
+        }
+        assert!(self.got.insert(number), "e{number} came twice");
+        seen.note("message delivered");
+        let Some(offset) = shown.offset else {
+            return seen.note("publication not kept delivered");
+        };
+        match self.last {
+            Some(last) => assert_eq!(offset, last + 1, "invariant 3: a gap"),
+            None => {
+                let (low, high) = self.range;
+                assert!(offset > low, "offset {offset} is from before the subscription: {low}");
+                assert!(offset <= high + 1, "invariant 3: began at {offset}, not {high}");
+            }
+        }
+        self.last = Some(offset);
+    }
+
+    /// Somebody came.
+    pub fn joined(&mut self, user: &str, listed_max: usize) {
+        assert!(self.subscribed_at.is_some(), "a join before the subscription");
+        let is_new = self.members.insert(user.to_owned());
+        assert!(is_new || self.members.len() >= listed_max, "{user} joined twice");
+    }
+
+    /// Somebody left.
+    pub fn left(&mut self, user: &str, listed_max: usize) {
+        let was_there = self.members.remove(user);
+        assert!(
+            was_there || self.members.len() + 1 >= listed_max,
+            "{user} left, but was not there"
+        );
+    }
+
+    /// Nothing is under way any more: the subscriber has everything up to `position`.
+    pub fn check_quiescent(&self, truth: &Truth, position: u64, publisher: usize) {
+        let Some(subscribed_at) = self.subscribed_at else { return };
+        match self.last {
+            Some(last) => assert_eq!(last, position, "lost the tail"),
+            None => assert!(position <= self.range.1, "lost everything up to {position}"),
+        }
+        for (number, it) in truth.issued.iter().enumerate() {
+            let is_due = it.key == self.key && it.step > subscribed_at;
+            if is_due && it.fate == Fate::Accepted {
+                assert!(self.got.contains(&number), "client {publisher} never got e{number}");
+            }
+        }
+    }
+}
+
+/// The number of a publication by its event.
+pub fn number_of(event: &str) -> usize {
+    event.strip_prefix('e').and_then(|it| it.parse().ok()).unwrap_or_else(|| {
+        panic!("an event that nobody published: {event:?}");
+    })
+}
+
+/// Reads a JSON text that the node wrote: a value of a key that comes once.
+pub fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    let start = text.find(&format!("\"{key}\":"))? + key.len() + 3;
+    let rest = &text[start..];
+    match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split([',', '}', ']']).next(),
+    }
+}
+
+/// How every payload ends.
+pub const DATA_END: &str = ",\"last\":0}";
+
+/// Splits a message into event, data and offset; in a frame and in a history the order of the fields differs.
+pub fn read_message(text: &str) -> Shown<'_> {
+    let (front, rest) = text.split_once(",\"data\":").expect("a message has data");
+    let end = rest.find(DATA_END).expect("a payload ends as it was made") + DATA_END.len();
+    let (data, back) = rest.split_at(end);
+    let event = field(front, "event").unwrap();
+    assert_eq!(field(front, "action"), Some(event));
+    Shown { event, data, offset: field(back, "id").map(|it| it.parse().unwrap()) }
+}

@@ -1,0 +1,243 @@
+//! The other ends of the connections: servers that publish and read over HTTP, and what both kinds of client share.
+
+use std::collections::VecDeque;
+
+use engine::ids::Now;
+use protocol::client::{self, Target};
+use protocol::{Keep, auth};
+
+use crate::checker::{DATA_END, Truth, field, number_of, read_message};
+use crate::faults::{Fault, Plan};
+use crate::journal::Key;
+use crate::random::Random;
+use crate::seen::Seen;
+use crate::socket::SocketClient;
+
+/// What a client is given when it acts or hears something.
+pub struct Scene<'a> {
+    pub plan: &'a Plan,
+    pub random: &'a mut Random,
+    pub truth: &'a mut Truth,
+    pub seen: &'a mut Seen,
+    pub now: Now,
+    pub step: u64,
+    /// Where the client's channel stands, visibly.
+    pub position: u64,
+}
+
+/// One end of a connection.
+pub enum Client {
+    /// A server.
+    Http(Box<HttpClient>),
+    /// A client on a WebSocket.
+    Socket(Box<SocketClient>),
+}
+
+/// A request whose answer is due.
+#[derive(Debug)]
+enum Asked {
+    Publish(usize),
+    History {
+        after: u64,
+        limit: u64,
+        position: u64,
+    },
+    /// Something that will be refused.
+    Nonsense,
+}
+
+/// A server on a keep-alive connection.
+#[derive(Debug)]
+pub struct HttpClient {
+    publisher: usize,
+    /// Which channel it works with.
+    pub key: Key,
+    /// What waits for its answer, in order.
+    asked: VecDeque<Asked>,
+    heard: Vec<u8>,
+    /// Whether it said its last word.
+    done: bool,
+}
+
+impl HttpClient {
+    /// A server that has said nothing.
+    pub fn new(publisher: usize, key: Key) -> Self {
+        Self { publisher, key, asked: VecDeque::new(), heard: Vec::new(), done: false }
+    }
+
+    /// Requests that wait for their answers.
+    pub fn waiting(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Publishes once, to be kept.
+    pub fn publish(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>, keep: Keep) {
+        let pad = pad(scene);
+        let (publisher, step) = (self.publisher, scene.step);
+        let number = scene.truth.issue(&self.key, publisher, keep, step, |it| payload(it, pad));
+        let mut body = Vec::new();
+        let data = &scene.truth.issued[number].data;
+        client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
+        self.request(out, scene, Some(&body), "/edge/realtime");
+        self.asked.push_back(Asked::Publish(number));
+    }
+
+    /// Does something.
+    pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if self.done || self.asked.len() >= 24 {
+            return;
+        }
+        let max = scene.plan.limits.pipelined_requests_max;
+        scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
+        match scene.random.below(20) {
+            0..=8 => self.publish(out, scene, Keep::Persist),
+            9..=12 => self.publish(out, scene, Keep::Pass),
+            13..=16 => self.ask_history(out, scene),
+            17 => {
+                let path =
+                    scene.random.one_of(&["/nothing/here", "/health/ready", "/edge/realtime"]);
+                self.request(out, scene, None, path);
+                self.asked.push_back(Asked::Nonsense);
+            }
+            18 => {
+                self.request(out, scene, Some(b"{\"channel\":}"), "/edge/realtime");
+                self.asked.push_back(Asked::Nonsense);
+            }
+            _ if scene.plan.has(Fault::Garbage) => {
+                out.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nand more");
+                self.asked.push_back(Asked::Nonsense);
+                self.done = scene.random.permille(500);
+            }
+            _ => {}
+        }
+    }
+
+    /// Hears bytes of the node.
+    pub fn hear(&mut self, bytes: &[u8], scene: &mut Scene<'_>) {
+        self.heard.extend_from_slice(bytes);
+        while let Some(head) = client::parse_response(&self.heard).expect("an HTTP response") {
+            let end = head.head_bytes + head.content_length;
+            if self.heard.len() < end {
+                return;
+            }
+            let body = String::from_utf8(self.heard[head.head_bytes..end].to_vec()).unwrap();
+            self.heard.drain(..end);
+            self.answered(head.status, &body, scene);
+        }
+    }
+
+    fn answered(&mut self, status: u16, body: &str, scene: &mut Scene<'_>) {
+        let asked = self.asked.pop_front();
+        match (asked, status) {
+            (Some(Asked::Publish(number)), 200) => {
+                let event = field(body, "event").unwrap_or_else(|| panic!("no publish: {body}"));
+                assert_eq!(number_of(event), number, "answers come in the order of the requests");
+                let offset = field(body, "id").map(|it| it.parse().unwrap());
+                scene.truth.accept(number, offset);
+                scene.seen.note("acknowledged over HTTP");
+            }
+            (Some(Asked::Publish(number)), 400..=599) => {
+                scene.truth.refuse(number);
+                scene.seen.note("answer refused over HTTP");
+                scene.seen.note_if(status == 413, "message over its limit");
+                scene.seen.note_if(body.contains("connections_max"), "connection limit");
+            }
+            (Some(Asked::History { after, limit, position }), 200) => {
+                self.check_history(body, after, limit, position, scene);
+            }
+            (Some(Asked::History { .. }), 400..=599) => {}
+            (Some(Asked::Nonsense), 200..=599) => {
+                assert!(!body.starts_with("{\"channel\""), "an answer to something else: {body}");
+                assert!(!body.starts_with("{\"messages\""), "an answer to something else: {body}");
+                scene.seen.note_if(self.done, "closed for garbage");
+            }
+            // Full, or too slow: nobody asked, and nothing follows.
+            (None, 408 | 503) => {
+                scene.seen.note_if(body.contains("connections_max"), "connection limit");
+            }
+            (asked, status) => panic!("{status} answers {asked:?}: {body}"),
+        }
+    }
+
+    fn check_history(
+        &self,
+        body: &str,
+        after: u64,
+        limit: u64,
+        position: u64,
+        scene: &mut Scene<'_>,
+    ) {
+        let list = body.strip_prefix("{\"messages\":[").unwrap_or_else(|| panic!("{body}"));
+        let mut last = after;
+        for message in list.split("{\"action\":").skip(1) {
+            let message = format!("{{\"action\":{message}");
+            let shown = read_message(&message);
+            assert_eq!(shown.offset, Some(last + 1), "history is dense");
+            scene.truth.show(&self.key, &shown);
+            last += 1;
+        }
+        assert!(last - after <= limit, "history is limited");
+        assert!(last >= position.min(after + limit), "history ends at {last}, not {position}");
+        scene.seen.note_if(last == after, "history answered empty");
+    }
+
+    fn ask_history(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let position = scene.position;
+        let back = scene.random.below(8) as u64;
+        let after =
+            if scene.random.permille(300) { 0 } else { (position + 1).saturating_sub(back) };
+        let limit = 1 + scene.random.below(10) as u64;
+        let channel = &self.key.1;
+        let path = format!("/edge/realtime/history?channel={channel}&after={after}&limit={limit}");
+        self.request(out, scene, None, &path);
+        self.asked.push_back(Asked::History { after, limit, position });
+    }
+
+    fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {
+        let tenant = tenant_name(&self.key);
+        let expires_at_s = u64::MAX / 4;
+        let bearer =
+            auth::sign_edge(&auth::EdgeClaims { tenant, expires_at_s }, &signing_key(&self.key));
+        let by_key = scene.random.permille(200);
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let keyed = format!("{path}{joint}key={}", application_key(&self.key));
+        let target = Target {
+            host: "stentor",
+            path: if by_key { &keyed } else { path },
+            bearer: (!by_key).then_some(bearer.as_str()),
+        };
+        match body {
+            Some(body) => client::write_post(out, &target, body),
+            None => client::write_get(out, &target),
+        }
+    }
+}
+
+/// The name of a channel's tenant.
+pub fn tenant_name(key: &Key) -> String {
+    format!("tenant{}", key.0.0)
+}
+
+/// What signs the tenant's tokens.
+pub fn signing_key(key: &Key) -> Vec<u8> {
+    format!("a signing key of tenant {}, 32 bytes long", key.0.0).into_bytes()
+}
+
+/// The tenant's application key.
+pub fn application_key(key: &Key) -> String {
+    format!("coh_app_{:020}", key.0.0)
+}
+
+/// How much longer than its least a payload is.
+pub fn pad(scene: &mut Scene<'_>) -> usize {
+    scene.random.one_of(&[0, 0, 1, 20, 50, 120, 300])
+}
+
+/// A payload that suffers from any change: numbers without a float, a key twice, escapes.
+pub fn payload(number: usize, pad: usize) -> Vec<u8> {
+    let pad = "\\u00e9 ".repeat(pad / 7);
+    format!(
+        "{{\"n\":{number},\"f\":1e400, \"k\":1,\"k\":12345678901234567890,\"s\":\"{pad}\"{DATA_END}"
+    )
+    .into_bytes()
+}

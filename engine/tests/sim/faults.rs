@@ -1,0 +1,113 @@
+//! What a seed decides: the size of the node, its limits, and which faults it suffers. Swarm testing: each seed enables a
+//! random subset, because a run in which everything fails at once shows less than many runs with few faults each.
+
+use engine::limits::Limits;
+
+use crate::random::Random;
+
+/// One kind of trouble.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Lanes are short and shards take turns unevenly.
+    SlowLanes,
+    /// The journal takes its time and commits in batches.
+    SlowJournal,
+    /// The journal is full for a while.
+    FullJournal,
+    /// The journal of one shard fails for good.
+    FencedJournal,
+    /// Peers disappear at any byte.
+    Closes,
+    /// Peers stop reading.
+    SlowReaders,
+    /// The monotonic clock jumps ahead, the wall clock anywhere.
+    ClockJumps,
+    /// Peers send what is no request and no frame.
+    Garbage,
+    /// Bytes come in small pieces.
+    Chopped,
+    /// Limits are so small that they are reached.
+    TinyLimits,
+    /// The node crashes and starts again.
+    Crash,
+    /// The run ends with a drain.
+    Drain,
+}
+
+/// What one seed is about.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// All of the run's chance.
+    pub seed: u64,
+    /// Shards of the node.
+    pub shards: u16,
+    /// Channels of each tenant.
+    pub channels: usize,
+    /// Clients at a time.
+    pub clients: usize,
+    /// How long the run is.
+    pub turns: usize,
+    /// Inputs that a shard takes in one turn.
+    pub inputs_per_turn: usize,
+    /// Messages that a lane holds.
+    pub lane_max: usize,
+    /// Bytes that wait for one connection.
+    pub outbox_bytes_max: usize,
+    /// Bounds of each shard.
+    pub limits: Limits,
+    faults: u32,
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        // Each fault in about a third of the seeds; the first seeds have none, so that a plain bug is shown plainly.
+        let faults = if seed < 4 {
+            0
+        } else {
+            (0..12).filter(|_| random.permille(350)).fold(0, |set, bit| set | (1 << bit))
+        };
+        let mut plan = Self {
+            seed,
+            shards: random.one_of(&[1, 2, 2, 3, 4, 4, 7, 16]),
+            channels: 1 + random.below(4),
+            clients: 4 + random.below(12),
+            turns: 500 + random.below(400),
+            inputs_per_turn: 1 + random.below(12),
+            lane_max: 256,
+            outbox_bytes_max: 1 << 20,
+            limits: Limits::default(),
+            faults,
+        };
+        plan.limit(&mut random);
+        plan
+    }
+
+    /// Whether the seed has this fault.
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults & (1 << fault as u32) != 0
+    }
+
+    fn limit(&mut self, random: &mut Random) {
+        let limits = &mut self.limits;
+        limits.tail_messages_max = random.one_of(&[1, 2, 5, 20, 128]);
+        if self.faults & (1 << Fault::SlowLanes as u32) != 0 {
+            self.lane_max = random.one_of(&[1, 2, 8]);
+        }
+        if self.faults & (1 << Fault::SlowReaders as u32) != 0 {
+            self.outbox_bytes_max = random.one_of(&[300, 1_000, 5_000]);
+        }
+        if self.faults & (1 << Fault::TinyLimits as u32) != 0 {
+            limits.pipelined_requests_max = random.one_of(&[1, 2, 4]);
+            limits.unread_bytes_max = random.one_of(&[600, 2_000]);
+            limits.journal_queue_messages_max = random.one_of(&[1, 3, 10]);
+            limits.journal_queue_bytes_max = random.one_of(&[200, 1_000]);
+            limits.connections_max = random.one_of(&[1, 2, 5]);
+            limits.presence_members_max = random.one_of(&[1, 2, 1_000]);
+            limits.wire.message_bytes_max = random.one_of(&[200, 500]);
+            limits.wire.body_bytes_max = 600;
+            limits.control_frames_per_second_max = 2;
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A shard's journal without a disk: slow, full, broken, or fine. It refuses offsets out of order as `storage::Journal` does.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use engine::ids::ShardId;
+use engine::ids::{ChannelKey, Epoch, Offset, Position, TenantId};
+use engine::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
+use protocol::Rejection;
+use storage::Publication;
+
+use crate::random::Random;
+use crate::seen::Seen;
+
+/// A channel in the model.
+pub type Key = (TenantId, String);
+
+/// The key of a channel.
+pub fn key(channel: &ChannelKey) -> Key {
+    (channel.tenant(), channel.name().to_owned())
+}
+
+/// What the disk does now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Disk {
+    /// It takes everything.
+    Fine,
+    /// It has no room.
+    Full,
+    /// It failed: nothing will ever be taken.
+    Fenced,
+}
+
+/// The journal of one shard.
+#[derive(Debug)]
+pub struct Journal {
+    /// What survives a crash.
+    pub durable: BTreeMap<Key, Vec<Arc<Publication>>>,
+    /// What the disk does now.
+    pub disk: Disk,
+    waiting: VecDeque<Arc<Publication>>,
+    reads: VecDeque<(ShardId, HistoryAsk)>,
+    answers: VecDeque<JournalAnswer>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            durable: BTreeMap::new(),
+            disk: Disk::Fine,
+            waiting: VecDeque::new(),
+            reads: VecDeque::new(),
+            answers: VecDeque::new(),
+        }
+    }
+}
+
+impl Journal {
+    /// Takes an append that will be answered.
+    pub fn append(&mut self, publication: Arc<Publication>) {
+        self.waiting.push_back(publication);
+    }
+
+    /// Takes a question that will be answered.
+    pub fn read(&mut self, edge: ShardId, ask: HistoryAsk) {
+        self.reads.push_back((edge, ask));
+    }
+
+    /// Works for a moment: one batch, or one read. Returns what became durable.
+    pub fn work(&mut self, random: &mut Random, seen: &mut Seen) -> Vec<Arc<Publication>> {
+        if !self.reads.is_empty() && (self.waiting.is_empty() || random.permille(300)) {
+            self.answer_read(seen);
+            return Vec::new();
+        }
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let count = 1 + random.below(self.waiting.len().min(8));
+        let batch: Vec<_> = self.waiting.drain(..count).collect();
+        seen.note_if(count > 1, "batch of several");
+        if let Err(why) = self.admit(&batch, seen) {
+            self.answers.push_back(JournalAnswer::Refused(count, why));
+            return Vec::new();
+        }
+        self.keep(&batch);
+        self.answers.push_back(JournalAnswer::Committed(count));
+        batch
+    }
+
+    /// The next answer, in the order of the questions.
+    pub fn next_answer(&mut self) -> Option<JournalAnswer> {
+        self.answers.pop_front()
+    }
+
+    /// Whether there is anything to do.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.reads.is_empty() && self.answers.is_empty()
+    }
+
+    /// The power fails. What was not written is gone, a batch that was being written may have made it. Returns what did.
+    pub fn crash(&mut self, random: &mut Random, seen: &mut Seen) -> Vec<Arc<Publication>> {
+        seen.note_if(self.answers.iter().any(is_commit), "crash with unanswered commits");
+        let mut survived = Vec::new();
+        if !self.waiting.is_empty() && random.permille(500) {
+            let count = 1 + random.below(self.waiting.len());
+            let batch: Vec<_> = self.waiting.drain(..count).collect();
+            if self.admit(&batch, seen).is_ok() {
+                self.keep(&batch);
+                survived = batch;
+            }
+        }
+        seen.note_if(!self.waiting.is_empty(), "crash lost appends");
+        self.waiting.clear();
+        self.reads.clear();
+        self.answers.clear();
+        self.disk = Disk::Fine;
+        survived
+    }
+
+    /// Where each channel stands.
+    pub fn positions(&self) -> impl Iterator<Item = (&Key, Position)> {
+        self.durable.iter().filter_map(|(key, log)| Some((key, place(log.last()?))))
+    }
+
+    fn admit(&self, batch: &[Arc<Publication>], seen: &mut Seen) -> Result<(), Rejection> {
+        match self.disk {
+            Disk::Fine => {}
+            Disk::Full => {
+                seen.note("batch refused as full");
+                return Err(Rejection::StorageFull);
+            }
+            Disk::Fenced => {
+                seen.note("batch refused as fenced");
+                return Err(Rejection::StorageUnavailable);
+            }
+        }
+        let mut next: BTreeMap<Key, Offset> = BTreeMap::new();
+        for publication in batch {
+            let key = key(publication.channel());
+            let last = self.durable.get(&key).and_then(|log| log.last());
+            let last = last.map_or(Offset(0), |it| it.offset().unwrap());
+            let expected = next.entry(key).or_insert(last.next());
+            if publication.offset() != Some(*expected) {
+                seen.note("batch refused out of order");
+                return Err(Rejection::Internal);
+            }
+            *expected = expected.next();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, batch: &[Arc<Publication>]) {
+        for publication in batch {
+            let log = self.durable.entry(key(publication.channel())).or_default();
+            log.push(Arc::clone(publication));
+        }
+    }
+
+    fn answer_read(&mut self, seen: &mut Seen) {
+        let (edge, ask) = self.reads.pop_front().unwrap();
+        let ticket = ReadTicket { edge, reply: ask.reply };
+        let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
+        let found = log.iter().filter(|it| it.offset().unwrap() > ask.after);
+        let found: Vec<_> = found.take(ask.limit).cloned().collect();
+        seen.note("history read from the journal");
+        let result =
+            if self.disk == Disk::Fenced { Err(Rejection::StorageUnavailable) } else { Ok(found) };
+        self.answers.push_back(JournalAnswer::Read(ticket, result));
+    }
+}
+
+/// The epoch in which channels begin.
+pub const FIRST_EPOCH: Epoch = Epoch(1);
+
+fn place(publication: &Arc<Publication>) -> Position {
+    Position { epoch: publication.epoch(), offset: publication.offset().unwrap() }
+}
+
+fn is_commit(answer: &JournalAnswer) -> bool {
+    matches!(answer, JournalAnswer::Committed(_))
+}

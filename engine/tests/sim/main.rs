@@ -1,0 +1,72 @@
+//! A whole node from one seed, in one thread: shards, lanes that delay, journals that fail, clients that misbehave.
+//!
+//! `cargo test -p engine --test sim` runs [`SEEDS_DEFAULT`] seeds; `SEEDS=n` runs n, `SEED=s` runs one alone.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test may stop at the first surprise, and prints the seed that leads there"
+)]
+
+mod checker;
+mod clients;
+mod faults;
+mod journal;
+mod lanes;
+mod net;
+mod presence;
+mod random;
+mod run;
+mod seen;
+mod socket;
+mod world;
+
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use faults::Plan;
+use seen::Seen;
+
+const SEEDS_DEFAULT: u64 = 1_000;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Runs one seed and says which it was if it fails.
+fn run_seed(seed: u64) -> (Seen, u64) {
+    let run = || run::run(Plan::new(seed));
+    match catch_unwind(AssertUnwindSafe(run)) {
+        Ok(done) => done,
+        Err(cause) => {
+            eprintln!("{:?}\nSEED={seed} cargo test -p engine --test sim", Plan::new(seed));
+            std::panic::resume_unwind(cause);
+        }
+    }
+}
+
+#[test]
+fn every_seed_keeps_what_the_node_promises() {
+    let seeds = match number("SEED") {
+        Some(seed) => seed..=seed,
+        None => 0..=number("SEEDS").unwrap_or(SEEDS_DEFAULT) - 1,
+    };
+    let mut seen = Seen::default();
+    for seed in seeds.clone() {
+        seen.add(&run_seed(seed).0);
+    }
+    eprintln!("{seen}");
+    let is_many = seeds.end() - seeds.start() >= 299;
+    assert!(!is_many || seen.missing().is_empty(), "never happened: {:?}", seen.missing());
+}
+
+#[test]
+fn a_seed_replays_exactly() {
+    for seed in [2, 7, 19, 31] {
+        assert_eq!(run_seed(seed).1, run_seed(seed).1, "seed {seed}");
+    }
+}

@@ -1,0 +1,210 @@
+//! The connections of one shard as the reactor would hold them: slots, outboxes, and peers that may be slow or gone.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use engine::frame::{Frame, Piece};
+use engine::ids::ConnId;
+use engine::outbox::{Outbox, Push};
+use engine::shard::effects::{Ending, Outlet};
+use protocol::ws;
+
+use crate::clients::Client;
+use crate::journal::Key;
+use crate::seen::Seen;
+
+/// One connection, with its client at the other end.
+pub struct Wire {
+    pub conn: ConnId,
+    pub client: Client,
+    /// What the client said and the node has not read.
+    pub said: VecDeque<u8>,
+    /// How it ends, once the shard wants it to.
+    pub ending: Option<Ending>,
+    /// Whether the client does not read now.
+    pub is_stalled: bool,
+    outbox: Outbox,
+    overrun: bool,
+    gone: bool,
+}
+
+impl Wire {
+    /// A connection that was just accepted.
+    pub fn new(conn: ConnId, client: Client) -> Self {
+        Self {
+            conn,
+            client,
+            said: VecDeque::new(),
+            ending: None,
+            is_stalled: false,
+            outbox: Outbox::default(),
+            overrun: false,
+            gone: false,
+        }
+    }
+
+    /// The channel that the client works with.
+    pub fn key(&self) -> &Key {
+        match &self.client {
+            Client::Http(http) => &http.key,
+            Client::Socket(socket) => &socket.view.key,
+        }
+    }
+
+    /// Takes what was sent, at most so many bytes.
+    pub fn take(&mut self, most: usize) -> Vec<u8> {
+        if self.is_stalled {
+            return Vec::new();
+        }
+        let bytes =
+            self.outbox.pieces().flat_map(Piece::bytes).take(most).copied().collect::<Vec<_>>();
+        self.outbox.advance(bytes.len());
+        self.gone |= self.ending.is_some() && self.outbox.is_empty();
+        bytes
+    }
+
+    /// The client goes away.
+    pub fn hang_up(&mut self) {
+        self.gone = true;
+    }
+
+    /// Whether it is of use: open, and not about to end.
+    pub fn is_open(&self) -> bool {
+        !self.gone && self.ending.is_none() && !self.overrun
+    }
+}
+
+/// The connections of one shard.
+#[derive(Default)]
+pub struct Net {
+    wires: BTreeMap<u32, Wire>,
+    /// The next generation of each slot.
+    generations: Vec<u32>,
+    /// What the shard wants closed at the end of the turn.
+    pub closes: Vec<(ConnId, Ending)>,
+    /// What the turn has for each connection.
+    turn: Vec<(ConnId, Vec<Piece>)>,
+    /// Slots freed in this turn.
+    freed: BTreeSet<u32>,
+}
+
+impl Outlet for Net {
+    fn share(&mut self, frame: &Frame, conn: ConnId) {
+        self.turn.push((conn, vec![frame.whole()]));
+    }
+
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
+        self.turn.push((conn, pieces.to_vec()));
+    }
+}
+
+impl Net {
+    /// The name of the next connection: the smallest free slot.
+    pub fn next_conn(&mut self) -> ConnId {
+        let slot = (0..).find(|slot| !self.wires.contains_key(slot)).unwrap();
+        let place = slot as usize;
+        self.generations.resize(self.generations.len().max(place + 1), 0);
+        self.generations[place] += 1;
+        ConnId { slot, generation: self.generations[place] }
+    }
+
+    /// Adds a connection. Returns whether its slot was freed in this turn.
+    pub fn plug(&mut self, wire: Wire) -> bool {
+        let slot = wire.conn.slot;
+        assert!(self.wires.insert(slot, wire).is_none(), "a slot has one owner");
+        self.freed.contains(&slot)
+    }
+
+    /// Takes a connection out, to put it back in a moment.
+    pub fn unplug(&mut self, conn: ConnId) -> Option<Wire> {
+        self.wire(conn)?;
+        self.wires.remove(&conn.slot)
+    }
+
+    /// Puts it back.
+    pub fn replug(&mut self, wire: Wire) {
+        self.wires.insert(wire.conn.slot, wire);
+    }
+
+    /// A connection, if it is still there.
+    pub fn wire(&self, conn: ConnId) -> Option<&Wire> {
+        self.wires.get(&conn.slot).filter(|it| it.conn == conn)
+    }
+
+    /// A connection, if it is still there.
+    pub fn wire_mut(&mut self, conn: ConnId) -> Option<&mut Wire> {
+        self.wires.get_mut(&conn.slot).filter(|it| it.conn == conn)
+    }
+
+    /// All of them.
+    pub fn wires(&self) -> impl Iterator<Item = &Wire> {
+        self.wires.values()
+    }
+
+    /// All of them.
+    pub fn wires_mut(&mut self) -> impl Iterator<Item = &mut Wire> {
+        self.wires.values_mut()
+    }
+
+    /// All of their names.
+    pub fn conns(&self) -> Vec<ConnId> {
+        self.wires.values().map(|it| it.conn).collect()
+    }
+
+    /// Frees the slot of a connection that is gone.
+    pub fn take_gone(&mut self) -> Option<ConnId> {
+        let conn = self.wires.values().find(|it| it.gone)?.conn;
+        self.wires.remove(&conn.slot);
+        self.freed.insert(conn.slot);
+        Some(conn)
+    }
+
+    /// A connection whose outbox refused something that the shard was not told of.
+    pub fn take_overrun(&mut self) -> Option<ConnId> {
+        let wire =
+            self.wires.values_mut().find(|it| it.overrun && it.ending.is_none() && !it.gone)?;
+        wire.overrun = false;
+        Some(wire.conn)
+    }
+
+    /// Moves what the turn has into the outboxes. Returns the transcript with it.
+    pub fn send_turn(&mut self, bytes_max: usize, now_ms: u64, transcript: u64) -> u64 {
+        let mut hash = transcript;
+        let mut served = BTreeSet::new();
+        for (conn, pieces) in std::mem::take(&mut self.turn) {
+            assert!(served.insert((conn.slot, conn.generation)), "one hand-out a turn: {conn:?}");
+            for piece in &pieces {
+                let bytes = piece.bytes().iter();
+                hash = bytes
+                    .fold(hash, |it, byte| (it ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+            }
+            let Some(wire) = self.wire_mut(conn) else { continue };
+            let is_full = pieces
+                .into_iter()
+                .any(|piece| wire.outbox.push(piece, now_ms, bytes_max) == Push::Full);
+            assert!(wire.outbox.bytes() <= bytes_max + 200, "invariant 7: an outbox");
+            wire.overrun |= is_full && wire.ending.is_none();
+        }
+        hash
+    }
+
+    /// Begins to close what the shard wants closed.
+    pub fn end_turn(&mut self, now_ms: u64, seen: &mut Seen) {
+        self.freed.clear();
+        for (conn, ending) in std::mem::take(&mut self.closes) {
+            let Some(wire) = self.wire_mut(conn) else { continue };
+            wire.ending.get_or_insert(ending);
+            match ending {
+                Ending::Flush | Ending::Linger => {}
+                Ending::Shed(code) => {
+                    wire.outbox.drop_unbegun();
+                    let mut last = Vec::new();
+                    ws::append_close(&mut last, code, "too slow");
+                    wire.outbox.push_last(Frame::new(last).whole(), now_ms);
+                }
+                Ending::Now => wire.gone = true,
+            }
+            seen.note_if(!wire.said.is_empty(), "closed mid-request");
+            wire.gone |= wire.outbox.is_empty();
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One run: trouble for a while, then none, and in the end everything has settled.
+
+use engine::ids::ConnId;
+use engine::shard::input::Input;
+use protocol::Keep;
+use protocol::ws::CloseCode;
+
+use crate::clients::Client;
+use crate::faults::{Fault, Plan};
+use crate::journal::Disk;
+use crate::seen::Seen;
+use crate::world::{READ_BYTES_MAX, World};
+
+/// Rounds in which a node without trouble settles, whatever it had to do.
+const ROUNDS_MAX: usize = 20_000;
+
+/// Runs a plan. Returns what happened, and a hash of all that left the node.
+pub fn run(plan: Plan) -> (Seen, u64) {
+    let mut world = World::new(plan);
+    for _ in 0..world.plan.turns {
+        world.trouble();
+        let shard = world.random.below(world.shards.len());
+        world.turn(shard);
+    }
+    world.calm();
+    world.settle();
+    world.check_quiescent();
+    world.check_service();
+    if world.plan.has(Fault::Drain) {
+        world.drain();
+    } else {
+        world.wait_out();
+    }
+    world.leave();
+    (world.seen, world.transcript)
+}
+
+impl World {
+    /// What happens around the node before a turn.
+    fn trouble(&mut self) {
+        self.step += 1;
+        self.pass_time();
+        if self.random.permille(60) {
+            self.connect();
+        }
+        for _ in 0..3 {
+            let shard = self.random.below(self.shards.len());
+            if let Some(conn) = self.any_conn(shard) {
+                self.disturb(shard, conn);
+            }
+        }
+        for shard in 0..self.journals.len() {
+            let laziness = if self.plan.has(Fault::SlowJournal) { 150 } else { 700 };
+            if self.random.permille(laziness) {
+                self.work(shard);
+            }
+            self.spoil_disk(shard);
+        }
+        if self.plan.has(Fault::Crash) && self.random.permille(4) {
+            self.crash();
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let mut ms = self.random.below(20) as u64;
+        if self.plan.has(Fault::ClockJumps) && self.random.permille(10) {
+            self.seen.note("clock jumped");
+            ms = self.random.one_of(&[1_000, 6_000, 30_000, 200_000]);
+            let wall = self.random.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]);
+            self.now.wall_ms = self.now.wall_ms.saturating_add_signed(wall);
+        }
+        self.now.monotonic_ms += ms;
+        self.now.wall_ms += ms;
+    }
+
+    fn connect(&mut self) {
+        let wires: usize = self.nets.iter().map(|net| net.wires().count()).sum();
+        if wires >= self.plan.clients {
+            return;
+        }
+        let shard = self.random.below(self.shards.len());
+        if !self.may_ask(shard) {
+            return;
+        }
+        let keys = self.keys();
+        let key = keys[self.random.below(keys.len())].clone();
+        let is_socket = self.random.permille(650);
+        self.accept(shard, key, is_socket);
+    }
+
+    fn disturb(&mut self, shard: usize, conn: ConnId) {
+        let (plan, random) = (&self.plan, &mut self.random);
+        let Some(wire) = self.nets[shard].wire_mut(conn) else { return };
+        if plan.has(Fault::SlowReaders) && random.permille(100) {
+            wire.is_stalled = random.permille(500);
+        }
+        if plan.has(Fault::Closes) && random.permille(15) {
+            wire.hang_up();
+        }
+        let most = if plan.has(Fault::Chopped) { 1 + random.below(40) } else { READ_BYTES_MAX };
+        match self.random.below(3) {
+            0 => self.act(shard, conn, |client, out, scene| match client {
+                Client::Http(http) => http.act(out, scene),
+                Client::Socket(socket) => socket.act(out, scene),
+            }),
+            _ => _ = self.write(shard, conn, most),
+        }
+    }
+
+    fn spoil_disk(&mut self, shard: usize) {
+        let full = self.plan.has(Fault::FullJournal);
+        let fenced = self.plan.has(Fault::FencedJournal);
+        let disk = &mut self.journals[shard].disk;
+        *disk = match *disk {
+            Disk::Fine if full && self.random.permille(20) => Disk::Full,
+            Disk::Fine if fenced && self.random.permille(2) => Disk::Fenced,
+            Disk::Full if self.random.permille(100) => Disk::Fine,
+            other => other,
+        };
+    }
+
+    fn any_conn(&mut self, shard: usize) -> Option<ConnId> {
+        let conns = self.nets[shard].conns();
+        (!conns.is_empty()).then(|| conns[self.random.below(conns.len())])
+    }
+
+    /// One turn of a shard: a few inputs of any kind, then its output.
+    fn turn(&mut self, shard: usize) {
+        let count = 1 + self.random.below(self.plan.inputs_per_turn);
+        for _ in 0..count {
+            match self.random.below(12) {
+                0..=2 => _ = self.take_delivery(shard),
+                3..=4 => _ = self.take_request(shard),
+                5..=6 => _ = self.take_answer(shard),
+                7 => {
+                    let was_gone = self.take_gone(shard);
+                    if was_gone && self.random.permille(300) {
+                        self.connect();
+                    }
+                }
+                8 => _ = self.take_overrun(shard) || self.take_resume(shard),
+                9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
+                _ if self.may_ask(shard) => {
+                    let most = self.bytes_at_once();
+                    if let Some(conn) = self.any_conn(shard) {
+                        self.read(shard, conn, most);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.flush(shard);
+    }
+
+    fn bytes_at_once(&mut self) -> usize {
+        if self.plan.has(Fault::Chopped) { 1 + self.random.below(60) } else { READ_BYTES_MAX }
+    }
+
+    /// All trouble ends. A journal that failed stays failed.
+    fn calm(&mut self) {
+        for net in &mut self.nets {
+            net.wires_mut().for_each(|wire| wire.is_stalled = false);
+        }
+        for journal in &mut self.journals {
+            if journal.disk == Disk::Full {
+                journal.disk = Disk::Fine;
+            }
+        }
+    }
+
+    /// Lets the node finish what it has. That this ends is the proof that nobody waits forever.
+    pub fn settle(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let mut moved = false;
+            for shard in 0..self.shards.len() {
+                moved |= self.round(shard);
+            }
+            if !moved {
+                return;
+            }
+        }
+        panic!("the node never settles");
+    }
+
+    fn round(&mut self, shard: usize) -> bool {
+        let mut moved = false;
+        for _ in 0..4 {
+            moved |= self.take_delivery(shard);
+            moved |= self.take_request(shard);
+            self.work(shard);
+            moved |= self.take_answer(shard);
+            moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
+        }
+        for conn in self.nets[shard].conns() {
+            moved |= self.may_ask(shard) && self.read(shard, conn, READ_BYTES_MAX);
+        }
+        self.flush(shard);
+        for conn in self.nets[shard].conns() {
+            moved |= self.write(shard, conn, usize::MAX);
+        }
+        moved || !self.journals[shard].is_idle()
+    }
+
+    /// Everyone who is still there has seen everything, and homes know exactly who is there.
+    fn check_quiescent(&mut self) {
+        assert!(self.requests.is_empty() && self.deliveries.is_empty());
+        for net in &self.nets {
+            for wire in net.wires().filter(|wire| wire.is_open()) {
+                if let Client::Socket(socket) = &wire.client {
+                    socket.check_quiescent(&self.truth, self.position(&socket.view.key));
+                }
+            }
+        }
+        self.check_presence();
+    }
+
+    /// A node without trouble takes what it is for.
+    fn check_service(&mut self) {
+        for key in self.keys() {
+            if self.is_fenced(self.home_of(&key)) {
+                continue;
+            }
+            let before = self.position(&key);
+            let shard = self.random.below(self.shards.len());
+            let conn = self.accept(shard, key.clone(), false);
+            self.act(shard, conn, |client, out, scene| match client {
+                Client::Http(http) => http.publish(out, scene, Keep::Persist),
+                Client::Socket(_) => {}
+            });
+            self.settle();
+            let fits = !self.plan.has(Fault::TinyLimits);
+            assert!(
+                !fits || self.position(&key) == before + 1,
+                "a publish that should work: {key:?}"
+            );
+            if let Some(wire) = self.nets[shard].wire_mut(conn) {
+                wire.hang_up();
+            }
+            self.settle();
+        }
+        self.check_quiescent();
+    }
+
+    /// The node says goodbye: soon nobody is left.
+    fn drain(&mut self) {
+        let waits = |client: &Client| match client {
+            Client::Http(http) => http.waiting() > 0,
+            Client::Socket(_) => false,
+        };
+        for shard in 0..self.shards.len() {
+            let any = self.nets[shard].wires().any(|wire| waits(&wire.client));
+            self.seen.note_if(any, "drain with waiting answers");
+            self.feed(shard, Input::Drain(CloseCode::Restart));
+            self.flush(shard);
+        }
+        self.settle();
+        let is_live = |client: &Client| match client {
+            Client::Http(_) => false,
+            Client::Socket(socket) => socket.is_live(),
+        };
+        let wires = self.nets.iter().flat_map(|net| net.wires());
+        let sockets = wires.filter(|wire| is_live(&wire.client)).count();
+        assert_eq!(sockets, 0, "a drained node has no sockets");
+        self.wait_out();
+        let left = self.shards.iter().map(|it| it.connections()).sum::<usize>();
+        assert_eq!(left, 0, "a drained node has no connections");
+    }
+
+    /// Time passes: who says nothing is closed, and who answers its pings stays.
+    fn wait_out(&mut self) {
+        for _ in 0..40 {
+            self.now.monotonic_ms += 5_000;
+            self.now.wall_ms += 5_000;
+            for shard in 0..self.shards.len() {
+                self.feed(shard, Input::Tick);
+                self.flush(shard);
+            }
+            self.settle();
+        }
+        for net in &self.nets {
+            for wire in net.wires() {
+                if let Client::Http(http) = &wire.client {
+                    panic!(
+                        "an idle server is still there: {:?} {:?} {http:?}",
+                        wire.conn, wire.ending
+                    );
+                }
+            }
+        }
+    }
+
+    /// Everybody leaves: nothing remains that nobody needs.
+    fn leave(&mut self) {
+        for net in &mut self.nets {
+            net.wires_mut().for_each(|wire| wire.hang_up());
+        }
+        self.settle();
+        self.check_presence();
+        for shard in &self.shards {
+            assert_eq!(shard.connections(), 0, "a connection of nobody");
+            assert_eq!(shard.hub().channel_count(), 0, "a subscription of nobody");
+        }
+    }
+}

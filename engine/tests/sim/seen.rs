@@ -1,0 +1,79 @@
+//! Counts how often each interesting thing happened: a simulator in which nothing happens proves nothing.
+
+use std::collections::BTreeMap;
+
+/// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
+pub const WANTED: [&str; 33] = [
+    "acknowledged over HTTP",
+    "acknowledged over a socket",
+    "answer refused over HTTP",
+    "answer refused over a socket",
+    "batch of several",
+    "batch refused as full",
+    "batch refused as fenced",
+    "batch refused out of order",
+    "bytes in pieces",
+    "clock jumped",
+    "closed for garbage",
+    "closed mid-request",
+    "connection limit",
+    "crash lost appends",
+    "crash with unanswered commits",
+    "cross-shard publish",
+    "drain with waiting answers",
+    "history answered empty",
+    "history read from the journal",
+    "history read from the tail",
+    "join of another",
+    "late Joined of an ended subscription",
+    "leave of another",
+    "message delivered",
+    "message over its limit",
+    "outbox overrun",
+    "passed in order",
+    "pipelined requests waited",
+    "publication not kept delivered",
+    "resumed",
+    "slot reused within a turn",
+    "spilled",
+    "two members in a snapshot",
+];
+
+/// The counters.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeMap<&'static str, u64>);
+
+impl Seen {
+    /// It happened.
+    pub fn note(&mut self, what: &'static str) {
+        self.note_if(true, what);
+    }
+
+    /// It happened, if `it` is true.
+    pub fn note_if(&mut self, it: bool, what: &'static str) {
+        assert!(WANTED.contains(&what), "no such counter: {what}");
+        if it {
+            *self.0.entry(what).or_default() += 1;
+        }
+    }
+
+    /// Adds the counts of another run.
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    /// What never happened.
+    pub fn missing(&self) -> Vec<&'static str> {
+        WANTED.into_iter().filter(|what| !self.0.contains_key(what)).collect()
+    }
+}
+
+impl std::fmt::Display for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        WANTED.iter().try_for_each(|what| {
+            writeln!(f, "{:>10}  {what}", self.0.get(what).copied().unwrap_or_default())
+        })
+    }
+}

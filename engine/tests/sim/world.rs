@@ -1,0 +1,379 @@
+//! A whole node in one thread: its shards, lanes, journals and connections, and a clock that nobody else reads.
+
+use std::sync::Arc;
+
+use engine::ids::{ChannelKey, ConnId, Now, ShardId, TenantId};
+use engine::shard::effects::Effects;
+use engine::shard::input::{Delivery, Input, JournalAnswer, Keep, Request};
+use engine::shard::{Shard, ShardOptions, home};
+use engine::tenants::{TenantSpec, Tenants};
+use storage::Publication;
+
+use crate::checker::Truth;
+use crate::clients::{Client, HttpClient, Scene, application_key, signing_key, tenant_name};
+use crate::faults::Plan;
+use crate::journal::{Disk, FIRST_EPOCH, Journal, Key, key};
+use crate::lanes::Lanes;
+use crate::net::{Net, Wire};
+use crate::random::Random;
+use crate::seen::Seen;
+use crate::socket::SocketClient;
+
+/// Tenants of the node. Their channels have the same names.
+const TENANTS: u32 = 2;
+
+/// The node and everything around it.
+pub struct World {
+    pub plan: Plan,
+    pub random: Random,
+    pub now: Now,
+    pub step: u64,
+    pub shards: Vec<Shard>,
+    pub nets: Vec<Net>,
+    pub journals: Vec<Journal>,
+    pub requests: Lanes<Request>,
+    pub deliveries: Lanes<Delivery>,
+    pub truth: Truth,
+    pub seen: Seen,
+    pub is_draining: bool,
+    /// A hash of everything that left the node: two runs of a seed have the same.
+    pub transcript: u64,
+    next_publisher: usize,
+    effects: Effects,
+}
+
+impl World {
+    /// The node of a plan, empty.
+    pub fn new(plan: Plan) -> Self {
+        let shards = usize::from(plan.shards);
+        let now = Now { monotonic_ms: 1_000, wall_ms: 1_700_000_000_000 };
+        let mut world = Self {
+            random: Random::new(plan.seed ^ 0x5eed),
+            now,
+            step: 0,
+            shards: Vec::new(),
+            nets: Vec::new(),
+            journals: (0..shards).map(|_| Journal::default()).collect(),
+            requests: Lanes::new(shards, plan.lane_max),
+            deliveries: Lanes::new(shards, plan.lane_max),
+            truth: Truth::default(),
+            seen: Seen::default(),
+            is_draining: false,
+            transcript: 0xcbf2_9ce4_8422_2325,
+            next_publisher: 0,
+            effects: Effects::default(),
+            plan,
+        };
+        world.start();
+        world
+    }
+
+    /// Starts every shard on what its journal kept.
+    pub fn start(&mut self) {
+        let specs: Vec<_> = (0..TENANTS).map(spec).collect();
+        let tenants = Arc::new(Tenants::new(&specs, [5; 32]));
+        let count = usize::from(self.plan.shards);
+        self.requests = Lanes::new(count, self.plan.lane_max);
+        self.deliveries = Lanes::new(count, self.plan.lane_max);
+        self.nets = (0..count).map(|_| Net::default()).collect();
+        self.shards.clear();
+        for id in 0..self.plan.shards {
+            let mut shard = Shard::new(ShardOptions {
+                id: ShardId(id),
+                shard_count: self.plan.shards,
+                limits: self.plan.limits.clone(),
+                tenants: Arc::clone(&tenants),
+                seed: self.plan.seed + u64::from(id),
+                now: self.now,
+            });
+            shard.begin_epoch(FIRST_EPOCH);
+            for (key, position) in self.journals[usize::from(id)].positions() {
+                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), position);
+            }
+            self.shards.push(shard);
+        }
+    }
+
+    /// The shard that orders a channel.
+    pub fn home_of(&self, key: &Key) -> usize {
+        home(&ChannelKey::new(key.0, &key.1), self.plan.shards).index()
+    }
+
+    /// Where a channel stands, visibly.
+    pub fn position(&self, key: &Key) -> u64 {
+        let channel = ChannelKey::new(key.0, &key.1);
+        self.shards[self.home_of(key)].broker().position(&channel).offset.0
+    }
+
+    /// Every channel that a client may use.
+    pub fn keys(&self) -> Vec<Key> {
+        let channels = self.plan.channels;
+        let names = |tenant| (0..channels).map(move |it| (TenantId(tenant), format!("c{it}")));
+        (0..TENANTS).flat_map(names).collect()
+    }
+
+    /// Whether the shard may take requests and the journal's answers: they may cause deliveries.
+    pub fn may_deliver(&self, shard: usize) -> bool {
+        !self.deliveries.has_spill(shard)
+    }
+
+    /// Whether the shard may take what comes from connections and the clock: it may cause both.
+    pub fn may_ask(&self, shard: usize) -> bool {
+        self.may_deliver(shard) && !self.requests.has_spill(shard)
+    }
+
+    /// Takes one delivery, from any lane. It is always taken (invariant 5).
+    pub fn take_delivery(&mut self, shard: usize) -> bool {
+        let senders = self.deliveries.senders(shard);
+        if senders.is_empty() {
+            return false;
+        }
+        let from = self.random.one_of(&senders);
+        let delivery = self.deliveries.take(from, shard).unwrap();
+        if let Delivery::Joined(joined) = &delivery {
+            let wire = self.nets[shard].wire(joined.joiner.conn);
+            let is_late = wire.is_none_or(|wire| wire.ending.is_some());
+            self.seen.note_if(is_late, "late Joined of an ended subscription");
+        }
+        let before = (self.requests.spilled(shard), self.deliveries.spilled(shard));
+        self.feed(shard, Input::Delivery(delivery));
+        let after = (self.requests.spilled(shard), self.deliveries.spilled(shard));
+        assert_eq!(before, after, "invariant 5: deliveries cause no lane traffic");
+        true
+    }
+
+    /// Takes one request, from any lane.
+    pub fn take_request(&mut self, shard: usize) -> bool {
+        let senders = self.requests.senders(shard);
+        if senders.is_empty() || !self.may_deliver(shard) {
+            return false;
+        }
+        let from = self.random.one_of(&senders);
+        let request = self.requests.take(from, shard).unwrap();
+        if let Request::Publish(_, keep, _) = &request {
+            self.seen.note("cross-shard publish");
+            let waits = self.shards[shard].broker().appended() > 0;
+            self.seen.note_if(*keep == Keep::PassInOrder && waits, "passed in order");
+        }
+        let id = ShardId(u16::try_from(from).unwrap());
+        self.feed(shard, Input::Request(id, request));
+        true
+    }
+
+    /// Takes one answer of the journal.
+    pub fn take_answer(&mut self, shard: usize) -> bool {
+        if !self.may_deliver(shard) {
+            return false;
+        }
+        let Some(answer) = self.journals[shard].next_answer() else { return false };
+        self.feed(shard, Input::Journal(answer));
+        true
+    }
+
+    /// Lets a journal work for a moment.
+    pub fn work(&mut self, shard: usize) {
+        let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
+        self.note_durable(&durable);
+    }
+
+    /// One input, and what it causes.
+    pub fn feed(&mut self, shard: usize, input: Input<'_>) {
+        let is_read = matches!(&input, Input::Journal(JournalAnswer::Read(..)));
+        let mut effects = std::mem::take(&mut self.effects);
+        self.shards[shard].handle(self.now, input, &mut effects);
+        for (to, request) in effects.requests.drain(..) {
+            assert_ne!(to.index(), shard, "no lane leads to its own shard");
+            let spilled = self.requests.send(shard, to.index(), request);
+            self.seen.note_if(spilled, "spilled");
+        }
+        for (to, delivery) in effects.deliveries.drain(..) {
+            assert_ne!(to.index(), shard, "no lane leads to its own shard");
+            if let Delivery::History(_, found) = &delivery {
+                self.seen.note_if(!is_read && !found.is_empty(), "history read from the tail");
+            }
+            let spilled = self.deliveries.send(shard, to.index(), delivery);
+            self.seen.note_if(spilled, "spilled");
+        }
+        for publication in effects.appends.drain(..) {
+            self.journals[shard].append(publication);
+        }
+        for (edge, ask) in effects.reads.drain(..) {
+            self.journals[shard].read(edge, ask);
+        }
+        self.nets[shard].closes.append(&mut effects.closes);
+        self.effects = effects;
+        self.check_bounds(shard);
+    }
+
+    /// Ends a turn: what the shard made for its connections goes out, and what it ends, ends.
+    pub fn flush(&mut self, shard: usize) {
+        let outlet = &mut self.nets[shard];
+        self.shards[shard].flush(outlet);
+        let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
+        self.transcript = self.nets[shard].send_turn(max, now_ms, self.transcript);
+        let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
+        net.end_turn(now_ms, seen);
+    }
+
+    /// A client connects. Returns its connection.
+    pub fn accept(&mut self, shard: usize, key: Key, is_socket: bool) -> ConnId {
+        let conn = self.nets[shard].next_conn();
+        let publisher = self.next_publisher;
+        self.next_publisher += 1;
+        let mut said = Vec::new();
+        let position = self.position(&key);
+        let client = if is_socket {
+            let mut scene = self.scene(position);
+            let socket = SocketClient::new(publisher, key, &mut said, &mut scene);
+            Client::Socket(Box::new(socket))
+        } else {
+            Client::Http(Box::new(HttpClient::new(publisher, key)))
+        };
+        let mut wire = Wire::new(conn, client);
+        wire.said.extend(said);
+        if self.nets[shard].plug(wire) {
+            self.seen.note("slot reused within a turn");
+        }
+        self.feed(shard, Input::Opened(conn));
+        conn
+    }
+
+    /// A client on a connection does something.
+    pub fn act(
+        &mut self,
+        shard: usize,
+        conn: ConnId,
+        act: impl FnOnce(&mut Client, &mut Vec<u8>, &mut Scene<'_>),
+    ) {
+        let Some(mut wire) = self.nets[shard].unplug(conn) else { return };
+        let position = self.position(wire.key());
+        let mut said = Vec::new();
+        act(&mut wire.client, &mut said, &mut self.scene(position));
+        wire.said.extend(said);
+        self.nets[shard].replug(wire);
+    }
+
+    /// Bytes of a client reach the shard. `most` at a time.
+    pub fn read(&mut self, shard: usize, conn: ConnId, most: usize) -> bool {
+        let Some(wire) = self.nets[shard].wire_mut(conn) else { return false };
+        let count = most.min(wire.said.len());
+        let mut bytes: Vec<u8> = wire.said.drain(..count).collect();
+        self.seen.note_if(!wire.said.is_empty(), "bytes in pieces");
+        if count == 0 {
+            return false;
+        }
+        self.feed(shard, Input::Bytes(conn, &mut bytes));
+        true
+    }
+
+    /// Bytes of the node reach a client. `most` at a time.
+    pub fn write(&mut self, shard: usize, conn: ConnId, most: usize) -> bool {
+        let Some(mut wire) = self.nets[shard].unplug(conn) else { return false };
+        let bytes = wire.take(most);
+        let position = self.position(wire.key());
+        if !bytes.is_empty() {
+            let mut said = Vec::new();
+            let mut scene = self.scene(position);
+            match &mut wire.client {
+                Client::Http(http) => http.hear(&bytes, &mut scene),
+                Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
+            }
+            wire.said.extend(said);
+        }
+        self.nets[shard].replug(wire);
+        !bytes.is_empty()
+    }
+
+    /// Tells the shard of connections that are gone. Their slots are free from then on.
+    pub fn take_gone(&mut self, shard: usize) -> bool {
+        if !self.may_ask(shard) {
+            return false;
+        }
+        let Some(conn) = self.nets[shard].take_gone() else { return false };
+        self.feed(shard, Input::Closed(conn));
+        true
+    }
+
+    /// Tells the shard of a connection whose outbox went over its limit.
+    pub fn take_overrun(&mut self, shard: usize) -> bool {
+        if !self.may_ask(shard) {
+            return false;
+        }
+        let Some(conn) = self.nets[shard].take_overrun() else { return false };
+        self.seen.note("outbox overrun");
+        self.feed(shard, Input::Overrun(conn));
+        true
+    }
+
+    /// Reads on what waited.
+    pub fn take_resume(&mut self, shard: usize) -> bool {
+        if !self.may_ask(shard) || !self.shards[shard].is_resumable() {
+            return false;
+        }
+        self.seen.note("resumed");
+        self.feed(shard, Input::Resume);
+        true
+    }
+
+    /// The node loses its power, and starts again.
+    pub fn crash(&mut self) {
+        for shard in 0..self.journals.len() {
+            let survived = self.journals[shard].crash(&mut self.random, &mut self.seen);
+            self.note_durable(&survived);
+        }
+        self.is_draining = false;
+        self.start();
+    }
+
+    /// Everything that a client is given.
+    pub fn scene(&mut self, position: u64) -> Scene<'_> {
+        Scene {
+            plan: &self.plan,
+            random: &mut self.random,
+            truth: &mut self.truth,
+            seen: &mut self.seen,
+            now: self.now,
+            step: self.step,
+            position,
+        }
+    }
+
+    /// The shards whose journal works.
+    pub fn is_fenced(&self, shard: usize) -> bool {
+        self.journals[shard].disk == Disk::Fenced
+    }
+
+    fn note_durable(&mut self, batch: &[Arc<Publication>]) {
+        for it in batch {
+            self.truth.keep(key(it.channel()), it.event(), it.offset().unwrap().0);
+        }
+    }
+
+    /// Everything is bounded (invariant 7).
+    fn check_bounds(&self, shard: usize) {
+        let limits = &self.plan.limits;
+        self.requests.check();
+        self.deliveries.check();
+        let broker = self.shards[shard].broker();
+        assert!(broker.appended() <= limits.journal_queue_messages_max, "invariant 7: journal");
+        let load = self.shards[shard].load();
+        let tickets_max = limits.pipelined_requests_max + 1;
+        assert!(load.tickets_most <= tickets_max, "invariant 7: {} tickets", load.tickets_most);
+        let unread_max =
+            limits.unread_bytes_max.max(limits.wire.head_bytes_max + limits.wire.body_bytes_max);
+        assert!(load.unread_most <= unread_max + READ_BYTES_MAX, "invariant 7: unread");
+    }
+}
+
+/// Bytes that come from a connection at once.
+pub const READ_BYTES_MAX: usize = 4096;
+
+fn spec(tenant: u32) -> TenantSpec {
+    let key = (TenantId(tenant), String::new());
+    TenantSpec {
+        id: key.0,
+        name: tenant_name(&key),
+        application_key: Some(application_key(&key)),
+        signing_key: signing_key(&key),
+    }
+}
