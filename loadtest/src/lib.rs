@@ -5,3 +5,10 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+mod client;
+mod failure;
+mod pace;
+mod record;
+mod report;
+mod scenario;
+mod server;
