@@ -101,6 +101,12 @@ impl Pacer {
         }
     }
 
+    /// Messages that are due and were not taken.
+    pub(crate) fn untouched(&self, now_ns: u64) -> u64 {
+        let due = self.due_between(self.start_ns, now_ns.saturating_add(1));
+        due.map_or(0, |due| due.saturating_sub(self.released))
+    }
+
     /// Messages that are due in a part of the run; `None` in a closed loop, which has no due times.
     pub(crate) fn due_between(&self, from_ns: u64, to_ns: u64) -> Option<u64> {
         match self.pace {
@@ -145,6 +151,7 @@ mod tests {
         assert_eq!(pacer.take(0), Some(Due { number: 0 }));
         assert_eq!(pacer.next_ns(), Some(100_000_000));
         assert_eq!(pacer.take(99_999_999), None);
+        assert_eq!((pacer.untouched(99_999_999), pacer.untouched(100_000_000)), (0, 1));
         assert_eq!(pacer.take(100_000_000), Some(Due { number: 1 }));
     }
 

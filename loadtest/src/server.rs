@@ -48,7 +48,7 @@ impl Target {
         let ready = spawned.ready()?;
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let key = ready.pointer("/tenants/0/application_key").and_then(text);
-        let url = ready.get("ws").or(ready.get("http")).and_then(text);
+        let url = ready.get("ws").or_else(|| ready.get("http")).and_then(text);
         let pid = ready.get("pid").and_then(Value::as_i64).and_then(|pid| i32::try_from(pid).ok());
         let (Some(key), Some(url)) = (key, url) else {
             return Err(Failure::Server(format!("the ready file lacks a key or a URL: {ready}")));

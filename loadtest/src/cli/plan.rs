@@ -73,7 +73,8 @@ fn plan(name: &'static str, load: Load, opening: &OpeningArgs) -> Result<Plan, F
         return Err(Failure::Usage("--connect-rate must be at least 1".to_owned()));
     }
     let needed = load.connections().div_ceil(CONNECTIONS_PER_SOURCE);
-    let sources = opening.source_addresses.unwrap_or(u32::try_from(needed).unwrap_or(u32::MAX));
+    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+    let sources = opening.source_addresses.unwrap_or(needed);
     if !(1..=SOURCES_MAX).contains(&sources) {
         let what = format!("--source-addresses must be 1 to {SOURCES_MAX}: {sources}");
         return Err(Failure::Usage(what));

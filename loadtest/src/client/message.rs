@@ -1,5 +1,6 @@
 //! What a message of the server is to a load test, found without parsing JSON.
 
+use super::request::filler;
 use super::stamp::{MARK, STAMP_BYTES, Stamp};
 
 /// One message of the server.
@@ -22,14 +23,15 @@ pub(crate) enum Message {
 /// Finds stamps. It remembers where the last one stood, because they nearly all stand there.
 #[derive(Debug)]
 pub(crate) struct Finder {
-    payload_bytes: usize,
+    /// What stands between the stamp and the payload's end, closing quote included.
+    filler: Vec<u8>,
     at: usize,
 }
 
 impl Finder {
     /// A finder for payloads of this length.
     pub(crate) fn new(payload_bytes: usize) -> Self {
-        Self { payload_bytes, at: 0 }
+        Self { filler: filler(payload_bytes), at: 0 }
     }
 
     /// Says what a message is.
@@ -43,8 +45,9 @@ impl Finder {
 
     #[inline]
     fn delivery(&self, text: &[u8], stamp: Stamp) -> Message {
-        match text.get(self.at + self.payload_bytes - 1..) {
-            Some([b'"', b',' | b'}', ..]) => Message::Delivery(stamp),
+        let rest = text.get(self.at + MARK.len() + STAMP_BYTES..).unwrap_or_default();
+        match rest.strip_prefix(self.filler.as_slice()) {
+            Some([b',' | b'}', ..]) => Message::Delivery(stamp),
             _ => Message::Damaged,
         }
     }
@@ -110,8 +113,12 @@ mod tests {
     fn a_changed_payload_is_damaged() {
         let (data, _) = payload(5, "....");
         let mut finder = Finder::new(data.len());
-        for wrong in [data.replace("....", "..."), data.replace("....", "....."), "\"S:x\"".into()]
-        {
+        for wrong in [
+            data.replace("....", "..."),
+            data.replace("....", "....."),
+            data.replace("....", ".x.."),
+            "\"S:x\"".into(),
+        ] {
             let text = format!("{{\"data\":{wrong}}}");
             assert_eq!(finder.message(text.as_bytes()), Message::Damaged, "{text}");
         }

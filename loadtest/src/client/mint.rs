@@ -1,8 +1,9 @@
 //! Mints connection tokens: plain blocking HTTP, before anything is measured.
 
 use super::request::Endpoint;
+use super::response;
 use crate::failure::Failure;
-use protocol::client::{Target, parse_response, write_get, write_post};
+use protocol::client::{Target, write_get, write_post};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -63,13 +64,10 @@ impl<'a> Mint<'a> {
         let mut bytes = Vec::new();
         let mut piece = [0; 4096];
         while bytes.len() < RESPONSE_BYTES_MAX {
-            let head = parse_response(&bytes)
-                .map_err(|_| Failure::Server("the answer to a token request is not HTTP".into()))?;
-            if let Some(head) = head {
-                let end = head.head_bytes + head.content_length;
-                if let Some(body) = bytes.get(head.head_bytes..end) {
-                    return Ok((head.status, body.to_vec()));
-                }
+            let response = response::first(&bytes)
+                .map_err(|_| Failure::Server("the answer to a request is not HTTP".into()))?;
+            if let Some(response) = response {
+                return Ok((response.status, response.body.to_vec()));
             }
             let count = self
                 .stream

@@ -5,6 +5,7 @@ pub(crate) mod message;
 pub(crate) mod mint;
 pub(crate) mod opening;
 pub(crate) mod request;
+pub(crate) mod response;
 pub(crate) mod socket;
 pub(crate) mod stamp;
 pub(crate) mod walk;

@@ -91,8 +91,12 @@ impl Template {
 
 /// A payload with blank stamp: a JSON string of exactly so many bytes.
 fn payload(bytes: usize) -> Vec<u8> {
-    let filler = bytes.saturating_sub(PAYLOAD_BYTES_MIN);
-    [MARK, &[b'_'; STAMP_BYTES], &vec![b'.'; filler], b"\""].concat()
+    [MARK, &[b'_'; STAMP_BYTES], &filler(bytes)].concat()
+}
+
+/// What follows the stamp in a payload of so many bytes, the closing quote included.
+pub(crate) fn filler(payload_bytes: usize) -> Vec<u8> {
+    [&vec![b'.'; payload_bytes.saturating_sub(PAYLOAD_BYTES_MIN)], &b"\""[..]].concat()
 }
 
 fn stamp_place(bytes: &[u8]) -> usize {

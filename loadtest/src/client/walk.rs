@@ -63,7 +63,7 @@ fn close_code(payload: &[u8]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
+    use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
     use tungstenite::protocol::frame::{CloseFrame, Frame as Oracle};
 
     /// What the walk finds, with the bytes cut at `cuts` and unconsumed bytes carried over.
@@ -92,7 +92,7 @@ mod tests {
             Oracle::message(vec![b'x'; 125], OpCode::Data(Data::Text), true),
             Oracle::message(vec![b'y'; 126], OpCode::Data(Data::Text), true),
             Oracle::message(Vec::new(), OpCode::Data(Data::Binary), true),
-            Oracle::message(vec![b'p'; 3], OpCode::Control(Control::Ping), true),
+            Oracle::ping(vec![b'p'; 3]),
             Oracle::message(vec![b'z'; 65_536], OpCode::Data(Data::Text), true),
             Oracle::pong(Vec::new()),
             Oracle::close(Some(close)),

@@ -50,8 +50,8 @@ pub(crate) struct Books {
     pub(crate) refused: Vec<(u32, u32)>,
     /// Connections that the server closed.
     pub(crate) closed: u64,
-    /// Times that the generator wanted to send on a connection that had no room.
-    pub(crate) held: u64,
+    /// Messages that were due at the end and that the generator had not even come to.
+    pub(crate) untouched: u64,
     /// Times that a closed loop gave up waiting for a full window.
     pub(crate) stalls: u64,
     window_ns: Range<u64>,
@@ -68,7 +68,7 @@ impl Books {
             refused_by: BTreeMap::new(),
             refused: Vec::new(),
             closed: 0,
-            held: 0,
+            untouched: 0,
             stalls: 0,
             window_ns,
         }

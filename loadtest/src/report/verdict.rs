@@ -46,7 +46,7 @@ impl Verdict {
             return Self { kind: Kind::Wrong, text: wrong.join(", ") };
         }
         let (kind, text) = match load.pace {
-            Pace::Open { .. } => open_loop(figures, books.held),
+            Pace::Open { .. } => open_loop(figures, books.untouched),
             Pace::Closed { .. } => closed_loop(figures),
         };
         let text = match (kind, text) {
@@ -97,7 +97,7 @@ fn complaints(tally: &Tally, books: &Books) -> Vec<String> {
     present.map(|(count, what)| format!("{} {what}", grouped(count))).collect()
 }
 
-fn open_loop(figures: &Figures, held: u64) -> (Kind, Option<String>) {
+fn open_loop(figures: &Figures, untouched: u64) -> (Kind, Option<String>) {
     let percent = |part: f64| format!("{:.1} %", part * 100.0);
     let own_use = figures.own_use();
     if own_use >= HOT {
@@ -108,7 +108,8 @@ fn open_loop(figures: &Figures, held: u64) -> (Kind, Option<String>) {
     let sent = real(figures.sent);
     if sent < due * HELD {
         let part = percent(sent / due);
-        let (kind, why) = if held > 0 {
+        let is_own_fault = real(untouched) > (due - sent) / 2.0;
+        let (kind, why) = if !is_own_fault {
             (Kind::RateNotHeld, "the server did not acknowledge fast enough (see --pipeline)")
         } else {
             (Kind::GeneratorBound, "the generator did not get to send the rest")
@@ -187,15 +188,17 @@ mod tests {
 
     #[test]
     fn an_open_loop_is_held_to_its_rate_and_to_a_cool_generator() {
-        let check = |sent, own_cpu, held, kind| {
+        let check = |sent, own_cpu, untouched, kind| {
             let figures = figures(sent, own_cpu, None);
-            let verdict = judge(OPEN, figures, Tally::default(), |books| books.held = held);
-            assert_eq!(verdict.kind, kind, "{sent} {own_cpu} {held}: {}", verdict.text);
+            let verdict = judge(OPEN, figures, Tally::default(), |books| {
+                books.untouched = untouched;
+            });
+            assert_eq!(verdict.kind, kind, "{sent} {own_cpu} {untouched}: {}", verdict.text);
         };
         check(1000, 9.4, 0, Kind::Sound);
-        check(990, 1.0, 5, Kind::Sound);
+        check(990, 1.0, 10, Kind::Sound);
         check(989, 1.0, 5, Kind::RateNotHeld);
-        check(989, 1.0, 0, Kind::GeneratorBound);
+        check(989, 1.0, 6, Kind::GeneratorBound);
         check(1000, 9.5, 0, Kind::GeneratorBound);
     }
 

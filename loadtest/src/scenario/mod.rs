@@ -1,6 +1,7 @@
 //! From a plan to a result: tokens, connections, load, and what it took.
 
 pub(crate) mod load;
+mod reading;
 mod run;
 mod sender;
 mod window;
@@ -91,7 +92,9 @@ pub(crate) fn measure(plan: &Plan, at: &Target, watch: &mut Watch) -> Result<Mea
 /// Names that no other run uses, so that nobody hears strangers.
 fn channel_names(count: u32) -> Result<Vec<String>, Failure> {
     let run = u32::from_be_bytes(random()?);
-    Ok((0..count).map(|nth| format!("bench-{run:08x}-{nth}")).collect())
+    // All equally long, so that stamps stand in one place.
+    let digits = count.to_string().len();
+    Ok((0..count).map(|nth| format!("bench-{run:08x}-{nth:0digits$}")).collect())
 }
 
 /// What each connection asks for, and the accept key that answers all upgrades.

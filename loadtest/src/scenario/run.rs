@@ -1,23 +1,20 @@
 //! One run of load: a single loop that sends what is due and reads what comes.
 
-use super::load::{DoneWhen, Load};
+use super::load::Load;
 use super::sender::Sender;
 use super::window::Window;
-use crate::client::conn::{Arrived, Stage};
-use crate::client::message::{Finder, Message};
+use crate::client::conn::Stage;
+use crate::client::message::Finder;
 use crate::client::opening::Net;
-use crate::client::socket::Ready;
-use crate::client::walk::{self, Frame, Step};
 use crate::failure::Failure;
 use crate::pace::{Clock, Pacer};
 use crate::record::books::{Books, Mark};
-use crate::record::check::{Checker, Seen};
+use crate::record::check::Checker;
 use crate::record::process;
 use crate::report::progress::Watch;
-use protocol::client::parse_response;
-use protocol::ws::{Opcode, append_masked};
 
 const WAIT_NS_MAX: u64 = 20_000_000;
+const RELEASED_PER_TURN_MAX: usize = 1024;
 /// How long nothing may come before outstanding messages are given up.
 const SILENCE_NS_MAX: u64 = 2_000_000_000;
 
@@ -36,24 +33,24 @@ pub(crate) struct Outcome {
 
 /// One run of load over connections that are open.
 pub(crate) struct Run<'a> {
-    net: &'a mut Net,
-    load: &'a Load,
-    clock: Clock,
+    pub(super) net: &'a mut Net,
+    pub(super) load: &'a Load,
+    pub(super) clock: Clock,
     server_pid: Option<i32>,
-    pacer: Pacer,
-    senders: Vec<Sender>,
-    books: Books,
-    finder: Finder,
-    window: Window,
+    pub(super) pacer: Pacer,
+    pub(super) senders: Vec<Sender>,
+    pub(super) books: Books,
+    pub(super) finder: Finder,
+    pub(super) window: Window,
     sent: Vec<u32>,
     /// Subscribers of each channel.
-    audience: Vec<u32>,
+    pub(super) audience: Vec<u32>,
     begin_ns: u64,
     end_ns: u64,
     marks: Vec<Mark>,
     /// Deliveries that are still to come.
-    awaited: u64,
-    heard_ns: u64,
+    pub(super) awaited: u64,
+    pub(super) heard_ns: u64,
 }
 
 impl<'a> Run<'a> {
@@ -114,9 +111,7 @@ impl<'a> Run<'a> {
             let cannot_wait = Failure::io("cannot wait for events");
             let count = self.net.poller.wait(timeout_ns).map_err(cannot_wait)?;
             for nth in 0..count {
-                if let Some(ready) = self.net.poller.ready(nth) {
-                    self.on_ready(ready);
-                }
+                self.on_event(nth);
             }
             self.show(now_ns, watch)?;
         }
@@ -146,6 +141,7 @@ impl<'a> Run<'a> {
         if next_ns.is_some_and(|next_ns| now_ns >= next_ns) {
             let mark = self.take_mark(now_ns);
             self.marks.push(mark);
+            self.books.untouched = self.pacer.untouched(now_ns);
         }
     }
 
@@ -171,20 +167,21 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Gives due messages to their senders; so many at most, so that reading goes on.
     fn release(&mut self, now_ns: u64) {
         let count = self.senders.len() as u64;
-        while let Some(due) = self.pacer.take(now_ns) {
+        for _ in 0..RELEASED_PER_TURN_MAX {
+            let Some(due) = self.pacer.take(now_ns) else { break };
             let which = usize::try_from(due.number % count).unwrap_or(0);
             if let Some(sender) = self.senders.get_mut(which) {
                 sender.add_due();
-                self.books.held += u64::from(!sender.can_send());
                 self.pump(which);
             }
         }
     }
 
     /// Sends what a sender may send.
-    fn pump(&mut self, which: usize) {
+    pub(super) fn pump(&mut self, which: usize) {
         let index = self.load.subscribers as usize + which;
         let (Some(sender), Some(conn)) =
             (self.senders.get_mut(which), self.net.conns.get_mut(index))
@@ -197,6 +194,9 @@ impl<'a> Run<'a> {
         let count = self.load.senders() as u64;
         while sender.can_send() {
             let now_ns = self.clock.now_ns();
+            if now_ns >= self.end_ns {
+                break;
+            }
             let number = sender.sent() * count + which as u64;
             let due_ns = self.pacer.due_ns(number, now_ns);
             let Some(message) = sender.send(conn, due_ns, now_ns) else { break };
@@ -214,157 +214,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn close(&mut self, index: usize) {
+    pub(super) fn close(&mut self, index: usize) {
         if let Some(conn) = self.net.conns.get_mut(index).filter(|conn| conn.stage == Stage::Live) {
             conn.close(&self.net.poller);
             self.books.closed += 1;
-        }
-    }
-
-    fn on_ready(&mut self, ready: Ready) {
-        let index = ready.index;
-        let Some(conn) = self.net.conns.get_mut(index) else { return };
-        if ready.can_write && conn.flush(index, &self.net.poller).is_err() {
-            return self.close(index);
-        }
-        if !ready.can_read {
-            return;
-        }
-        let mut buffer = std::mem::take(&mut self.net.buffer);
-        match conn.read(&mut buffer) {
-            Arrived::Bytes(count) => {
-                let now_ns = self.clock.now_ns();
-                let bytes = buffer.get(..count).unwrap_or_default();
-                if index < self.load.hearers() {
-                    self.on_frames(index, bytes, now_ns);
-                } else {
-                    self.on_responses(index, bytes, now_ns);
-                }
-                self.books.counts.bytes += count as u64;
-                self.heard_ns = now_ns;
-            }
-            Arrived::Nothing => {}
-            Arrived::Ended => self.close(index),
-        }
-        self.net.buffer = buffer;
-    }
-
-    fn on_frames(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
-        let before = self.books.counts.deliveries;
-        let mut longest_ns = 0;
-        let mut rest = bytes;
-        let ends = loop {
-            match walk::step(rest) {
-                Step::Frame(frame, taken) => {
-                    rest = rest.get(taken..).unwrap_or_default();
-                    match frame {
-                        Frame::Message(text) => {
-                            longest_ns = self.on_message(index, text, now_ns).max(longest_ns);
-                        }
-                        Frame::Ping(payload) => self.pong(index, payload),
-                        Frame::Pong => {}
-                        Frame::Close(_) => break true,
-                    }
-                }
-                Step::NeedMore => break false,
-                Step::Bad => {
-                    self.books.checker.observe_damaged();
-                    break true;
-                }
-            }
-        };
-        let bucket = self.books.series.at(now_ns);
-        bucket.deliveries += self.books.counts.deliveries - before;
-        bucket.longest_ns = bucket.longest_ns.max(longest_ns);
-        if ends {
-            self.close(index);
-        } else if let Some(conn) = self.net.conns.get_mut(index) {
-            conn.keep(rest);
-        }
-        if let Some(which) = index.checked_sub(self.load.subscribers as usize) {
-            self.pump(which);
-        }
-    }
-
-    /// Notes a message; returns how long ago it was due, if it is a delivery.
-    #[inline]
-    fn on_message(&mut self, index: usize, text: &[u8], now_ns: u64) -> u64 {
-        match self.finder.message(text) {
-            Message::Delivery(stamp) => {
-                let subscriber = u32::try_from(index).unwrap_or(u32::MAX);
-                if self.books.delivered(subscriber, &stamp, now_ns) == Seen::New {
-                    self.awaited = self.awaited.saturating_sub(1);
-                    if self.window.received(stamp.stream, stamp.seq) {
-                        self.pacer.complete();
-                    }
-                }
-                return stamp.since_due_ns(now_ns);
-            }
-            Message::Damaged => self.books.checker.observe_damaged(),
-            Message::Published => self.on_answer(index, None, now_ns),
-            Message::Refused => {
-                self.on_answer(index, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
-            }
-            Message::Subscribed | Message::Other => {}
-        }
-        0
-    }
-
-    fn pong(&mut self, index: usize, payload: &[u8]) {
-        let Some(conn) = self.net.conns.get_mut(index) else { return };
-        append_masked(conn.out(), Opcode::Pong, payload, [0; 4]);
-        if conn.flush(index, &self.net.poller).is_err() {
-            self.close(index);
-        }
-    }
-
-    fn on_responses(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
-        let mut rest = bytes;
-        loop {
-            match parse_response(rest) {
-                Ok(Some(head)) => {
-                    let end = head.head_bytes + head.content_length;
-                    let Some(body) = rest.get(head.head_bytes..end) else { break };
-                    let refused = (head.status != 200)
-                        .then(|| format!("{} {}", head.status, String::from_utf8_lossy(body)));
-                    self.on_answer(index, refused, now_ns);
-                    rest = rest.get(end..).unwrap_or_default();
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.books.checker.observe_damaged();
-                    return self.close(index);
-                }
-            }
-        }
-        if let Some(conn) = self.net.conns.get_mut(index) {
-            conn.keep(rest);
-        }
-        self.pump(index - self.load.subscribers as usize);
-    }
-
-    /// A publish was answered: acknowledged, or refused with a reason.
-    fn on_answer(&mut self, index: usize, refused: Option<String>, now_ns: u64) {
-        let which = index.checked_sub(self.load.subscribers as usize);
-        let sender = which.and_then(|which| self.senders.get_mut(which));
-        let Some(message) = sender.and_then(Sender::answered) else {
-            if let Some(why) = refused {
-                *self.books.refused_by.entry(why).or_default() += 1;
-            }
-            return;
-        };
-        let channel = self.load.layout.channel(message.stream);
-        let audience = self.audience.get(channel as usize).copied().unwrap_or(0);
-        let ends_with_answer = self.load.done_when == DoneWhen::Acknowledged || audience == 0;
-        if ends_with_answer || refused.is_some() {
-            self.pacer.complete();
-        }
-        match refused {
-            None => self.books.acknowledged(message.due_ns, now_ns),
-            Some(why) => {
-                self.awaited = self.awaited.saturating_sub(u64::from(audience));
-                self.books.refused(why, (message.stream, message.seq));
-            }
         }
     }
 }
