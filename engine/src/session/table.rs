@@ -121,7 +121,7 @@ impl Table {
             unread_most: load.unread_most.max(slot.carry.len()),
             tickets_most: load.tickets_most.max(match &slot.state {
                 State::Http(http) => http.tickets.len(),
-                State::Socket(_) | State::Ending => 0,
+                State::Socket(_) | State::Leaving(_) | State::Ending => 0,
             }),
         })
     }

@@ -74,8 +74,8 @@ impl Shard {
             State::Socket(socket) if socket.subscription.id == joiner.subscription => {
                 State::Leaving(socket)
             }
-            other => {
-                slot.state = other;
+            state @ (State::Http(_) | State::Socket(_) | State::Leaving(_) | State::Ending) => {
+                slot.state = state;
                 return;
             }
         };
