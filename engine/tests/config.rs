@@ -66,6 +66,7 @@ fn flags_overrule_the_environment_and_that_the_file() {
         variable("STENTOR_SERVER_LISTEN", "127.0.0.1:2"),
         variable("STENTOR_SERVER_SHARDS", "2"),
         variable("HOME", "/root"),
+        variable("STENTOR_BENCH_KEY", "of the load test"),
     ];
     given.sources.flags = vec![(setting("server.listen"), "127.0.0.1:3".to_owned())];
     let loaded = given.sources.load().unwrap();
