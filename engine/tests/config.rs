@@ -66,6 +66,7 @@ fn flags_overrule_the_environment_and_that_the_file() {
         variable("STENTOR_SERVER_LISTEN", "127.0.0.1:2"),
         variable("STENTOR_SERVER_SHARDS", "2"),
         variable("HOME", "/root"),
+        variable("STENTOR_BENCH_KEY", "of the load test"),
     ];
     given.sources.flags = vec![(setting("server.listen"), "127.0.0.1:3".to_owned())];
     let loaded = given.sources.load().unwrap();
@@ -191,8 +192,8 @@ fn settings_that_contradict_each_other_are_refused() {
     };
     check("receive_buffers = 500", "limits.receive_buffers is 500; it must be a power of two");
     check(
-        "message_bytes_max = 2_000_000",
-        "limits.message_bytes_max is 2000000; it must be at most limits.body_bytes_max, which is 1048576",
+        "body_bytes_max = 65_535",
+        "limits.message_bytes_max is 65536; it must be at most limits.body_bytes_max, which is 65535",
     );
     check("outbox_total_bytes_max = 1_048_576", "valid");
     check(
@@ -309,7 +310,7 @@ fn every_range_holds_at_both_ends() {
             assert_eq!(outside(&value.to_string()), expected, "{} = {value}", setting.path());
         }
     }
-    assert!(count > 40, "{count} settings are numbers");
+    assert!(count > 30, "{count} settings are numbers");
 }
 
 #[test]

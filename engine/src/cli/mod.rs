@@ -1,6 +1,7 @@
 //! The command line: reads it, does one thing, and ends with a code that scripts can act on.
 
 mod banner;
+mod bench;
 mod command;
 mod configuration;
 mod doctor;
@@ -45,6 +46,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     match matches.subcommand() {
         None => serve::run(matches).map(done),
         Some(("serve", matches)) => serve::run(matches).map(done),
+        Some(("bench", matches)) => bench::run(matches),
         Some(("config", matches)) => configuration::run(matches).map(done),
         Some(("token", matches)) => token::run(matches).map(done),
         Some(("doctor", matches)) => doctor::run(matches).map(done),

@@ -11,6 +11,8 @@ use super::{file, tenant};
 
 /// The variable that names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "STENTOR_CONFIG";
+/// Variables of ours that are no settings: the file, and the key that `stentor bench` takes.
+const OTHER_VARIABLES: [&str; 2] = [CONFIG_VARIABLE, "STENTOR_BENCH_KEY"];
 /// How alike two names must be for one to be offered for the other, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.5;
 
@@ -135,10 +137,10 @@ impl Loaded {
     }
 
     fn read_environment(&mut self, environment: &[(String, String)]) -> Result<(), ConfigError> {
-        let mut ours: Vec<_> =
-            environment.iter().filter(|(name, _)| name.starts_with(PREFIX)).collect();
+        let is_setting = |name: &str| name.starts_with(PREFIX) && !OTHER_VARIABLES.contains(&name);
+        let mut ours: Vec<_> = environment.iter().filter(|(name, _)| is_setting(name)).collect();
         ours.sort();
-        for (name, value) in ours.into_iter().filter(|(name, _)| name != CONFIG_VARIABLE) {
+        for (name, value) in ours {
             let place = Place::Variable(name.clone());
             match SETTINGS.iter().find(|it| it.variable() == *name) {
                 Some(setting) => self.assign(setting, value, &place)?,

@@ -27,17 +27,13 @@ settings! {
         retention_age_s: u64 = 2_592_000 in 0..=3_155_760_000 s, "Messages older than this may be deleted; 0 keeps them at any age.";
         retention_messages: u64 = 0 in 0..=1_000_000_000_000 messages, "Messages kept in a channel, the newest first; 0 sets no bound.";
         retention_bytes: u64 = 0 in 0..=1_152_921_504_606_846_976 bytes, "Bytes kept in the journal of a shard, the newest first; 0 sets no bound.";
-        segment_bytes: usize = 67_108_864 in 1_048_576..=1_073_741_824 bytes, "Size of a segment file, prepared ahead of need.";
-        batch_messages_max: usize = 1_024 in 1..=65_536 messages, "Messages that one sync may cover.";
-        batch_bytes_max: usize = 1_048_576 in 65_536..=16_777_216 bytes, "Bytes that one sync may cover.";
-        reserve_bytes: u64 = 67_108_864 in 0..=1_099_511_627_776 bytes, "Free space kept back for deletes and markers; with less, persisted publishes are refused.";
+        segment_bytes: usize = 67_108_864 in 4_194_304..=1_073_741_824 bytes, "Size of a segment file, prepared ahead of need.";
     }
 
     /// The bound of everything that could grow.
     limits: LimitsConfig {
         connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
-        subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one connection may be in. One more is refused.";
-        message_bytes_max: usize = 65_536 in 1..=16_777_216 bytes, "Data of one message. More is refused: close 1009, or status 413.";
+        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, or status 413.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
         user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";
@@ -51,7 +47,6 @@ settings! {
         outbox_age_ms_max: u64 = 10_000 in 100..=3_600_000 ms, "Age of the oldest frame waiting for a connection. Over it the connection is closed with 1013.";
         ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
         pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";
-        auth_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "A connection that has not shown a token by then is closed.";
         close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing connection may take to send what waits for it.";
         drain_input_ms: u64 = 1_000 in 0..=60_000 ms, "How long a closed connection is still read, so that its peer gets the last answer and not a reset.";
         fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";
@@ -64,13 +59,10 @@ settings! {
         body_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A request or frame whose body is not complete by then is closed.";
         idle_timeout_ms: u64 = 75_000 in 100..=3_600_000 ms, "An HTTP connection without a request is closed after this.";
         pipelined_requests_max: usize = 16 in 1..=1_024 requests, "HTTP requests of one connection that wait for their answer. More are read only later.";
-        history_messages_max: usize = 100 in 1..=10_000 messages, "Messages in one page of history.";
 
         channels_max: usize = 1_000_000 in 1..=1_000_000_000 channels, "Channels in memory on one shard. A new one beyond it is refused.";
         tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
         tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
-        idempotency_keys_max: usize = 1_000_000 in 1..=1_000_000_000 keys, "Idempotency keys remembered for a tenant on one shard. A new one beyond it is refused with 429.";
-        idempotency_window_s: u64 = 86_400 in 1..=31_536_000 s, "How long an idempotency key is remembered.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";
@@ -82,6 +74,5 @@ settings! {
         receive_buffers_per_connection_max: u16 = 64 in 1..=32_768 buffers, "Receive buffers that one connection holds before it is read no further.";
         submissions_max: u32 = 4_096 in 64..=32_768 entries, "Submission entries of a shard's ring; a power of two.";
         completions_max: u32 = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, not less than the submissions.";
-        linger_us: u64 = 500 in 0..=100_000 us, "How long an idle shard waits in its own ring before it sleeps through glommio.";
     }
 }
