@@ -1,7 +1,13 @@
 //! The durable order of one shard's channels: one trait, three backends, one contract (`tests/contract.rs`).
 
+mod bytes;
+mod channel;
+mod entry;
+mod index;
+mod keep;
 mod memory;
 mod segment;
+mod sled;
 
 use std::{path::Path, sync::Arc};
 
@@ -112,9 +118,7 @@ pub fn open(
                 .ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
             open_segments(Arc::new(disk), options)
         }
-        JournalKind::Sled => {
-            Err(OpenError::Unreadable { why: format!("no backend for {}", dir.display()) })
-        }
+        JournalKind::Sled => Ok(Box::new(sled::SledJournal::open(dir)?)),
     }
 }
 

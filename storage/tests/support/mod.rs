@@ -1,6 +1,11 @@
 //! What the tests of the journal share: publications, a seeded random source, and a disk whose power can be cut.
 
-#![allow(dead_code, reason = "each test crate uses its part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test crate uses its part, and may stop at the first surprise"
+)]
 
 pub(crate) mod sim_disk;
 

@@ -13,18 +13,16 @@
 //! entries (see `entry`), and is filled up with zeros to a multiple of 64 bytes. One block is one batch: it is written
 //! by one call and made durable by one sync.
 
-use super::{bytes::Bytes, entry::Place};
+use super::{
+    bytes::Bytes,
+    entry::{NUMBER_MAX, Place},
+};
 use crate::error::OpenError;
 
 /// Bytes of each header, and what blocks are aligned to.
 pub(super) const HEADER_BYTES: usize = 64;
 /// The version of the format. `tests/golden.rs` holds a file of it.
 pub(super) const VERSION: u8 = 1;
-/// A body is at most so large: a batch of 1 MiB of text, and one message more.
-pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Numbers that count are below this. A file that says otherwise is damaged.
-pub(super) const NUMBER_MAX: u64 = 1 << 62;
 
 const SEGMENT_MAGIC: &[u8; 8] = b"STENJRNL";
 const BLOCK_MAGIC: &[u8; 4] = b"SBLK";

@@ -1,10 +1,6 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
-mod bytes;
-mod channel;
-mod entry;
-mod index;
 mod read;
 mod recover;
 mod retain;
@@ -15,14 +11,18 @@ mod sidecar;
 use std::sync::Arc;
 
 use self::{
-    block::{BODY_BYTES_MAX, BlockHeader, HEADER_BYTES, aligned, crc_of},
-    channel::Note,
-    entry::{Entry, LogState, MESSAGE_BYTES, Place},
-    index::Index,
+    block::{BlockHeader, HEADER_BYTES, aligned, crc_of},
     shelf::{Purpose, Shelf, failed, sync_failed},
     sidecar::{End, Head},
 };
-use super::{ChannelState, Journal, JournalStats, Retired};
+use super::{
+    ChannelState, Journal, JournalStats, Retired, bytes, channel,
+    channel::Note,
+    entry,
+    entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
+    index,
+    index::Index,
+};
 use crate::{
     disk::Disk,
     error::{JournalError, OpenError},

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Epoch, Offset},
-    journal::{ChannelState, Retired, next_position},
-    options::{Keep, Retention},
+    journal::{ChannelState, Retired, keep, next_position},
+    options::Retention,
 };
 
 /// Marks in one block.
@@ -27,7 +27,10 @@ impl SegmentJournal {
         let mut retired = Retired::default();
         let mut firsts = Vec::new();
         for channel in self.index.iter().filter(|it| !it.runs.is_empty()) {
-            let first = self.first_kept(channel, (policy.keep)(&channel.key), now_ms)?;
+            let at_ms = |run: &Run, skip| self.at_ms(run, skip);
+            let rule = (policy.keep)(&channel.key);
+            let first = keep::first_kept(channel, rule, now_ms, at_ms)
+                .map_err(|cause| failed("read", cause, 0))?;
             if first > channel.state.first_retained {
                 firsts.push((Arc::clone(&channel.key), first));
             }
@@ -66,45 +69,6 @@ impl SegmentJournal {
             }
         }
         Ok(())
-    }
-
-    /// The first offset that the rule keeps.
-    fn first_kept(
-        &self,
-        channel: &Channel,
-        keep: Keep,
-        now_ms: u64,
-    ) -> Result<Offset, JournalError> {
-        let end = next_position(&channel.state).0;
-        let by_count = end.saturating_sub(keep.messages_max);
-        let by_bytes = by_bytes(channel, keep.bytes_max);
-        let oldest_ms = now_ms.saturating_sub(keep.age_ms_max);
-        let mut by_age = 0;
-        for run in &channel.runs {
-            if run.first_at_ms >= oldest_ms {
-                break;
-            }
-            by_age = run.first + u64::from(self.older(run, oldest_ms)?);
-        }
-        Ok(Offset(by_count.max(by_bytes).max(by_age)))
-    }
-
-    /// How many messages at the start of a run are older.
-    fn older(&self, run: &Run, oldest_ms: u64) -> Result<u32, JournalError> {
-        if run.last_at_ms < oldest_ms {
-            return Ok(run.count);
-        }
-        let (mut low, mut high) = (0, run.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let at_ms = self.at_ms(run, middle).map_err(|cause| failed("read", cause, 0))?;
-            if at_ms < oldest_ms {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        Ok(low)
     }
 
     /// Empties the oldest segments until the rest is within the limit.
@@ -182,17 +146,4 @@ impl SegmentJournal {
         self.shelf.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
         Ok(unused.len() as u64)
     }
-}
-
-/// The first offset so that what follows has at most so many bytes. Within a run messages count by their mean size.
-fn by_bytes(channel: &Channel, bytes_max: u64) -> u64 {
-    let mut left = bytes_max;
-    for run in channel.runs.iter().rev() {
-        if run.bytes > left {
-            let mean = run.bytes.div_ceil(u64::from(run.count)).max(1);
-            return run.end() - (left / mean).min(u64::from(run.count));
-        }
-        left -= run.bytes;
-    }
-    0
 }

@@ -9,10 +9,10 @@
 //! `crc` is CRC32C over what follows it. `sequence` and `chain` are what the next segment's first block goes on from.
 
 use super::{
-    block::{NUMBER_MAX, VERSION},
+    block::VERSION,
     bytes::{Bytes, put_text},
     channel::{Places, Run},
-    entry::{LogState, offset, put_state, state},
+    entry::{LogState, NUMBER_MAX, offset, put_state, state},
     index::Index,
 };
 use crate::{

@@ -16,10 +16,7 @@
 //! and the entry's place, so that an entry read by itself is known to be this one. `name` in stand and forget is
 //! u16-counted. Every message names its channel: damage to one block leaves the others readable.
 
-use super::{
-    block::{BODY_BYTES_MAX, HEADER_BYTES, NUMBER_MAX},
-    bytes::{Bytes, put_text},
-};
+use super::bytes::{Bytes, put_text};
 use crate::{
     ids::{Epoch, MessageId, Offset, Position, TenantId},
     journal::ChannelState,
@@ -28,6 +25,12 @@ use crate::{
 
 /// Bytes of a message without its texts.
 pub(super) const MESSAGE_BYTES: usize = 72;
+/// A body is at most so large: a batch of 1 MiB of text, and one message more.
+pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Numbers that count are below this. A file that says otherwise is damaged.
+pub(super) const NUMBER_MAX: u64 = 1 << 62;
+/// A body may end with fewer zeros than this.
+const PADDING_BYTES: usize = 64;
 /// What every entry begins with.
 pub(super) const ENTRY_HEAD_BYTES: usize = 10;
 const WITH_IDEMPOTENCY: u8 = 1;
@@ -281,7 +284,7 @@ pub(super) fn all(body: &[u8], place: Place) -> Option<Vec<(Entry<'_>, usize)>> 
     let mut entries = Vec::new();
     let mut at = 0;
     while at < body.len() {
-        if body.get(at..).is_some_and(|it| it.len() < HEADER_BYTES && it.iter().all(|it| *it == 0))
+        if body.get(at..).is_some_and(|it| it.len() < PADDING_BYTES && it.iter().all(|it| *it == 0))
         {
             break;
         }
