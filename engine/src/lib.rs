@@ -14,6 +14,7 @@ pub mod limits;
 pub mod message_ids;
 pub mod node;
 pub mod outbox;
+pub mod planted;
 pub mod reactor;
 pub mod session;
 pub mod shard;

@@ -7,6 +7,7 @@ use storage::Publication;
 
 use super::presence::Presence;
 use crate::ids::{Epoch, Offset, Position, ShardId};
+use crate::planted::{self, Fault};
 
 /// Where a new subscriber starts. `position` is the last publication that it does not get live.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,8 +33,8 @@ pub enum Start {
 
 /// One channel homed here.
 ///
-/// Invariant 2: `tail` holds consecutive offsets ending at `position`, and `last_sequenced - position` publications are
-/// with the journal.
+/// Invariant 2: `tail` holds consecutive offsets ending at `position`, and of the `unanswered` publications that are with
+/// the journal the `last_sequenced - position` youngest are valid.
 #[derive(Debug, Default)]
 pub struct HomeChannel {
     epoch: Epoch,
@@ -43,6 +44,8 @@ pub struct HomeChannel {
     tail_bytes: usize,
     /// Changes when the journal refused: what was sequenced before then is void.
     run: u32,
+    /// Publications that the journal has not answered, void ones included.
+    unanswered: u32,
     /// Subscribers per shard, in the order of first interest. A shard without subscribers is absent, never zero.
     interest: Vec<(ShardId, u32)>,
     /// Who is there.
@@ -71,6 +74,7 @@ impl HomeChannel {
     /// The next offset, and the run it is valid in. It is invisible until [`HomeChannel::commit`].
     pub fn sequence(&mut self) -> (Offset, u32) {
         self.last_sequenced = self.last_sequenced.next();
+        self.unanswered += 1;
         (self.last_sequenced, self.run)
     }
 
@@ -87,6 +91,7 @@ impl HomeChannel {
         let offset = publication.offset().unwrap_or_default();
         assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
         self.position = offset;
+        self.unanswered -= 1;
         self.tail.push_back(Arc::clone(publication));
         let added = publication.text_bytes();
         let mut dropped = 0;
@@ -104,9 +109,10 @@ impl HomeChannel {
         self.tail_bytes
     }
 
-    /// Takes back offsets that the journal refused. The next publication gets the first of them again.
+    /// Takes back the offsets of a run of which the journal refused one. The next publication gets the first of them again.
     pub fn roll_back(&mut self, run: u32) {
-        if run == self.run {
+        self.unanswered -= 1;
+        if run == self.run && !planted::is(Fault::NoRollBack) {
             self.run = self.run.wrapping_add(1);
             self.last_sequenced = self.position;
         }
@@ -143,10 +149,10 @@ impl HomeChannel {
         Position { epoch: self.epoch, offset: self.position }
     }
 
-    /// Whether nothing but the position would be lost if it were forgotten.
+    /// Whether nothing but the position would be lost if it were forgotten. A late refusal needs the run.
     #[must_use]
     pub fn is_vacant(&self) -> bool {
-        self.interest.is_empty() && self.last_sequenced == self.position && self.presence.is_empty()
+        self.interest.is_empty() && self.unanswered == 0 && self.presence.is_empty()
     }
 
     /// Where a subscriber that has seen everything up to `after` starts.
@@ -165,6 +171,7 @@ impl HomeChannel {
         let missing = self.position.0.checked_sub(after.0)?;
         let missing = usize::try_from(missing).ok()?;
         let skip = self.tail.len().checked_sub(missing)?;
+        let skip = skip + usize::from(planted::is(Fault::HistoryGap));
         Some(self.tail.iter().skip(skip))
     }
 }
@@ -239,6 +246,7 @@ mod tests {
         let (first, run) = channel.sequence();
         channel.sequence();
         channel.roll_back(run);
+        assert!(!channel.is_vacant(), "the journal still has one of the old run");
         assert_eq!(channel.sequence().0, first);
         channel.roll_back(run);
         assert_eq!(

@@ -16,6 +16,7 @@ use storage::Publication;
 use crate::hasher::ShardHasher;
 use crate::ids::{ChannelKey, Epoch, MessageId, Offset, Position, ShardId};
 use crate::limits::Limits;
+use crate::planted::{self, Fault};
 use crate::shard::input::{Keep, ReplyTo};
 
 /// All channels homed on one shard.
@@ -174,7 +175,8 @@ impl Broker {
     ) -> Sequenced {
         let key = Arc::clone(publication.channel());
         let persist = keep == Keep::Persist;
-        let waits_in_turn = keep == Keep::PassInOrder && !self.line.is_empty();
+        let overtakes = self.line.is_empty() || planted::is(Fault::PassOvertakes);
+        let waits_in_turn = keep == Keep::PassInOrder && !overtakes;
         if (persist || waits_in_turn) && self.line.len() >= self.line_max {
             let limit = "journal_queue_messages_max";
             return Sequenced::Refused(Rejection::Overloaded { limit });

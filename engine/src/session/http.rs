@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use protocol::http::KeepAlive;
 
 use crate::ids::TenantId;
+use crate::planted::{self, Fault};
 
 /// An HTTP connection.
 #[derive(Debug, Default)]
@@ -125,7 +126,8 @@ impl Tickets {
 
     /// Answers the request of a ticket.
     pub fn answer(&mut self, ticket: u32, answer: Answer) {
-        let place = self.place(ticket);
+        let overtakes = planted::is(Fault::AnswersOvertake);
+        let place = if overtakes { 0 } else { self.place(ticket) };
         if let Some(entry) = self.line.get_mut(place) {
             *entry = Ticket::Ready(answer);
         }

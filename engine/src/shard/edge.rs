@@ -12,6 +12,7 @@ use super::effects::Ending;
 use super::input::{Delivery, Joined, Joiner, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
 use crate::ids::ConnId;
+use crate::planted::{self, Fault};
 use crate::session::State;
 
 impl Shard {
@@ -58,7 +59,9 @@ impl Shard {
             encode_joined(dialect, out, joined);
         });
         let seat = self.hub.enter(&joined.channel, dialect, conn);
-        self.turn.cut(&self.hub, conn, seat.group);
+        if !planted::is(Fault::NoCut) {
+            self.turn.cut(&self.hub, conn, seat.group);
+        }
         socket.subscription.seat = Some(seat);
     }
 

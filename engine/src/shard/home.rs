@@ -12,6 +12,7 @@ use super::input::{
 };
 use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict};
 use crate::ids::{ChannelKey, ShardId};
+use crate::planted::{self, Fault};
 
 impl Shard {
     pub(super) fn on_request(&mut self, from: ShardId, request: Request, effects: &mut Effects) {
@@ -39,6 +40,11 @@ impl Shard {
         let at_ms = self.now.wall_ms;
         let stamp = Stamp { id: self.ids.next(at_ms), at_ms };
         match self.broker.sequence(publication, keep, publisher, stamp) {
+            Sequenced::Append(publication) if planted::is(Fault::AnswerBeforeCommit) => {
+                let accepted = Delivery::Accepted(publisher.reply, Arc::clone(&publication));
+                effects.appends.push(publication);
+                self.deliver(publisher.edge, accepted, effects);
+            }
             Sequenced::Append(publication) => effects.appends.push(publication),
             Sequenced::Visible(publication) => self.show(&publication, publisher, effects),
             Sequenced::InLine => {}

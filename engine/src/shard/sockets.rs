@@ -13,6 +13,7 @@ use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use crate::broker::Member;
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
+use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State, Subscription};
 
 /// A WebSocket that may be opened.
@@ -174,7 +175,9 @@ impl Shard {
         match state {
             State::Socket(socket) => {
                 super::close(conn, Ending::Shed(CloseCode::TryAgain), &mut effects.closes);
-                self.unsubscribe(*socket, effects);
+                if !planted::is(Fault::ShedStays) {
+                    self.unsubscribe(*socket, effects);
+                }
             }
             State::Leaving(socket) => {
                 super::close(conn, Ending::Now, &mut effects.closes);
@@ -192,7 +195,9 @@ impl Shard {
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
         {
-            neighbour.subscription.seat = Some(seat);
+            if !planted::is(Fault::StaleSeat) {
+                neighbour.subscription.seat = Some(seat);
+            }
         }
         let leave =
             Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };

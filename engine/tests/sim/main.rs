@@ -28,10 +28,14 @@ mod world;
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use engine::planted::{self, Fault};
 use faults::Plan;
 use seen::Seen;
 
 const SEEDS_DEFAULT: u64 = 1_000;
+
+/// Seeds that a planted fault may survive.
+const PLANTED_SEEDS: u64 = 200;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
@@ -68,5 +72,18 @@ fn every_seed_keeps_what_the_node_promises() {
 fn a_seed_replays_exactly() {
     for seed in [2, 7, 19, 31] {
         assert_eq!(run_seed(seed).1, run_seed(seed).1, "seed {seed}");
+    }
+}
+
+/// A checker that finds nothing may be blind: each of these faults is found within [`PLANTED_SEEDS`] seeds.
+#[test]
+fn every_planted_fault_is_found() {
+    for fault in Fault::ALL {
+        planted::plant(Some(fault));
+        let found = (0..PLANTED_SEEDS)
+            .find(|seed| catch_unwind(AssertUnwindSafe(|| run::run(Plan::new(*seed)))).is_err());
+        planted::plant(None);
+        eprintln!("{fault:?}: found by seed {found:?}");
+        assert!(found.is_some(), "nobody noticed {fault:?}");
     }
 }

@@ -1,0 +1,66 @@
+//! Faults that the simulator has to find. They exist only in builds with the feature `planted`, which tests alone turn on;
+//! elsewhere [`is`] is a constant.
+
+/// One wrong variant of one line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// A publisher is answered before its message is durable.
+    AnswerBeforeCommit,
+    /// A joiner gets what its neighbours were given earlier in the turn.
+    NoCut,
+    /// Offsets that the journal refused are not given again.
+    NoRollBack,
+    /// A member leaves with its first connection, not with its last.
+    LeaveOnAnyClose,
+    /// A message that is not kept overtakes one that waits for the journal.
+    PassOvertakes,
+    /// Whoever took the place of one who left is not told.
+    StaleSeat,
+    /// An answer goes out before those of earlier requests.
+    AnswersOvertake,
+    /// A slot's new owner gets what was for the old one.
+    GenerationIgnored,
+    /// A consumer that was shed stays subscribed.
+    ShedStays,
+    /// A part of the past begins one message too late.
+    HistoryGap,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::AnswerBeforeCommit,
+        Self::NoCut,
+        Self::NoRollBack,
+        Self::LeaveOnAnyClose,
+        Self::PassOvertakes,
+        Self::StaleSeat,
+        Self::AnswersOvertake,
+        Self::GenerationIgnored,
+        Self::ShedStays,
+        Self::HistoryGap,
+    ];
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Fault>> = const { std::cell::Cell::new(None) };
+}
+
+/// Has this thread's shards make the fault from now on.
+#[cfg(feature = "planted")]
+pub fn plant(fault: Option<Fault>) {
+    PLANTED.set(fault);
+}
+
+/// Whether the fault is to be made.
+#[cfg(feature = "planted")]
+pub(crate) fn is(fault: Fault) -> bool {
+    PLANTED.get() == Some(fault)
+}
+
+/// Whether the fault is to be made: never.
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn is(_: Fault) -> bool {
+    false
+}
