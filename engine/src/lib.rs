@@ -4,10 +4,12 @@
 //! fan-out, `broker` the ordering home of channels.
 
 pub mod broker;
+pub mod config;
 pub mod frame;
 pub mod hasher;
 pub mod hub;
 pub mod ids;
+pub mod layout;
 pub mod limits;
 pub mod message_ids;
 pub mod node;

@@ -15,6 +15,12 @@ pub struct Limits {
     pub journal_queue_messages_max: usize,
     /// Bytes in front of the journal, a shard. Over it: `503`.
     pub journal_queue_bytes_max: usize,
+    /// Channels in memory on one shard. Over it: a new one is refused with `503`, or close 1013.
+    pub channels_max: usize,
+    /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
+    pub deliveries_per_turn_max: usize,
+    /// Bytes of all tails in memory on one shard. Over it: a channel that grows loses its oldest.
+    pub tail_total_bytes_max: usize,
     /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
     pub tail_messages_max: usize,
     /// Members a presence snapshot lists. Over it: the others are counted, not listed.
@@ -43,6 +49,9 @@ impl Default for Limits {
             pipelined_requests_max: 16,
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
+            channels_max: 1_000_000,
+            deliveries_per_turn_max: 16_384,
+            tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,
             presence_members_max: 1000,
             control_frames_per_second_max: 20,

@@ -1,1 +1,14 @@
-//! A load test as a library.
+//! A load test as a library: a client that speaks to a server only over the wire.
+//!
+//! It checks every sequence number at every subscriber, measures latency from the moment a message
+//! was due, and says when it was itself the bottleneck. It shares no code with the server but the codecs.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+mod client;
+mod failure;
+mod pace;
+mod record;
+mod report;
+mod scenario;
+mod server;

@@ -7,6 +7,9 @@ pub mod dialect;
 pub mod http;
 pub mod ws;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 mod channel_name;
 mod command;
 mod json;

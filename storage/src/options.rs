@@ -18,10 +18,9 @@ pub enum JournalKind {
 /// How a journal lays out its files.
 #[derive(Clone, Copy, Debug)]
 pub struct JournalOptions {
-    /// Bytes of one segment file.
+    /// Bytes of one segment file. A batch must fit; one more file of this size is the reserve, so that deletes and marks
+    /// still land on a full disk.
     pub segment_bytes: u64,
-    /// Bytes held back, so that deletes and marks still land on a full disk.
-    pub reserve_bytes: u64,
     /// Who prepares the next segment file.
     pub prepare: Prepare,
 }
@@ -37,11 +36,7 @@ pub enum Prepare {
 
 impl Default for JournalOptions {
     fn default() -> Self {
-        Self {
-            segment_bytes: 64 * 1024 * 1024,
-            reserve_bytes: 64 * 1024 * 1024,
-            prepare: Prepare::Ahead,
-        }
+        Self { segment_bytes: 64 * 1024 * 1024, prepare: Prepare::Ahead }
     }
 }
 

@@ -138,6 +138,21 @@ impl Publication {
         self.text.len()
     }
 
+    /// Sender, event and payload, one after the other.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The bytes of the sender in it.
+    pub(crate) fn sender_bytes(&self) -> usize {
+        self.sender_bytes as usize
+    }
+
+    /// The bytes of the event name in it.
+    pub(crate) fn event_bytes(&self) -> usize {
+        self.event_bytes as usize
+    }
+
     fn str_at(&self, start: usize, end: usize) -> &str {
         self.text.get(start..end).and_then(|it| std::str::from_utf8(it).ok()).unwrap_or_default()
     }

@@ -1,3 +1,103 @@
-//! Developer tasks.
+//! Developer tasks that no user needs: `cargo xtask test`.
 
-fn main() {}
+mod install;
+mod steps;
+
+use std::env;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "\
+usage: cargo xtask test
+
+  test   install what the tests need, then check formatting, lints and documentation, and run all tests";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test"] => test(),
+        [] | ["--help" | "-h" | "help"] => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            say(USAGE);
+            ExitCode::from(64)
+        }
+    }
+}
+
+fn test() -> ExitCode {
+    let started = now();
+    let places = Places::find();
+    header("tools");
+    if let Err(missing) = install::everything(&places) {
+        say("the tests need more than is here:");
+        missing.iter().for_each(|it| say(&format!("  {it}")));
+        return ExitCode::FAILURE;
+    }
+    let mut failed = Vec::new();
+    for step in steps::all(&places) {
+        header(step.name);
+        let began = now();
+        let passed = step.run(&places);
+        say(&format!("-- {}: {} in {}", step.name, verdict(passed), seconds(began.elapsed())));
+        if !passed {
+            failed.push(step.name);
+        }
+    }
+    let total = seconds(started.elapsed());
+    if failed.is_empty() {
+        say(&format!("\nall steps passed in {total}"));
+        ExitCode::SUCCESS
+    } else {
+        say(&format!("\nfailed in {total}: {}", failed.join(", ")));
+        ExitCode::FAILURE
+    }
+}
+
+/// Where things are.
+pub(crate) struct Places {
+    /// The workspace.
+    pub(crate) root: PathBuf,
+    /// The clients of the end-to-end tests.
+    pub(crate) clients: PathBuf,
+    /// The Python that has what they need.
+    pub(crate) venv: PathBuf,
+}
+
+impl Places {
+    fn find() -> Self {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = own.parent().unwrap_or(own).to_path_buf();
+        let target =
+            env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it));
+        Self { clients: root.join("engine/tests/e2e"), venv: target.join("e2e-venv"), root }
+    }
+}
+
+fn header(name: &str) {
+    say(&format!("\n== {name}"));
+}
+
+fn verdict(passed: bool) -> &'static str {
+    if passed { "passed" } else { "FAILED" }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
+
+/// Writes a line to standard output, in order with what the steps write.
+pub(crate) fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush()); // a closed pipe is no reason to stop testing
+}
+
+#[expect(clippy::disallowed_methods, reason = "a task tells how long its steps took")]
+fn now() -> Instant {
+    Instant::now()
+}

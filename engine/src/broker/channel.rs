@@ -41,6 +41,7 @@ pub struct HomeChannel {
     last_sequenced: Offset,
     position: Offset,
     tail: VecDeque<Arc<Publication>>,
+    tail_bytes: usize,
     /// Changes when the journal refused: what was sequenced before then is void.
     run: u32,
     /// Publications that the journal has not answered, void ones included.
@@ -49,6 +50,17 @@ pub struct HomeChannel {
     interest: Vec<(ShardId, u32)>,
     /// Who is there.
     pub presence: Presence,
+    /// Whether the broker has it listed as unused.
+    pub(super) is_listed: bool,
+}
+
+/// What a tail may hold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tail {
+    /// Publications.
+    pub(super) messages_max: usize,
+    /// Bytes that all tails together may still grow by.
+    pub(super) bytes_spare: usize,
 }
 
 impl HomeChannel {
@@ -66,19 +78,35 @@ impl HomeChannel {
         (self.last_sequenced, self.run)
     }
 
-    /// Makes the next publication visible and keeps it in the tail.
+    /// Makes the next publication visible and keeps it in the tail. Returns the bytes that came into the tail and those
+    /// that went.
     ///
     /// # Panics
     /// When offsets are not dense (invariant 2).
-    pub fn commit(&mut self, publication: &Arc<Publication>, tail_max: usize) {
+    pub(super) fn commit(
+        &mut self,
+        publication: &Arc<Publication>,
+        limits: Tail,
+    ) -> (usize, usize) {
         let offset = publication.offset().unwrap_or_default();
         assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
         self.position = offset;
         self.unanswered -= 1;
         self.tail.push_back(Arc::clone(publication));
-        while self.tail.len() > tail_max {
-            self.tail.pop_front();
+        let added = publication.text_bytes();
+        let mut dropped = 0;
+        while self.tail.len() > limits.messages_max || added > limits.bytes_spare + dropped {
+            let Some(oldest) = self.tail.pop_front() else { break };
+            dropped += oldest.text_bytes();
         }
+        self.tail_bytes = self.tail_bytes + added - dropped;
+        (added, dropped)
+    }
+
+    /// Bytes of the tail.
+    #[must_use]
+    pub fn tail_bytes(&self) -> usize {
+        self.tail_bytes
     }
 
     /// Takes back the offsets of a run of which the journal refused one. The next publication gets the first of them again.
@@ -180,7 +208,7 @@ mod tests {
         let mut channel = HomeChannel::resting_at(at(2));
         for offset in 3..=7 {
             assert_eq!(channel.sequence().0, Offset(offset));
-            channel.commit(&publication(offset), 3);
+            channel.commit(&publication(offset), Tail { messages_max: 3, bytes_spare: 100 });
         }
         let check = |after: Option<u64>, expected: Start| {
             assert_eq!(channel.start(after.map(Offset)), expected, "after {after:?}");
@@ -197,6 +225,19 @@ mod tests {
         );
         check(Some(3), Start::Gapped { position: at(7) });
         check(Some(8), Start::Gapped { position: at(7) });
+    }
+
+    #[test]
+    fn a_tail_shrinks_where_there_is_no_room_for_it() {
+        let mut channel = HomeChannel::resting_at(at(0));
+        let bytes = publication(1).text_bytes();
+        for (offset, bytes_spare) in [(1, bytes), (2, bytes - 1), (3, bytes)] {
+            channel.sequence();
+            channel.commit(&publication(offset), Tail { messages_max: 9, bytes_spare });
+        }
+        assert_eq!(channel.tail_bytes(), 2 * bytes);
+        assert_eq!(channel.tail_after(Offset(1)).map(Iterator::count), Some(2));
+        assert!(channel.tail_after(Offset(0)).is_none());
     }
 
     #[test]

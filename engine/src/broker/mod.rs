@@ -6,6 +6,7 @@ mod presence;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use channel::Tail;
 pub use channel::{HomeChannel, Start};
 use hashbrown::HashMap;
 pub use presence::Member;
@@ -28,12 +29,16 @@ pub struct Broker {
     line: VecDeque<InLine>,
     /// How many of `line` are with the journal.
     appended: usize,
-    /// Channels that had nothing to do when last seen, oldest first.
+    /// Channels that nobody used when last seen, each once, oldest first.
     vacated: VecDeque<Arc<ChannelKey>>,
     /// Bytes of what is with the journal.
     appended_bytes: usize,
     epoch: Epoch,
+    /// Bytes of all tails.
+    tail_bytes: usize,
+    channels_max: usize,
     tail_max: usize,
+    tail_bytes_max: usize,
     line_max: usize,
     line_bytes_max: usize,
 }
@@ -97,7 +102,10 @@ impl Broker {
             vacated: VecDeque::new(),
             appended_bytes: 0,
             epoch: Epoch::default(),
+            tail_bytes: 0,
+            channels_max: limits.channels_max,
             tail_max: limits.tail_messages_max,
+            tail_bytes_max: limits.tail_total_bytes_max,
             line_max: limits.journal_queue_messages_max,
             line_bytes_max: limits.journal_queue_bytes_max,
         }
@@ -121,9 +129,23 @@ impl Broker {
             let position = position.unwrap_or(fresh);
             let channel = Box::new(HomeChannel::resting_at(position));
             self.channels.insert(Arc::clone(key), channel);
-            self.vacated.push_back(Arc::clone(key));
         }
         self.channels.entry(Arc::clone(key)).or_default()
+    }
+
+    /// Whether the channel is in memory, or has room there.
+    #[must_use]
+    pub fn has_room_for(&self, key: &ChannelKey) -> bool {
+        self.channels.len() < self.channels_max || self.channels.contains_key(key)
+    }
+
+    /// Has the channel forgotten soon, if nobody uses it.
+    pub fn note_vacancy(&mut self, key: &Arc<ChannelKey>) {
+        let Some(channel) = self.channels.get_mut(key) else { return };
+        if channel.is_vacant() && !channel.is_listed {
+            channel.is_listed = true;
+            self.vacated.push_back(Arc::clone(key));
+        }
     }
 
     /// The channel, if anything is known of it in memory.
@@ -164,10 +186,13 @@ impl Broker {
             let limit = "journal_queue_bytes_max";
             return Sequenced::Refused(Rejection::Overloaded { limit });
         }
-        let channel = self.channel(&key);
-        let epoch = channel.position().epoch;
+        if persist && !self.has_room_for(&key) {
+            return Sequenced::Refused(Rejection::Overloaded { limit: "channels_max" });
+        }
+        // What is not kept leaves no trace: it makes no channel.
+        let epoch = self.position(&key).epoch;
         let (offset, run) = if persist {
-            let (offset, run) = channel.sequence();
+            let (offset, run) = self.channel(&key).sequence();
             (Some(offset), run)
         } else {
             (None, 0)
@@ -209,18 +234,25 @@ impl Broker {
         *answers -= 1;
         self.appended -= 1;
         self.appended_bytes -= publication.text_bytes();
-        let tail_max = self.tail_max;
-        let channel = self.channel(&Arc::clone(publication.channel()));
-        match verdict {
+        let tail = Tail {
+            messages_max: self.tail_max,
+            bytes_spare: self.tail_bytes_max.saturating_sub(self.tail_bytes),
+        };
+        let key = Arc::clone(publication.channel());
+        let channel = self.channel(&key);
+        let settled = match verdict {
             Verdict::Durable => {
-                channel.commit(&publication, tail_max);
-                Some(Settled::Visible(publication, publisher))
+                let (added, dropped) = channel.commit(&publication, tail);
+                self.tail_bytes = self.tail_bytes + added - dropped;
+                Settled::Visible(publication, publisher)
             }
             Verdict::Refused => {
                 channel.roll_back(run);
-                Some(Settled::Refused(publisher))
+                Settled::Refused(publisher)
             }
-        }
+        };
+        self.note_vacancy(&key);
+        Some(settled)
     }
 
     /// Publications that the journal has not answered.
@@ -233,17 +265,24 @@ impl Broker {
     pub fn sweep(&mut self, count: usize) {
         for _ in 0..count.min(self.vacated.len()) {
             let Some(key) = self.vacated.pop_front() else { return };
-            let Some(channel) = self.channels.get(&key) else { continue };
+            let Some(channel) = self.channels.get_mut(&key) else { continue };
+            channel.is_listed = false;
             if !channel.is_vacant() {
-                self.vacated.push_back(key);
                 continue;
             }
+            self.tail_bytes -= channel.tail_bytes();
             let position = channel.position();
             self.channels.remove(&key);
             if position.offset > Offset(0) {
                 self.resting.insert(key, position);
             }
         }
+    }
+
+    /// Bytes of all tails in memory.
+    #[must_use]
+    pub fn tail_bytes(&self) -> usize {
+        self.tail_bytes
     }
 
     /// Channels in memory, in use or not yet swept.

@@ -6,6 +6,7 @@
     reason = "group ids and seats are made here and never outlive what they name"
 )]
 
+mod slices;
 mod turn;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
     reason = "group ids and marks are made here and never outlive what they name"
 )]
 
+use super::slices::Slices;
 use super::{GroupId, Hub};
 use crate::frame::{FramePool, Piece};
 use crate::ids::ConnId;
@@ -23,6 +24,10 @@ pub struct Turn {
     /// For each connection slot whether it sits in several groups, and so cannot take the short way.
     many: Vec<bool>,
     pieces: Vec<Piece>,
+    slices: Slices,
+    /// Sends that the turn may still make.
+    budget: usize,
+    budget_max: usize,
 }
 
 /// Buffers kept for the next turns, and how large they may be.
@@ -54,8 +59,10 @@ enum Part {
     Shared { group: GroupId, start: usize, end: usize },
 }
 
-impl Default for Turn {
-    fn default() -> Self {
+impl Turn {
+    /// A first turn. Each makes at most `sends_max` sends, with few exceptions.
+    #[must_use]
+    pub fn new(sends_max: usize) -> Self {
         Self {
             pool: FramePool::new(SPARE_BUFFERS_MAX, SPARE_BUFFER_BYTES_MAX),
             marks: Vec::new(),
@@ -63,11 +70,18 @@ impl Default for Turn {
             spare: Vec::new(),
             many: Vec::new(),
             pieces: Vec::new(),
+            slices: Slices::default(),
+            budget: 0,
+            budget_max: sends_max,
         }
     }
-}
 
-impl Turn {
+    /// Whether a fan-out was too large for its turn, and goes on with the next flush.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.slices.is_empty()
+    }
+
     /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
     pub fn write(
         &mut self,
@@ -117,6 +131,7 @@ impl Turn {
 
     /// Hands everything out and starts the next turn.
     pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
+        self.budget = self.slices.send(self.budget_max, outlet);
         let dirty = hub.take_dirty();
         for id in &dirty {
             self.share(hub, *id, outlet);
@@ -139,6 +154,7 @@ impl Turn {
         let group = &mut hub.groups[id.0 as usize];
         let frame = self.pool.frame(std::mem::replace(&mut group.pending, self.pool.blank()));
         let length = frame.len();
+        let mut later = Vec::new();
         for conn in &group.conns {
             let slot = conn.index();
             let mark = self.marks.get(slot).copied().unwrap_or(NONE);
@@ -147,9 +163,16 @@ impl Turn {
                 Some(_) | None if self.many.get(slot) == Some(&true) => {
                     self.mixed(*conn).settle(id, length);
                 }
-                Some(_) | None => outlet.share(&frame, *conn),
+                Some(_) | None if self.budget == 0 || self.slices.is_owed(*conn) => {
+                    later.push(*conn);
+                }
+                Some(_) | None => {
+                    self.budget -= 1;
+                    outlet.share(&frame, *conn);
+                }
             }
         }
+        self.slices.share(&frame, later);
         group.frame = Some(frame);
     }
 
@@ -168,9 +191,14 @@ impl Turn {
             };
             self.pieces.extend(piece);
         }
-        if !self.pieces.is_empty() {
-            outlet.gather(conn, &self.pieces);
+        if self.pieces.is_empty() {
+            return;
         }
+        if self.slices.is_owed(conn) {
+            return self.slices.gather(conn, std::mem::take(&mut self.pieces));
+        }
+        self.budget = self.budget.saturating_sub(1);
+        outlet.gather(conn, &self.pieces);
         self.pieces.clear();
     }
 

@@ -9,14 +9,14 @@ use protocol::ws::CloseCode;
 use storage::Retention;
 
 use super::clock::Clock;
-use super::journal::{JournalPort, refused_read};
+use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::ring::{Bell, Driver, Event, How, KernelRing, Received, Wait};
 use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, Now};
 use crate::shard::Shard;
 use crate::shard::effects::{Effects, Ending, Outlet};
-use crate::shard::input::Input;
+use crate::shard::input::{Input, JournalAnswer};
 
 /// Time between two looks at what passes with time.
 const TICK_MS: u64 = 100;
@@ -157,17 +157,15 @@ impl Core {
 
     /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth (invariant 12).
     fn take_inputs(&mut self, now: Now) {
-        let mut budget = self.parts.inputs_per_turn_max;
-        let mut is_fed = true;
-        while is_fed && budget > 0 {
-            is_fed = false;
-            for source in [Self::take_answer, Self::take_request, Self::take_event] {
-                if !self.parts.lanes.has_room() {
-                    return;
-                }
-                is_fed |= source(self, now);
+        if self.parts.shard.is_behind() {
+            self.worked = true;
+            return;
+        }
+        for _ in 0..self.parts.inputs_per_turn_max {
+            let is_fed = self.take_answer(now) | self.take_request(now) | self.take_event(now);
+            if !is_fed {
+                break;
             }
-            budget -= 1;
         }
         if self.parts.shard.is_resumable() && self.parts.lanes.has_room() {
             self.handle(now, Input::Resume);
@@ -175,16 +173,25 @@ impl Core {
     }
 
     fn take_answer(&mut self, now: Now) -> bool {
-        let answer = self.parts.journal.next();
+        if !self.parts.lanes.has_room() {
+            return false;
+        }
+        let answer = self.parts.journal.take();
         answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
     }
 
     fn take_request(&mut self, now: Now) -> bool {
+        if !self.parts.lanes.has_room() {
+            return false;
+        }
         let request = self.parts.lanes.next_request();
         request.map(|(from, it)| self.handle(now, Input::Request(from, it))).is_some()
     }
 
     fn take_event(&mut self, now: Now) -> bool {
+        if !self.parts.lanes.has_room() {
+            return false;
+        }
         let Some(event) = self.parts.driver.next() else { return false };
         match event {
             Event::Opened(conn) => self.handle(now, Input::Opened(conn)),
@@ -197,11 +204,11 @@ impl Core {
         true
     }
 
-    fn take_bytes(&mut self, now: Now, received: Received) {
+    fn take_bytes(&mut self, now: Now, mut received: Received) {
         self.worked = true;
         let Self { parts: Parts { driver, shard, lanes, journal, .. }, effects, .. } = self;
-        let bytes = driver.bytes(&received);
-        shard.handle(now, Input::Bytes(received.conn, bytes), effects);
+        let conn = received.conn;
+        shard.handle(now, Input::Bytes(conn, driver.bytes(&mut received)), effects);
         driver.give_back(received);
         pass_on(now, shard, lanes, journal, effects);
     }
@@ -264,8 +271,7 @@ fn pass_on(
     let mut refused = Vec::new();
     journal.send(effects, &mut refused);
     for (ticket, why) in refused {
-        let (_, answer) = refused_read(ticket, why);
-        shard.handle(now, Input::Journal(answer), effects);
+        shard.handle(now, Input::Journal(JournalAnswer::Read(ticket, Err(why))), effects);
     }
     lanes.send(effects);
 }

@@ -62,7 +62,7 @@ where
 /// Turns, with a look at the executor's other tasks in between. Only a core without work sleeps in the executor.
 async fn hosted(mut core: Core) -> io::Result<()> {
     let signal = core.enable_eventfd()?;
-    let signal = PollableFd::new(signal).map_err(glommio_error)?;
+    let signal = PollableFd::new(signal).map_err(|why| glommio_error(&why))?;
     let timeout = glommio::timer::Timer::new;
     loop {
         match core.turn(LINGER)? {
@@ -76,7 +76,7 @@ async fn hosted(mut core: Core) -> io::Result<()> {
                     Go::Idle if core.doze() => {}
                     Go::Busy | Go::Idle => continue,
                 }
-                let ready = async { signal.readable().await.map_err(glommio_error) };
+                let ready = async { signal.readable().await.map_err(|why| glommio_error(&why)) };
                 let late = async {
                     timeout(IDLE_WAIT).await;
                     Ok(())
@@ -87,7 +87,7 @@ async fn hosted(mut core: Core) -> io::Result<()> {
     }
 }
 
-fn glommio_error(why: glommio::GlommioError<()>) -> io::Error {
+fn glommio_error(why: &glommio::GlommioError<()>) -> io::Error {
     io::Error::other(format!("glommio: {why}"))
 }
 

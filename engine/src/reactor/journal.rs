@@ -4,7 +4,6 @@ use hashbrown::HashMap;
 use protocol::Rejection;
 use storage::{Answer, JournalError, Retention, WriterHandle};
 
-use crate::ids::ShardId;
 use crate::shard::effects::Effects;
 use crate::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
 
@@ -40,29 +39,35 @@ impl JournalPort {
         }
     }
 
-    /// What the storage thread has answered.
-    pub fn next(&mut self) -> Option<JournalAnswer> {
+    /// The next answer of the storage thread.
+    pub fn take(&mut self) -> Option<JournalAnswer> {
         loop {
-            return Some(match self.writer.answers().next()? {
-                Answer::Committed { count } => JournalAnswer::Committed(count),
-                Answer::Refused { count, why } => {
-                    if !why.is_passing() {
-                        tracing::error!(%why, "the journal failed; persisted messages are refused until a restart");
-                    }
-                    JournalAnswer::Refused(count, rejection(&why))
+            let answer = self.writer.answers().next()?;
+            if let Some(answer) = self.read_answer(answer) {
+                return Some(answer);
+            }
+        }
+    }
+
+    /// What an answer means to the shard, if it means anything.
+    fn read_answer(&mut self, answer: Answer) -> Option<JournalAnswer> {
+        match answer {
+            Answer::Committed { count } => Some(JournalAnswer::Committed(count)),
+            Answer::Refused { count, why } => {
+                if !why.is_passing() {
+                    tracing::error!(%why, "persisted messages are refused until a restart");
                 }
-                Answer::Read { token, result } => {
-                    let Some(ticket) = self.reads.remove(&token) else { continue };
-                    JournalAnswer::Read(ticket, result.map_err(|why| rejection(&why)))
-                }
-                Answer::Retained { result, .. } => {
-                    if let Err(why) = result {
-                        tracing::warn!(%why, "old messages could not be retired");
-                    }
-                    continue;
-                }
-                Answer::Dropped { .. } => continue,
-            });
+                Some(JournalAnswer::Refused(count, rejection(&why)))
+            }
+            Answer::Read { token, result } => {
+                let ticket = self.reads.remove(&token)?;
+                Some(JournalAnswer::Read(ticket, result.map_err(|why| rejection(&why))))
+            }
+            Answer::Retained { result: Err(why), .. } => {
+                tracing::warn!(%why, "old messages could not be retired");
+                None
+            }
+            Answer::Retained { result: Ok(_), .. } | Answer::Dropped { .. } => None,
         }
     }
 
@@ -97,9 +102,4 @@ fn rejection(why: &JournalError) -> Rejection {
         JournalError::TooLarge { .. } | JournalError::Corrupt { .. } => Rejection::Internal,
         JournalError::Io { .. } | JournalError::Fenced => Rejection::StorageUnavailable,
     }
-}
-
-/// A read that its shard could not even ask for.
-pub fn refused_read(ticket: ReadTicket, why: Rejection) -> (ShardId, JournalAnswer) {
-    (ticket.edge, JournalAnswer::Read(ticket, Err(why)))
 }

@@ -144,18 +144,21 @@ impl<T> Outgoing<T> {
         }
         for (place, (lane, spill)) in self.lanes.iter().zip(&mut self.spill).enumerate() {
             let before = spill.len();
-            while let Some(item) = spill.pop_front() {
-                if let Err(item) = lane.push(item) {
-                    spill.push_front(item);
-                    break;
-                }
-            }
+            pour(spill, lane);
             if spill.len() < before {
                 self.spilled -= before - spill.len();
                 moved.push(shard_at(place));
             }
         }
         moved
+    }
+}
+
+fn pour<T>(spill: &mut VecDeque<T>, lane: &ArrayQueue<T>) {
+    while let Some(item) = spill.pop_front() {
+        if let Err(item) = lane.push(item) {
+            return spill.push_front(item);
+        }
     }
 }
 
@@ -180,10 +183,12 @@ fn shard_at(place: usize) -> ShardId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ChannelKey, TenantId};
+    use crate::ids::{ChannelKey, SubscriptionId, TenantId};
+    use crate::shard::input::Leave;
 
     fn leave(name: &str) -> Request {
-        Request::Leave(Arc::new(ChannelKey::new(TenantId(0), name)), None)
+        let channel = Arc::new(ChannelKey::new(TenantId(0), name));
+        Request::Leave(Box::new(Leave { channel, subscription: SubscriptionId(0), member: None }))
     }
 
     #[test]
@@ -198,8 +203,8 @@ mod tests {
         assert!(!from.has_room());
         assert_eq!(from.take_touched().collect::<Vec<_>>(), [ShardId(1)]);
         let mut names = Vec::new();
-        while let Some((_, Request::Leave(channel, _))) = to.next_request() {
-            names.push(channel.name().to_owned());
+        while let Some((_, Request::Leave(leave))) = to.next_request() {
+            names.push(leave.channel.name().to_owned());
             from.has_room();
         }
         assert_eq!(names, ["a", "b", "c", "d"]);

@@ -13,7 +13,7 @@ pub fn cpus() -> Vec<usize> {
 }
 
 /// Keeps this thread on one processor. Where that is refused, it runs anywhere.
-pub fn to_cpu(cpu: usize) {
+pub(super) fn to_cpu(cpu: usize) {
     let mut set = CpuSet::new();
     set.set(cpu);
     if let Err(why) = sched_setaffinity(None, &set) {

@@ -31,6 +31,8 @@ pub enum State {
     Http(Box<HttpSession>),
     /// One of the dialects over a WebSocket.
     Socket(Box<SocketSession>),
+    /// Nothing more: its home did not take it, and is told once it is gone.
+    Leaving(Box<SocketSession>),
     /// Nothing more: it is being closed.
     Ending,
 }
@@ -41,7 +43,7 @@ impl Slot {
     pub fn is_mid_message(&self) -> bool {
         match &self.state {
             State::Socket(socket) => socket.reader.is_mid_message(),
-            State::Http(_) | State::Ending => false,
+            State::Http(_) | State::Leaving(_) | State::Ending => false,
         }
     }
 
@@ -121,7 +123,7 @@ impl Table {
             unread_most: load.unread_most.max(slot.carry.len()),
             tickets_most: load.tickets_most.max(match &slot.state {
                 State::Http(http) => http.tickets.len(),
-                State::Socket(_) | State::Ending => 0,
+                State::Socket(_) | State::Leaving(_) | State::Ending => 0,
             }),
         })
     }

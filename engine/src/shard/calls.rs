@@ -74,10 +74,10 @@ impl Shard {
             Routed::NotFound => return Err(Rejection::NotFound),
         };
         match found {
-            Route::HealthLive => return Ok(Call::Live),
-            Route::HealthReady => return Ok(Call::Ready),
-            Route::Version => return Ok(Call::Version),
-            _ if self.health.draining => return Err(Rejection::Draining),
+            Route::HealthLive => Ok(Call::Live),
+            Route::HealthReady => Ok(Call::Ready),
+            Route::Version => Ok(Call::Version),
+            _ if self.health.draining => Err(Rejection::Draining),
             Route::EdgeSession => self.keyed_tenant(head).map(Call::Session),
             Route::RealtimeToken => self.tenant(conn, head).map(Call::Token),
             Route::RealtimePublish => self.tenant(conn, head).map(Call::Publish),
@@ -85,7 +85,7 @@ impl Shard {
                 let tenant = self.tenant(conn, head)?;
                 let query = cohesivity::decode_history_query(head, &self.limits.wire)?;
                 let channel = Arc::new(ChannelKey::new(tenant, query.channel()));
-                let limit = query.limit as usize;
+                let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
                 Ok(Call::History(Box::new(HistoryCall {
                     channel,
                     after: Offset(query.after),
@@ -148,7 +148,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         call: Call,
-        body: Body<'_>,
+        mut body: Body<'_>,
         effects: &mut Effects,
     ) {
         let shape = body.shape;
@@ -164,8 +164,8 @@ impl Shard {
             Call::Ready => self.say_ready(conn, shape, effects),
             Call::Version => self.say(conn, shape, VERSION, effects),
             Call::Session(tenant) => self.mint_session(conn, shape, tenant, effects),
-            Call::Token(tenant) => self.mint_token(conn, body, tenant, effects),
-            Call::Publish(tenant) => self.publish(conn, body, tenant, effects),
+            Call::Token(tenant) => self.mint_token(conn, &mut body, tenant, effects),
+            Call::Publish(tenant) => self.publish(conn, &mut body, tenant, effects),
             Call::History(ask) => self.ask_history(conn, shape, *ask, effects),
             Call::Upgrade(opening) => self.open_socket(conn, *opening, effects),
         };
@@ -223,7 +223,7 @@ impl Shard {
     fn mint_token(
         &mut self,
         conn: ConnId,
-        body: Body<'_>,
+        body: &mut Body<'_>,
         tenant: TenantId,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
@@ -233,7 +233,7 @@ impl Shard {
         let claims = RealtimeClaims {
             tenant: self.tenants.name(tenant).to_owned(),
             user_id: asked.user_id.to_string(),
-            user_name: asked.user_name.map(|it| it.to_string()),
+            user_name: asked.user_name.map(str::to_owned),
             issued_at_s,
             expires_at_s: issued_at_s + u64::from(asked.ttl_s),
             token_id: format!("{token_id:032x}"),
@@ -250,7 +250,7 @@ impl Shard {
     fn publish(
         &mut self,
         conn: ConnId,
-        body: Body<'_>,
+        body: &mut Body<'_>,
         tenant: TenantId,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
@@ -262,7 +262,7 @@ impl Shard {
         let channel = Arc::new(ChannelKey::new(tenant, asked.channel.as_str()));
         let publication = unplaced(&channel, "", &asked.publish);
         let Some(http) = self.http(conn) else { return Ok(()) };
-        let waits = http.tickets.len() > 0;
+        let waits = !http.tickets.is_empty();
         let ticket = http.tickets.wait(Pending::Publish, body.shape.then);
         let reply = ReplyTo { conn, ticket };
         let keep = keep(asked.publish.keep, waits);
@@ -341,7 +341,7 @@ impl Shard {
     fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
         match &mut self.sessions.slot(conn)?.state {
             State::Http(http) => Some(http),
-            State::Socket(_) | State::Ending => None,
+            State::Socket(_) | State::Leaving(_) | State::Ending => None,
         }
     }
 }

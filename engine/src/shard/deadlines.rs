@@ -4,12 +4,12 @@
 use crate::ids::ConnId;
 
 /// Milliseconds of one tick.
-pub const TICK_MS: u64 = 100;
+const TICK_MS: u64 = 100;
 const TICKS: usize = 1024;
 
 /// The wheel. What lies further ahead than it reaches is looked at once a round.
 #[derive(Debug)]
-pub struct Deadlines {
+pub(super) struct Deadlines {
     slots: Vec<Vec<ConnId>>,
     /// The first tick that was not looked at.
     next_tick: u64,
@@ -18,19 +18,19 @@ pub struct Deadlines {
 impl Deadlines {
     /// A wheel that begins at `now_ms`.
     #[must_use]
-    pub fn new(now_ms: u64) -> Self {
+    pub(super) fn new(now_ms: u64) -> Self {
         Self { slots: vec![Vec::new(); TICKS], next_tick: now_ms / TICK_MS }
     }
 
     /// Has the connection looked at once `at_ms` has passed.
-    pub fn set(&mut self, conn: ConnId, at_ms: u64) {
+    pub(super) fn set(&mut self, conn: ConnId, at_ms: u64) {
         let last = self.next_tick + TICKS as u64 - 1;
         let tick = (at_ms / TICK_MS + 1).clamp(self.next_tick, last);
         self.slot(tick).push(conn);
     }
 
     /// Moves everyone to `due` whose time has come.
-    pub fn advance(&mut self, now_ms: u64, due: &mut Vec<ConnId>) {
+    pub(super) fn advance(&mut self, now_ms: u64, due: &mut Vec<ConnId>) {
         let tick_now = now_ms / TICK_MS;
         // A clock that jumps over a whole round makes everyone due once.
         let first = self.next_tick.max((tick_now + 1).saturating_sub(TICKS as u64));

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::dialect::{self, Dialect, MessageView, cohesivity};
+use protocol::ws::{self, CloseCode};
 use storage::Publication;
 
 use super::Shard;
 use super::effects::Ending;
-use super::input::{Delivery, Joined, Move, PresenceChange, ReplyTo};
+use super::input::{Delivery, Joined, Joiner, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
 use crate::ids::ConnId;
 use crate::planted::{self, Fault};
@@ -19,6 +20,7 @@ impl Shard {
     pub(super) fn on_delivery(&mut self, delivery: Delivery, closes: &mut Vec<(ConnId, Ending)>) {
         match delivery {
             Delivery::Joined(joined) => self.on_joined(&joined),
+            Delivery::NotJoined(joiner, why) => self.on_not_joined(joiner, &why, closes),
             Delivery::Publication(publication) => self.on_publication(&publication),
             Delivery::Presence(change) => self.on_presence(&change),
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
@@ -63,6 +65,30 @@ impl Shard {
         socket.subscription.seat = Some(seat);
     }
 
+    /// The client hears why, and may come back. It leaves like everyone else once it is gone; its home knows.
+    fn on_not_joined(
+        &mut self,
+        joiner: Joiner,
+        why: &Rejection,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let Some(slot) = self.sessions.slot(joiner.conn) else { return };
+        slot.state = match std::mem::replace(&mut slot.state, State::Ending) {
+            State::Socket(socket) if socket.subscription.id == joiner.subscription => {
+                State::Leaving(socket)
+            }
+            state @ (State::Http(_) | State::Socket(_) | State::Leaving(_) | State::Ending) => {
+                slot.state = state;
+                return;
+            }
+        };
+        let reason = why.to_string();
+        self.turn.write(&self.hub, joiner.conn, std::iter::empty(), |out| {
+            ws::append_close(out, CloseCode::TryAgain, &reason);
+        });
+        super::close(joiner.conn, Ending::Flush, closes);
+    }
+
     fn on_accepted(
         &mut self,
         to: ReplyTo,
@@ -81,7 +107,7 @@ impl Shard {
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
-            State::Ending => {}
+            State::Leaving(_) | State::Ending => {}
         }
     }
 
@@ -95,7 +121,7 @@ impl Shard {
                 });
             }
             State::Http(_) => self.answer_refused(to, why, closes),
-            State::Ending => {}
+            State::Leaving(_) | State::Ending => {}
         }
     }
 
@@ -108,7 +134,7 @@ impl Shard {
         let Some(slot) = self.sessions.slot(to.conn) else { return };
         match &slot.state {
             State::Http(_) => self.answer_history_read(to, publications, closes),
-            State::Socket(_) | State::Ending => {}
+            State::Socket(_) | State::Leaving(_) | State::Ending => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use storage::Publication;
 use super::Shard;
 use super::effects::Effects;
 use super::input::{
-    Delivery, HistoryAsk, Join, Joined, Keep, Move, PresenceChange, ReplyTo, Request,
+    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, PresenceChange, ReplyTo, Request,
 };
 use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict};
 use crate::ids::{ChannelKey, ShardId};
@@ -22,12 +22,7 @@ impl Shard {
                 self.on_publish(publication, keep, publisher, effects);
             }
             Request::Join(join) => self.on_join(from, *join, effects),
-            Request::Leave(channel, member) => {
-                self.broker.channel(&channel).count_out(from);
-                if let Some(member) = member {
-                    self.on_member_left(&channel, &member, effects);
-                }
-            }
+            Request::Leave(leave) => self.on_leave(from, *leave, effects),
             Request::History(ask) => self.on_history(from, *ask, effects),
         }
     }
@@ -102,6 +97,11 @@ impl Shard {
 
     fn on_join(&mut self, from: ShardId, join: Join, effects: &mut Effects) {
         let Join { channel, joiner, member, after } = join;
+        if !self.broker.has_room_for(&channel) {
+            self.turned_away.insert((from, joiner.subscription));
+            let why = Rejection::Overloaded { limit: "channels_max" };
+            return self.deliver(from, Delivery::NotJoined(joiner, why), effects);
+        }
         if let Some(member) = &member
             && self.broker.channel(&channel).presence.join(member)
         {
@@ -115,6 +115,18 @@ impl Shard {
         let present = home.presence.snapshot(listed_max);
         let joined = Joined { channel, joiner, start, present };
         self.deliver(from, Delivery::Joined(Box::new(joined)), effects);
+    }
+
+    fn on_leave(&mut self, from: ShardId, leave: Leave, effects: &mut Effects) {
+        let Leave { channel, subscription, member } = leave;
+        if self.turned_away.remove(&(from, subscription)) {
+            return;
+        }
+        self.broker.channel(&channel).count_out(from);
+        if let Some(member) = member {
+            self.on_member_left(&channel, &member, effects);
+        }
+        self.broker.note_vacancy(&channel);
     }
 
     fn on_member_left(

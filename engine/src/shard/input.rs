@@ -83,8 +83,8 @@ pub enum Request {
     Publish(Arc<Publication>, Keep, ReplyTo),
     /// One more subscriber.
     Join(Box<Join>),
-    /// One subscriber less, and the member that it was.
-    Leave(Arc<ChannelKey>, Option<Arc<Member>>),
+    /// One subscriber less. Every join is followed by exactly one, also if it was refused.
+    Leave(Box<Leave>),
     /// Retained publications after an offset, oldest first.
     History(Box<HistoryAsk>),
 }
@@ -115,6 +115,17 @@ pub struct Join {
     pub after: Option<Offset>,
 }
 
+/// One subscription that has ended.
+#[derive(Debug)]
+pub struct Leave {
+    /// The channel.
+    pub channel: Arc<ChannelKey>,
+    /// Which of the edge's subscriptions.
+    pub subscription: SubscriptionId,
+    /// Whom presence showed.
+    pub member: Option<Arc<Member>>,
+}
+
 /// Which subscription of which connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Joiner {
@@ -129,6 +140,8 @@ pub struct Joiner {
 pub enum Delivery {
     /// The answer to a join.
     Joined(Box<Joined>),
+    /// The answer to a join for which there is no room. Nobody was counted.
+    NotJoined(Joiner, Rejection),
     /// A visible publication.
     Publication(Arc<Publication>),
     /// Somebody came or went.

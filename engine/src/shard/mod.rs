@@ -14,12 +14,13 @@ use std::sync::Arc;
 
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
+use hashbrown::HashSet;
 use input::{Delivery, Input, JournalAnswer, Request};
 
 use crate::broker::Broker;
-use crate::hasher;
+use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
-use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId};
+use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
 use crate::session::{Load, Table};
@@ -60,6 +61,9 @@ pub struct Shard {
     /// The connection whose bytes are being read.
     reading: Option<ConnId>,
     due: Vec<ConnId>,
+    /// Subscriptions that found no room for their channel here. Each is gone with its leave, so they are at most as many as
+    /// the node's connections.
+    turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
     scratch: Vec<u8>,
     health: Health,
     counters: Counters,
@@ -106,7 +110,8 @@ impl Shard {
             tenants: options.tenants,
             sessions: Table::default(),
             hub: Hub::new(hasher.clone()),
-            turn: Turn::default(),
+            turn: Turn::new(limits.deliveries_per_turn_max),
+            turned_away: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
             deadlines: Deadlines::new(options.now.monotonic_ms),
             ids: MessageIds::new(options.seed),
@@ -153,6 +158,12 @@ impl Shard {
     /// Hands out what the turn made for connections.
     pub fn flush(&mut self, outlet: &mut impl Outlet) {
         self.turn.flush(&mut self.hub, outlet);
+    }
+
+    /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.turn.is_behind()
     }
 
     /// Whether requests wait that an [`Input::Resume`] would read on.

@@ -3,7 +3,7 @@
 use protocol::Rejection;
 use protocol::dialect::cohesivity;
 use protocol::http::{
-    self, Content, Head, HeaderLine, HeaderValue, HttpFault, KeepAlive, Method, Methods, Response,
+    self, Content, HeaderLine, HeaderValue, HttpFault, KeepAlive, Method, Methods, Response,
     parse_head,
 };
 
@@ -27,6 +27,7 @@ pub(super) enum Progress {
 struct Outline {
     head_bytes: usize,
     content_length: usize,
+    expects_continue: bool,
     shape: Shape,
 }
 
@@ -109,7 +110,7 @@ impl Shard {
                 State::Http(http) if http.tickets.ends() => return bytes.len(),
                 State::Http(_) => self.read_request(conn, rest, effects),
                 State::Socket(_) => self.read_frame(conn, rest, effects),
-                State::Ending => return bytes.len(),
+                State::Leaving(_) | State::Ending => return bytes.len(),
             };
             match progress {
                 Progress::Used(count) => used += count,
@@ -173,9 +174,10 @@ impl Shard {
             let outline = Outline {
                 head_bytes: head.head_bytes(),
                 content_length: head.content_length(),
+                expects_continue: head.expects_continue(),
                 shape: Shape { method: head.method(), ..Shape::ok(then) },
             };
-            if let Some(progress) = self.admit(conn, &head, &outline, bytes.len(), effects) {
+            if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
                 return progress;
             }
             self.counters.requests += 1;
@@ -191,7 +193,6 @@ impl Shard {
     fn admit(
         &mut self,
         conn: ConnId,
-        head: &Head<'_>,
         outline: &Outline,
         at_hand: usize,
         effects: &mut Effects,
@@ -212,7 +213,7 @@ impl Shard {
             http.continued = false;
             return None;
         }
-        if head.expects_continue() && !http.continued && http.tickets.is_empty() {
+        if outline.expects_continue && !http.continued && http.tickets.is_empty() {
             http.continued = true;
             let out = http::CONTINUE;
             self.turn.write(&self.hub, conn, std::iter::empty(), |it| it.extend_from_slice(out));
@@ -342,10 +343,8 @@ impl Shape {
     }
 
     pub(super) fn of(why: &Rejection, then: KeepAlive) -> Self {
-        let allow = match why {
-            Rejection::MethodNotAllowed { allow } => Some(*allow),
-            _ => None, // Only one of some thirty rejections has methods to name.
-        };
+        let allow =
+            if let Rejection::MethodNotAllowed { allow } = why { Some(*allow) } else { None };
         let upgrade = *why == Rejection::UpgradeRequired;
         let retry_after_s = why.retry_after_s();
         Self { status: why.status(), retry_after_s, allow, upgrade, ..Self::ok(then) }

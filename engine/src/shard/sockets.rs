@@ -9,7 +9,7 @@ use protocol::{Command, Publish, Rejection};
 use super::Shard;
 use super::calls::{keep, unplaced};
 use super::effects::{Effects, Ending};
-use super::input::{Join, Joiner, ReplyTo, Request};
+use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use crate::broker::Member;
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
@@ -157,13 +157,15 @@ impl Shard {
                     self.unsubscribe(*socket, effects);
                 }
             }
-            State::Ending => {}
+            State::Leaving(_) | State::Ending => {}
         }
     }
 
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         match self.sessions.close(conn) {
-            Some(State::Socket(socket)) => self.unsubscribe(*socket, effects),
+            Some(State::Socket(socket) | State::Leaving(socket)) => {
+                self.unsubscribe(*socket, effects);
+            }
             Some(State::Http(_) | State::Ending) | None => {}
         }
     }
@@ -179,6 +181,10 @@ impl Shard {
                     self.unsubscribe(*socket, effects);
                 }
             }
+            State::Leaving(socket) => {
+                super::close(conn, Ending::Now, &mut effects.closes);
+                self.unsubscribe(*socket, effects);
+            }
             State::Http(_) | State::Ending => {
                 super::close(conn, Ending::Now, &mut effects.closes);
             }
@@ -186,7 +192,7 @@ impl Shard {
     }
 
     fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
-        let Subscription { channel, seat, .. } = socket.subscription;
+        let Subscription { channel, seat, id } = socket.subscription;
         if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
@@ -195,7 +201,8 @@ impl Shard {
                 neighbour.subscription.seat = Some(seat);
             }
         }
-        let leave = Request::Leave(Arc::clone(&channel), Some(socket.member));
-        self.request(&channel, leave, effects);
+        let leave =
+            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
+        self.request(&channel, Request::Leave(Box::new(leave)), effects);
     }
 }

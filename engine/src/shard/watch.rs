@@ -84,7 +84,7 @@ impl Shard {
             State::Socket(_) => {
                 self.end_socket(conn, CloseCode::Policy, "message took too long", effects);
             }
-            State::Ending => {}
+            State::Leaving(_) | State::Ending => {}
         }
     }
 
@@ -107,7 +107,7 @@ impl Shard {
                     slot.state = State::Ending;
                     super::close(conn, Ending::Flush, &mut effects.closes);
                 }
-                State::Http(_) | State::Ending => {}
+                State::Http(_) | State::Leaving(_) | State::Ending => {}
             }
         }
     }
@@ -130,6 +130,6 @@ fn duty(slot: &Slot, limits: &Limits) -> Duty {
             }
             (since_ms, _) => Duty::Finish(since_ms + limits.body_timeout_ms),
         },
-        State::Ending => Duty::Nothing,
+        State::Leaving(_) | State::Ending => Duty::Nothing,
     }
 }

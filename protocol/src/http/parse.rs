@@ -1,5 +1,7 @@
 //! From bytes to a request head: `httparse` reads it, and this layer refuses what it is lenient about (T-H).
 
+use std::mem::MaybeUninit;
+
 use super::fault::HttpFault;
 use super::head::{Head, KeepAlive, Version};
 use super::method::Method;
@@ -23,10 +25,11 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
     let text = rest.get(..length).and_then(|it| std::str::from_utf8(it).ok());
     let text = text.ok_or(HttpFault::bad("the head is not UTF-8"))?;
     check_lines(text)?;
-    let mut slots = [httparse::EMPTY_HEADER; HEADERS_CEILING];
-    let slots = slots.get_mut(..limits.headers_max).unwrap_or_default();
-    let mut request = httparse::Request::new(slots);
-    match request.parse(text.as_bytes()) {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_CEILING];
+    let headers_max = limits.headers_max.min(HEADERS_CEILING);
+    let slots = slots.get_mut(..headers_max).unwrap_or_default();
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(text.as_bytes(), slots) {
         Ok(httparse::Status::Complete(end)) if end == length => {}
         Ok(_) => return Err(HttpFault::bad("invalid request head")),
         Err(httparse::Error::TooManyHeaders) => {

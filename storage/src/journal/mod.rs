@@ -1,10 +1,18 @@
 //! The durable order of one shard's channels: one trait, three backends, one contract (`tests/contract.rs`).
 
+mod bytes;
+mod channel;
+mod entry;
+mod index;
+mod keep;
 mod memory;
+mod segment;
+mod sled;
 
 use std::{path::Path, sync::Arc};
 
 use crate::{
+    disk::{Disk, RealDisk},
     error::{JournalError, OpenError},
     ids::{ChannelKey, Epoch, Offset, Position},
     options::{JournalKind, JournalOptions, Retention},
@@ -62,7 +70,8 @@ pub trait Journal: Send {
     /// The retained publications with an offset over `after`, rising, at most `limit` and about 1 MiB.
     ///
     /// # Errors
-    /// [`JournalError::Corrupt`] when a stored record is damaged; it and its neighbours in the run are set aside.
+    /// [`JournalError::Corrupt`] when the next stored message is damaged. It is set aside: the next read begins after it. The
+    /// channel's home must start a new epoch, and take it up with the next publication.
     fn read(
         &mut self,
         channel: &ChannelKey,
@@ -103,11 +112,25 @@ pub fn open(
 ) -> Result<Box<dyn Journal>, OpenError> {
     match kind {
         JournalKind::Memory => Ok(Box::new(memory::MemoryJournal::default())),
-        JournalKind::Segment | JournalKind::Sled => {
-            let _ = options; // Only the backends with files read them.
-            Err(OpenError::Unreadable { why: format!("no backend for {}", dir.display()) })
+        JournalKind::Segment => {
+            let disk = RealDisk::open(dir)
+                .map_err(|cause| OpenError::Io { operation: "open directory", cause })?
+                .ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
+            open_segments(Arc::new(disk), options)
         }
+        JournalKind::Sled => Ok(Box::new(sled::SledJournal::open(dir)?)),
     }
+}
+
+/// Opens a segment log on any disk: the door for tests that cut the power.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_segments(
+    disk: Arc<dyn Disk>,
+    options: &JournalOptions,
+) -> Result<Box<dyn Journal>, OpenError> {
+    Ok(Box::new(segment::SegmentJournal::open(disk, options)?))
 }
 
 /// The offset that follows a channel's last.

@@ -54,7 +54,7 @@ pub(super) struct Conn {
     pub(super) slow: Option<Box<Slow>>,
     pub(super) why: Why,
     /// Receive buffers that the core holds of it, or will.
-    pub(super) held: u16,
+    pub(super) held: u32,
     pub(super) phase: Phase,
     pub(super) reading: Reading,
     pub(super) owner: Owner,
@@ -99,6 +99,8 @@ pub(super) struct Slow {
     pub(super) ending: Ending,
     /// The send in flight is being cancelled.
     pub(super) is_cancelling: bool,
+    /// What was not begun is to be dropped before the last words.
+    pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,
 }
@@ -109,4 +111,15 @@ pub(super) enum Ending {
     #[default]
     Close,
     Linger,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_less_than_a_hundred_bytes() {
+        let dense = size_of::<u32>() + size_of::<u8>();
+        assert!(size_of::<Conn>() + dense <= 48, "{}", size_of::<Conn>());
+    }
 }

@@ -9,7 +9,7 @@ use crate::ids::ConnId;
 use super::accept::Accepting;
 use super::bell::Sleeping;
 use super::conn::{Conn, Phase};
-use super::event::{Event, Received};
+use super::event::{Event, Received, Store};
 use super::message::{Kept, Message};
 use super::op::{Completion, Op, Ring};
 use super::settings::{Counters, Settings};
@@ -62,6 +62,8 @@ pub struct Driver<R: Ring> {
 impl<R: Ring> Driver<R> {
     /// Drives a ring; begins to accept with the first submission.
     pub fn new(ring: R, settings: Settings) -> Self {
+        let held_max = settings.held_max.min(ring.buffers() / 4).max(1);
+        let settings = Settings { held_max, ..settings };
         let mut driver = Self {
             ring,
             settings,
@@ -164,8 +166,12 @@ impl<R: Ring> Driver<R> {
     }
 
     /// The bytes that came.
-    pub fn bytes(&mut self, received: &Received) -> &mut [u8] {
-        self.ring.buffer(received.buffer, received.len())
+    pub fn bytes<'a>(&'a mut self, received: &'a mut Received) -> &'a mut [u8] {
+        let len = received.len();
+        match &mut received.store {
+            Store::Buffer(buffer) => self.ring.buffer(*buffer, len),
+            Store::Spilled(bytes) => bytes,
+        }
     }
 
     /// What happened so far.

@@ -27,8 +27,17 @@ pub enum Event {
 pub struct Received {
     /// Whose bytes these are.
     pub conn: ConnId,
-    pub(super) buffer: u16,
+    pub(super) store: Store,
     pub(super) len: u32,
+}
+
+/// Where received bytes are.
+#[derive(Debug)]
+pub(super) enum Store {
+    /// In a provided buffer.
+    Buffer(u16),
+    /// In memory of their own: the connection held its share of buffers already.
+    Spilled(Box<[u8]>),
 }
 
 impl Received {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 
 use super::bell::event_descriptor;
@@ -23,6 +23,9 @@ const ENTRIES_MIN: u32 = 256;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 
 /// An io_uring of this thread. It stays on the thread that made it.
+///
+/// Its descriptor is not registered with the thread: the crate uses the registered number only through the one
+/// `Submitter` that asked for it, and the kernel would keep the ring open until the thread ends.
 pub struct KernelRing {
     // Dropped first: while the ring is open, the kernel may still write into the pool.
     ring: IoUring,
@@ -47,7 +50,6 @@ impl KernelRing {
         let wake = event_descriptor().map_err(|cause| explain("eventfd", cause))?;
         let ring = build(settings)?;
         let slots = register_slots(&ring, settings.conns_max)?;
-        ring.submitter().register_ring_fd().map_err(|cause| explain("register ring", cause))?;
         let pool = Pool::register(&ring, settings.buffers, settings.buffer_bytes)?;
         Ok(Self { ring, pool, listener, wake: Arc::new(wake), slots })
     }
@@ -85,6 +87,19 @@ impl KernelRing {
         // SAFETY: entries without caller's memory point to nothing, or into the pool that outlives the ring; for
         // sends the caller of `push_send` keeps the memory.
         unsafe { self.ring.submission().push(entry) }.map_err(|_| Full)
+    }
+}
+
+impl Drop for KernelRing {
+    /// Ends everything in flight before the memory that it uses goes away.
+    fn drop(&mut self) {
+        let patience = Timespec::new().sec(1);
+        let ended =
+            self.ring.submitter().register_sync_cancel(Some(patience), CancelBuilder::any());
+        // Closing the ring, which follows, cancels as well; this only makes it certain that it has happened.
+        let is_done =
+            ended.as_ref().err().is_none_or(|cause| cause.raw_os_error() == Some(libc::ENOENT));
+        debug_assert!(is_done || std::thread::panicking(), "{ended:?}");
     }
 }
 

@@ -5,18 +5,25 @@ use crate::ids::ConnId;
 
 use super::conn::{Owner, Phase, Reading};
 use super::driver::Driver;
-use super::event::{Event, Received};
+use super::event::{Event, Received, Store};
 use super::op::{Completion, Op, Ring};
 use super::tag::{Kind, Tag};
 
+/// What all connections together may have copied out. Beyond that they hold buffers, and others wait for them.
+const SPILL_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 impl<R: Ring> Driver<R> {
     /// Takes a receive buffer back.
-    #[expect(clippy::needless_pass_by_value, reason = "who gives a buffer back has it no more")]
     pub fn give_back(&mut self, received: Received) {
-        let Received { conn, buffer, len: _ } = received;
-        self.ring.give_back(buffer);
-        self.counters.buffers_lent -= 1;
-        let resume_at = self.settings.held_max / 2;
+        let Received { conn, store, len } = received;
+        match store {
+            Store::Buffer(buffer) => {
+                self.ring.give_back(buffer);
+                self.counters.buffers_lent -= 1;
+            }
+            Store::Spilled(_) => self.counters.bytes_spilled -= u64::from(len),
+        }
+        let resume_at = u32::from(self.settings.held_max / 2);
         let Some(found) = self.conn(conn) else { return };
         found.held -= 1;
         match (found.phase, found.reading) {
@@ -88,20 +95,31 @@ impl<R: Ring> Driver<R> {
         let len = u32::try_from(completion.result).unwrap_or(0);
         let found = self.conns.get_mut(conn.index());
         let wanted = found.filter(|found| len > 0 && found.owner != Owner::Done);
-        match wanted {
-            Some(found) => {
-                found.held += 1;
-                self.counters.bytes_received += u64::from(len);
-                self.counters.buffers_lent += 1;
-                self.events.push_back(Event::Received(Received { conn, buffer, len }));
-            }
-            None => self.ring.give_back(buffer),
+        let Some(found) = wanted else { return self.ring.give_back(buffer) };
+        let has_share = found.held < u32::from(self.settings.held_max);
+        found.held += 1;
+        self.counters.bytes_received += u64::from(len);
+        let store = self.store(buffer, len, has_share);
+        self.events.push_back(Event::Received(Received { conn, store, len }));
+    }
+
+    /// Leaves the bytes where they are, or copies them out when the connection has its share of buffers already: the
+    /// kernel may fill all of them for one connection before it sees that we cancel.
+    fn store(&mut self, buffer: u16, len: u32, has_share: bool) -> Store {
+        let spilled = self.counters.bytes_spilled + u64::from(len);
+        if has_share || spilled > SPILL_BYTES_MAX {
+            self.counters.buffers_lent += 1;
+            return Store::Buffer(buffer);
         }
+        self.counters.bytes_spilled = spilled;
+        let copy = Box::from(&*self.ring.buffer(buffer, len as usize));
+        self.ring.give_back(buffer);
+        Store::Spilled(copy)
     }
 
     /// A connection that holds its share of buffers is read no further until the core has caught up.
     fn mind_the_share(&mut self, slot: u32) {
-        let held_max = self.settings.held_max;
+        let held_max = u32::from(self.settings.held_max);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         if conn.held >= held_max && conn.reading == Reading::Armed {
             conn.reading = Reading::Cancelling;
@@ -111,7 +129,8 @@ impl<R: Ring> Driver<R> {
     }
 
     fn receive_again(&mut self, slot: u32) {
-        let (held_max, resume_at) = (self.settings.held_max, self.settings.held_max / 2);
+        let held_max = u32::from(self.settings.held_max);
+        let resume_at = held_max / 2;
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let was_cancelling = conn.reading == Reading::Cancelling;
         let bound = if was_cancelling { resume_at + 1 } else { held_max };

@@ -76,9 +76,10 @@ impl<R: Ring> Driver<R> {
     /// Sends from what was kept last in this turn.
     fn send_inline(&mut self, slot: u32, data: Data) {
         self.counters.sends += 1;
-        self.is_turn_queued = true;
         let tag = self.tag(Kind::Inline, slot).placed(self.turn.len() - 1);
         self.push_send(SendOp { slot, data, mode: Mode::Inline }, tag);
+        // Only now: making room for it may have submitted everything before it.
+        self.is_turn_queued = true;
     }
 
     #[expect(unsafe_code, reason = "hands memory to the kernel")]

@@ -15,7 +15,7 @@ pub struct Settings {
     pub buffers: u16,
     /// Bytes of one receive buffer.
     pub buffer_bytes: u32,
-    /// Receive buffers that one connection holds before its receiving pauses.
+    /// Receive buffers that one connection holds before its receiving pauses; at most a quarter of all.
     pub held_max: u16,
     /// What one connection may have waiting.
     pub outbox: OutboxLimits,
@@ -44,7 +44,7 @@ impl Default for Settings {
     }
 }
 
-/// What a driver did since it started. Only ever grows, except for the three gauges at the end.
+/// What a driver did since it started. Only ever grows, except for the gauges at the end.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counters {
     /// Calls into the kernel.
@@ -87,6 +87,8 @@ pub struct Counters {
     pub conns: u64,
     /// Gauge: bytes waiting in all outboxes now.
     pub backlog_bytes: u64,
+    /// Gauge: bytes received that were copied out of buffers and wait for the core now.
+    pub bytes_spilled: u64,
     /// Gauge: receive buffers lent to the core now.
     pub buffers_lent: u64,
 }

@@ -32,6 +32,7 @@ impl<R: Ring> Driver<R> {
             let is_overrun = slow.outbox.is_sealed();
             let stop = is_overrun && slow.flight.is_some() && !slow.is_cancelling;
             slow.is_cancelling |= stop;
+            slow.is_cut = is_overrun;
             self.set_phase(conn.slot, Phase::Flushing);
             if is_overrun {
                 self.set_why(conn.slot, Why::Cut);
@@ -160,7 +161,7 @@ impl<R: Ring> Driver<R> {
             return;
         }
         let before = slow.outbox.bytes() as u64;
-        if conn.why == Why::Cut {
+        if std::mem::take(&mut slow.is_cut) {
             slow.outbox.drop_unbegun();
         }
         if let Some(last) = slow.last.take() {

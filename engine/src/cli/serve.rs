@@ -1,0 +1,161 @@
+//! `stentor serve`: from the configuration to a node that listens, and from a signal to its end.
+
+use std::io::{IsTerminal as _, stdout};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use engine::config::{Config, JournalKind, ReactorKind, Secrets, Tenant, provision};
+use engine::ids::TenantId;
+use engine::layout::settle_shards;
+use engine::node::{Node, NodeOptions, StartError};
+use engine::reactor::Reactor;
+use engine::tenants::TenantSpec;
+use protocol::ws::CloseCode;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use storage::{JournalOptions, Keep, Retention};
+
+use super::banner::{self, Facts};
+use super::exit::{Failure, Status};
+use super::host::{self, Host};
+use super::{command, doctor, load, logs, print, ready, secrets};
+
+/// Runs a node until it is told to stop.
+pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
+    let config = load(matches)?.config;
+    logs::start(&config.server);
+    if let Err(cause) = host::raise_limits() {
+        tracing::warn!(%cause, "limits stay as they are");
+    }
+    let host = Host::look();
+    if let Some(failure) = doctor::failure(doctor::examine(&host, &config)) {
+        return Err(failure);
+    }
+    let (tenants, _) = provision(&config)?;
+    // Before the node starts: a signal that comes early must not be lost.
+    let signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|cause| Failure::new(Status::Internal, format!("wait for signals: {cause}")))?;
+    let options = options(&config, &tenants, &host)?;
+    let node = Node::start(&options).map_err(|why| failure(&why))?;
+    let local = node.local_addr();
+    let facts = Facts {
+        local,
+        config: &config,
+        host: &host,
+        shards: usize::from(options.shards),
+        tenants: &tenants,
+        secrets: if stdout().is_terminal() { Secrets::Shown } else { secrets(matches) },
+    };
+    print(&banner::text(&facts)?)?;
+    if let Some(path) = matches.get_one::<PathBuf>(command::READY_FILE) {
+        ready::write(path, local, &config, &tenants)?;
+    }
+    tracing::info!(listen = %local, shards = options.shards, "node listens");
+    until_told(signals, node, config.server.drain_deadline_ms)
+}
+
+/// The first signal drains, the second does not wait. A core that ends by itself ends the node.
+fn until_told(mut signals: Signals, node: Node, deadline_ms: u64) -> Result<(), Failure> {
+    let mut deadlines = [deadline_ms, 0].into_iter();
+    while !node.has_ended() {
+        for signal in signals.pending() {
+            let Some(deadline_ms) = deadlines.next() else { continue };
+            tracing::info!(signal, deadline_ms, "node stops");
+            node.drain(CloseCode::GoingAway, deadline_ms);
+        }
+        thread::park_timeout(LOOK_AGAIN);
+    }
+    node.drain(CloseCode::Internal, 0);
+    node.join().map_err(|why| failure(&why))
+}
+
+/// How soon a signal is noticed.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What the engine needs of the configuration.
+fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptions, Failure> {
+    let cores = u16::try_from(host.cores).unwrap_or(u16::MAX);
+    let asked = u16::try_from(config.server.shards).unwrap_or(u16::MAX);
+    let shards = match (config.server.ephemeral, asked) {
+        (true, 0) => cores,
+        (true, asked) => asked,
+        (false, asked) => settle_shards(&config.server.data_dir, asked, cores)
+            .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?,
+    };
+    let limits = &config.limits;
+    let mut random = [0_u8; 40];
+    getrandom::fill(&mut random).map_err(|cause| {
+        Failure::new(Status::Internal, format!("no random numbers from the kernel: {cause}"))
+    })?;
+    let (seed, pepper) = random.split_at(8);
+    Ok(NodeOptions {
+        listen: config.server.listen,
+        shards,
+        reactor: match config.server.reactor {
+            ReactorKind::Glommio => Reactor::Glommio,
+            ReactorKind::Standalone => Reactor::Standalone,
+        },
+        limits: limits.for_shard(),
+        ring: limits.for_driver(usize::from(shards)),
+        lane_capacity: limits.lane_capacity,
+        inputs_per_turn_max: limits.inputs_per_turn_max,
+        tenants: tenants.iter().map(spec).collect(),
+        journal: journal_kind(config),
+        journal_dir: config.server.data_dir.join("journal"),
+        journal_options: JournalOptions {
+            segment_bytes: config.storage.segment_bytes as u64,
+            ..JournalOptions::default()
+        },
+        retention: retention(config),
+        seed: u64::from_le_bytes(seed.try_into().unwrap_or_default()),
+        pepper: pepper.try_into().unwrap_or_default(),
+    })
+}
+
+fn journal_kind(config: &Config) -> storage::JournalKind {
+    if config.server.ephemeral {
+        return storage::JournalKind::Memory;
+    }
+    match config.storage.journal {
+        JournalKind::Segment => storage::JournalKind::Segment,
+        JournalKind::Sled => storage::JournalKind::Sled,
+        JournalKind::Memory => storage::JournalKind::Memory,
+    }
+}
+
+fn retention(config: &Config) -> Retention {
+    let unbounded = |number: u64| if number == 0 { u64::MAX } else { number };
+    let keep = Keep {
+        age_ms_max: unbounded(config.storage.retention_age_s.saturating_mul(1000)),
+        messages_max: unbounded(config.storage.retention_messages),
+        bytes_max: u64::MAX,
+    };
+    Retention {
+        keep: Arc::new(move |_| keep),
+        bytes_max: unbounded(config.storage.retention_bytes),
+        idle_ms_max: u64::MAX,
+    }
+}
+
+fn spec(tenant: &Tenant) -> TenantSpec {
+    TenantSpec {
+        id: TenantId::of_name(&tenant.name),
+        name: tenant.name.clone(),
+        application_key: tenant
+            .cohesivity
+            .as_ref()
+            .map(|it| it.application_key.reveal().to_owned()),
+        signing_key: tenant.signing_secret.reveal().to_vec(),
+    }
+}
+
+fn failure(why: &StartError) -> Failure {
+    match why {
+        StartError::Ring(why) => Failure::from(why),
+        StartError::Journal(..) => Failure::io(why.to_string()),
+        StartError::Io(_) => Failure::new(Status::Internal, why.to_string()),
+    }
+}

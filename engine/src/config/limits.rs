@@ -1,0 +1,87 @@
+//! The limits of the table as each room of the house wants them.
+
+use super::table::LimitsConfig;
+use crate::limits::Limits;
+use crate::outbox::OutboxLimits;
+use crate::reactor::ring::Settings;
+
+impl LimitsConfig {
+    /// What the decoders accept.
+    #[must_use]
+    pub fn for_decoders(&self) -> protocol::Limits {
+        protocol::Limits {
+            head_bytes_max: self.head_bytes_max,
+            headers_max: self.headers_max,
+            body_bytes_max: self.body_bytes_max,
+            message_bytes_max: self.message_bytes_max,
+            fragments_max: self.fragments_per_message_max,
+            channel_name_bytes_max: self.channel_name_bytes_max,
+            event_bytes_max: self.event_name_bytes_max,
+            token_bytes_max: self.token_bytes_max,
+            json_depth_max: self.json_depth_max,
+            user_id_bytes_max: self.user_id_bytes_max,
+            user_name_bytes_max: self.user_name_bytes_max,
+        }
+    }
+
+    /// What a shard keeps to.
+    #[must_use]
+    pub fn for_shard(&self) -> Limits {
+        Limits {
+            wire: self.for_decoders(),
+            connections_max: self.connections_max as usize,
+            pipelined_requests_max: self.pipelined_requests_max,
+            unread_bytes_max: self.head_bytes_max + self.body_bytes_max,
+            journal_queue_messages_max: self.journal_queue_messages_max,
+            journal_queue_bytes_max: self.journal_queue_bytes_max,
+            channels_max: self.channels_max,
+            deliveries_per_turn_max: self.deliveries_per_turn_max,
+            tail_total_bytes_max: self.tail_total_bytes_max,
+            tail_messages_max: self.tail_messages_max,
+            presence_members_max: self.presence_members_max,
+            control_frames_per_second_max: self.control_frames_per_s_max,
+            head_timeout_ms: self.head_timeout_ms,
+            body_timeout_ms: self.body_timeout_ms,
+            idle_timeout_ms: self.idle_timeout_ms,
+            ping_interval_ms: self.ping_interval_ms,
+            pong_timeout_ms: self.pong_timeout_ms,
+        }
+    }
+
+    /// What the ring of a shard uses; `shards` of them share what is bounded for the node.
+    #[must_use]
+    pub fn for_driver(&self, shards: usize) -> Settings {
+        Settings {
+            sq_entries: self.submissions_max,
+            cq_entries: self.completions_max,
+            conns_max: self.connections_max,
+            buffers: self.receive_buffers,
+            buffer_bytes: self.receive_buffer_bytes,
+            held_max: self.receive_buffers_per_connection_max,
+            outbox: OutboxLimits {
+                bytes_max: self.outbox_bytes_max,
+                age_ms_max: self.outbox_age_ms_max,
+            },
+            backlog_bytes_max: self.outbox_total_bytes_max / shards.max(1),
+            grace_ms: self.close_timeout_ms,
+            linger_ms: self.drain_input_ms,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_defaults_of_the_table_are_those_of_the_rooms() {
+        let limits = Config::default().limits;
+        assert_eq!(limits.for_decoders(), protocol::Limits::default());
+        assert_eq!(format!("{:?}", limits.for_shard()), format!("{:?}", Limits::default()));
+        let conns_max = limits.connections_max;
+        let driver = Settings { conns_max, ..Settings::default() };
+        assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));
+        assert_eq!(limits.for_driver(4).backlog_bytes_max, driver.backlog_bytes_max / 4);
+    }
+}

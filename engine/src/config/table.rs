@@ -1,0 +1,78 @@
+//! The table of settings. A new setting is one row here: the field, the file's key, the variable, the flag, the help and
+//! the documentation follow from it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::setting::{Kind, Setting, bare, settings};
+use super::tenant::TenantConfig;
+use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
+
+settings! {
+    /// Where the node listens, and how it runs.
+    server: ServerConfig {
+        listen: SocketAddr = "127.0.0.1:8080", "Address and port for HTTP and WebSocket; port 0 takes a free one.";
+        data_dir: PathBuf = "./stentor-data", "Folder of the journal, the catalog and generated secrets.";
+        shards: usize = 0 in 0..=256 shards, "Cores to use; 0 is one shard for each core the node may run on.";
+        reactor: ReactorKind = "glommio", "What hosts the loop of a core.";
+        ephemeral: bool = false, "Keep nothing on disk: journal in memory, development tenant made anew at each start.";
+        drain_deadline_ms: u64 = 5_000 in 0..=3_600_000 ms, "How long a stopping node waits for its connections before it closes what is left.";
+        log_level: LogLevel = "info", "The least important line that is still logged.";
+        log_format: LogFormat = "auto", "Form of a log line; auto is text on a terminal, else JSON.";
+    }
+
+    /// How messages are kept.
+    storage: StorageConfig {
+        journal: JournalKind = "segment", "Where persisted messages go.";
+        retention_age_s: u64 = 2_592_000 in 0..=3_155_760_000 s, "Messages older than this may be deleted; 0 keeps them at any age.";
+        retention_messages: u64 = 0 in 0..=1_000_000_000_000 messages, "Messages kept in a channel, the newest first; 0 sets no bound.";
+        retention_bytes: u64 = 0 in 0..=1_152_921_504_606_846_976 bytes, "Bytes kept in the journal of a shard, the newest first; 0 sets no bound.";
+        segment_bytes: usize = 67_108_864 in 4_194_304..=1_073_741_824 bytes, "Size of a segment file, prepared ahead of need.";
+    }
+
+    /// The bound of everything that could grow.
+    limits: LimitsConfig {
+        connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
+        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, or status 413.";
+        channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
+        event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
+        user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";
+        user_name_bytes_max: usize = 256 in 0..=4_096 bytes, "Name of a member. A longer one is refused.";
+        json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
+        presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
+        token_bytes_max: usize = 4_096 in 256..=16_384 bytes, "A token or key. A longer one is refused unread.";
+
+        outbox_bytes_max: usize = 1_048_576 in 4_096..=1_073_741_824 bytes, "Frames waiting for one connection. Over it the connection is closed with 1013.";
+        outbox_total_bytes_max: usize = 268_435_456 in 1_048_576..=1_099_511_627_776 bytes, "Frames waiting on the whole node. Over it the slowest connections are closed with 1013.";
+        outbox_age_ms_max: u64 = 10_000 in 100..=3_600_000 ms, "Age of the oldest frame waiting for a connection. Over it the connection is closed with 1013.";
+        ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
+        pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";
+        close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing connection may take to send what waits for it.";
+        drain_input_ms: u64 = 1_000 in 0..=60_000 ms, "How long a closed connection is still read, so that its peer gets the last answer and not a reset.";
+        fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";
+        control_frames_per_s_max: u8 = 20 in 1..=255 frames, "Pings and pongs of one connection in a second. More is closed with 1008.";
+
+        head_bytes_max: usize = 16_384 in 1_024..=1_048_576 bytes, "Head of an HTTP request. More is refused with 431.";
+        headers_max: usize = 64 in 8..=256 headers, "Headers of an HTTP request. More is refused with 431.";
+        head_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "A request whose head is not complete by then is closed.";
+        body_bytes_max: usize = 1_048_576 in 1_024..=67_108_864 bytes, "Body of an HTTP request. More is refused with 413.";
+        body_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A request or frame whose body is not complete by then is closed.";
+        idle_timeout_ms: u64 = 75_000 in 100..=3_600_000 ms, "An HTTP connection without a request is closed after this.";
+        pipelined_requests_max: usize = 16 in 1..=1_024 requests, "HTTP requests of one connection that wait for their answer. More are read only later.";
+
+        channels_max: usize = 1_000_000 in 1..=1_000_000_000 channels, "Channels in memory on one shard. A new one beyond it is refused.";
+        tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
+        tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
+
+        inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
+        deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";
+        lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
+        journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";
+        journal_queue_bytes_max: usize = 67_108_864 in 65_536..=17_179_869_184 bytes, "Bytes of a shard that wait for their sync. More are refused with 503.";
+        receive_buffers: u16 = 512 in 16..=32_768 buffers, "Receive buffers of a shard, shared by its connections; a power of two.";
+        receive_buffer_bytes: u32 = 4_096 in 512..=65_536 bytes, "Size of a receive buffer.";
+        receive_buffers_per_connection_max: u16 = 64 in 1..=32_768 buffers, "Receive buffers that one connection holds before it is read no further.";
+        submissions_max: u32 = 4_096 in 64..=32_768 entries, "Submission entries of a shard's ring; a power of two.";
+        completions_max: u32 = 16_384 in 128..=65_536 entries, "Completion entries of a shard's ring; a power of two, not less than the submissions.";
+    }
+}

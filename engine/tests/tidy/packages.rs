@@ -1,0 +1,118 @@
+//! Each third-party package and the places where it may be used. `docs/decisions/dependencies.md` says why it is there.
+
+use crate::manifests::dependencies;
+use crate::workspace::{CRATES, Workspace, has_word};
+
+const DECISIONS: &str = "docs/decisions/dependencies.md";
+
+/// Name in the manifests, and where it may be used.
+const PLACES: &[(&str, &[&str])] = &[
+    ("aws-lc-rs", &["protocol/src/auth/"]),
+    ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/"]),
+    ("crc32c", &["storage/src/journal/"]),
+    ("criterion", &["benches/"]),
+    ("crossbeam", &["engine/src/reactor/lanes"]),
+    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
+    ("foldhash", &["engine/src/hasher.rs"]),
+    ("futures-lite", &["engine/src/reactor/"]),
+    ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
+    ("glommio", &["engine/src/reactor/", "benches/"]),
+    ("hashbrown", &["engine/", "storage/"]),
+    ("hdrhistogram", &["loadtest/src/record/", "benches/", "engine/src/metrics"]),
+    ("httparse", &["protocol/src/http/", "protocol/src/client"]),
+    ("indicatif", &["loadtest/src/report/"]),
+    ("io-uring", &["engine/src/reactor/ring/", "benches/"]),
+    ("jiff", &["protocol/src/dialect/"]),
+    ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
+    ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
+    ("mimalloc", &["engine/src/main.rs", "benches/"]),
+    ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
+    (
+        "rustix",
+        &[
+            "engine/src/reactor/",
+            "engine/src/cli/host.rs",
+            "engine/tests/",
+            "storage/src/",
+            "loadtest/src/",
+            "benches/",
+        ],
+    ),
+    ("serde", &["protocol/src/auth/"]),
+    ("serde_json", &["engine/src/cli/ready.rs", "engine/tests/", "loadtest/", "protocol/tests/"]),
+    ("signal-hook", &["engine/src/cli/serve.rs", "loadtest/src/report/"]),
+    ("simd-json", &["protocol/src/json/"]),
+    ("sled", &["storage/"]),
+    ("strsim", &["engine/src/config/"]),
+    ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
+    ("toml", &["engine/src/config/", "engine/tests/tidy/"]),
+    ("tracing", &["engine/", "storage/"]),
+    ("tracing-subscriber", &["engine/src/cli/logs.rs"]),
+    ("tungstenite", &["protocol/", "loadtest/", "engine/tests/"]),
+];
+
+/// Names that the tests of any file may use as well: they help to test, and nothing ships with them.
+const TEST_ONLY: [&str; 2] = ["proptest", "tempfile"];
+
+/// Packages that a manifest names and the table does not.
+pub(crate) fn listed(workspace: &Workspace) -> Vec<String> {
+    let is_known =
+        |name: &str| CRATES.contains(&name) || PLACES.iter().any(|(package, _)| *package == name);
+    dependencies(workspace)
+        .into_iter()
+        .filter(|it| !is_known(&it.name))
+        .map(|it| format!("{}/Cargo.toml: {} has no place in tidy/packages.rs", it.of, it.name))
+        .collect()
+}
+
+/// Packages without a row in the table of the decisions, and rows without a package.
+pub(crate) fn explained(workspace: &Workspace) -> Vec<String> {
+    let page = workspace.read(DECISIONS);
+    let rows: Vec<&str> =
+        page.lines().filter_map(|it| it.strip_prefix("| `")?.split('`').next()).collect();
+    let used: Vec<String> = dependencies(workspace).into_iter().map(|it| it.name).collect();
+    let third_party = used.iter().filter(|it| !CRATES.contains(&it.as_str()));
+    let mut faults: Vec<String> = third_party
+        .filter(|it| !rows.contains(&it.as_str()))
+        .map(|it| format!("{DECISIONS}: has no row for {it}"))
+        .collect();
+    let idle = rows.iter().filter(|row| !used.iter().any(|it| it == *row));
+    faults.extend(idle.map(|it| format!("{DECISIONS}: {it} is used nowhere")));
+    faults.sort();
+    faults.dedup();
+    faults
+}
+
+/// Uses of a package outside its places.
+pub(crate) fn in_place(workspace: &Workspace) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (package, places) in PLACES {
+        let path = format!("{}::", package.replace('-', "_"));
+        for file in workspace.rust().filter(|it| !it.is_in(places)) {
+            let is_used = |line: &str| uses(line, &path);
+            let used = file.code().find(|(_, line)| is_used(line));
+            let tested = || file.text.lines().enumerate().find(|(_, line)| is_used(line));
+            let at = match used {
+                Some((at, _)) => Some(at),
+                None if TEST_ONLY.contains(package) => None,
+                None => tested()
+                    .filter(|(_, line)| !line.trim_start().starts_with("//"))
+                    .map(|(index, _)| index + 1),
+            };
+            if let Some(at) = at {
+                faults.push(format!("{}:{at}: {package} is not used here", file.path));
+            }
+        }
+    }
+    faults
+}
+
+/// Whether a line names something of a package: `package::` that is no part of a longer path.
+fn uses(line: &str, path: &str) -> bool {
+    let name = path.trim_end_matches(':');
+    line.match_indices(path).any(|(at, _)| {
+        let before = line.get(..at).unwrap_or_default();
+        has_word(line, name)
+            && !before.ends_with(|char: char| char.is_alphanumeric() || "_:\"".contains(char))
+    })
+}

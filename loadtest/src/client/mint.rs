@@ -1,0 +1,83 @@
+//! Mints connection tokens: plain blocking HTTP, before anything is measured.
+
+use super::request::Endpoint;
+use super::response;
+use crate::failure::Failure;
+use protocol::client::{Target, write_get, write_post};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TTL_SECONDS: u32 = 3600;
+const RESPONSE_BYTES_MAX: usize = 64 * 1024;
+
+/// A keep-alive connection that mints tokens.
+#[derive(Debug)]
+pub(crate) struct Mint<'a> {
+    stream: TcpStream,
+    endpoint: &'a Endpoint,
+    path: String,
+}
+
+impl<'a> Mint<'a> {
+    /// Connects to the server.
+    pub(crate) fn connect(to: SocketAddr, endpoint: &'a Endpoint) -> Result<Self, Failure> {
+        let cannot = || Failure::io("cannot connect to mint a token");
+        let stream = TcpStream::connect_timeout(&to, TIMEOUT).map_err(cannot())?;
+        stream.set_nodelay(true).map_err(cannot())?;
+        stream.set_read_timeout(Some(TIMEOUT)).map_err(cannot())?;
+        Ok(Self { stream, endpoint, path: endpoint.path_with_key("/edge/realtime/token") })
+    }
+
+    /// A token for a user.
+    pub(crate) fn token(&mut self, user: &str) -> Result<String, Failure> {
+        let body = json!({ "user_id": user, "ttl": TTL_SECONDS }).to_string();
+        let mut request = Vec::new();
+        let target = Target { host: &self.endpoint.host, path: &self.path, bearer: None };
+        write_post(&mut request, &target, body.as_bytes());
+        self.stream.write_all(&request).map_err(Failure::io("cannot ask for a token"))?;
+        let (status, body) = self.response()?;
+        let token = serde_json::from_slice::<Value>(&body)
+            .ok()
+            .and_then(|answer| Some(answer.get("token")?.as_str()?.to_owned()));
+        token.filter(|_| status == 200).ok_or_else(|| {
+            let body = String::from_utf8_lossy(&body);
+            Failure::Server(format!("no token from the server: status {status}, {body}"))
+        })
+    }
+
+    /// What the server says of itself.
+    pub(crate) fn version(&mut self) -> Result<Value, Failure> {
+        let mut request = Vec::new();
+        write_get(
+            &mut request,
+            &Target { host: &self.endpoint.host, path: "/version", bearer: None },
+        );
+        self.stream.write_all(&request).map_err(Failure::io("cannot ask for the version"))?;
+        let (_, body) = self.response()?;
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    fn response(&mut self) -> Result<(u16, Vec<u8>), Failure> {
+        let mut bytes = Vec::new();
+        let mut piece = [0; 4096];
+        while bytes.len() < RESPONSE_BYTES_MAX {
+            let response = response::first(&bytes)
+                .map_err(|_| Failure::Server("the answer to a request is not HTTP".into()))?;
+            if let Some(response) = response {
+                return Ok((response.status, response.body.to_vec()));
+            }
+            let count = self
+                .stream
+                .read(&mut piece)
+                .map_err(Failure::io("no answer to a token request"))?;
+            let Some(new) = piece.get(..count).filter(|new| !new.is_empty()) else {
+                return Err(Failure::Server("the server closed while asked for a token".into()));
+            };
+            bytes.extend_from_slice(new);
+        }
+        Err(Failure::Server("the answer to a token request is too long".into()))
+    }
+}

@@ -1,0 +1,236 @@
+//! Whether a result stands, and the exit code that says so.
+
+use super::figures::{Figures, grouped, real};
+use crate::cli::{EXIT_GENERATOR, EXIT_WRONG};
+use crate::pace::Pace;
+use crate::record::books::Books;
+use crate::record::check::Tally;
+use crate::scenario::load::Load;
+
+/// The generator is hot when it uses this part of its core.
+const HOT: f64 = 0.95;
+/// How much cooler than the generator the server may be and still count as saturated.
+const MARGIN: f64 = 0.15;
+/// The part of the due messages that must have been sent.
+const HELD: f64 = 0.99;
+
+/// What kind of result it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It stands.
+    Sound,
+    /// It stands: a closed loop in which both sides were busy all the time.
+    BothSaturated,
+    /// Something went wrong on the wire.
+    Wrong,
+    /// It measures the generator.
+    GeneratorBound,
+    /// The rate was not held, because the server did not take it.
+    RateNotHeld,
+}
+
+/// Whether a result stands, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// The kind.
+    pub(crate) kind: Kind,
+    /// The reasons, for people.
+    pub(crate) text: String,
+}
+
+impl Verdict {
+    /// Judges a run.
+    pub(crate) fn of(load: &Load, figures: &Figures, tally: &Tally, books: &Books) -> Self {
+        let wrong = complaints(tally, books);
+        if !wrong.is_empty() {
+            return Self { kind: Kind::Wrong, text: wrong.join(", ") };
+        }
+        let (kind, text) = match load.pace {
+            Pace::Open { .. } => open_loop(figures, books.untouched),
+            Pace::Closed { .. } => closed_loop(figures),
+        };
+        let text = match (kind, text) {
+            (_, Some(text)) => text,
+            (_, None) if books.counts.deliveries == 0 => "nothing was refused or closed".to_owned(),
+            (_, None) => {
+                let count = grouped(books.counts.deliveries);
+                format!("each of {count} deliveries came once, in order and undamaged")
+            }
+        };
+        Self { kind, text }
+    }
+
+    /// The exit code of the process.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self.kind {
+            Kind::Sound | Kind::BothSaturated => 0,
+            Kind::Wrong => EXIT_WRONG,
+            Kind::GeneratorBound | Kind::RateNotHeld => EXIT_GENERATOR,
+        }
+    }
+
+    /// The kind in a word or two.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Sound => "sound",
+            Kind::BothSaturated => "both saturated",
+            Kind::Wrong => "wrong",
+            Kind::GeneratorBound => "the generator was the bottleneck",
+            Kind::RateNotHeld => "the rate was not held",
+        }
+    }
+}
+
+fn complaints(tally: &Tally, books: &Books) -> Vec<String> {
+    let refused: u64 = books.refused_by.values().sum();
+    let counts = [
+        (tally.lost, "deliveries lost"),
+        (tally.duplicated, "doubled"),
+        (tally.reordered, "out of order"),
+        (tally.foreign, "at a subscriber of another channel"),
+        (tally.damaged, "damaged"),
+        (refused, "publishes refused"),
+        (books.closed, "connections closed by the server"),
+        (books.stalls, "times nothing came for 2 s"),
+    ];
+    let present = counts.into_iter().filter(|(count, _)| *count > 0);
+    present.map(|(count, what)| format!("{} {what}", grouped(count))).collect()
+}
+
+fn open_loop(figures: &Figures, untouched: u64) -> (Kind, Option<String>) {
+    let percent = |part: f64| format!("{:.1} %", part * 100.0);
+    let own_use = figures.own_use();
+    if own_use >= HOT {
+        let text = format!("the generator used {} of its core", percent(own_use));
+        return (Kind::GeneratorBound, Some(text));
+    }
+    let due = real(figures.due.unwrap_or(0));
+    let sent = real(figures.sent);
+    if sent < due * HELD {
+        let part = percent(sent / due);
+        let is_own_fault = real(untouched) > (due - sent) / 2.0;
+        let (kind, why) = if !is_own_fault {
+            (Kind::RateNotHeld, "the server did not acknowledge fast enough (see --pipeline)")
+        } else {
+            (Kind::GeneratorBound, "the generator did not get to send the rest")
+        };
+        return (kind, Some(format!("{part} of the due messages were sent: {why}")));
+    }
+    (Kind::Sound, None)
+}
+
+fn closed_loop(figures: &Figures) -> (Kind, Option<String>) {
+    let own_use = figures.own_use();
+    if own_use < HOT {
+        return (Kind::Sound, None);
+    }
+    match figures.server_use() {
+        Some(server_use) if server_use >= own_use - MARGIN => (Kind::BothSaturated, None),
+        Some(server_use) => {
+            let (own, server) = (own_use * 100.0, server_use * 100.0);
+            let text = format!(
+                "it used {own:.0} % of its core, the server {server:.0} % of each of its own"
+            );
+            (Kind::GeneratorBound, Some(text))
+        }
+        None => {
+            let own = own_use * 100.0;
+            let text = format!(
+                "it used {own:.0} % of its core, and the server's use is not known (--server-pid)"
+            );
+            (Kind::GeneratorBound, Some(text))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::check::{Checker, Layout};
+    use crate::scenario::load::{DoneWhen, Wire};
+    use protocol::Keep;
+
+    const OPEN: Pace = Pace::Open { per_second: 100 };
+    const CLOSED: Pace = Pace::Closed { outstanding: 4 };
+
+    fn figures(sent: u64, own_cpu: f64, server_cpu: Option<f64>) -> Figures {
+        Figures {
+            seconds: 10.0,
+            due: Some(1000),
+            sent,
+            acknowledged: sent,
+            deliveries: 0,
+            bytes: 0,
+            own_cpu,
+            server_cpu,
+            server_cores: 1,
+        }
+    }
+
+    fn judge(pace: Pace, figures: Figures, tally: Tally, change: impl Fn(&mut Books)) -> Verdict {
+        let layout = Layout { channels: 1, publishers: 1 };
+        let load = Load {
+            subscribers: 1,
+            layout,
+            wire: Wire::Http,
+            pipeline: 1,
+            payload_bytes: 64,
+            pace,
+            done_when: DoneWhen::Delivered,
+            keep: Keep::Pass,
+            warmup_ns: 0,
+            duration_ns: 1,
+        };
+        let mut books = Books::new(Checker::new(layout), 0, 0..1);
+        change(&mut books);
+        Verdict::of(&load, &figures, &tally, &books)
+    }
+
+    #[test]
+    fn an_open_loop_is_held_to_its_rate_and_to_a_cool_generator() {
+        let check = |sent, own_cpu, untouched, kind| {
+            let figures = figures(sent, own_cpu, None);
+            let verdict = judge(OPEN, figures, Tally::default(), |books| {
+                books.untouched = untouched;
+            });
+            assert_eq!(verdict.kind, kind, "{sent} {own_cpu} {untouched}: {}", verdict.text);
+        };
+        check(1000, 9.4, 0, Kind::Sound);
+        check(990, 1.0, 10, Kind::Sound);
+        check(989, 1.0, 5, Kind::RateNotHeld);
+        check(989, 1.0, 6, Kind::GeneratorBound);
+        check(1000, 9.5, 0, Kind::GeneratorBound);
+    }
+
+    #[test]
+    fn a_closed_loop_may_run_hot_if_the_server_does() {
+        let check = |own_cpu, server_cpu, kind| {
+            let verdict = judge(CLOSED, figures(1, own_cpu, server_cpu), Tally::default(), |_| ());
+            assert_eq!(verdict.kind, kind, "{own_cpu} {server_cpu:?}: {}", verdict.text);
+        };
+        check(9.4, Some(1.0), Kind::Sound);
+        check(9.4, None, Kind::Sound);
+        check(9.9, Some(9.8), Kind::BothSaturated);
+        check(9.9, Some(8.5), Kind::BothSaturated);
+        check(9.9, Some(8.3), Kind::GeneratorBound);
+        check(9.9, None, Kind::GeneratorBound);
+    }
+
+    #[test]
+    fn anything_wrong_on_the_wire_comes_first() {
+        let hot = figures(1, 10.0, None);
+        for tally in [
+            Tally { lost: 1, ..Tally::default() },
+            Tally { duplicated: 1, ..Tally::default() },
+            Tally { reordered: 1, ..Tally::default() },
+            Tally { foreign: 1, ..Tally::default() },
+            Tally { damaged: 1, ..Tally::default() },
+        ] {
+            let verdict = judge(OPEN, hot, tally, |_| ());
+            assert_eq!((verdict.kind, verdict.exit_code()), (Kind::Wrong, 2), "{tally:?}");
+        }
+        let closed = judge(OPEN, hot, Tally::default(), |books| books.closed = 3);
+        assert_eq!(closed.text, "3 connections closed by the server");
+        assert_eq!(judge(OPEN, hot, Tally::default(), |_| ()).exit_code(), 3);
+    }
+}

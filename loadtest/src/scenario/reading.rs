@@ -1,0 +1,180 @@
+//! The half of a run that reads: deliveries at subscribers, answers at publishers.
+
+use super::load::DoneWhen;
+use super::run::Run;
+use super::sender::Sender;
+use crate::client::conn::Arrived;
+use crate::client::message::Message;
+use crate::client::response::{self, Response};
+use crate::client::socket::Ready;
+use crate::client::stamp::Stamp;
+use crate::client::walk::{self, Frame, Step};
+use crate::record::check::Seen;
+use protocol::ws::{Opcode, append_masked};
+
+/// What is to be done with a connection after a frame.
+enum After {
+    /// Read on; the message was due so long ago, if it was a delivery.
+    Go { since_due_ns: u64 },
+    /// Close it.
+    Close,
+}
+
+impl Run<'_> {
+    /// Takes one event of the last wait.
+    pub(super) fn on_event(&mut self, nth: usize) {
+        let Some(Ready { index, can_read, can_write }) = self.net.poller.ready(nth) else { return };
+        let Some(conn) = self.net.conns.get_mut(index) else { return };
+        if can_write && conn.flush(index, &self.net.poller).is_err() {
+            return self.close(index);
+        }
+        if !can_read {
+            return;
+        }
+        let mut buffer = std::mem::take(&mut self.net.buffer);
+        match conn.read(&mut buffer) {
+            Arrived::Bytes(count) => {
+                let now_ns = self.clock.now_ns();
+                let bytes = buffer.get(..count).unwrap_or_default();
+                if index < self.load.hearers() {
+                    self.on_frames(index, bytes, now_ns);
+                } else {
+                    self.on_responses(index, bytes, now_ns);
+                }
+                self.books.counts.bytes += count as u64;
+                self.heard_ns = now_ns;
+            }
+            Arrived::Nothing => {}
+            Arrived::Ended => self.close(index),
+        }
+        self.net.buffer = buffer;
+    }
+
+    fn on_frames(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
+        let before = self.books.counts.deliveries;
+        let mut longest_ns = 0;
+        let mut rest = bytes;
+        let after = loop {
+            let after = match walk::step(rest) {
+                Step::Frame(frame, taken) => {
+                    rest = rest.get(taken..).unwrap_or_default();
+                    self.on_frame(index, &frame, now_ns)
+                }
+                Step::NeedMore => break After::Go { since_due_ns: 0 },
+                Step::Bad => {
+                    self.books.checker.observe_damaged();
+                    After::Close
+                }
+            };
+            match after {
+                After::Go { since_due_ns } => longest_ns = since_due_ns.max(longest_ns),
+                After::Close => break after,
+            }
+        };
+        let bucket = self.books.series.at(now_ns);
+        bucket.deliveries += self.books.counts.deliveries - before;
+        bucket.longest_ns = bucket.longest_ns.max(longest_ns);
+        match (after, self.net.conns.get_mut(index)) {
+            (After::Go { .. }, Some(conn)) => conn.keep(rest),
+            (After::Close, _) | (_, None) => self.close(index),
+        }
+        if let Some(which) = index.checked_sub(self.load.subscribers as usize) {
+            self.pump(which);
+        }
+    }
+
+    #[inline]
+    fn on_frame(&mut self, index: usize, frame: &Frame<'_>, now_ns: u64) -> After {
+        let mut since_due_ns = 0;
+        match frame {
+            Frame::Message(text) => match self.finder.message(text) {
+                Message::Delivery(stamp) => {
+                    self.on_delivery(index, &stamp, now_ns);
+                    since_due_ns = stamp.since_due_ns(now_ns);
+                }
+                Message::Damaged => self.books.checker.observe_damaged(),
+                Message::Published => self.on_answer(index, None, now_ns),
+                Message::Refused => {
+                    self.on_answer(index, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
+                }
+                Message::Subscribed | Message::Other => {}
+            },
+            Frame::Ping(payload) => self.pong(index, payload),
+            Frame::Pong => {}
+            Frame::Close(_) => return After::Close,
+        }
+        After::Go { since_due_ns }
+    }
+
+    #[inline]
+    fn on_delivery(&mut self, index: usize, stamp: &Stamp, now_ns: u64) {
+        let subscriber = u32::try_from(index).unwrap_or(u32::MAX);
+        if self.books.delivered(subscriber, stamp, now_ns) != Seen::New {
+            return;
+        }
+        self.awaited = self.awaited.saturating_sub(1);
+        if self.window.received(stamp.stream, stamp.seq) {
+            self.pacer.complete();
+        }
+    }
+
+    fn pong(&mut self, index: usize, payload: &[u8]) {
+        let Some(conn) = self.net.conns.get_mut(index) else { return };
+        append_masked(conn.out(), Opcode::Pong, payload, [0; 4]);
+        if conn.flush(index, &self.net.poller).is_err() {
+            self.close(index);
+        }
+    }
+
+    fn on_responses(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
+        let mut rest = bytes;
+        loop {
+            match response::first(rest) {
+                Ok(Some(answer)) => {
+                    let refused = refusal(&answer);
+                    self.on_answer(index, refused, now_ns);
+                    rest = rest.get(answer.bytes..).unwrap_or_default();
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    self.books.checker.observe_damaged();
+                    return self.close(index);
+                }
+            }
+        }
+        if let Some(conn) = self.net.conns.get_mut(index) {
+            conn.keep(rest);
+        }
+        self.pump(index - self.load.subscribers as usize);
+    }
+
+    /// A publish was answered: acknowledged, or refused with a reason.
+    fn on_answer(&mut self, index: usize, refused: Option<String>, now_ns: u64) {
+        let which = index.checked_sub(self.load.subscribers as usize);
+        let sender = which.and_then(|which| self.senders.get_mut(which));
+        let Some(message) = sender.and_then(Sender::answered) else {
+            if let Some(why) = refused {
+                *self.books.refused_by.entry(why).or_default() += 1;
+            }
+            return;
+        };
+        let channel = self.load.layout.channel(message.stream);
+        let audience = self.audience.get(channel as usize).copied().unwrap_or(0);
+        let ends_with_answer = self.load.done_when == DoneWhen::Acknowledged || audience == 0;
+        if ends_with_answer || refused.is_some() {
+            self.pacer.complete();
+        }
+        match refused {
+            None => self.books.acknowledged(message.due_ns, now_ns),
+            Some(why) => {
+                self.awaited = self.awaited.saturating_sub(u64::from(audience));
+                self.books.refused(why, (message.stream, message.seq));
+            }
+        }
+    }
+}
+
+fn refusal(answer: &Response<'_>) -> Option<String> {
+    let body = || String::from_utf8_lossy(answer.body);
+    (answer.status != 200).then(|| format!("{} {}", answer.status, body()))
+}

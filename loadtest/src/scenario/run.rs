@@ -1,0 +1,223 @@
+//! One run of load: a single loop that sends what is due and reads what comes.
+
+use super::load::Load;
+use super::sender::Sender;
+use super::window::Window;
+use crate::client::conn::Stage;
+use crate::client::message::Finder;
+use crate::client::opening::Net;
+use crate::failure::Failure;
+use crate::pace::{Clock, Pacer};
+use crate::record::books::{Books, Mark};
+use crate::record::check::Checker;
+use crate::record::process;
+use crate::report::progress::Watch;
+
+const WAIT_NS_MAX: u64 = 20_000_000;
+const RELEASED_PER_TURN_MAX: usize = 1024;
+/// How long nothing may come before outstanding messages are given up.
+const SILENCE_NS_MAX: u64 = 2_000_000_000;
+
+/// What a run of load leaves.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The counts and times.
+    pub(crate) books: Books,
+    /// Messages sent, by stream.
+    pub(crate) sent: Vec<u32>,
+    /// At the window's begin and end.
+    pub(crate) window: [Mark; 2],
+    /// Messages that were due within the window, in an open loop.
+    pub(crate) due: Option<u64>,
+}
+
+/// One run of load over connections that are open.
+pub(crate) struct Run<'a> {
+    pub(super) net: &'a mut Net,
+    pub(super) load: &'a Load,
+    pub(super) clock: Clock,
+    server_pid: Option<i32>,
+    pub(super) pacer: Pacer,
+    pub(super) senders: Vec<Sender>,
+    pub(super) books: Books,
+    pub(super) finder: Finder,
+    pub(super) window: Window,
+    sent: Vec<u32>,
+    /// Subscribers of each channel.
+    pub(super) audience: Vec<u32>,
+    begin_ns: u64,
+    end_ns: u64,
+    marks: Vec<Mark>,
+    /// Deliveries that are still to come.
+    pub(super) awaited: u64,
+    pub(super) heard_ns: u64,
+}
+
+impl<'a> Run<'a> {
+    /// A run that starts now. Connections that hear stand first, senders last.
+    pub(crate) fn new(
+        net: &'a mut Net,
+        load: &'a Load,
+        senders: Vec<Sender>,
+        clock: Clock,
+        server_pid: Option<i32>,
+    ) -> Self {
+        let start_ns = clock.now_ns();
+        let begin_ns = start_ns + load.warmup_ns;
+        let end_ns = begin_ns + load.duration_ns;
+        let mut checker = Checker::new(load.layout);
+        for channel in load.heard_channels() {
+            checker.add_subscriber(channel);
+        }
+        let mut audience = vec![0; load.layout.channels as usize];
+        for channel in load.heard_channels() {
+            if let Some(count) = audience.get_mut(channel as usize) {
+                *count += 1;
+            }
+        }
+        Self {
+            net,
+            load,
+            clock,
+            server_pid,
+            pacer: Pacer::new(load.pace, start_ns, end_ns),
+            senders,
+            books: Books::new(checker, start_ns, begin_ns..end_ns),
+            finder: Finder::new(load.payload_bytes),
+            window: Window::new(load),
+            sent: vec![0; load.layout.streams() as usize],
+            audience,
+            begin_ns,
+            end_ns,
+            marks: Vec::new(),
+            awaited: 0,
+            heard_ns: start_ns,
+        }
+    }
+
+    /// Sends and reads until all is sent and received, or nothing comes any more.
+    pub(crate) fn run(mut self, watch: &mut Watch) -> Result<Outcome, Failure> {
+        loop {
+            let now_ns = self.clock.now_ns();
+            self.mark(now_ns);
+            if now_ns >= self.end_ns && self.is_drained(now_ns) {
+                break;
+            }
+            self.forget_stalled(now_ns);
+            self.release(now_ns);
+            let timeout_ns = self.pacer.next_ns().map_or(WAIT_NS_MAX, |next| {
+                next.saturating_sub(self.clock.now_ns()).min(WAIT_NS_MAX)
+            });
+            let cannot_wait = Failure::io("cannot wait for events");
+            let count = self.net.poller.wait(timeout_ns).map_err(cannot_wait)?;
+            for nth in 0..count {
+                self.on_event(nth);
+            }
+            self.show(now_ns, watch)?;
+        }
+        let last = self.take_mark(self.clock.now_ns());
+        let mut marks = self.marks.into_iter();
+        let window = [marks.next().unwrap_or(last), marks.next().unwrap_or(last)];
+        let due = self.pacer.due_between(self.begin_ns, self.end_ns);
+        Ok(Outcome { books: self.books, sent: self.sent, window, due })
+    }
+
+    fn show(&self, now_ns: u64, watch: &mut Watch) -> Result<(), Failure> {
+        let start_ns = self.begin_ns - self.load.warmup_ns;
+        let what = match now_ns {
+            _ if now_ns < self.begin_ns => "warm-up",
+            _ if now_ns < self.end_ns => "measuring",
+            _ => "draining",
+        };
+        let counts = self.books.counts;
+        let part = (now_ns - start_ns, self.end_ns - start_ns);
+        watch.show(now_ns, what, part, || {
+            format!("{} sent, {} delivered", counts.sent, counts.deliveries)
+        })
+    }
+
+    fn mark(&mut self, now_ns: u64) {
+        let next_ns = [self.begin_ns, self.end_ns].get(self.marks.len()).copied();
+        if next_ns.is_some_and(|next_ns| now_ns >= next_ns) {
+            let mark = self.take_mark(now_ns);
+            self.marks.push(mark);
+            self.books.untouched = self.pacer.untouched(now_ns);
+        }
+    }
+
+    fn take_mark(&self, at_ns: u64) -> Mark {
+        let server_cpu_ns = self.server_pid.and_then(process::cpu_ns);
+        let own_cpu_ns = process::own_cpu_ns();
+        Mark { at_ns, counts: self.books.counts, own_cpu_ns, server_cpu_ns }
+    }
+
+    fn is_drained(&self, now_ns: u64) -> bool {
+        let in_flight: usize = self.senders.iter().map(Sender::in_flight).sum();
+        let is_silent = now_ns.saturating_sub(self.heard_ns.max(self.end_ns)) > SILENCE_NS_MAX;
+        is_silent || (self.awaited == 0 && in_flight == 0)
+    }
+
+    /// A closed loop whose window never empties would wait for ever for what was lost.
+    fn forget_stalled(&mut self, now_ns: u64) {
+        let outstanding = self.books.counts.sent > 0 && self.pacer.next_ns().is_none();
+        if outstanding && now_ns.saturating_sub(self.heard_ns) > SILENCE_NS_MAX {
+            self.heard_ns = now_ns;
+            self.books.stalls += u64::from(now_ns < self.end_ns);
+            self.pacer.forget_outstanding();
+        }
+    }
+
+    /// Gives due messages to their senders; so many at most, so that reading goes on.
+    fn release(&mut self, now_ns: u64) {
+        let count = self.senders.len() as u64;
+        for _ in 0..RELEASED_PER_TURN_MAX {
+            let Some(due) = self.pacer.take(now_ns) else { break };
+            let which = usize::try_from(due.number % count).unwrap_or(0);
+            if let Some(sender) = self.senders.get_mut(which) {
+                sender.add_due();
+                self.pump(which);
+            }
+        }
+    }
+
+    /// Sends what a sender may send.
+    pub(super) fn pump(&mut self, which: usize) {
+        let index = self.load.subscribers as usize + which;
+        let (Some(sender), Some(conn)) =
+            (self.senders.get_mut(which), self.net.conns.get_mut(index))
+        else {
+            return;
+        };
+        if conn.stage != Stage::Live {
+            return;
+        }
+        let count = self.load.senders() as u64;
+        while sender.can_send() {
+            let now_ns = self.clock.now_ns();
+            if now_ns >= self.end_ns {
+                break;
+            }
+            let number = sender.sent() * count + which as u64;
+            let due_ns = self.pacer.due_ns(number, now_ns);
+            let Some(message) = sender.send(conn, due_ns, now_ns) else { break };
+            let channel = self.load.layout.channel(message.stream);
+            let audience = self.audience.get(channel as usize).copied().unwrap_or(0);
+            self.window.sent(message.stream, message.seq, audience);
+            self.awaited += u64::from(audience);
+            self.books.counts.sent += 1;
+            if let Some(sent) = self.sent.get_mut(message.stream as usize) {
+                *sent = message.seq + 1;
+            }
+        }
+        if conn.flush(index, &self.net.poller).is_err() {
+            self.close(index);
+        }
+    }
+
+    pub(super) fn close(&mut self, index: usize) {
+        if let Some(conn) = self.net.conns.get_mut(index).filter(|conn| conn.stage == Stage::Live) {
+            conn.close(&self.net.poller);
+            self.books.closed += 1;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Control-plane state: tenants, webhook cursors, revocations, policies. Small, read often, changed rarely.
+//!
+//! Every change is first a record in a journal of its own, and durable there. What is read is a view of it in sled, which is
+//! made anew whenever it is behind, will not open, or does not hold what it should.
+
+mod change;
+mod view;
+
+use std::{path::Path, sync::Arc};
+
+pub use self::change::Change;
+use self::view::View;
+use crate::{
+    error::{JournalError, OpenError},
+    ids::{ChannelKey, MessageId, Offset, Position, TenantId},
+    journal::{Journal, open},
+    options::{JournalKind, JournalOptions, Keep, Prepare, Retention},
+    publication::{Draft, Publication},
+};
+
+/// Bytes of one of its segments: it holds little.
+const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
+/// The journal is rewritten when it has so many more records than there are entries.
+const EXCESS_MAX: u64 = 10_000;
+/// Records in one batch of a rewrite, and read at once.
+const RECORDS_MAX: usize = 512;
+
+/// Keys and values of a table.
+pub type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// See the module. Its calls block: it belongs on a side thread.
+pub struct Catalog {
+    journal: Box<dyn Journal>,
+    view: View,
+    stream: Arc<ChannelKey>,
+    position: Position,
+}
+
+impl Catalog {
+    /// Opens the catalog in `dir`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// When the disk refuses, or another process holds the directory.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let options = JournalOptions { segment_bytes: SEGMENT_BYTES, prepare: Prepare::InPlace };
+        let journal = open(JournalKind::Segment, &dir.join("journal"), &options)?;
+        let view = View::open(&dir.join("view"))?;
+        let stream = Arc::new(ChannelKey::new(TenantId(0), "catalog"));
+        let position = Position { epoch: journal.fresh_epoch(), offset: Offset(0) };
+        let mut catalog = Self { journal, view, stream, position };
+        catalog.catch_up().map_err(|why| OpenError::Unreadable { why: why.to_string() })?;
+        Ok(catalog)
+    }
+
+    /// The value of a key in a table.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        self.view.get(table, key)
+    }
+
+    /// Every key and value of a table, by key.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn entries(&self, table: &str) -> Result<Entries, JournalError> {
+        self.view.entries(table)
+    }
+
+    /// Makes the changes durable, all of them or none, and then visible.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`]: nothing is changed.
+    pub fn apply(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
+        self.append(changes, now_ms)?;
+        self.view.apply(changes, self.position)
+    }
+
+    /// Damaged ranges that its journal set aside: changes may be missing.
+    #[must_use]
+    pub fn quarantined(&self) -> u64 {
+        self.journal.stats().quarantined
+    }
+
+    fn append(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
+        let mut position = self.position;
+        let batch = changes.iter().map(|change| {
+            position.offset = position.offset.next();
+            Arc::new(Publication::new(&Draft {
+                channel: &self.stream,
+                epoch: position.epoch,
+                offset: Some(position.offset),
+                id: MessageId(position.offset.0.into()),
+                at_ms: now_ms,
+                sender: "",
+                event: "",
+                payload: &change.encode(),
+                idempotency: None,
+            }))
+        });
+        let batch: Vec<_> = batch.collect();
+        self.journal.append(&batch)?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// Brings the view to where the journal is.
+    fn catch_up(&mut self) -> Result<(), JournalError> {
+        let stand = self.journal.channels().into_iter().find(|it| *it.0 == *self.stream);
+        let first = stand.as_ref().map_or(Offset(1), |it| it.1.first_retained);
+        self.position = stand.map_or(self.position, |it| it.1.position);
+        let applied = self.view.applied()?;
+        let is_ours = applied.is_some_and(|it| {
+            let is_known = it.epoch == self.position.epoch && it.offset <= self.position.offset;
+            is_known && it.offset.next() >= first
+        });
+        if !is_ours || !self.view.is_whole()? {
+            self.view.clear()?;
+        }
+        let mut after = self.view.applied()?.map_or(Offset(first.0 - 1), |it| it.offset);
+        while after < self.position.offset {
+            after = self.replay(after)?;
+        }
+        let excess = (self.position.offset.0 + 1 - first.0).saturating_sub(self.view.count()?);
+        if excess > EXCESS_MAX { self.rewrite() } else { Ok(()) }
+    }
+
+    /// Applies some of the journal to the view; says how far it came.
+    fn replay(&mut self, after: Offset) -> Result<Offset, JournalError> {
+        let read = match self.journal.read(&self.stream, after, RECORDS_MAX) {
+            Ok(read) => read,
+            // It was set aside: the next read begins after it. What it said is lost, and counted.
+            Err(JournalError::Corrupt { .. }) => return Ok(after),
+            Err(why) => return Err(why),
+        };
+        let changes: Vec<_> = read.iter().filter_map(|it| Change::decode(it.payload())).collect();
+        let last = read.last().and_then(|it| it.offset());
+        let offset = last.unwrap_or(self.position.offset);
+        self.view.apply(&changes, Position { offset, ..self.position })?;
+        Ok(offset)
+    }
+
+    /// Writes every entry anew, which changes nothing, and lets the records before go.
+    fn rewrite(&mut self) -> Result<(), JournalError> {
+        let start = self.position.offset;
+        let all = self.view.all()?;
+        for some in all.chunks(RECORDS_MAX) {
+            let puts = some.iter().map(|(table, key, value)| Change::Put { table, key, value });
+            self.append(&puts.collect::<Vec<_>>(), 0)?;
+        }
+        self.view.apply(&[], self.position)?;
+        let messages_max = self.position.offset.0 - start.0;
+        let keep = Keep { messages_max, ..Keep::ALL };
+        let policy =
+            Retention { keep: Arc::new(move |_| keep), bytes_max: u64::MAX, idle_ms_max: u64::MAX };
+        self.journal.retain(&policy, 0).map(drop)
+    }
+}

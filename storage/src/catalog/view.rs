@@ -1,0 +1,175 @@
+//! The catalog as it is read: keys and values in sled, with a note of how much of the journal they hold and a sum over all of them,
+//! because sled can open with entries missing and say nothing.
+
+use std::path::Path;
+
+use super::{Entries, change::Change};
+use crate::{
+    error::{JournalError, OpenError},
+    ids::{Epoch, Offset, Position},
+    synced_sled::{SyncedSled, to_io},
+};
+
+const SLED_SEGMENT_BYTES: usize = 512 * 1024;
+/// Sorts before every table: table names have no zero byte, and this has nothing else.
+const NOTE: &[u8] = &[0];
+
+/// See the module.
+pub(super) struct View {
+    synced: SyncedSled,
+}
+
+/// An entry with its table.
+type Full = (String, Vec<u8>, Vec<u8>);
+
+/// How much of the journal the view holds.
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    position: Position,
+    count: u64,
+    /// The checksums of all entries, added up.
+    sum: u64,
+}
+
+impl Note {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = self.position.epoch.0.to_le_bytes().to_vec();
+        for number in [self.position.offset.0, self.count, self.sum] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (epoch, rest) = bytes.split_first_chunk()?;
+        let (numbers, _) = rest.as_chunks::<8>();
+        let [offset, count, sum] = numbers else { return None };
+        let offset = Offset(u64::from_le_bytes(*offset));
+        let position = Position { epoch: Epoch(u32::from_le_bytes(*epoch)), offset };
+        Some(Self { position, count: u64::from_le_bytes(*count), sum: u64::from_le_bytes(*sum) })
+    }
+}
+
+fn failed(why: sled::Error) -> JournalError {
+    JournalError::Io { operation: "catalog", cause: to_io(why) }
+}
+
+fn full_key(table: &str, key: &[u8]) -> Vec<u8> {
+    [table.as_bytes(), &[0], key].concat()
+}
+
+fn sum_of(key: &[u8], value: &[u8]) -> u64 {
+    let half = crc32c::crc32c_append(crc32c::crc32c(key), value);
+    let other = crc32c::crc32c_append(crc32c::crc32c(value), key);
+    (u64::from(half) << 32) | u64::from(other)
+}
+
+impl View {
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let (synced, _) = SyncedSled::open_or_move(dir, SLED_SEGMENT_BYTES)?;
+        Ok(Self { synced })
+    }
+
+    pub(super) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
+        let found = self.synced.db.get(full_key(table, key)).map_err(failed)?;
+        Ok(found.map(|it| it.to_vec()))
+    }
+
+    pub(super) fn entries(&self, table: &str) -> Result<Entries, JournalError> {
+        let prefix = full_key(table, &[]);
+        let entries = self.synced.db.scan_prefix(&prefix).map(|entry| {
+            let (key, value) = entry.map_err(failed)?;
+            Ok((key.get(prefix.len()..).unwrap_or_default().to_vec(), value.to_vec()))
+        });
+        entries.collect()
+    }
+
+    /// Every entry with its table.
+    pub(super) fn all(&self) -> Result<Vec<Full>, JournalError> {
+        let mut all = Vec::new();
+        for entry in self.synced.db.iter() {
+            let (full, value) = entry.map_err(failed)?;
+            let mut parts = full.splitn(2, |it| *it == 0);
+            let (Some(table), Some(key)) = (parts.next(), parts.next()) else { continue };
+            if *full != *NOTE {
+                let table = String::from_utf8_lossy(table).into_owned();
+                all.push((table, key.to_vec(), value.to_vec()));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Applies changes that end at a position of the journal.
+    pub(super) fn apply(
+        &self,
+        changes: &[Change<'_>],
+        position: Position,
+    ) -> Result<(), JournalError> {
+        let start = Position { offset: Offset(0), ..position };
+        let mut note = self.note()?.unwrap_or(Note { position: start, count: 0, sum: 0 });
+        for change in changes {
+            let mut batch = sled::Batch::default();
+            self.change(change, &mut note, &mut batch)?;
+            batch.insert(NOTE, note.encode());
+            self.synced.db.apply_batch(batch).map_err(failed)?;
+        }
+        note.position = position;
+        self.synced.db.insert(NOTE, note.encode()).map_err(failed)?;
+        Ok(())
+    }
+
+    fn change(
+        &self,
+        change: &Change<'_>,
+        note: &mut Note,
+        batch: &mut sled::Batch,
+    ) -> Result<(), JournalError> {
+        let (Change::Put { table, key, .. } | Change::Delete { table, key }) = change;
+        let full = full_key(table, key);
+        if let Some(before) = self.synced.db.get(&full).map_err(failed)? {
+            note.count -= 1;
+            note.sum = note.sum.wrapping_sub(sum_of(&full, &before));
+        }
+        match change {
+            Change::Put { value, .. } => {
+                note.count += 1;
+                note.sum = note.sum.wrapping_add(sum_of(&full, value));
+                batch.insert(full, *value);
+            }
+            Change::Delete { .. } => batch.remove(full),
+        }
+        Ok(())
+    }
+
+    /// How far in the journal it is.
+    pub(super) fn applied(&self) -> Result<Option<Position>, JournalError> {
+        Ok(self.note()?.map(|it| it.position))
+    }
+
+    /// How many entries it has.
+    pub(super) fn count(&self) -> Result<u64, JournalError> {
+        Ok(self.note()?.map_or(0, |it| it.count))
+    }
+
+    fn note(&self) -> Result<Option<Note>, JournalError> {
+        let found = self.synced.db.get(NOTE).map_err(failed)?;
+        Ok(found.as_deref().and_then(Note::decode))
+    }
+
+    /// Whether it holds what it says.
+    pub(super) fn is_whole(&self) -> Result<bool, JournalError> {
+        let (mut count, mut sum) = (0, 0_u64);
+        for entry in self.synced.db.iter() {
+            let (key, value) = entry.map_err(failed)?;
+            if *key != *NOTE {
+                count += 1;
+                sum = sum.wrapping_add(sum_of(&key, &value));
+            }
+        }
+        Ok(self.note()?.is_some_and(|it| (it.count, it.sum) == (count, sum)))
+    }
+
+    pub(super) fn clear(&self) -> Result<(), JournalError> {
+        self.synced.db.clear().map_err(failed)
+    }
+}

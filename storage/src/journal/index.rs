@@ -1,0 +1,244 @@
+//! Which message of which channel lies where. In memory: a run of messages for each channel and segment; the place of each single
+//! message only for the segment that is being written, those of sealed ones are in their sidecars.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use super::channel::{Before, Channel, Note, Places, Run, split};
+use hashbrown::{HashTable, hash_table::Entry};
+
+use crate::{
+    error::JournalError,
+    ids::{ChannelKey, Offset, Position, TenantId},
+    journal::{ChannelState, next_position},
+};
+
+/// Every channel known.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    channels: HashTable<Channel>,
+    /// How many runs lie in each segment.
+    runs_in: BTreeMap<u64, u64>,
+    /// What to go back to when the batch is not kept.
+    before: Vec<Before>,
+    batch: u64,
+    /// Ranges of damage that recovery came by so far.
+    pub(super) damages: usize,
+    /// The segment before this one was let go, as far as recovery knows.
+    pub(super) gap: u64,
+}
+
+impl Index {
+    pub(super) fn find(&self, channel: &ChannelKey) -> Option<&Channel> {
+        self.channels.find(channel.hash(), |it| *it.key == *channel)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Channel> {
+        self.channels.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.channels.len()
+    }
+
+    /// Whether any retained message lies in the segment.
+    pub(super) fn uses(&self, segment: u64) -> bool {
+        self.runs_in.get(&segment).is_some_and(|it| *it > 0)
+    }
+
+    /// Begins a batch that may be taken back.
+    pub(super) fn begin(&mut self) {
+        self.before.clear();
+        self.batch += 1;
+    }
+
+    /// Takes the next message of a batch.
+    pub(super) fn append(
+        &mut self,
+        key: &Arc<ChannelKey>,
+        note: &Note,
+    ) -> Result<(), JournalError> {
+        let same = |it: &Channel| Arc::ptr_eq(&it.key, key) || it.key == *key;
+        let channel = match self.channels.entry(key.hash(), same, |it| it.key.hash()) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(free) => free.insert(Channel::new(Arc::clone(key))).into_mut(),
+        };
+        if channel.touched != self.batch {
+            channel.touched = self.batch;
+            self.before.push(channel.before());
+        }
+        let last = channel.state.position;
+        // Within an epoch offsets are dense. (invariant 2)
+        if note.position.offset != last.offset.next() || note.position.epoch < last.epoch {
+            return Err(JournalError::OutOfOrder);
+        }
+        if channel.state.first_retained.0 == 0 {
+            channel.state.first_retained = note.position.offset;
+        }
+        if channel.take(note) {
+            *self.runs_in.entry(note.segment).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Undoes what was taken since [`Index::begin`].
+    pub(super) fn take_back(&mut self) {
+        for before in std::mem::take(&mut self.before) {
+            let same = |it: &Channel| it.key == before.key;
+            let Ok(mut found) = self.channels.find_entry(before.key.hash(), same) else { continue };
+            let channel = found.get_mut();
+            for run in channel.runs.drain(before.runs..) {
+                release(&mut self.runs_in, run.segment);
+            }
+            if let (Some(run), Some((count, last_at_ms, bytes))) =
+                (channel.runs.back_mut(), before.last)
+            {
+                (run.count, run.last_at_ms, run.bytes) = (count, last_at_ms, bytes);
+                run.places.truncate(count);
+            }
+            (channel.state, channel.named_in) = (before.state, before.named_in);
+            if channel.state == ChannelState::default() {
+                found.remove();
+            }
+        }
+    }
+
+    fn join(&mut self, tenant: TenantId, name: &str, next: Position) {
+        let (damages, gap) = (self.damages, self.gap);
+        let channel = recovered(&mut self.channels, tenant, name);
+        let gone = if channel.skips_to(next, gap) {
+            channel.state = ChannelState::default();
+            std::mem::take(&mut channel.runs)
+        } else {
+            VecDeque::new()
+        };
+        channel.join(next, damages);
+        for run in gone {
+            release(&mut self.runs_in, run.segment);
+        }
+    }
+
+    /// Takes a message that recovery found.
+    pub(super) fn recover(&mut self, tenant: TenantId, name: &str, note: &Note) {
+        self.join(tenant, name, note.position);
+        let channel = recovered(&mut self.channels, tenant, name);
+        if channel.take(note) {
+            *self.runs_in.entry(note.segment).or_default() += 1;
+        }
+    }
+
+    /// Takes a run that a sidecar lists.
+    pub(super) fn recover_run(&mut self, tenant: TenantId, name: &str, run: Run) {
+        self.join(tenant, name, Position { epoch: run.epoch, offset: Offset(run.first) });
+        let channel = recovered(&mut self.channels, tenant, name);
+        let position = Position { epoch: run.epoch, offset: Offset(run.end() - 1) };
+        channel.state.position = position;
+        channel.state.last_at_ms = run.last_at_ms;
+        channel.named_in = run.segment;
+        *self.runs_in.entry(run.segment).or_default() += 1;
+        channel.runs.push_back(run);
+    }
+
+    /// Sets where a channel stands; what it no longer retains goes.
+    pub(super) fn stand(
+        &mut self,
+        tenant: TenantId,
+        name: &str,
+        state: ChannelState,
+        segment: u64,
+    ) {
+        let damages = self.damages;
+        let channel = recovered(&mut self.channels, tenant, name);
+        channel.stand_at(&state, damages);
+        channel.named_in = segment;
+        trim(channel, &mut self.runs_in, state.first_retained);
+    }
+
+    /// Lets go of the messages of a channel before `first`. Returns how many went.
+    pub(super) fn retire(&mut self, key: &ChannelKey, first: Offset) -> u64 {
+        let same = |it: &Channel| *it.key == *key;
+        let Some(channel) = self.channels.find_mut(key.hash(), same) else { return 0 };
+        trim(channel, &mut self.runs_in, first)
+    }
+
+    /// Forgets a channel.
+    pub(super) fn forget(&mut self, key: &ChannelKey) {
+        if let Ok(found) = self.channels.find_entry(key.hash(), |it| *it.key == *key) {
+            let (channel, _) = found.remove();
+            for run in channel.runs {
+                release(&mut self.runs_in, run.segment);
+            }
+        }
+    }
+
+    /// Sets a damaged message aside: the run is split around it.
+    pub(super) fn set_aside(&mut self, key: &ChannelKey, offset: u64) {
+        let same = |it: &Channel| *it.key == *key;
+        let Some(channel) = self.channels.find_mut(key.hash(), same) else { return };
+        let Some(at) = channel.runs.iter().position(|it| it.first <= offset && offset < it.end())
+        else {
+            return;
+        };
+        let Some(run) = channel.runs.remove(at) else { return };
+        let segment = run.segment;
+        let parts = split(run, offset);
+        for part in parts.into_iter().rev().filter(|it| it.count > 0) {
+            channel.runs.insert(at, part);
+            *self.runs_in.entry(segment).or_default() += 1;
+        }
+        release(&mut self.runs_in, segment);
+    }
+
+    /// The channels that damage may have cost a message.
+    pub(super) fn doubtful(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        let doubted = self.channels.iter().filter(|it| it.has_hole || it.proven < self.damages);
+        doubted.map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
+    /// Lets go of the places of a sealed segment's messages: its sidecar has them, from these bytes on, in the order of
+    /// [`Index::iter`].
+    pub(super) fn unload(&mut self, segment: u64, places: &[u64]) {
+        let named = self.channels.iter_mut().filter(|it| it.named_in == segment);
+        let runs = named.flat_map(|it| &mut it.runs).filter(|it| it.segment == segment);
+        for (run, at) in runs.zip(places) {
+            run.places = Places::Sidecar(*at);
+        }
+    }
+}
+
+/// Finds or makes a channel during recovery.
+fn recovered<'a>(
+    channels: &'a mut HashTable<Channel>,
+    tenant: TenantId,
+    name: &str,
+) -> &'a mut Channel {
+    let key = ChannelKey::new(tenant, name);
+    let same = |it: &Channel| *it.key == key;
+    match channels.entry(key.hash(), same, |it| it.key.hash()) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(free) => free.insert(Channel::new(Arc::new(key))).into_mut(),
+    }
+}
+
+/// Lets go of what lies before `first`. Returns how many messages went.
+fn trim(channel: &mut Channel, runs_in: &mut BTreeMap<u64, u64>, first: Offset) -> u64 {
+    let from = channel.state.first_retained.0;
+    let first = first.0.min(next_position(&channel.state).0).max(from);
+    let gone = channel.runs.iter().map(|it| first.min(it.end()).saturating_sub(from.max(it.first)));
+    let gone = gone.sum();
+    while let Some(run) = channel.runs.pop_front_if(|it| it.end() <= first) {
+        release(runs_in, run.segment);
+    }
+    let readable =
+        channel.runs.front().map_or_else(|| next_position(&channel.state).0, |it| it.first);
+    channel.state.first_retained = Offset(readable.max(first));
+    gone
+}
+
+fn release(runs_in: &mut BTreeMap<u64, u64>, segment: u64) {
+    if let Some(runs) = runs_in.get_mut(&segment) {
+        *runs -= 1;
+    }
+}

@@ -1,0 +1,263 @@
+//! The files of a segment log: one that is written, sealed ones with their sidecars, a spare for the next, and a reserve
+//! that only marks may use.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use super::block::SegmentHeader;
+use crate::{
+    disk::{Disk, DiskFile, Fill},
+    error::JournalError,
+    options::Prepare,
+};
+
+const SPARE: &str = "spare";
+const RESERVE: &str = "reserve";
+
+/// What a new segment is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Purpose {
+    /// Publications: refused when the disk is full.
+    Publications,
+    /// Deletes and other marks: they may use the reserve.
+    Marks,
+}
+
+/// One segment file.
+pub(super) struct Shelved {
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) sidecar: Option<Box<dyn DiskFile>>,
+    pub(super) nonce: u64,
+    pub(super) bytes: u64,
+}
+
+/// See the module.
+pub(super) struct Shelf {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) files: BTreeMap<u64, Shelved>,
+    pub(super) segment_bytes: u64,
+    has_spare: bool,
+    has_reserve: bool,
+    preparer: Option<Preparer>,
+}
+
+/// A thread that makes spares.
+struct Preparer {
+    /// Dropped to end the thread.
+    orders: Option<flume::Sender<()>>,
+    done: flume::Receiver<io::Result<()>>,
+    is_ordered: bool,
+    join: Option<JoinHandle<()>>,
+}
+
+/// The file of a segment.
+pub(super) fn segment_name(id: u64) -> String {
+    format!("segment-{id:010}.log")
+}
+
+/// The sidecar of a segment.
+pub(super) fn sidecar_name(id: u64) -> String {
+    format!("segment-{id:010}.idx")
+}
+
+/// The segment that a file name names.
+pub(super) fn segment_id(name: &str) -> Option<u64> {
+    name.strip_prefix("segment-")?.strip_suffix(".log")?.parse().ok()
+}
+
+/// What an error of the disk means.
+pub(super) fn failed(operation: &'static str, cause: io::Error, needed_bytes: u64) -> JournalError {
+    if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        JournalError::Full { needed_bytes }
+    } else {
+        JournalError::Io { operation, cause }
+    }
+}
+
+/// A sync that fails says nothing about what is durable: never a matter of room.
+pub(super) fn sync_failed(operation: &'static str, cause: io::Error) -> JournalError {
+    JournalError::Io { operation, cause }
+}
+
+impl Shelf {
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        segment_bytes: u64,
+        prepare: Prepare,
+    ) -> io::Result<Self> {
+        let names = disk.names()?;
+        let preparer = match prepare {
+            Prepare::Ahead => Some(Preparer::spawn(Arc::clone(&disk), segment_bytes)?),
+            Prepare::InPlace => None,
+        };
+        let mut shelf = Self {
+            files: BTreeMap::new(),
+            segment_bytes,
+            has_spare: false,
+            has_reserve: false,
+            preparer,
+            disk,
+        };
+        for name in names.iter().filter(|it| it.ends_with(".tmp")) {
+            shelf.disk.unlink(name)?;
+        }
+        shelf.has_spare = shelf.keeps(&names, SPARE)?;
+        shelf.has_reserve = shelf.keeps(&names, RESERVE)?;
+        Ok(shelf)
+    }
+
+    /// Whether a file prepared earlier is there and of the right size.
+    fn keeps(&self, names: &[String], name: &str) -> io::Result<bool> {
+        if !names.iter().any(|it| it == name) {
+            return Ok(false);
+        }
+        let fits = self.disk.open(name)?.bytes()? == self.segment_bytes;
+        if !fits {
+            self.disk.unlink(name)?;
+        }
+        Ok(fits)
+    }
+
+    /// Bytes of all segments and what is kept ready.
+    pub(super) fn bytes(&self) -> u64 {
+        let ready = u64::from(self.has_spare) + u64::from(self.has_reserve);
+        self.files.values().map(|it| it.bytes).sum::<u64>() + ready * self.segment_bytes
+    }
+
+    /// Sets the reserve aside, unless it is there.
+    pub(super) fn ensure_reserve(&mut self) -> Result<(), JournalError> {
+        if !self.has_reserve {
+            make(&*self.disk, RESERVE, self.segment_bytes, Fill::Room)
+                .map_err(|cause| failed("reserve", cause, self.segment_bytes))?;
+            self.has_reserve = true;
+        }
+        Ok(())
+    }
+
+    /// Has a spare made while there is time.
+    pub(super) fn prepare(&mut self) {
+        if let Some(preparer) =
+            self.preparer.as_mut().filter(|it| !it.is_ordered && !self.has_spare)
+            && let Some(orders) = &preparer.orders
+        {
+            preparer.is_ordered = orders.try_send(()).is_ok();
+        }
+    }
+
+    /// Makes the file of a new segment, durable with its name.
+    pub(super) fn begin(&mut self, id: u64, purpose: Purpose) -> Result<(), JournalError> {
+        if self.files.contains_key(&id) {
+            return Ok(()); // It was made by an attempt that failed later.
+        }
+        let name = self.ready(purpose)?;
+        let nonce = self.disk.random().map_err(|cause| failed("random", cause, 0))?;
+        let header = SegmentHeader { nonce, id, bytes: self.segment_bytes };
+        let file = self.disk.open(name).map_err(|cause| failed("open", cause, 0))?;
+        file.write_all_at(&header.encode(), 0).map_err(|cause| failed("write", cause, 64))?;
+        file.sync_data().map_err(|cause| sync_failed("sync", cause))?;
+        let renamed = self.disk.rename(name, &segment_name(id));
+        renamed.map_err(|cause| failed("rename", cause, 0))?;
+        if name == SPARE {
+            self.has_spare = false;
+        } else {
+            self.has_reserve = false;
+        }
+        self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
+        let bytes = self.segment_bytes;
+        self.files.insert(id, Shelved { file, sidecar: None, nonce, bytes });
+        Ok(())
+    }
+
+    /// The name of a file that can become a segment.
+    fn ready(&mut self, purpose: Purpose) -> Result<&'static str, JournalError> {
+        self.collect();
+        if self.has_spare {
+            return Ok(SPARE);
+        }
+        if let Err(cause) = make(&*self.disk, SPARE, self.segment_bytes, Fill::Zeros) {
+            let why = failed("prepare", cause, self.segment_bytes);
+            let is_full = matches!(why, JournalError::Full { .. });
+            let may_use_reserve = purpose == Purpose::Marks && self.has_reserve;
+            return if is_full && may_use_reserve { Ok(RESERVE) } else { Err(why) };
+        }
+        self.has_spare = true;
+        Ok(SPARE)
+    }
+
+    /// Waits for the spare that was ordered.
+    fn collect(&mut self) {
+        if let Some(preparer) = self.preparer.as_mut().filter(|it| it.is_ordered) {
+            preparer.is_ordered = false;
+            // If it failed, making one here says why.
+            self.has_spare |= matches!(preparer.done.recv(), Ok(Ok(())));
+        }
+    }
+
+    /// Removes a segment; its file becomes the spare if there is none.
+    pub(super) fn remove(&mut self, id: u64) -> io::Result<()> {
+        let Some(shelved) = self.files.remove(&id) else { return Ok(()) };
+        if shelved.sidecar.is_some() {
+            self.disk.unlink(&sidecar_name(id))?;
+        }
+        let is_ordered = self.preparer.as_ref().is_some_and(|it| it.is_ordered);
+        if self.has_spare || is_ordered || shelved.bytes != self.segment_bytes {
+            return self.disk.unlink(&segment_name(id));
+        }
+        self.disk.rename(&segment_name(id), SPARE)?;
+        self.has_spare = true;
+        Ok(())
+    }
+
+    /// Writes a sidecar. It is not synced: what is wrong with it later is seen by its checksum.
+    pub(super) fn put_sidecar(&mut self, id: u64, bytes: &[u8]) -> io::Result<()> {
+        let name = sidecar_name(id);
+        let file = self.disk.create(&name, 0, Fill::Room)?;
+        if let Err(cause) = file.write_all_at(bytes, 0) {
+            self.disk.unlink(&name)?;
+            return Err(cause);
+        }
+        if let Some(shelved) = self.files.get_mut(&id) {
+            shelved.sidecar = Some(file);
+        }
+        Ok(())
+    }
+}
+
+/// Makes a file under its own name only once it is complete.
+fn make(disk: &dyn Disk, name: &str, bytes: u64, fill: Fill) -> io::Result<()> {
+    let unfinished = format!("{name}.tmp");
+    let made = disk.create(&unfinished, bytes, fill).and_then(|file| file.sync_data());
+    if let Err(cause) = made {
+        let _ = disk.unlink(&unfinished); // The first error tells more.
+        return Err(cause);
+    }
+    disk.rename(&unfinished, name)
+}
+
+impl Preparer {
+    fn spawn(disk: Arc<dyn Disk>, bytes: u64) -> io::Result<Self> {
+        let (orders, ordered) = flume::bounded::<()>(1);
+        let (report, done) = flume::bounded(1);
+        let work = move || {
+            while ordered.recv().is_ok() {
+                let made = make(&*disk, SPARE, bytes, Fill::Zeros);
+                let _ = report.send(made); // Nobody asks once the journal is closed.
+            }
+        };
+        let join = thread::Builder::new().name("stentor-segments".to_owned()).spawn(work)?;
+        Ok(Self { orders: Some(orders), done, is_ordered: false, join: Some(join) })
+    }
+}
+
+impl Drop for Preparer {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(join) = self.join.take() {
+            let _ = join.join(); // A panic there has been printed.
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The index of a sealed segment in a file beside it. It can always be made again from the segment.
+//!
+//! ```text
+//! sidecar = "SIDX" crc:u32 version:u8 nonce:u64 sequence:u64 chain:u32 log forgotten:u32 (tenant:u32 name)*
+//!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64
+//!           runs:u32 (epoch:u32 first:u64 count:u32 bytes:u64 first_at_ms:u64 last_at_ms:u64 place:u32*)*)*
+//! ```
+//!
+//! `crc` is CRC32C over what follows it. `sequence` and `chain` are what the next segment's first block goes on from.
+
+use super::{
+    block::VERSION,
+    bytes::{Bytes, put_text},
+    channel::{Places, Run},
+    entry::{LogState, NUMBER_MAX, offset, put_state, state},
+    index::Index,
+};
+use crate::{
+    ids::{ChannelKey, Epoch, TenantId},
+    journal::ChannelState,
+};
+
+const MAGIC: &[u8; 4] = b"SIDX";
+
+/// Where a segment ends, for the next one to go on from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct End {
+    pub(super) sequence: u64,
+    pub(super) chain: u32,
+}
+
+/// What a sidecar says besides the channels.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) nonce: u64,
+    pub(super) end: End,
+    pub(super) log: LogState,
+    pub(super) forgotten: Vec<ChannelKey>,
+}
+
+/// The sidecar of a segment that is complete, and where the places of each of its runs begin in it.
+pub(super) fn encode(head: &Head, segment: u64, index: &Index) -> (Vec<u8>, Vec<u64>) {
+    let mut out = Vec::new();
+    let mut places = Vec::new();
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&[0, 0, 0, 0, VERSION]);
+    out.extend_from_slice(&head.nonce.to_le_bytes());
+    out.extend_from_slice(&head.end.sequence.to_le_bytes());
+    out.extend_from_slice(&head.end.chain.to_le_bytes());
+    head.log.put(&mut out);
+    put_count(&mut out, head.forgotten.len());
+    for channel in &head.forgotten {
+        put_channel(&mut out, channel);
+    }
+    let count_at = out.len();
+    let mut channels = 0;
+    put_count(&mut out, 0);
+    for channel in index.iter().filter(|it| it.named_in == segment) {
+        channels += 1;
+        put_channel(&mut out, &channel.key);
+        put_state(&mut out, &channel.state);
+        put_count(&mut out, channel.runs.iter().filter(|it| it.segment == segment).count());
+        for run in channel.runs.iter().filter(|it| it.segment == segment) {
+            places.push(put_run(&mut out, run));
+        }
+    }
+    let mut count = Vec::new();
+    put_count(&mut count, channels);
+    patch(&mut out, count_at, &count);
+    let crc = crc32c::crc32c(out.get(8..).unwrap_or_default()).to_le_bytes();
+    patch(&mut out, 4, &crc);
+    (out, places)
+}
+
+fn patch(out: &mut [u8], at: usize, bytes: &[u8]) {
+    for (to, from) in out.iter_mut().skip(at).zip(bytes) {
+        *to = *from;
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) {
+    out.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn put_channel(out: &mut Vec<u8>, key: &ChannelKey) {
+    out.extend_from_slice(&key.tenant().0.to_le_bytes());
+    put_text(out, key.name());
+}
+
+fn put_run(out: &mut Vec<u8>, run: &Run) -> u64 {
+    out.extend_from_slice(&run.epoch.0.to_le_bytes());
+    out.extend_from_slice(&run.first.to_le_bytes());
+    out.extend_from_slice(&run.count.to_le_bytes());
+    for number in [run.bytes, run.first_at_ms, run.last_at_ms] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    let at = out.len() as u64;
+    if let Places::Known(places) = &run.places {
+        out.extend(places.iter().flat_map(|it| it.to_le_bytes()));
+    }
+    at
+}
+
+/// Reads a sidecar into the index. `None`, and the index as it was, when it is not that of this segment or is damaged.
+pub(super) fn decode(bytes: &[u8], segment: u64, nonce: u64, index: &mut Index) -> Option<Head> {
+    let rest = bytes.get(8..).filter(|_| bytes.starts_with(MAGIC))?;
+    if Bytes(bytes.get(4..8)?).u32()? != crc32c::crc32c(rest) {
+        return None;
+    }
+    // A sidecar is only ever taken whole: the checksum says that it is ours, this that it can be read.
+    let (head, channels) = parse(bytes, Bytes(rest), segment)?;
+    if head.nonce != nonce {
+        return None;
+    }
+    head.forgotten.iter().for_each(|it| index.forget(it));
+    for (key, state, runs) in channels {
+        for run in runs {
+            index.recover_run(key.tenant(), key.name(), run);
+        }
+        index.stand(key.tenant(), key.name(), state, segment);
+    }
+    Some(head)
+}
+
+type Listed = (ChannelKey, ChannelState, Vec<Run>);
+
+fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<(Head, Vec<Listed>)> {
+    if bytes.u8()? != VERSION {
+        return None;
+    }
+    let nonce = bytes.u64()?;
+    let sequence = bytes.u64().filter(|it| *it < NUMBER_MAX)?;
+    let end = End { sequence, chain: bytes.u32()? };
+    let log = LogState::decode(&mut bytes)?;
+    let forgotten = (0..bytes.u32()?).map(|_| channel(&mut bytes)).collect::<Option<_>>()?;
+    let mut channels = Vec::new();
+    for _ in 0..bytes.u32()? {
+        let key = channel(&mut bytes)?;
+        let state = state(&mut bytes)?;
+        let runs = (0..bytes.u32()?).map(|_| run(all, &mut bytes, segment));
+        channels.push((key, state, runs.collect::<Option<_>>()?));
+    }
+    Some((Head { nonce, end, log, forgotten }, channels))
+}
+
+fn channel(bytes: &mut Bytes<'_>) -> Option<ChannelKey> {
+    let tenant = TenantId(bytes.u32()?);
+    Some(ChannelKey::new(tenant, bytes.text()?))
+}
+
+fn run(all: &[u8], bytes: &mut Bytes<'_>, segment: u64) -> Option<Run> {
+    let (epoch, first, count) = (Epoch(bytes.u32()?), offset(bytes)?.0, bytes.u32()?);
+    let [size, first_at_ms, last_at_ms] = [bytes.u64()?, bytes.u64()?, bytes.u64()?];
+    let places = Places::Sidecar((all.len() - bytes.0.len()) as u64);
+    bytes.take((count as usize).checked_mul(4)?)?;
+    if count == 0 {
+        return None;
+    }
+    Some(Run { segment, epoch, first, count, bytes: size, first_at_ms, last_at_ms, places })
+}

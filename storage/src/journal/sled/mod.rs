@@ -1,0 +1,288 @@
+//! The journal in sled: a block of entries for each batch, each with its own checksum, and a mark outside sled that tells how
+//! far it was durable: sled 0.34 can lose its tail without a word.
+
+mod block;
+mod recover;
+mod retain;
+
+use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
+
+use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
+use super::{
+    ChannelState, Journal, JournalStats, READ_BYTES_MAX, Retired,
+    channel::{Note, Places, Run},
+    entry::{self, Entry, Message},
+    index::Index,
+    next_position,
+};
+use crate::{
+    disk::RealDisk,
+    error::{JournalError, OpenError},
+    ids::{ChannelKey, Epoch, Offset, Position},
+    options::Retention,
+    publication::Publication,
+    synced_sled::{Began, SyncedSled, to_io},
+};
+
+/// Larger values go to `blobs/`, which sled never syncs.
+const BLOCK_BYTES_MAX: usize = 160 * 1024;
+const SLED_SEGMENT_BYTES: usize = 16 * 1024 * 1024;
+/// Marks in one block.
+const STANDS_MAX: usize = 512;
+
+/// See the module.
+pub(super) struct SledJournal {
+    synced: SyncedSled,
+    mark_file: std::fs::File,
+    mark: Mark,
+    index: Index,
+    quarantined: u64,
+    is_fenced: bool,
+    _lock: RealDisk,
+}
+
+fn io_error(operation: &'static str) -> impl Fn(io::Error) -> OpenError {
+    move |cause| OpenError::Io { operation, cause }
+}
+
+fn failed(operation: &'static str) -> impl Fn(io::Error) -> JournalError {
+    move |cause| JournalError::Io { operation, cause }
+}
+
+impl SledJournal {
+    pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let lock = RealDisk::open(dir)
+            .map_err(io_error("open directory"))?
+            .ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
+        let mut options = std::fs::OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mark_file = options.open(dir.join("mark")).map_err(io_error("open mark"))?;
+        let mut bytes = [0; MARK_BYTES];
+        let read = mark_file.read_at(&mut bytes, 0).map_err(io_error("read mark"))?;
+        let known = Mark::decode(&bytes);
+        let (synced, began) = SyncedSled::open_or_move(&dir.join("sled"), SLED_SEGMENT_BYTES)?;
+        let mut journal = Self {
+            synced,
+            mark_file,
+            mark: known.unwrap_or(Mark { first: 0, end: 0, fresh_epoch: Epoch(1) }),
+            index: Index::default(),
+            quarantined: 0,
+            is_fenced: false,
+            _lock: lock,
+        };
+        let oldest = journal.oldest().map_err(|why| io_error("read blocks")(to_io(why)))?;
+        let is_mark_lost = known.is_none() && (read > 0 || oldest.is_some());
+        if known.is_none() {
+            journal.mark.first = oldest.unwrap_or(0);
+            journal.mark.end = journal.mark.first;
+        }
+        if began == Began::WithNone {
+            journal.mark.first = journal.mark.end;
+        }
+        let lost = journal.recover().map_err(|why| io_error("read blocks")(to_io(why)))?;
+        if !lost.is_empty() || is_mark_lost || began == Began::WithNone {
+            journal.index.damages += usize::from(lost.is_empty());
+            journal
+                .set_aside(&lost)
+                .map_err(|why| OpenError::Unreadable { why: why.to_string() })?;
+        }
+        journal.commit().map_err(|why| OpenError::Unreadable { why: why.to_string() })?;
+        Ok(journal)
+    }
+
+    /// The number of the oldest block.
+    fn oldest(&self) -> sled::Result<Option<u64>> {
+        let Some((key, _)) = self.synced.db.first()? else { return Ok(None) };
+        Ok(key.as_ref().try_into().ok().map(u64::from_be_bytes))
+    }
+
+    /// Writes down where channels stand.
+    fn stand(&mut self, stands: &[(Arc<ChannelKey>, ChannelState)]) -> Result<(), JournalError> {
+        for some in stands.chunks(STANDS_MAX) {
+            let stand = |(key, state): &'_ (Arc<ChannelKey>, ChannelState)| {
+                (key.tenant(), Arc::clone(key), *state)
+            };
+            let some: Vec<_> = some.iter().map(stand).collect();
+            let marks = some.iter().map(|(tenant, key, state)| Entry::Stand {
+                tenant: *tenant,
+                name: key.name(),
+                state: *state,
+            });
+            let number = self.put_marks(&marks.collect::<Vec<_>>())?;
+            for (tenant, key, state) in &some {
+                self.index.stand(*tenant, key.name(), *state, number);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_marks(&mut self, entries: &[Entry<'_>]) -> Result<u64, JournalError> {
+        let number = self.mark.end;
+        let block = encode(entries, number);
+        self.synced
+            .db
+            .insert(number.to_be_bytes(), block)
+            .map_err(to_io)
+            .map_err(failed("write"))?;
+        self.mark.end += 1;
+        Ok(number)
+    }
+
+    /// Makes what was put durable, and then the mark that says so.
+    fn commit(&mut self) -> Result<(), JournalError> {
+        self.synced.sync().map_err(failed("sync"))?;
+        self.mark_file.write_all_at(&self.mark.encode(), 0).map_err(failed("write mark"))?;
+        self.mark_file.sync_data().map_err(failed("sync mark"))
+    }
+
+    fn try_append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
+        let bytes = batch.iter().map(|it| it.text_bytes() as u64 + 128).sum();
+        if !self.synced.has_room(bytes).map_err(failed("statvfs"))? {
+            return Err(JournalError::Full { needed_bytes: bytes });
+        }
+        let mut blocks = sled::Batch::default();
+        let mut number = self.mark.end;
+        let mut block = vec![0; CRC_BYTES];
+        for publication in batch {
+            let more = publication.text_bytes() + publication.channel().name().len() + 128;
+            if more > BLOCK_BYTES_MAX {
+                let bytes_max = BLOCK_BYTES_MAX as u64;
+                return Err(JournalError::TooLarge { bytes: more as u64, bytes_max });
+            }
+            if block.len() + more > BLOCK_BYTES_MAX {
+                blocks.insert(&number.to_be_bytes(), sealed(std::mem::take(&mut block)));
+                block.resize(CRC_BYTES, 0);
+                number += 1;
+            }
+            let offset = publication.offset().ok_or(JournalError::OutOfOrder)?;
+            let note = Note {
+                position: Position { epoch: publication.epoch(), offset },
+                at_ms: publication.at_ms(),
+                segment: number,
+                place: u32::try_from(block.len() - CRC_BYTES).unwrap_or(u32::MAX),
+                bytes: publication.text_bytes() as u64,
+            };
+            self.index.append(publication.channel(), &note)?;
+            entry::put_message(&mut block, publication, place(number, 0));
+        }
+        blocks.insert(&number.to_be_bytes(), sealed(block));
+        self.synced.db.apply_batch(blocks).map_err(to_io).map_err(failed("write"))?;
+        self.mark.end = number + 1;
+        self.commit()
+    }
+
+    /// The stored message at a place of a run.
+    fn with_message<T>(
+        &self,
+        run: &Run,
+        skip: u32,
+        work: impl FnOnce(Message<'_>) -> T,
+    ) -> io::Result<Option<T>> {
+        let Places::Known(places) = &run.places else { return Ok(None) };
+        let Some(at) = places.get(skip as usize) else { return Ok(None) };
+        let value = self.synced.db.get(run.segment.to_be_bytes()).map_err(to_io)?;
+        let body = value.as_deref().and_then(|it| it.get(CRC_BYTES..)).unwrap_or_default();
+        let found = entry::decode(body, *at as usize, place(run.segment, CRC_BYTES));
+        Ok(match found {
+            Some((Entry::Message(message), _)) => Some(work(message)),
+            Some(_) | None => None,
+        })
+    }
+
+    fn at_ms(&self, run: &Run, skip: u32) -> io::Result<u64> {
+        Ok(self.with_message(run, skip, |it| it.at_ms)?.unwrap_or(run.last_at_ms))
+    }
+
+    fn fence<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
+        self.is_fenced |= matches!(result, Err(JournalError::Io { .. }));
+        result
+    }
+
+    fn gate(&self) -> Result<(), JournalError> {
+        if self.is_fenced { Err(JournalError::Fenced) } else { Ok(()) }
+    }
+}
+
+impl Journal for SledJournal {
+    fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
+        self.gate()?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.index.begin();
+        let result = self.try_append(batch);
+        if result.is_err() {
+            self.index.take_back();
+        }
+        self.fence(result)
+    }
+
+    fn read(
+        &mut self,
+        channel: &ChannelKey,
+        after: Offset,
+        limit: usize,
+    ) -> Result<Vec<Arc<Publication>>, JournalError> {
+        let Some(known) = self.index.find(channel) else { return Ok(Vec::new()) };
+        let from = after.next().max(known.state.first_retained).0;
+        let start = known.runs.partition_point(|it| it.end() <= from);
+        let (mut publications, mut bytes) = (Vec::new(), 0);
+        let runs = known.runs.range(start..);
+        let offsets =
+            runs.flat_map(|run| (run.first.max(from)..run.end()).map(move |it| (run, it)));
+        for (run, offset) in offsets.take(limit) {
+            if bytes >= READ_BYTES_MAX {
+                break;
+            }
+            let skip = u32::try_from(offset - run.first).unwrap_or(u32::MAX);
+            let found = self.with_message(run, skip, |it| publication(&known.key, &it));
+            match found.map_err(failed("read"))? {
+                Some(it) if it.offset() == Some(Offset(offset)) && it.epoch() == run.epoch => {
+                    bytes += it.text_bytes();
+                    publications.push(Arc::new(it));
+                }
+                Some(_) | None if !publications.is_empty() => return Ok(publications),
+                Some(_) | None => {
+                    let segment = run.segment;
+                    self.quarantined += 1;
+                    self.index.set_aside(channel, offset);
+                    return Err(JournalError::Corrupt { segment, at: 0 });
+                }
+            }
+        }
+        Ok(publications)
+    }
+
+    fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        self.index.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
+    fn fresh_epoch(&self) -> Epoch {
+        self.mark.fresh_epoch
+    }
+
+    fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
+        self.gate()?;
+        let result = self.retire(policy, now_ms);
+        self.fence(result)
+    }
+
+    fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
+        self.gate()?;
+        let Some(known) = self.index.find(channel) else { return Ok(()) };
+        let first_retained = next_position(&known.state);
+        let stand = (Arc::clone(&known.key), ChannelState { first_retained, ..known.state });
+        let result = self.stand(&[stand]).and_then(|()| self.commit());
+        self.fence(result)
+    }
+
+    fn stats(&self) -> JournalStats {
+        JournalStats {
+            channels: self.index.len() as u64,
+            segments: self.mark.end - self.mark.first,
+            bytes: self.synced.db.size_on_disk().unwrap_or(0),
+            quarantined: self.quarantined,
+            torn_bytes: 0,
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! A disk that lies about a sync, fills up, or flips bits; and files that are anything at all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod support;
+
+use std::sync::Arc;
+
+use storage::{
+    ChannelState, Disk, Journal, JournalError, JournalOptions, Keep, Offset, Prepare, Publication,
+    Retention, open_segments,
+};
+use support::{
+    Random, channel, keep_all, publication,
+    sim_disk::{Faults, SimDisk},
+};
+
+/// Bytes of a segment of the log that is damaged byte by byte.
+const SMALL_BYTES: u64 = 4 * 1024;
+
+fn open(disk: &SimDisk, segment_bytes: u64) -> Box<dyn Journal> {
+    let options = JournalOptions { segment_bytes, prepare: Prepare::InPlace };
+    open_segments(Arc::new(disk.clone()), &options).unwrap()
+}
+
+fn batch(from: u64, count: u64) -> Vec<Arc<Publication>> {
+    let of = |number| (from..from + count).map(move |it| publication(&channel(number), 1, it));
+    (0..3).flat_map(of).collect()
+}
+
+/// Reads everything there is, and checks every byte. Returns how many messages there were, and whether a jump or an error showed a loss.
+fn audit(journal: &mut dyn Journal) -> (u64, bool) {
+    let (mut count, mut is_told) = (0, false);
+    for (key, state) in journal.channels() {
+        let mut after = 0;
+        while after < state.position.offset.0 {
+            match journal.read(&key, Offset(after), 100) {
+                Ok(read) if read.is_empty() => break,
+                Ok(read) => {
+                    let offsets = read.iter().map(|it| it.offset().unwrap().0);
+                    is_told |= !offsets.clone().eq((after + 1..).take(read.len()));
+                    let right: Vec<_> = offsets.map(|it| publication(&key, 1, it)).collect();
+                    assert_eq!(read, right, "never a wrong byte");
+                    count += read.len() as u64;
+                    after = read.last().unwrap().offset().unwrap().0;
+                }
+                Err(JournalError::Corrupt { .. }) => is_told = true,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+    (count, is_told)
+}
+
+#[test]
+fn a_failed_sync_fences_the_journal_for_good() {
+    for sync_fails_in in 0..6 {
+        let disk = SimDisk::new(sync_fails_in);
+        let mut journal = open(&disk, 8 * 1024);
+        disk.set_faults(Faults { sync_fails_in: Some(sync_fails_in), ..Faults::default() });
+        let (mut acked, mut next) = (0, 1);
+        let why = loop {
+            match journal.append(&batch(next, 5)) {
+                Ok(()) => acked = next + 4,
+                Err(why) => break why,
+            }
+            next += 5;
+        };
+        assert!(matches!(why, JournalError::Io { .. }), "{why}");
+        // The disk works again, and would acknowledge what it has lost.
+        for _ in 0..3 {
+            assert!(matches!(journal.append(&batch(next, 5)), Err(JournalError::Fenced)));
+            assert!(matches!(journal.drop_channel(&channel(1)), Err(JournalError::Fenced)));
+        }
+        drop(journal);
+        disk.cut();
+        let mut journal = open(&disk, 8 * 1024);
+        let (count, is_told) = audit(&mut *journal);
+        assert!(count >= 3 * acked && !is_told, "{count} of {acked} each");
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    let segment_bytes = 16 * 1024;
+    let disk = SimDisk::new(1);
+    let mut journal = open(&disk, segment_bytes);
+    disk.set_faults(Faults { bytes_max: Some(6 * segment_bytes), ..Faults::default() });
+    let mut next = 1;
+    let why = loop {
+        if let Err(why) = journal.append(&batch(next, 5)) {
+            break why;
+        }
+        next += 5;
+    };
+    assert!(matches!(why, JournalError::Full { .. }) && why.is_passing(), "{why}");
+    assert!(matches!(journal.append(&batch(next, 5)), Err(JournalError::Full { .. })), "still");
+    assert_eq!(audit(&mut *journal), (3 * (next - 1), false), "what was taken is there");
+    // Marks land in the reserve, and letting go makes room.
+    journal.drop_channel(&channel(0)).unwrap();
+    assert!(journal.append(&batch(next, 5)).is_err(), "the reserve is not for publications");
+    let keep = Keep { messages_max: 10, ..Keep::ALL };
+    let policy = Retention { keep: Arc::new(move |_| keep), ..keep_all() };
+    assert!(journal.retain(&policy, 0).unwrap().segments > 0);
+    journal.append(&batch(next, 5)).unwrap();
+    drop(journal);
+    let mut journal = open(&disk, segment_bytes);
+    assert_eq!(journal.stats().quarantined, 0);
+    let read = journal.read(&channel(1), Offset(next - 1), 9).unwrap();
+    assert_eq!(read.len(), 5, "it goes on after a restart");
+}
+
+/// Three segments: two sealed, and one closed cleanly.
+fn small_log() -> (SimDisk, u64) {
+    let disk = SimDisk::new(7);
+    let mut journal = open(&disk, SMALL_BYTES);
+    let mut next = 1;
+    while journal.stats().segments < 3 {
+        journal.append(&batch(next, 2)).unwrap();
+        next += 2;
+    }
+    journal.append(&batch(next, 2)).unwrap();
+    (disk, 3 * (next + 1))
+}
+
+fn unlink_sidecars(disk: &SimDisk, keeps_them: bool) {
+    let names = disk.names().unwrap().into_iter();
+    names.filter(|it| it.ends_with(".idx") && !keeps_them).for_each(|it| disk.unlink(&it).unwrap());
+}
+
+/// Opens a log in which a byte was changed: it is detected, or was of no account.
+fn check_flip(disk: &SimDisk, all: u64, at: usize, name: &str) -> bool {
+    let mut journal = open(disk, SMALL_BYTES);
+    let is_seen = journal.stats().quarantined > 0;
+    let (count, is_told) = audit(&mut *journal);
+    assert!(count == all || is_seen || is_told, "{name} at {at}: {count} of {all}, and no word");
+    if is_seen && count < all {
+        // A channel whose first messages are gone can say so: they are not retained.
+        let is_honest =
+            |state: &ChannelState| state.position.epoch.0 > 1 || state.first_retained.0 > 1;
+        let mut states = journal.channels().into_iter().map(|it| it.1);
+        assert!(states.all(|it| is_honest(&it)), "{name} at {at}: a loss costs an epoch");
+    }
+    let epoch = journal
+        .fresh_epoch()
+        .0
+        .max(journal.channels().iter().map(|it| it.1.position.epoch.0).max().unwrap_or(1));
+    let goes_on = journal.channels().into_iter().all(|(key, state)| {
+        journal.append(&[publication(&key, epoch, state.position.offset.0 + 1)]).is_ok()
+    });
+    assert!(goes_on, "{name} at {at}: the journal goes on");
+    is_seen || is_told
+}
+
+#[test]
+fn every_flipped_byte_is_noticed_and_never_served() {
+    let (disk, all) = small_log();
+    let (mut seen, mut flips) = (0, 0);
+    for keeps_sidecars in [false, true] {
+        for name in disk.names().unwrap().into_iter().filter(|it| it.ends_with(".log")) {
+            let bytes = disk.file(&name);
+            let used = bytes.iter().rposition(|it| *it != 0).unwrap();
+            // With sidecars the segment itself is looked at when it is read: a sample is enough.
+            for at in (0..=used).step_by(if keeps_sidecars { 7 } else { 1 }) {
+                let copy = disk.copy();
+                unlink_sidecars(&copy, keeps_sidecars);
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 1 << (at % 8);
+                copy.put(&name, bytes);
+                flips += 1;
+                seen += u64::from(check_flip(&copy, all, at, &name));
+            }
+        }
+    }
+    assert!(seen * 10 > flips * 8, "{seen} of {flips} flips mattered");
+}
+
+#[test]
+fn a_damaged_sidecar_is_made_anew() {
+    let (disk, all) = small_log();
+    for name in disk.names().unwrap().into_iter().filter(|it| it.ends_with(".idx")) {
+        for at in 0..disk.file(&name).len() {
+            let copy = disk.copy();
+            let mut bytes = disk.file(&name);
+            bytes[at] ^= 0x10;
+            copy.put(&name, bytes);
+            let mut journal = open(&copy, SMALL_BYTES);
+            assert_eq!(audit(&mut *journal), (all, false), "{name} at {at}");
+            assert_eq!(journal.stats().quarantined, 0, "{name} at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_or_shortened_segment_is_told_once() {
+    let (disk, all) = small_log();
+    let names: Vec<_> = disk.names().unwrap();
+    for name in names.iter().filter(|it| it.ends_with(".log")) {
+        for keep in [None, Some(0), Some(64), Some(1_000), Some(3_000)] {
+            let copy = disk.copy();
+            unlink_sidecars(&copy, false);
+            match keep {
+                None => copy.unlink(name).unwrap(),
+                Some(count) => copy.put(name, disk.file(name)[..count].to_vec()),
+            }
+            let mut journal = open(&copy, SMALL_BYTES);
+            assert!(journal.stats().quarantined > 0, "{name} cut at {keep:?}");
+            let epoch = journal.fresh_epoch();
+            assert!(epoch.0 > 1, "{name} cut at {keep:?}");
+            let used = disk.file(name).iter().rposition(|it| *it != 0).unwrap();
+            let is_lossy = keep.is_none_or(|it| it < used - 200);
+            assert!(audit(&mut *journal).0 < all || !is_lossy, "{name} cut at {keep:?}");
+            drop(journal);
+            let again = open(&copy, SMALL_BYTES);
+            assert_eq!(again.fresh_epoch(), epoch, "{name} cut at {keep:?}: it is no news now");
+        }
+    }
+}
+
+/// The fuzz target: arbitrary bytes as segment files.
+fn recover_anything(bytes: &[u8]) {
+    let disk = SimDisk::new(3);
+    let third = bytes.len() / 3;
+    disk.put("segment-0000000001.log", bytes[..third].to_vec());
+    disk.put("segment-0000000001.idx", bytes[third..2 * third].to_vec());
+    disk.put("segment-0000000002.log", bytes[2 * third..].to_vec());
+    let options = JournalOptions { segment_bytes: 8 * 1024, prepare: Prepare::InPlace };
+    if let Ok(mut journal) = open_segments(Arc::new(disk), &options) {
+        for (key, _) in journal.channels() {
+            let _ = journal.read(&key, Offset(0), 10); // Anything but a panic.
+        }
+    }
+}
+
+#[test]
+fn no_bytes_make_recovery_panic() {
+    let (disk, _) = small_log();
+    let whole: Vec<u8> = disk.names().unwrap().iter().flat_map(|it| disk.file(it)).collect();
+    for seed in 0..500 {
+        let mut random = Random(seed);
+        let mut bytes = match seed % 3 {
+            0 => (0..random.below(9_000)).map(|_| random.next().to_le_bytes()[0]).collect(),
+            _ => whole.clone(),
+        };
+        for _ in 0..random.below(40) {
+            let length = bytes.len() as u64;
+            if length > 0 {
+                let at = usize::try_from(random.below(length)).unwrap();
+                bytes[at] = random.next().to_le_bytes()[0];
+            }
+        }
+        recover_anything(&bytes);
+    }
+}

@@ -1,0 +1,185 @@
+//! The segment log on a disk that loses power, lies about a sync, fills up, or flips bits.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod support;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use storage::{
+    ChannelKey, ChannelState, Journal, JournalError, JournalOptions, Keep, Offset, Prepare,
+    Publication, Retention, open_segments,
+};
+use support::{
+    Random, channel, keep_all, publication,
+    sim_disk::{Faults, SimDisk},
+};
+
+const SEGMENT_BYTES: u64 = 32 * 1024;
+
+fn options() -> JournalOptions {
+    JournalOptions { segment_bytes: SEGMENT_BYTES, prepare: Prepare::InPlace }
+}
+
+fn open(disk: &SimDisk) -> Box<dyn Journal> {
+    open_segments(Arc::new(disk.clone()), &options()).expect("a journal opens whatever happened")
+}
+
+/// What the publishers were told.
+#[derive(Default)]
+struct Told {
+    /// Acknowledged messages of each channel.
+    acked: BTreeMap<u64, Vec<Arc<Publication>>>,
+    /// The highest offset up to which messages may be gone by retention.
+    retired: BTreeMap<u64, u64>,
+}
+
+impl Told {
+    fn next(&self, number: u64) -> u64 {
+        self.acked.get(&number).and_then(|it| it.last()).map_or(1, |it| it.offset().unwrap().0 + 1)
+    }
+
+    /// A batch of what comes next in some channels.
+    fn batch(&self, random: &mut Random) -> Vec<(u64, Arc<Publication>)> {
+        let mut nexts = BTreeMap::new();
+        (0..1 + random.below(12))
+            .map(|_| {
+                let number = random.below(7);
+                let next = nexts.entry(number).or_insert_with(|| self.next(number));
+                *next += 1;
+                (number, publication(&channel(number), 1, *next - 1))
+            })
+            .collect()
+    }
+
+    /// After recovery: all that was acknowledged is there, once, in order; offsets go on.
+    fn check(&mut self, journal: &mut dyn Journal, seed: u64) {
+        let states: BTreeMap<_, _> =
+            journal.channels().into_iter().map(|(key, state)| (key.hash(), state)).collect();
+        for (number, acked) in &mut self.acked {
+            let key = channel(*number);
+            let state = states.get(&key.hash()).copied().unwrap_or_else(ChannelState::default);
+            let last = acked.last().unwrap().offset().unwrap();
+            assert!(state.position.offset >= last, "seed {seed}: offsets go on in {key:?}");
+            assert_eq!(state.position.epoch.0, 1, "seed {seed}: nothing was damaged");
+            let read = read_all(journal, &key);
+            let retired = self.retired.get(number).copied().unwrap_or(0);
+            let from =
+                read.first().map_or(state.position.offset.0 + 1, |it| it.offset().unwrap().0);
+            assert!(from <= retired + 1, "seed {seed}: {key:?} begins at {from}");
+            for (at, it) in (from..).zip(&read) {
+                assert_eq!(**it, *publication(&key, 1, at), "seed {seed}: every byte is right");
+            }
+            assert_eq!(from + read.len() as u64, state.position.offset.0 + 1, "seed {seed}");
+            // What was not acknowledged may be there; then it is as good as acknowledged.
+            let late = read.iter().filter(|it| it.offset().unwrap() > last).cloned();
+            acked.extend(late);
+        }
+        for (key, state) in journal.channels() {
+            let number: u64 = key.name().trim_start_matches("room:").parse().unwrap();
+            let known = self.next(number) - 1;
+            if state.position.offset.0 > known {
+                let late = (known + 1..=state.position.offset.0).map(|at| publication(&key, 1, at));
+                self.acked.entry(number).or_default().extend(late);
+            }
+        }
+    }
+}
+
+fn read_all(journal: &mut dyn Journal, key: &ChannelKey) -> Vec<Arc<Publication>> {
+    let mut all: Vec<Arc<Publication>> = Vec::new();
+    loop {
+        let after = all.last().map_or(Offset(0), |it| it.offset().unwrap());
+        let some = journal.read(key, after, 7).unwrap();
+        if some.is_empty() {
+            return all;
+        }
+        all.extend(some);
+    }
+}
+
+/// Works until the power fails.
+fn work(journal: &mut dyn Journal, told: &mut Told, random: &mut Random, rounds: u64) {
+    for _ in 0..rounds {
+        let result = match random.below(12) {
+            0 => retain(journal, told, random),
+            1 => drop_one(journal, told, random),
+            _ => append(journal, told, random),
+        };
+        if result.is_err() {
+            return;
+        }
+    }
+}
+
+fn append(
+    journal: &mut dyn Journal,
+    told: &mut Told,
+    random: &mut Random,
+) -> Result<(), JournalError> {
+    let batch = told.batch(random);
+    let publications: Vec<_> = batch.iter().map(|it| Arc::clone(&it.1)).collect();
+    journal.append(&publications)?;
+    for (number, publication) in batch {
+        told.acked.entry(number).or_default().push(publication);
+    }
+    Ok(())
+}
+
+fn retain(
+    journal: &mut dyn Journal,
+    told: &mut Told,
+    random: &mut Random,
+) -> Result<(), JournalError> {
+    let messages_max = random.below(40);
+    for (number, acked) in &told.acked {
+        let last = acked.last().unwrap().offset().unwrap().0;
+        let floor = last.saturating_sub(messages_max);
+        let retired = told.retired.entry(*number).or_default();
+        *retired = (*retired).max(floor);
+    }
+    let keep = Keep { messages_max, ..Keep::ALL };
+    let policy = Retention { keep: Arc::new(move |_| keep), ..keep_all() };
+    journal.retain(&policy, 0).map(drop)
+}
+
+fn drop_one(
+    journal: &mut dyn Journal,
+    told: &mut Told,
+    random: &mut Random,
+) -> Result<(), JournalError> {
+    let number = random.below(7);
+    told.retired.insert(number, told.next(number) - 1);
+    journal.drop_channel(&channel(number))
+}
+
+#[test]
+fn whatever_was_acknowledged_survives_power_cuts_at_any_call() {
+    let (mut cuts, mut torn) = (0, 0);
+    for seed in 0..1_200 {
+        let disk = SimDisk::new(seed);
+        let mut random = Random(seed);
+        let mut told = Told::default();
+        for _ in 0..4 {
+            let mut journal = open(&disk);
+            torn += u64::from(journal.stats().torn_bytes > 0);
+            assert_eq!(journal.stats().quarantined, 0, "seed {seed}: a torn tail is no damage");
+            told.check(&mut *journal, seed);
+            let power_fails_in = Some(random.below(150));
+            disk.set_faults(Faults { power_fails_in, ..Faults::default() });
+            work(&mut *journal, &mut told, &mut random, 60);
+            drop(journal);
+            cuts += u64::from(disk.is_off());
+            disk.cut();
+        }
+        told.check(&mut *open(&disk), seed);
+    }
+    assert!(cuts > 2_000, "the power was cut {cuts} times");
+    assert!(torn > 100, "{torn} tails were torn");
+}

@@ -1,0 +1,73 @@
+//! What the tests of the journal share: publications, a seeded random source, and a disk whose power can be cut.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "each test crate uses its part, and may stop at the first surprise"
+)]
+
+pub(crate) mod sim_disk;
+
+use std::sync::Arc;
+
+use storage::{
+    ChannelKey, Draft, Epoch, Keep, MessageId, Offset, Publication, Retention, TenantId,
+};
+
+/// Splitmix64: small, seeded, the same everywhere.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn chance(&mut self, one_in: u64) -> bool {
+        self.below(one_in) == 0
+    }
+}
+
+pub(crate) fn channel(number: u64) -> Arc<ChannelKey> {
+    let tenant = TenantId(u32::try_from(number % 3).unwrap());
+    Arc::new(ChannelKey::new(tenant, &format!("room:{number}")))
+}
+
+/// A publication whose payload is told by its channel, epoch and offset, so that a wrong byte is seen.
+pub(crate) fn publication(channel: &Arc<ChannelKey>, epoch: u32, offset: u64) -> Arc<Publication> {
+    sized(channel, epoch, offset, 20 + usize::try_from(offset % 60).unwrap())
+}
+
+pub(crate) fn sized(
+    channel: &Arc<ChannelKey>,
+    epoch: u32,
+    offset: u64,
+    bytes: usize,
+) -> Arc<Publication> {
+    let mut random = Random(channel.hash() ^ offset ^ (u64::from(epoch) << 40));
+    let payload: Vec<u8> = (0..bytes).map(|_| random.next().to_le_bytes()[0]).collect();
+    Arc::new(Publication::new(&Draft {
+        channel,
+        epoch: Epoch(epoch),
+        offset: Some(Offset(offset)),
+        id: MessageId(u128::from(random.next())),
+        at_ms: 1_000 + offset,
+        sender: if offset.is_multiple_of(2) { "ann" } else { "" },
+        event: "said",
+        payload: &payload,
+        idempotency: offset.is_multiple_of(3).then(|| u128::from(offset)),
+    }))
+}
+
+pub(crate) fn keep_all() -> Retention {
+    Retention { keep: Arc::new(|_| Keep::ALL), bytes_max: u64::MAX, idle_ms_max: u64::MAX }
+}

@@ -1,0 +1,122 @@
+//! What the tests need beside Rust: installed where that is allowed, else named with the command that installs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::{Places, say};
+
+/// A tool, how to see that it is there, and the Debian package that has it.
+struct Tool {
+    package: &'static str,
+    /// Any of these commands will do.
+    any_of: &'static [&'static [&'static str]],
+}
+
+const TOOLS: [Tool; 5] = [
+    Tool { package: "curl", any_of: &[&["curl", "--version"]] },
+    Tool {
+        package: "chromium",
+        any_of: &[&["chromium", "--version"], &["google-chrome", "--version"]],
+    },
+    Tool { package: "nodejs", any_of: &[&["node", "--version"]] },
+    Tool { package: "npm", any_of: &[&["npm", "--version"]] },
+    Tool { package: "python3-venv", any_of: &[&["python3", "-c", "import ensurepip, venv"]] },
+];
+
+/// Keeps what was installed from which list, inside what was installed.
+const STAMP: &str = ".installed-from";
+
+/// Installs what is absent.
+///
+/// # Errors
+/// With a line for each thing that is missing: what, and the command that gets it.
+pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
+    debian_packages()?;
+    let npm = node_packages(places).err();
+    let pip = python_packages(places).err();
+    let missing: Vec<String> = npm.into_iter().chain(pip).collect();
+    if missing.is_empty() { Ok(()) } else { Err(missing) }
+}
+
+/// Whether a command runs and ends well. What it prints is dropped.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|it| it.success())
+}
+
+fn debian_packages() -> Result<(), Vec<String>> {
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|it| it.stdout == b"0\n");
+    if is_root && succeeds(Command::new("apt-get").arg("--version")) {
+        run(apt_get().arg("update"));
+        let install = ["install", "--yes", "--no-install-recommends"];
+        run(apt_get().args(install).args(&missing));
+    }
+    let missing = missing_packages();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names = missing.join(" ");
+    Err(vec![format!(
+        "{names}: sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
+    )])
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let is_there = |tool: &Tool| {
+        tool.any_of.iter().any(|words| match words.split_first() {
+            Some((program, arguments)) => succeeds(Command::new(program).args(arguments)),
+            None => false,
+        })
+    };
+    TOOLS.iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
+}
+
+fn node_packages(places: &Places) -> Result<(), String> {
+    let folder = places.clients.join("node_modules");
+    let list = places.clients.join("package-lock.json");
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&places.clients);
+    let command = format!("cd {} && npm ci", places.clients.display());
+    install(&list, &folder, &mut [npm]).ok_or_else(|| format!("npm packages: {command}"))
+}
+
+fn python_packages(places: &Places) -> Result<(), String> {
+    let (venv, list) = (&places.venv, places.clients.join("requirements.txt"));
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv"]).arg(venv);
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r"]).arg(&list);
+    let command = format!(
+        "python3 -m venv {0} && {0}/bin/python -m pip install -r {1}",
+        venv.display(),
+        list.display()
+    );
+    install(&list, venv, &mut [make, pip]).ok_or_else(|| format!("Python packages: {command}"))
+}
+
+/// Runs the commands unless the folder was already made from this very list.
+fn install(list: &Path, folder: &Path, commands: &mut [Command]) -> Option<()> {
+    let wanted = fs::read(list).ok()?;
+    let stamp = folder.join(STAMP);
+    if fs::read(&stamp).is_ok_and(|made_from| made_from == wanted) {
+        return Some(());
+    }
+    if commands.iter_mut().all(run) { fs::write(stamp, wanted).ok() } else { None }
+}
+
+/// Runs a command that may print; whether it ended well.
+fn run(command: &mut Command) -> bool {
+    say(&format!("   {command:?}"));
+    command.stdin(Stdio::null()).status().is_ok_and(|it| it.success())
+}
