@@ -196,10 +196,9 @@ impl Shard {
         if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
+            && !planted::is(Fault::StaleSeat)
         {
-            if !planted::is(Fault::StaleSeat) {
-                neighbour.subscription.seat = Some(seat);
-            }
+            neighbour.subscription.seat = Some(seat);
         }
         let leave =
             Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };

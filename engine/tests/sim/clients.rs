@@ -6,7 +6,7 @@ use engine::ids::Now;
 use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
-use crate::checker::{DATA_END, Truth, field, number_of, read_message};
+use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
 use crate::faults::{Fault, Plan};
 use crate::journal::Key;
 use crate::random::Random;
@@ -33,15 +33,19 @@ pub enum Client {
     Socket(Box<SocketClient>),
 }
 
+/// Which part of a channel's past is asked for, and where the channel stood then.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    after: u64,
+    limit: u64,
+    position: u64,
+}
+
 /// A request whose answer is due.
 #[derive(Debug)]
 enum Asked {
     Publish(usize),
-    History {
-        after: u64,
-        limit: u64,
-        position: u64,
-    },
+    History(Past),
     /// Something that will be refused.
     Nonsense,
 }
@@ -86,8 +90,8 @@ impl HttpClient {
     /// Publishes once, to be kept.
     pub fn publish(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>, keep: Keep) {
         let pad = pad(scene);
-        let (publisher, step) = (self.publisher, scene.step);
-        let number = scene.truth.issue(&self.key, publisher, keep, step, |it| payload(it, pad));
+        let sender = Sender { key: &self.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
         let mut body = Vec::new();
         let data = &scene.truth.issued[number].data;
         client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
@@ -159,10 +163,10 @@ impl HttpClient {
                 scene.seen.note_if(status == 413, "message over its limit");
                 scene.seen.note_if(body.contains("connections_max"), "connection limit");
             }
-            (Some(Asked::History { after, limit, position }), 200) => {
-                self.check_history(body, after, limit, position, scene);
+            (Some(Asked::History(past)), 200) => {
+                self.check_history(body, past, scene);
             }
-            (Some(Asked::History { .. }), 400..=599) => {}
+            (Some(Asked::History(_)), 400..=599) => {}
             (Some(Asked::Nonsense), 200..=599) => {
                 assert!(!body.starts_with("{\"channel\""), "an answer to something else: {body}");
                 assert!(!body.starts_with("{\"messages\""), "an answer to something else: {body}");
@@ -176,14 +180,8 @@ impl HttpClient {
         }
     }
 
-    fn check_history(
-        &self,
-        body: &str,
-        after: u64,
-        limit: u64,
-        position: u64,
-        scene: &mut Scene<'_>,
-    ) {
+    fn check_history(&self, body: &str, past: Past, scene: &mut Scene<'_>) {
+        let Past { after, limit, position } = past;
         let list = body.strip_prefix("{\"messages\":[").unwrap_or_else(|| panic!("{body}"));
         let mut last = after;
         for message in list.split("{\"action\":").skip(1) {
@@ -207,7 +205,7 @@ impl HttpClient {
         let channel = &self.key.1;
         let path = format!("/edge/realtime/history?channel={channel}&after={after}&limit={limit}");
         self.request(out, scene, None, &path);
-        self.asked.push_back(Asked::History { after, limit, position });
+        self.asked.push_back(Asked::History(Past { after, limit, position }));
     }
 
     fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {

@@ -13,6 +13,7 @@ use crate::journal::Key;
 use crate::seen::Seen;
 
 /// One connection, with its client at the other end.
+#[expect(clippy::struct_excessive_bools, reason = "what can be wrong with a peer is independent")]
 pub struct Wire {
     pub conn: ConnId,
     pub client: Client,

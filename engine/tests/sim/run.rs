@@ -8,6 +8,7 @@ use protocol::ws::CloseCode;
 use crate::clients::Client;
 use crate::faults::{Fault, Plan};
 use crate::journal::Disk;
+use crate::net::{Net, Wire};
 use crate::seen::Seen;
 use crate::world::{READ_BYTES_MAX, World};
 
@@ -119,7 +120,7 @@ impl World {
             Disk::Fine if full && self.random.permille(20) => Disk::Full,
             Disk::Fine if fenced && self.random.permille(2) => Disk::Fenced,
             Disk::Full if self.random.permille(100) => Disk::Fine,
-            other => other,
+            Disk::Fine | Disk::Full | Disk::Fenced => *disk,
         };
     }
 
@@ -136,24 +137,22 @@ impl World {
                 0..=2 => _ = self.take_delivery(shard),
                 3..=4 => _ = self.take_request(shard),
                 5..=6 => _ = self.take_answer(shard),
-                7 => {
-                    let was_gone = self.take_gone(shard);
-                    if was_gone && self.random.permille(300) {
-                        self.connect();
-                    }
-                }
+                7 if self.take_gone(shard) && self.random.permille(300) => self.connect(),
+                7 => {}
                 8 => _ = self.take_overrun(shard) || self.take_resume(shard),
                 9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
-                _ if self.may_ask(shard) => {
-                    let most = self.bytes_at_once();
-                    if let Some(conn) = self.any_conn(shard) {
-                        self.read(shard, conn, most);
-                    }
-                }
+                _ if self.may_ask(shard) => self.read_any(shard),
                 _ => {}
             }
         }
         self.flush(shard);
+    }
+
+    fn read_any(&mut self, shard: usize) {
+        let most = self.bytes_at_once();
+        if let Some(conn) = self.any_conn(shard) {
+            self.read(shard, conn, most);
+        }
     }
 
     fn bytes_at_once(&mut self) -> usize {
@@ -208,11 +207,9 @@ impl World {
     /// Everyone who is still there has seen everything, and homes know exactly who is there.
     fn check_quiescent(&mut self) {
         assert!(self.requests.is_empty() && self.deliveries.is_empty());
-        for net in &self.nets {
-            for wire in net.wires().filter(|wire| wire.is_open()) {
-                if let Client::Socket(socket) = &wire.client {
-                    socket.check_quiescent(&self.truth, self.position(&socket.view.key));
-                }
+        for wire in self.nets.iter().flat_map(Net::wires).filter(|wire| wire.is_open()) {
+            if let Client::Socket(socket) = &wire.client {
+                socket.check_quiescent(&self.truth, self.position(&socket.view.key));
             }
         }
         self.check_presence();
@@ -262,7 +259,7 @@ impl World {
 
     /// After a goodbye only those stay that owe the rest of something, and not for long.
     fn check_drained(&mut self) {
-        for wire in self.nets.iter().flat_map(|net| net.wires()) {
+        for wire in self.nets.iter().flat_map(Net::wires) {
             match &wire.client {
                 Client::Http(http) => assert_eq!(http.waiting(), 0, "a request was not answered"),
                 Client::Socket(socket) => assert!(!socket.is_live(), "a drained node has sockets"),
@@ -281,14 +278,9 @@ impl World {
             }
             self.settle();
         }
-        for net in &self.nets {
-            for wire in net.wires() {
-                if let Client::Http(http) = &wire.client {
-                    panic!(
-                        "an idle server is still there: {:?} {:?} {http:?}",
-                        wire.conn, wire.ending
-                    );
-                }
+        for wire in self.nets.iter().flat_map(Net::wires) {
+            if let Client::Http(http) = &wire.client {
+                panic!("an idle server is still there: {:?} {http:?}", wire.conn);
             }
         }
     }
@@ -296,7 +288,7 @@ impl World {
     /// Everybody leaves: nothing remains that nobody needs.
     fn leave(&mut self) {
         for net in &mut self.nets {
-            net.wires_mut().for_each(|wire| wire.hang_up());
+            net.wires_mut().for_each(Wire::hang_up);
         }
         self.settle();
         self.check_presence();
