@@ -124,6 +124,16 @@ impl Tickets {
         }
     }
 
+    /// Takes the request of a ticket out of the line, if it is the first: its answer may go out at once.
+    pub fn leave_first(&mut self, ticket: u32) -> bool {
+        let is_first = ticket == self.first && !self.line.is_empty();
+        if is_first {
+            self.line.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+        is_first
+    }
+
     /// Answers the request of a ticket.
     pub fn answer(&mut self, ticket: u32, answer: Answer) {
         let overtakes = planted::is(Fault::AnswersOvertake);

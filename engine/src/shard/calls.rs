@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use protocol::auth::{self, EdgeClaims, RealtimeClaims};
 use protocol::dialect::cohesivity;
-use protocol::http::{Head, KeepAlive, Methods, Routed, route, write_preflight};
+use protocol::http::{Head, Methods, Routed, route, write_preflight};
 use protocol::ws::{check_handshake, write_accept};
 use protocol::{ChannelName, Rejection};
 use storage::{Draft, Publication};
 
 use super::Shard;
-use super::edge::view;
-use super::effects::{Effects, Ending};
+use super::answers::Shape;
+use super::effects::Effects;
 use super::input::{HistoryAsk, Keep, ReplyTo, Request};
-use super::requests::Shape;
+
 use super::sockets::Opening;
 use crate::broker::Member;
 use crate::ids::{ChannelKey, ConnId, Epoch, MessageId, Offset, TenantId};
-use crate::session::{Answer, HttpSession, Pending, State, VerifiedBearer};
+use crate::session::{Pending, State, VerifiedBearer};
 
 /// Life of a server's bearer token.
 const SESSION_TTL_S: u32 = 60;
@@ -283,66 +283,6 @@ impl Shard {
         let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
         self.request(&channel, Request::History(Box::new(request)), effects);
         Ok(())
-    }
-
-    pub(super) fn answer_published(
-        &mut self,
-        to: ReplyTo,
-        publication: &Publication,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_published(&mut body, &view(publication));
-            Shape::ok(then).write(out, &body);
-        });
-    }
-
-    pub(super) fn answer_history_read(
-        &mut self,
-        to: ReplyTo,
-        publications: &[Arc<Publication>],
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_history(&mut body, publications.iter().map(|it| view(it)));
-            Shape::ok(then).write(out, &body);
-        });
-    }
-
-    pub(super) fn answer_refused(
-        &mut self,
-        to: ReplyTo,
-        why: &Rejection,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_rejection(&mut body, why);
-            Shape::of(why, then).write(out, &body);
-        });
-    }
-
-    fn answer_ticket(
-        &mut self,
-        to: ReplyTo,
-        closes: &mut Vec<(ConnId, Ending)>,
-        encode: impl FnOnce(KeepAlive, &mut Vec<u8>),
-    ) {
-        let Some(http) = self.http(to.conn) else { return };
-        let Some((_, then)) = http.tickets.pending(to.ticket) else { return };
-        let mut bytes = Vec::new();
-        encode(then, &mut bytes);
-        http.tickets.answer(to.ticket, Answer { bytes, then });
-        self.release(to.conn, closes);
-    }
-
-    fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
-        match &mut self.sessions.slot(conn)?.state {
-            State::Http(http) => Some(http),
-            State::Socket(_) | State::Leaving(_) | State::Ending => None,
-        }
     }
 }
 
