@@ -1,6 +1,6 @@
 //! The names of things on a node. Newtypes, so that two numbers can never be swapped.
 
-pub use storage::{ChannelKey, Epoch, MessageId, Offset, Position, TenantId};
+pub use storage::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
 
 /// One core of the node.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

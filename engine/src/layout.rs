@@ -1,10 +1,19 @@
-//! What of a data directory must not change under a node: the number of shards, which decides where a channel's messages are.
+//! What of a data directory must not change under a node, kept in its catalog: the number of shards, which decides where a
+//! channel's messages are, and the number that stands for each tenant in the journals.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
 
-const FILE: &str = "layout";
+use storage::{Catalog, Change, JournalError, OpenError, TenantId};
+
+const NODE: &str = "node";
+const SHARDS: &[u8] = b"shards";
+const TENANTS: &str = "tenants";
+
+/// The layout of a data directory.
+pub struct Layout {
+    catalog: Catalog,
+    shards: u16,
+}
 
 /// Why a data directory cannot be used.
 #[derive(Debug)]
@@ -16,18 +25,10 @@ pub enum LayoutError {
         /// What was asked for.
         asked: u16,
     },
-    /// The layout file says something else.
-    Unreadable {
-        /// What it says.
-        text: String,
-    },
-    /// The file cannot be read or written.
-    Io {
-        /// What was tried.
-        operation: &'static str,
-        /// What the system said.
-        cause: io::Error,
-    },
+    /// The catalog does not open.
+    Open(OpenError),
+    /// The catalog cannot be read or written.
+    Catalog(JournalError),
 }
 
 impl std::fmt::Display for LayoutError {
@@ -37,61 +38,94 @@ impl std::fmt::Display for LayoutError {
                 f,
                 "the data directory was made for {made} shards, not for {asked}: start with `--shards {made}` or `--shards 0`"
             ),
-            Self::Unreadable { text } => {
-                write!(f, "the layout file of the data directory says `{text}`")
-            }
-            Self::Io { operation, cause } => write!(f, "{operation} the layout file: {cause}"),
+            Self::Open(why) => write!(f, "the catalog does not open: {why}"),
+            Self::Catalog(why) => write!(f, "the catalog cannot be used: {why}"),
         }
     }
 }
 
 impl std::error::Error for LayoutError {}
 
-/// Decides the number of shards: what the directory was made for; in a new one what is asked for, or else one for each core.
-///
-/// # Errors
-/// When another number is asked for, or the directory cannot be read or written.
-pub fn settle_shards(dir: &Path, asked: u16, cores: u16) -> Result<u16, LayoutError> {
-    let path = dir.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            let shards = if asked == 0 { cores.max(1) } else { asked };
-            write(dir, shards).map_err(|cause| LayoutError::Io { operation: "write", cause })?;
-            return Ok(shards);
-        }
-        Err(cause) => return Err(LayoutError::Io { operation: "read", cause }),
-    };
-    let made = text.strip_prefix("shards = ").and_then(|it| it.trim().parse().ok());
-    let made = made.ok_or_else(|| LayoutError::Unreadable { text: text.trim().to_owned() })?;
-    if asked != 0 && asked != made {
-        return Err(LayoutError::Shards { made, asked });
+impl From<JournalError> for LayoutError {
+    fn from(why: JournalError) -> Self {
+        Self::Catalog(why)
     }
-    Ok(made)
 }
 
-/// Durable before anything is written that depends on it.
-fn write(dir: &Path, shards: u16) -> io::Result<()> {
-    fs::create_dir_all(dir)?;
-    let draft = dir.join("layout.new");
-    let mut file = File::create(&draft)?;
-    file.write_all(format!("shards = {shards}\n").as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&draft, dir.join(FILE))?;
-    File::open(dir)?.sync_all()
+impl Layout {
+    /// Opens the layout of a data directory. The number of shards is what it was made for; in a new one it is what is asked
+    /// for, or else one for each core.
+    ///
+    /// # Errors
+    /// When another number is asked for, or the catalog cannot be used.
+    pub fn open(dir: &Path, asked: u16, cores: u16, now_ms: u64) -> Result<Self, LayoutError> {
+        let mut catalog = Catalog::open(&dir.join("catalog")).map_err(LayoutError::Open)?;
+        let made = catalog.get(NODE, SHARDS)?.and_then(|it| it.try_into().ok());
+        let made = made.map(u16::from_le_bytes);
+        let shards = match (made, asked) {
+            (Some(made), asked) if asked != 0 && asked != made => {
+                return Err(LayoutError::Shards { made, asked });
+            }
+            (Some(made), _) => return Ok(Self { catalog, shards: made }),
+            (None, 0) => cores.max(1),
+            (None, asked) => asked,
+        };
+        let value = &shards.to_le_bytes();
+        catalog.apply(&[Change::Put { table: NODE, key: SHARDS, value }], now_ms)?;
+        Ok(Self { catalog, shards })
+    }
+
+    /// How many shards the directory is for.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    /// The number of a tenant; a new name gets the next one. It is durable before it is returned.
+    ///
+    /// # Errors
+    /// When the catalog cannot be used.
+    pub fn tenant(&mut self, name: &str, now_ms: u64) -> Result<TenantId, LayoutError> {
+        let tenants = self.catalog.entries(TENANTS)?;
+        let number = |value: &[u8]| value.try_into().ok().map(u32::from_le_bytes);
+        let known = tenants.iter().find(|(key, _)| key == name.as_bytes());
+        if let Some(id) = known.and_then(|(_, value)| number(value)) {
+            return Ok(TenantId(id));
+        }
+        let last = tenants.iter().filter_map(|(_, value)| number(value)).max().unwrap_or(0);
+        let value = &(last + 1).to_le_bytes();
+        let key = name.as_bytes();
+        self.catalog.apply(&[Change::Put { table: TENANTS, key, value }], now_ms)?;
+        Ok(TenantId(last + 1))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn open(dir: &Path, asked: u16, cores: u16) -> Result<Layout, LayoutError> {
+        Layout::open(dir, asked, cores, 0)
+    }
+
     #[test]
     fn a_directory_keeps_the_number_of_shards_it_was_made_for() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(settle_shards(dir.path(), 0, 3).unwrap(), 3);
-        assert_eq!(settle_shards(dir.path(), 0, 8).unwrap(), 3);
-        assert_eq!(settle_shards(dir.path(), 3, 8).unwrap(), 3);
-        let refused = settle_shards(dir.path(), 2, 8).unwrap_err().to_string();
+        assert_eq!(open(dir.path(), 0, 3).unwrap().shards(), 3);
+        assert_eq!(open(dir.path(), 0, 8).unwrap().shards(), 3);
+        assert_eq!(open(dir.path(), 3, 8).unwrap().shards(), 3);
+        let refused = open(dir.path(), 2, 8).err().unwrap().to_string();
         assert!(refused.contains("made for 3 shards, not for 2"), "{refused}");
+    }
+
+    #[test]
+    fn a_tenant_keeps_its_number_whatever_others_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let numbers = |names: &[&str]| {
+            let mut layout = open(dir.path(), 1, 1).unwrap();
+            names.iter().map(|it| layout.tenant(it, 0).unwrap().0).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&["b", "a"]), [1, 2]);
+        assert_eq!(numbers(&["a", "c", "b"]), [2, 3, 1]);
     }
 }

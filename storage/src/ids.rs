@@ -10,18 +10,6 @@ use hashbrown::Equivalent;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TenantId(pub u32);
 
-impl TenantId {
-    /// The id of a tenant's name: the same on every start, whatever other tenants there are.
-    #[must_use]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the number is mixed; any half of it will do"
-    )]
-    pub fn of_name(name: &str) -> Self {
-        Self(ChannelKey::hash_of(Self(0), name) as u32)
-    }
-}
-
 /// Place of a persisted publication in its channel. Dense within an epoch: the next one is always `+ 1`, the first is 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Offset(pub u64);

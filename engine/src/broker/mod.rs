@@ -14,7 +14,7 @@ use protocol::Rejection;
 use storage::Publication;
 
 use crate::hasher::ShardHasher;
-use crate::ids::{ChannelKey, Epoch, MessageId, Offset, Position, ShardId};
+use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId};
 use crate::limits::Limits;
 use crate::planted::{self, Fault};
 use crate::shard::input::{Keep, ReplyTo};
@@ -131,6 +131,12 @@ impl Broker {
             self.channels.insert(Arc::clone(key), channel);
         }
         self.channels.entry(Arc::clone(key)).or_default()
+    }
+
+    /// The key of a channel that is in memory.
+    #[must_use]
+    pub fn key(&self, channel: &ChannelRef<'_>) -> Option<&Arc<ChannelKey>> {
+        self.channels.get_key_value(channel).map(|(key, _)| key)
     }
 
     /// Whether the channel is in memory, or has room there.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use clap::ArgMatches;
 use engine::config::{Config, JournalKind, ReactorKind, Secrets, Tenant, provision};
 use engine::ids::TenantId;
-use engine::layout::settle_shards;
+use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
-use engine::reactor::Reactor;
+use engine::reactor::{Clock, Reactor};
 use engine::tenants::TenantSpec;
 use protocol::ws::CloseCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -79,11 +79,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptions, Failure> {
     let cores = u16::try_from(host.cores).unwrap_or(u16::MAX);
     let asked = u16::try_from(config.server.shards).unwrap_or(u16::MAX);
-    let shards = match (config.server.ephemeral, asked) {
-        (true, 0) => cores,
-        (true, asked) => asked,
-        (false, asked) => settle_shards(&config.server.data_dir, asked, cores)
-            .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?,
+    let (shards, tenants) = if config.server.ephemeral {
+        let shards = if asked == 0 { cores } else { asked };
+        (shards, tenants.iter().zip(1..).map(|(it, id)| spec(it, TenantId(id))).collect())
+    } else {
+        settle(config, tenants, asked, cores)
+            .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?
     };
     let limits = &config.limits;
     let mut random = [0_u8; 40];
@@ -102,7 +103,7 @@ fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptio
         ring: limits.for_driver(usize::from(shards)),
         lane_capacity: limits.lane_capacity,
         inputs_per_turn_max: limits.inputs_per_turn_max,
-        tenants: tenants.iter().map(spec).collect(),
+        tenants,
         journal: journal_kind(config),
         journal_dir: config.server.data_dir.join("journal"),
         journal_options: JournalOptions {
@@ -140,9 +141,23 @@ fn retention(config: &Config) -> Retention {
     }
 }
 
-fn spec(tenant: &Tenant) -> TenantSpec {
+/// What the data directory says of shards and tenants.
+fn settle(
+    config: &Config,
+    tenants: &[Tenant],
+    asked: u16,
+    cores: u16,
+) -> Result<(u16, Vec<TenantSpec>), LayoutError> {
+    let now_ms = Clock::start().now().wall_ms;
+    let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms)?;
+    let numbered = |it: &Tenant| Ok(spec(it, layout.tenant(&it.name, now_ms)?));
+    let tenants = tenants.iter().map(numbered).collect::<Result<_, LayoutError>>()?;
+    Ok((layout.shards(), tenants))
+}
+
+fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
     TenantSpec {
-        id: TenantId::of_name(&tenant.name),
+        id,
         name: tenant.name.clone(),
         application_key: tenant
             .cohesivity

@@ -24,7 +24,7 @@ settings! {
     /// How messages are kept.
     storage: StorageConfig {
         journal: JournalKind = "segment", "Where persisted messages go.";
-        retention_age_s: u64 = 2_592_000 in 0..=3_155_760_000 s, "Messages older than this may be deleted; 0 keeps them at any age.";
+        retention_age_s: u64 = 0 in 0..=3_155_760_000 s, "Messages older than this may be deleted; 0 keeps them at any age.";
         retention_messages: u64 = 0 in 0..=1_000_000_000_000 messages, "Messages kept in a channel, the newest first; 0 sets no bound.";
         retention_bytes: u64 = 0 in 0..=1_152_921_504_606_846_976 bytes, "Bytes kept in the journal of a shard, the newest first; 0 sets no bound.";
         segment_bytes: usize = 67_108_864 in 4_194_304..=1_073_741_824 bytes, "Size of a segment file, prepared ahead of need.";

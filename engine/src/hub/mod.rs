@@ -17,7 +17,7 @@ pub use turn::{Many, Turn};
 
 use crate::frame::Frame;
 use crate::hasher::ShardHasher;
-use crate::ids::{ChannelKey, ConnId};
+use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// The subscribers of one channel that speak one dialect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,6 +98,12 @@ impl Hub {
     #[must_use]
     pub fn listening(&self, channel: &ChannelKey) -> Option<[Option<GroupId>; Dialect::ALL.len()]> {
         self.channels.get(channel).copied()
+    }
+
+    /// The key of a channel that somebody here listens to.
+    #[must_use]
+    pub fn key(&self, channel: &ChannelRef<'_>) -> Option<&Arc<ChannelKey>> {
+        self.channels.get_key_value(channel).map(|(key, _)| key)
     }
 
     /// Encodes something for everyone in the group.

@@ -12,33 +12,56 @@ use crate::planted::{self, Fault};
 pub struct HttpSession {
     /// Requests that wait for their answers, or whose answers wait for others.
     pub tickets: Tickets,
-    /// The bearer token that was verified last: a server sends the same one with every request.
-    pub verified: Option<VerifiedBearer>,
+    /// The credential that was verified last: a server sends the same one with every request.
+    pub verified: Option<Verified>,
     /// Whether `100 Continue` went out for the request that is coming in.
     pub continued: bool,
     /// Whether the peer sends no more: the connection ends with its last answer.
     pub half_closed: bool,
 }
 
-/// A bearer token that was verified on this connection.
+/// A credential that was verified on this connection.
 #[derive(Debug)]
-pub struct VerifiedBearer {
-    token: Box<str>,
+pub struct Verified {
+    kind: CredentialKind,
+    text: Box<str>,
     tenant: TenantId,
     expires_at_s: u64,
 }
 
-impl VerifiedBearer {
-    /// Remembers a token.
+/// How a server shows who it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CredentialKind {
+    /// A token in the head.
+    Bearer,
+    /// An application key in the query.
+    Key,
+}
+
+impl Verified {
+    /// Remembers a bearer token.
     #[must_use]
-    pub fn new(token: &str, tenant: TenantId, expires_at_s: u64) -> Self {
-        Self { token: token.into(), tenant, expires_at_s }
+    pub fn bearer(token: &str, tenant: TenantId, expires_at_s: u64) -> Self {
+        Self { kind: CredentialKind::Bearer, text: token.into(), tenant, expires_at_s }
     }
 
-    /// Whose token it is, if it is the same one and still valid.
+    /// Remembers an application key.
     #[must_use]
-    pub fn tenant_of(&self, token: &str, now_s: u64) -> Option<TenantId> {
-        (*self.token == *token && now_s < self.expires_at_s).then_some(self.tenant)
+    pub fn key(key: &str, tenant: TenantId) -> Self {
+        Self { kind: CredentialKind::Key, text: key.into(), tenant, expires_at_s: u64::MAX }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Whose credential it is, if it is the same one and still valid.
+    #[must_use]
+    pub fn tenant_of(&self, kind: CredentialKind, text: &str, now_s: u64) -> Option<TenantId> {
+        let is_same = self.kind == kind && *self.text == *text;
+        (is_same && now_s < self.expires_at_s).then_some(self.tenant)
     }
 }
 
@@ -122,6 +145,16 @@ impl Tickets {
             Ticket::Waiting(pending, then) => Some((*pending, *then)),
             Ticket::Ready(_) => None,
         }
+    }
+
+    /// Takes the request of a ticket out of the line, if it is the first: its answer may go out at once.
+    pub fn leave_first(&mut self, ticket: u32) -> bool {
+        let is_first = ticket == self.first && !self.line.is_empty();
+        if is_first {
+            self.line.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+        is_first
     }
 
     /// Answers the request of a ticket.

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use protocol::auth::{self, EdgeClaims, RealtimeClaims};
-use protocol::dialect::cohesivity;
-use protocol::http::{Head, KeepAlive, Methods, Routed, route, write_preflight};
+use protocol::dialect::cohesivity::{self, Credential};
+use protocol::http::{Head, Methods, Routed, route, write_preflight};
 use protocol::ws::{check_handshake, write_accept};
 use protocol::{ChannelName, Rejection};
 use storage::{Draft, Publication};
 
 use super::Shard;
-use super::edge::view;
-use super::effects::{Effects, Ending};
+use super::answers::Shape;
+use super::effects::Effects;
 use super::input::{HistoryAsk, Keep, ReplyTo, Request};
-use super::requests::Shape;
+
 use super::sockets::Opening;
 use crate::broker::Member;
-use crate::ids::{ChannelKey, ConnId, Epoch, MessageId, Offset, TenantId};
-use crate::session::{Answer, HttpSession, Pending, State, VerifiedBearer};
+use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, Offset, TenantId};
+use crate::session::{CredentialKind, Pending, Verified};
 
 /// Life of a server's bearer token.
 const SESSION_TTL_S: u32 = 60;
@@ -78,13 +78,16 @@ impl Shard {
             Route::HealthReady => Ok(Call::Ready),
             Route::Version => Ok(Call::Version),
             _ if self.health.draining => Err(Rejection::Draining),
-            Route::EdgeSession => self.keyed_tenant(head).map(Call::Session),
+            Route::EdgeSession => {
+                let key = head.query("key")?.ok_or(Rejection::CredentialMissing)?;
+                self.keyed_tenant(&key).map(Call::Session)
+            }
             Route::RealtimeToken => self.tenant(conn, head).map(Call::Token),
             Route::RealtimePublish => self.tenant(conn, head).map(Call::Publish),
             Route::RealtimeHistory => {
                 let tenant = self.tenant(conn, head)?;
                 let query = cohesivity::decode_history_query(head, &self.limits.wire)?;
-                let channel = Arc::new(ChannelKey::new(tenant, query.channel()));
+                let channel = self.channel_key(tenant, query.channel());
                 let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
                 Ok(Call::History(Box::new(HistoryCall {
                     channel,
@@ -97,29 +100,40 @@ impl Shard {
     }
 
     /// Whose application key the query has.
-    fn keyed_tenant(&self, head: &Head<'_>) -> Result<TenantId, Rejection> {
-        let key = head.query("key")?.ok_or(Rejection::CredentialMissing)?;
-        self.tenants.of_application_key(&key).ok_or(Rejection::CredentialInvalid)
+    fn keyed_tenant(&self, key: &str) -> Result<TenantId, Rejection> {
+        self.tenants.of_application_key(key).ok_or(Rejection::CredentialInvalid)
     }
 
     /// Whose bearer token, or else application key, a request has.
     fn tenant(&mut self, conn: ConnId, head: &Head<'_>) -> Result<TenantId, Rejection> {
-        let Some(token) = head.bearer() else { return self.keyed_tenant(head) };
-        let now_s = self.now.wall_ms / 1000;
-        let slot = self.sessions.slot(conn);
-        let Some(State::Http(http)) = slot.map(|it| &mut it.state) else {
-            return Err(Rejection::CredentialInvalid);
+        let credential = cohesivity::decode_credential(head)?;
+        let (kind, text) = match &credential {
+            Credential::Bearer(token) => (CredentialKind::Bearer, *token),
+            Credential::Key(key) => (CredentialKind::Key, &**key),
         };
-        if let Some(tenant) = http.verified.as_ref().and_then(|it| it.tenant_of(token, now_s)) {
+        let now_s = self.now.wall_ms / 1000;
+        let known = self.http(conn).and_then(|it| it.verified.as_ref());
+        if let Some(tenant) = known.and_then(|it| it.tenant_of(kind, text, now_s)) {
             return Ok(tenant);
         }
+        let verified = match kind {
+            CredentialKind::Key => Verified::key(text, self.keyed_tenant(text)?),
+            CredentialKind::Bearer => self.verify_bearer(text, now_s)?,
+        };
+        let tenant = verified.tenant();
+        if let Some(http) = self.http(conn) {
+            http.verified = Some(verified);
+        }
+        Ok(tenant)
+    }
+
+    fn verify_bearer(&self, token: &str, now_s: u64) -> Result<Verified, Rejection> {
         let limits = &self.limits.wire;
         let name = auth::peek_tenant(token, limits).map_err(|_| Rejection::CredentialInvalid)?;
         let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
         let claims = auth::verify_edge(token, self.tenants.signing_key(tenant), now_s, limits)
             .map_err(|_| Rejection::CredentialInvalid)?;
-        http.verified = Some(VerifiedBearer::new(token, tenant, claims.expires_at_s));
-        Ok(tenant)
+        Ok(Verified::bearer(token, tenant, claims.expires_at_s))
     }
 
     /// Who wants to open a socket to which channel.
@@ -135,12 +149,19 @@ impl Shard {
         let channel = head.query("channel")?.ok_or(Rejection::MissingField { field: "channel" })?;
         let channel = ChannelName::parse(&channel, limits)
             .map_err(|cause| Rejection::name("channel", cause))?;
-        let channel = Arc::new(ChannelKey::new(tenant, channel.as_str()));
+        let channel = self.channel_key(tenant, channel.as_str());
         let id = claims.user_id.into_boxed_str();
         let name = claims.user_name.map(String::into_boxed_str);
         let mut accept = Vec::new();
         write_accept(&mut accept, &handshake, None);
         Ok(Opening { accept, channel, member: Arc::new(Member { id, name }) })
+    }
+
+    /// The key of a channel: the one that is in use here, if there is one.
+    fn channel_key(&self, tenant: TenantId, name: &str) -> Arc<ChannelKey> {
+        let channel = ChannelRef { tenant, name };
+        let known = self.hub.key(&channel).or_else(|| self.broker.key(&channel));
+        known.map_or_else(|| Arc::new(ChannelKey::new(tenant, name)), Arc::clone)
     }
 
     /// Does what was asked for.
@@ -259,7 +280,7 @@ impl Shard {
         if asked.publish.data.len() > max {
             return Err(Rejection::PayloadTooLarge { max });
         }
-        let channel = Arc::new(ChannelKey::new(tenant, asked.channel.as_str()));
+        let channel = self.channel_key(tenant, asked.channel.as_str());
         let publication = unplaced(&channel, "", &asked.publish);
         let Some(http) = self.http(conn) else { return Ok(()) };
         let waits = !http.tickets.is_empty();
@@ -283,66 +304,6 @@ impl Shard {
         let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
         self.request(&channel, Request::History(Box::new(request)), effects);
         Ok(())
-    }
-
-    pub(super) fn answer_published(
-        &mut self,
-        to: ReplyTo,
-        publication: &Publication,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_published(&mut body, &view(publication));
-            Shape::ok(then).write(out, &body);
-        });
-    }
-
-    pub(super) fn answer_history_read(
-        &mut self,
-        to: ReplyTo,
-        publications: &[Arc<Publication>],
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_history(&mut body, publications.iter().map(|it| view(it)));
-            Shape::ok(then).write(out, &body);
-        });
-    }
-
-    pub(super) fn answer_refused(
-        &mut self,
-        to: ReplyTo,
-        why: &Rejection,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.answer_ticket(to, closes, |then, out| {
-            let mut body = Vec::new();
-            cohesivity::body_rejection(&mut body, why);
-            Shape::of(why, then).write(out, &body);
-        });
-    }
-
-    fn answer_ticket(
-        &mut self,
-        to: ReplyTo,
-        closes: &mut Vec<(ConnId, Ending)>,
-        encode: impl FnOnce(KeepAlive, &mut Vec<u8>),
-    ) {
-        let Some(http) = self.http(to.conn) else { return };
-        let Some((_, then)) = http.tickets.pending(to.ticket) else { return };
-        let mut bytes = Vec::new();
-        encode(then, &mut bytes);
-        http.tickets.answer(to.ticket, Answer { bytes, then });
-        self.release(to.conn, closes);
-    }
-
-    fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
-        match &mut self.sessions.slot(conn)?.state {
-            State::Http(http) => Some(http),
-            State::Socket(_) | State::Leaving(_) | State::Ending => None,
-        }
     }
 }
 

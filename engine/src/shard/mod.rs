@@ -1,5 +1,6 @@
 //! Everything one core owns. Synchronous and deterministic: inputs come in, effects come out. No clock, no chance, no I/O.
 
+mod answers;
 mod calls;
 mod deadlines;
 mod edge;

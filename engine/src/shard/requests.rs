@@ -1,17 +1,14 @@
 //! Bytes of connections: HTTP requests are cut out of them here, WebSocket frames next door.
 
 use protocol::Rejection;
-use protocol::dialect::cohesivity;
-use protocol::http::{
-    self, Content, HeaderLine, HeaderValue, HttpFault, KeepAlive, Method, Methods, Response,
-    parse_head,
-};
+use protocol::http::{self, KeepAlive, parse_head};
 
 use super::Shard;
+use super::answers::Shape;
 use super::calls::{Body, Call};
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
-use crate::session::{Answer, HttpSession, State};
+use crate::session::{HttpSession, State};
 
 /// How far reading came.
 pub(super) enum Progress {
@@ -42,7 +39,7 @@ impl Shard {
         }
         if is_full {
             let why = Rejection::Overloaded { limit: "connections_max" };
-            self.answer_rejection(conn, &why, KeepAlive::Close, &mut effects.closes);
+            self.reject_and_close(conn, &why, &mut effects.closes);
         }
         self.watch(conn);
     }
@@ -156,7 +153,7 @@ impl Shard {
         if is_http && slot.carry.len() > unread_bytes_max {
             slot.carry = Vec::new();
             let why = Rejection::Overloaded { limit: "pipelined_requests_max" };
-            self.answer_rejection(conn, &why, KeepAlive::Close, &mut effects.closes);
+            self.reject_and_close(conn, &why, &mut effects.closes);
         }
     }
 
@@ -205,7 +202,7 @@ impl Shard {
         }
         if outline.content_length > max {
             let why = Rejection::PayloadTooLarge { max };
-            self.answer_rejection(conn, &why, KeepAlive::Close, &mut effects.closes);
+            self.reject_and_close(conn, &why, &mut effects.closes);
             return Some(Progress::Used(at_hand));
         }
         let whole = outline.head_bytes + outline.content_length;
@@ -219,167 +216,5 @@ impl Shard {
             self.turn.write(&self.hub, conn, std::iter::empty(), |it| it.extend_from_slice(out));
         }
         Some(Progress::Need(whole))
-    }
-
-    /// Sends an answer, or lines it up behind those that are still awaited.
-    pub(super) fn answer(
-        &mut self,
-        conn: ConnId,
-        then: KeepAlive,
-        closes: &mut Vec<(ConnId, Ending)>,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Http(http) = &mut slot.state else { return };
-        if http.tickets.is_empty() {
-            self.turn.write(&self.hub, conn, std::iter::empty(), encode);
-            if then == KeepAlive::Close {
-                slot.state = State::Ending;
-                super::close(conn, Ending::Linger, closes);
-            }
-        } else {
-            let mut bytes = Vec::new();
-            encode(&mut bytes);
-            http.tickets.ready(Answer { bytes, then });
-        }
-    }
-
-    /// Sends every answer that nobody else has to wait for.
-    pub(super) fn release(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Http(http) = &mut slot.state else { return };
-        while let Some(answer) = http.tickets.pop() {
-            self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
-                out.extend_from_slice(&answer.bytes);
-            });
-            if answer.then == KeepAlive::Close {
-                slot.state = State::Ending;
-                return super::close(conn, Ending::Linger, closes);
-            }
-        }
-        let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
-        // While it is being read, more requests may follow that the carry does not show.
-        if is_last && slot.carry.is_empty() && self.reading != Some(conn) {
-            slot.state = State::Ending;
-            return super::close(conn, Ending::Flush, closes);
-        }
-        if !slot.carry.is_empty() {
-            self.resumable.push(conn);
-        }
-        // While it waited it had no deadline.
-        self.watch(conn);
-    }
-
-    pub(super) fn answer_json(
-        &mut self,
-        conn: ConnId,
-        shape: Shape,
-        closes: &mut Vec<(ConnId, Ending)>,
-        encode: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let mut body = std::mem::take(&mut self.scratch);
-        body.clear();
-        encode(&mut body);
-        self.answer(conn, shape.then, closes, |out| write_json(out, &shape, &body));
-        self.scratch = body;
-    }
-
-    pub(super) fn answer_rejection(
-        &mut self,
-        conn: ConnId,
-        why: &Rejection,
-        then: KeepAlive,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.counters.rejected += 1;
-        let shape = Shape::of(why, then);
-        self.answer_json(conn, shape, closes, |out| cohesivity::body_rejection(out, why));
-    }
-
-    /// As [`Shard::answer_rejection`], for a request that was read whole.
-    pub(super) fn reject(
-        &mut self,
-        conn: ConnId,
-        why: &Rejection,
-        asked: Shape,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        self.counters.rejected += 1;
-        let shape = Shape { method: asked.method, ..Shape::of(why, asked.then) };
-        self.answer_json(conn, shape, closes, |out| cohesivity::body_rejection(out, why));
-    }
-
-    fn answer_fault(&mut self, conn: ConnId, fault: &HttpFault, effects: &mut Effects) {
-        self.counters.rejected += 1;
-        let shape = Shape { status: fault.status, ..Shape::ok(KeepAlive::Close) };
-        let closes = &mut effects.closes;
-        self.answer_json(conn, shape, closes, |out| cohesivity::body_fault(out, fault));
-    }
-}
-
-/// The shape of an answer around its body.
-#[derive(Clone, Copy)]
-pub(super) struct Shape {
-    pub status: u16,
-    pub then: KeepAlive,
-    pub method: Method,
-    pub retry_after_s: Option<u32>,
-    pub allow: Option<Methods>,
-    pub cache: Option<&'static str>,
-    pub upgrade: bool,
-}
-
-impl Shape {
-    pub(super) fn ok(then: KeepAlive) -> Self {
-        Self {
-            status: 200,
-            then,
-            method: Method::Post,
-            retry_after_s: None,
-            allow: None,
-            cache: None,
-            upgrade: false,
-        }
-    }
-
-    pub(super) fn of(why: &Rejection, then: KeepAlive) -> Self {
-        let allow =
-            if let Rejection::MethodNotAllowed { allow } = why { Some(*allow) } else { None };
-        let upgrade = *why == Rejection::UpgradeRequired;
-        let retry_after_s = why.retry_after_s();
-        Self { status: why.status(), retry_after_s, allow, upgrade, ..Self::ok(then) }
-    }
-}
-
-fn write_json(out: &mut Vec<u8>, shape: &Shape, body: &[u8]) {
-    let content = match shape.method {
-        Method::Head => Content::JsonLength(body.len()),
-        Method::Get
-        | Method::Post
-        | Method::Put
-        | Method::Patch
-        | Method::Delete
-        | Method::Options => Content::Json(body),
-    };
-    let lines = [
-        shape.retry_after_s.map(HeaderLine::RetryAfter),
-        shape.allow.map(HeaderLine::Allow),
-        shape.cache.map(HeaderLine::CacheControl),
-        shape.upgrade.then(version_line),
-    ];
-    let headers: Vec<_> = lines.into_iter().flatten().collect();
-    let response = Response { status: shape.status, content, headers: &headers, then: shape.then };
-    http::write_response(out, &response);
-}
-
-/// RFC 6455 §4.4: which version to come back with.
-fn version_line() -> HeaderLine<'static> {
-    HeaderLine::Other { name: "Sec-WebSocket-Version", value: HeaderValue::number(13) }
-}
-
-impl Shape {
-    /// Appends an answer with a JSON body.
-    pub(super) fn write(&self, out: &mut Vec<u8>, body: &[u8]) {
-        write_json(out, self, body);
     }
 }

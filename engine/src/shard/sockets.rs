@@ -90,7 +90,11 @@ impl Shard {
             Step::Binary(_) => {
                 self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
             }
-            Step::Close { .. } => self.end_socket(conn, CloseCode::Normal, "", effects),
+            // RFC 6455 §5.5.1: the answer has the peer's own code.
+            Step::Close { code, .. } => {
+                let number = code.unwrap_or_else(|| CloseCode::Normal.number());
+                self.part(conn, effects, |out| ws::append_close_number(out, number, ""));
+            }
             Step::Fault(fault) => self.end_socket(conn, fault.code, fault.reason, effects),
         }
         Progress::Used(consumed)
@@ -121,7 +125,7 @@ impl Shard {
         self.request(&channel, Request::Publish(publication, keep, reply), effects);
     }
 
-    /// Says goodbye: the client is out of the channel at once, its connection follows.
+    /// Says goodbye with a code of ours.
     pub(super) fn end_socket(
         &mut self,
         conn: ConnId,
@@ -129,14 +133,21 @@ impl Shard {
         reason: &str,
         effects: &mut Effects,
     ) {
+        self.part(conn, effects, |out| ws::append_close(out, code, reason));
+    }
+
+    /// Says goodbye: the client is out of the channel at once, its connection follows. It lingers, because what the peer
+    /// sent meanwhile would turn a plain close into a reset and lose the goodbye.
+    fn part(&mut self, conn: ConnId, effects: &mut Effects, encode: impl FnOnce(&mut Vec<u8>)) {
         let Some(slot) = self.sessions.slot(conn) else { return };
-        let state = std::mem::replace(&mut slot.state, State::Ending);
-        let State::Socket(socket) = state else { return };
-        self.turn.write(&self.hub, conn, socket.groups(), |out| {
-            ws::append_close(out, code, reason);
-        });
-        super::close(conn, Ending::Flush, &mut effects.closes);
-        self.unsubscribe(*socket, effects);
+        match std::mem::replace(&mut slot.state, State::Ending) {
+            State::Socket(socket) => {
+                self.turn.write(&self.hub, conn, socket.groups(), encode);
+                super::close(conn, Ending::Linger, &mut effects.closes);
+                self.unsubscribe(*socket, effects);
+            }
+            state @ (State::Http(_) | State::Leaving(_) | State::Ending) => slot.state = state,
+        }
     }
 
     /// A client that stops sending is gone; a server may still wait for its answers.

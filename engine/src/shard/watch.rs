@@ -1,7 +1,6 @@
 //! Time: who took too long, who fell silent, and how the node says goodbye.
 
 use protocol::Rejection;
-use protocol::http::KeepAlive;
 use protocol::ws::{self, CloseCode};
 
 use super::Shard;
@@ -79,7 +78,7 @@ impl Shard {
         match &slot.state {
             State::Http(_) => {
                 let closes = &mut effects.closes;
-                self.answer_rejection(conn, &Rejection::TimedOut, KeepAlive::Close, closes);
+                self.reject_and_close(conn, &Rejection::TimedOut, closes);
             }
             State::Socket(_) => {
                 self.end_socket(conn, CloseCode::Policy, "message took too long", effects);

@@ -1,0 +1,212 @@
+//! Answers to HTTP requests: each goes out once nobody before it on its connection is still waiting.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use protocol::dialect::cohesivity;
+use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
+use storage::Publication;
+
+use super::Shard;
+use super::edge::view;
+use super::effects::{Effects, Ending};
+use super::input::ReplyTo;
+use crate::ids::ConnId;
+use crate::session::{Answer, HttpSession, State};
+
+/// The shape of an answer around its body.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// What became of the request.
+    pub status: u16,
+    /// What becomes of the connection.
+    pub then: KeepAlive,
+    /// How it was asked: HEAD gets no body.
+    pub method: Method,
+    /// Who may keep a copy.
+    pub cache: Option<&'static str>,
+}
+
+impl Shape {
+    pub(super) fn ok(then: KeepAlive) -> Self {
+        Self { status: 200, then, method: Method::Post, cache: None }
+    }
+}
+
+impl Shard {
+    /// Sends an answer, or lines it up behind those that are still awaited.
+    pub(super) fn answer(
+        &mut self,
+        conn: ConnId,
+        then: KeepAlive,
+        closes: &mut Vec<(ConnId, Ending)>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Http(http) = &mut slot.state else { return };
+        if http.tickets.is_empty() {
+            self.turn.write(&self.hub, conn, std::iter::empty(), encode);
+            if then == KeepAlive::Close {
+                slot.state = State::Ending;
+                super::close(conn, Ending::Linger, closes);
+            }
+        } else {
+            let mut bytes = Vec::new();
+            encode(&mut bytes);
+            http.tickets.ready(Answer { bytes, then });
+        }
+    }
+
+    pub(super) fn answer_json(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        closes: &mut Vec<(ConnId, Ending)>,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let body = self.body(encode);
+        self.answer(conn, shape.then, closes, |out| write_json(out, &shape, &body));
+        self.scratch = body;
+    }
+
+    /// Refuses a request.
+    pub(super) fn reject(
+        &mut self,
+        conn: ConnId,
+        why: &Rejection,
+        asked: Shape,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.counters.rejected += 1;
+        self.answer(conn, asked.then, closes, |out| {
+            cohesivity::write_rejection(out, why, asked.method, asked.then);
+        });
+    }
+
+    /// Refuses whatever comes, and closes.
+    pub(super) fn reject_and_close(
+        &mut self,
+        conn: ConnId,
+        why: &Rejection,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.reject(conn, why, Shape::ok(KeepAlive::Close), closes);
+    }
+
+    pub(super) fn answer_fault(&mut self, conn: ConnId, fault: &HttpFault, effects: &mut Effects) {
+        self.counters.rejected += 1;
+        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| {
+            cohesivity::write_fault(out, fault);
+        });
+    }
+
+    pub(super) fn answer_published(
+        &mut self,
+        to: ReplyTo,
+        publication: &Publication,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let body = self.body(|out| cohesivity::body_published(out, &view(publication)));
+        self.answer_ticket(to, closes, |then, out| write_json(out, &Shape::ok(then), &body));
+        self.scratch = body;
+    }
+
+    pub(super) fn answer_history_read(
+        &mut self,
+        to: ReplyTo,
+        publications: &[Arc<Publication>],
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let messages = publications.iter().map(|it| view(it));
+        let body = self.body(|out| cohesivity::body_history(out, messages));
+        self.answer_ticket(to, closes, |then, out| write_json(out, &Shape::ok(then), &body));
+        self.scratch = body;
+    }
+
+    pub(super) fn answer_refused(
+        &mut self,
+        to: ReplyTo,
+        why: &Rejection,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.answer_ticket(to, closes, |then, out| {
+            cohesivity::write_rejection(out, why, Method::Post, then);
+        });
+    }
+
+    pub(super) fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
+        match &mut self.sessions.slot(conn)?.state {
+            State::Http(http) => Some(http),
+            State::Socket(_) | State::Leaving(_) | State::Ending => None,
+        }
+    }
+
+    /// Answers the request of a ticket, and everyone who only waited for it.
+    fn answer_ticket(
+        &mut self,
+        to: ReplyTo,
+        closes: &mut Vec<(ConnId, Ending)>,
+        encode: impl FnOnce(KeepAlive, &mut Vec<u8>),
+    ) {
+        let Some(slot) = self.sessions.slot(to.conn) else { return };
+        let State::Http(http) = &mut slot.state else { return };
+        let Some((_, then)) = http.tickets.pending(to.ticket) else { return };
+        if then == KeepAlive::Keep && http.tickets.leave_first(to.ticket) {
+            self.turn.write(&self.hub, to.conn, std::iter::empty(), |out| encode(then, out));
+        } else {
+            let mut bytes = Vec::new();
+            encode(then, &mut bytes);
+            http.tickets.answer(to.ticket, Answer { bytes, then });
+        }
+        self.release(to.conn, closes);
+    }
+
+    /// Sends every answer that nobody else has to wait for.
+    fn release(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Http(http) = &mut slot.state else { return };
+        while let Some(answer) = http.tickets.pop() {
+            self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
+                out.extend_from_slice(&answer.bytes);
+            });
+            if answer.then == KeepAlive::Close {
+                slot.state = State::Ending;
+                return super::close(conn, Ending::Linger, closes);
+            }
+        }
+        let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
+        // While it is being read, more requests may follow that the carry does not show.
+        if is_last && slot.carry.is_empty() && self.reading != Some(conn) {
+            slot.state = State::Ending;
+            return super::close(conn, Ending::Flush, closes);
+        }
+        if !slot.carry.is_empty() {
+            self.resumable.push(conn);
+        }
+        // While it waited it had no deadline.
+        self.watch(conn);
+    }
+
+    /// A body, in memory that is used again.
+    fn body(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.scratch);
+        body.clear();
+        encode(&mut body);
+        body
+    }
+}
+
+fn write_json(out: &mut Vec<u8>, shape: &Shape, body: &[u8]) {
+    let content = match shape.method {
+        Method::Head => Content::JsonLength(body.len()),
+        Method::Get
+        | Method::Post
+        | Method::Put
+        | Method::Patch
+        | Method::Delete
+        | Method::Options => Content::Json(body),
+    };
+    let header = shape.cache.map(HeaderLine::CacheControl);
+    let headers = header.as_slice();
+    write_response(out, &Response { status: shape.status, content, headers, then: shape.then });
+}
