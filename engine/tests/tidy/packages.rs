@@ -9,7 +9,7 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/"]),
     ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/"]),
-    ("crc32c", &["storage/src/journal/"]),
+    ("crc32c", &["storage/"]),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
     ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
@@ -33,7 +33,7 @@ const PLACES: &[(&str, &[&str])] = &[
             "engine/src/reactor/",
             "engine/src/cli/host.rs",
             "engine/tests/",
-            "storage/src/",
+            "storage/",
             "loadtest/src/",
             "benches/",
         ],
