@@ -175,7 +175,8 @@ impl Shard {
             }
         }
         let is_last = http.tickets.is_empty() && (http.half_closed || self.health.draining);
-        if is_last && slot.carry.is_empty() {
+        // While it is being read, more requests may follow that the carry does not show.
+        if is_last && slot.carry.is_empty() && self.reading != Some(conn) {
             slot.state = State::Ending;
             return super::close(conn, Ending::Flush, closes);
         }

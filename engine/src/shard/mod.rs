@@ -59,6 +59,8 @@ pub struct Shard {
     next_subscription: u64,
     /// Connections with requests that can be read on, now that earlier ones are answered.
     resumable: Vec<ConnId>,
+    /// The connection whose bytes are being read.
+    reading: Option<ConnId>,
     due: Vec<ConnId>,
     /// Subscriptions that found no room for their channel here. Each is gone with its leave, so they are at most as many as
     /// the node's connections.
@@ -116,6 +118,7 @@ impl Shard {
             ids: MessageIds::new(options.seed),
             next_subscription: 0,
             resumable: Vec::new(),
+            reading: None,
             due: Vec::new(),
             scratch: Vec::new(),
             health: Health { draining: false, storage: true },

@@ -49,7 +49,9 @@ impl Shard {
         let Some(slot) = self.sessions.slot(conn) else { return };
         slot.heard_at_ms = now_ms;
         if slot.carry.is_empty() {
+            self.reading = Some(conn);
             let used = self.read(conn, bytes, effects);
+            self.reading = None;
             self.keep(conn, bytes.get(used..).unwrap_or_default(), effects);
         } else {
             slot.carry.extend_from_slice(bytes);
@@ -61,7 +63,18 @@ impl Shard {
     pub(super) fn on_resume(&mut self, effects: &mut Effects) {
         for conn in std::mem::take(&mut self.resumable) {
             self.read_carry(conn, effects);
+            self.end_half_closed(conn, effects);
             self.watch(conn);
+        }
+    }
+
+    /// Closes a connection whose peer said all it will and has its answers.
+    fn end_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Http(http) = &slot.state else { return };
+        if http.half_closed && http.tickets.is_empty() {
+            slot.state = State::Ending;
+            super::close(conn, Ending::Flush, &mut effects.closes);
         }
     }
 
@@ -71,7 +84,9 @@ impl Shard {
             return;
         }
         let mut carry = std::mem::take(&mut slot.carry);
+        self.reading = Some(conn);
         let used = self.read(conn, &mut carry, effects);
+        self.reading = None;
         if used < carry.len() {
             carry.drain(..used);
             let Some(slot) = self.sessions.slot(conn) else { return };

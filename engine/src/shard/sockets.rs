@@ -154,7 +154,9 @@ impl Shard {
     pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &mut slot.state {
-            State::Http(http) if !http.tickets.is_empty() => http.half_closed = true,
+            State::Http(http) if !http.tickets.is_empty() || self.resumable.contains(&conn) => {
+                http.half_closed = true;
+            }
             State::Http(_) => {
                 slot.state = State::Ending;
                 super::close(conn, Ending::Flush, &mut effects.closes);

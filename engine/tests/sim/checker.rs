@@ -36,6 +36,14 @@ pub struct Issued {
     delivered: bool,
 }
 
+/// Who publishes, where and when.
+#[derive(Debug)]
+pub struct Sender<'a> {
+    pub key: &'a Key,
+    pub publisher: usize,
+    pub step: u64,
+}
+
 /// All that was published, and what is durable.
 #[derive(Debug, Default)]
 pub struct Truth {
@@ -57,12 +65,11 @@ impl Truth {
     /// A client sends something. Returns its number.
     pub fn issue(
         &mut self,
-        key: &Key,
-        publisher: usize,
+        sender: &Sender<'_>,
         keep: Keep,
-        step: u64,
         data: impl Fn(usize) -> Vec<u8>,
     ) -> usize {
+        let Sender { key, publisher, step } = *sender;
         let number = self.issued.len();
         self.issued.push(Issued {
             key: key.clone(),

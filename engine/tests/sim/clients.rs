@@ -6,7 +6,7 @@ use engine::ids::Now;
 use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
-use crate::checker::{DATA_END, Truth, field, number_of, read_message};
+use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
 use crate::faults::{Fault, Plan};
 use crate::journal::Key;
 use crate::random::Random;
@@ -33,15 +33,19 @@ pub enum Client {
     Socket(Box<SocketClient>),
 }
 
+/// Which part of a channel's past is asked for, and where the channel stood then.
+#[derive(Clone, Copy, Debug)]
+struct Past {
+    after: u64,
+    limit: u64,
+    position: u64,
+}
+
 /// A request whose answer is due.
 #[derive(Debug)]
 enum Asked {
     Publish(usize),
-    History {
-        after: u64,
-        limit: u64,
-        position: u64,
-    },
+    History(Past),
     /// Something that will be refused.
     Nonsense,
 }
@@ -55,14 +59,27 @@ pub struct HttpClient {
     /// What waits for its answer, in order.
     asked: VecDeque<Asked>,
     heard: Vec<u8>,
+    bearer: String,
     /// Whether it said its last word.
     done: bool,
+    /// Whether it said so by closing its half of the connection.
+    pub is_half_closed: bool,
 }
 
 impl HttpClient {
     /// A server that has said nothing.
     pub fn new(publisher: usize, key: Key) -> Self {
-        Self { publisher, key, asked: VecDeque::new(), heard: Vec::new(), done: false }
+        let claims = auth::EdgeClaims { tenant: tenant_name(&key), expires_at_s: u64::MAX / 4 };
+        let bearer = auth::sign_edge(&claims, &signing_key(&key));
+        Self {
+            publisher,
+            key,
+            asked: VecDeque::new(),
+            heard: Vec::new(),
+            bearer,
+            done: false,
+            is_half_closed: false,
+        }
     }
 
     /// Requests that wait for their answers.
@@ -73,8 +90,8 @@ impl HttpClient {
     /// Publishes once, to be kept.
     pub fn publish(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>, keep: Keep) {
         let pad = pad(scene);
-        let (publisher, step) = (self.publisher, scene.step);
-        let number = scene.truth.issue(&self.key, publisher, keep, step, |it| payload(it, pad));
+        let sender = Sender { key: &self.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
         let mut body = Vec::new();
         let data = &scene.truth.issued[number].data;
         client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
@@ -98,6 +115,10 @@ impl HttpClient {
                     scene.random.one_of(&["/nothing/here", "/health/ready", "/edge/realtime"]);
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
+            }
+            18 if scene.random.permille(200) => {
+                self.done = true;
+                self.is_half_closed = true;
             }
             18 => {
                 self.request(out, scene, Some(b"{\"channel\":}"), "/edge/realtime");
@@ -142,10 +163,10 @@ impl HttpClient {
                 scene.seen.note_if(status == 413, "message over its limit");
                 scene.seen.note_if(body.contains("connections_max"), "connection limit");
             }
-            (Some(Asked::History { after, limit, position }), 200) => {
-                self.check_history(body, after, limit, position, scene);
+            (Some(Asked::History(past)), 200) => {
+                self.check_history(body, past, scene);
             }
-            (Some(Asked::History { .. }), 400..=599) => {}
+            (Some(Asked::History(_)), 400..=599) => {}
             (Some(Asked::Nonsense), 200..=599) => {
                 assert!(!body.starts_with("{\"channel\""), "an answer to something else: {body}");
                 assert!(!body.starts_with("{\"messages\""), "an answer to something else: {body}");
@@ -159,14 +180,8 @@ impl HttpClient {
         }
     }
 
-    fn check_history(
-        &self,
-        body: &str,
-        after: u64,
-        limit: u64,
-        position: u64,
-        scene: &mut Scene<'_>,
-    ) {
+    fn check_history(&self, body: &str, past: Past, scene: &mut Scene<'_>) {
+        let Past { after, limit, position } = past;
         let list = body.strip_prefix("{\"messages\":[").unwrap_or_else(|| panic!("{body}"));
         let mut last = after;
         for message in list.split("{\"action\":").skip(1) {
@@ -190,21 +205,17 @@ impl HttpClient {
         let channel = &self.key.1;
         let path = format!("/edge/realtime/history?channel={channel}&after={after}&limit={limit}");
         self.request(out, scene, None, &path);
-        self.asked.push_back(Asked::History { after, limit, position });
+        self.asked.push_back(Asked::History(Past { after, limit, position }));
     }
 
     fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {
-        let tenant = tenant_name(&self.key);
-        let expires_at_s = u64::MAX / 4;
-        let bearer =
-            auth::sign_edge(&auth::EdgeClaims { tenant, expires_at_s }, &signing_key(&self.key));
         let by_key = scene.random.permille(200);
         let joint = if path.contains('?') { '&' } else { '?' };
         let keyed = format!("{path}{joint}key={}", application_key(&self.key));
         let target = Target {
             host: "stentor",
             path: if by_key { &keyed } else { path },
-            bearer: (!by_key).then_some(bearer.as_str()),
+            bearer: (!by_key).then_some(self.bearer.as_str()),
         };
         match body {
             Some(body) => client::write_post(out, &target, body),

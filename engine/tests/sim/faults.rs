@@ -73,7 +73,7 @@ impl Plan {
             shards: random.one_of(&[1, 2, 2, 3, 4, 4, 7, 16]),
             channels: 1 + random.below(4),
             clients: 4 + random.below(12),
-            turns: 500 + random.below(400),
+            turns: 250 + random.below(300),
             inputs_per_turn: 1 + random.below(12),
             lane_max: 256,
             outbox_bytes_max: 1 << 20,

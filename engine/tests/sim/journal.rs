@@ -139,7 +139,7 @@ impl Journal {
             let key = key(publication.channel());
             let last = self.durable.get(&key).and_then(|log| log.last());
             let last = last.map_or(Offset(0), |it| it.offset().unwrap());
-            let expected = next.entry(key).or_insert(last.next());
+            let expected = next.entry(key).or_insert_with(|| last.next());
             if publication.offset() != Some(*expected) {
                 seen.note("batch refused out of order");
                 return Err(Rejection::Internal);

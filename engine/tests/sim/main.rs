@@ -1,6 +1,6 @@
 //! A whole node from one seed, in one thread: shards, lanes that delay, journals that fail, clients that misbehave.
 //!
-//! `cargo test -p engine --test sim` runs [`SEEDS_DEFAULT`] seeds; `SEEDS=n` runs n, `SEED=s` runs one alone.
+//! `cargo sim` runs [`SEEDS_DEFAULT`] seeds; `SEEDS=n` runs n, `SEED=s` runs one alone.
 
 #![allow(
     clippy::expect_used,
@@ -47,10 +47,16 @@ fn run_seed(seed: u64) -> (Seen, u64) {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(done) => done,
         Err(cause) => {
-            eprintln!("{:?}\nSEED={seed} cargo test -p engine --test sim", Plan::new(seed));
+            eprintln!("{:?}\nSEED={seed} cargo sim", Plan::new(seed));
             std::panic::resume_unwind(cause);
         }
     }
+}
+
+fn run_seeds(seeds: impl Iterator<Item = u64>) -> Seen {
+    let mut seen = Seen::default();
+    seeds.for_each(|seed| seen.add(&run_seed(seed).0));
+    seen
 }
 
 #[test]
@@ -59,10 +65,18 @@ fn every_seed_keeps_what_the_node_promises() {
         Some(seed) => seed..=seed,
         None => 0..=number("SEEDS").unwrap_or(SEEDS_DEFAULT) - 1,
     };
+    let half = |odd: u64| seeds.clone().filter(move |seed| seed % 2 == odd);
     let mut seen = Seen::default();
-    for seed in seeds.clone() {
-        seen.add(&run_seed(seed).0);
-    }
+    // Two threads, because a run is one: a seed says the same on either.
+    std::thread::scope(|scope| {
+        let halves = [0, 1].map(|odd| scope.spawn(move || run_seeds(half(odd))));
+        for half in halves {
+            match half.join() {
+                Ok(counts) => seen.add(&counts),
+                Err(cause) => std::panic::resume_unwind(cause),
+            }
+        }
+    });
     eprintln!("{seen}");
     let is_many = seeds.end() - seeds.start() >= 299;
     assert!(!is_many || seen.missing().is_empty(), "never happened: {:?}", seen.missing());

@@ -13,6 +13,7 @@ use crate::journal::Key;
 use crate::seen::Seen;
 
 /// One connection, with its client at the other end.
+#[expect(clippy::struct_excessive_bools, reason = "what can be wrong with a peer is independent")]
 pub struct Wire {
     pub conn: ConnId,
     pub client: Client,
@@ -25,6 +26,7 @@ pub struct Wire {
     outbox: Outbox,
     overrun: bool,
     gone: bool,
+    told_half: bool,
 }
 
 impl Wire {
@@ -39,6 +41,7 @@ impl Wire {
             outbox: Outbox::default(),
             overrun: false,
             gone: false,
+            told_half: false,
         }
     }
 
@@ -60,6 +63,23 @@ impl Wire {
         self.outbox.advance(bytes.len());
         self.gone |= self.ending.is_some() && self.outbox.is_empty();
         bytes
+    }
+
+    /// Whether the client closed its half, everything before that was read, and nobody said so yet.
+    pub fn take_half_close(&mut self) -> bool {
+        let is_due = match &self.client {
+            Client::Http(http) => http.is_half_closed && self.said.is_empty() && !self.told_half,
+            Client::Socket(_) => false,
+        };
+        let is_due = is_due && self.ending.is_none();
+        self.told_half |= is_due;
+        is_due
+    }
+
+    /// Whether the node ended the connection because the client had closed its half.
+    pub fn ended_by_half_close(&self) -> bool {
+        let is_whole = self.outbox.is_empty() && !self.outbox.is_sealed();
+        self.told_half && self.ending == Some(Ending::Flush) && is_whole
     }
 
     /// The client goes away.
@@ -151,11 +171,10 @@ impl Net {
     }
 
     /// Frees the slot of a connection that is gone.
-    pub fn take_gone(&mut self) -> Option<ConnId> {
+    pub fn take_gone(&mut self) -> Option<Wire> {
         let conn = self.wires.values().find(|it| it.gone)?.conn;
-        self.wires.remove(&conn.slot);
         self.freed.insert(conn.slot);
-        Some(conn)
+        self.wires.remove(&conn.slot)
     }
 
     /// A connection whose outbox refused something that the shard was not told of.

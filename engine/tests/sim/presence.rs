@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use engine::ids::ChannelKey;
+use engine::ids::{ChannelKey, ShardId};
 
+use crate::checker::View;
 use crate::clients::Client;
+use crate::journal::Key;
 use crate::world::World;
 
 impl World {
@@ -16,36 +18,38 @@ impl World {
             let believed: BTreeSet<String> = home
                 .map(|it| it.presence.members().map(|member| member.id.to_string()).collect())
                 .unwrap_or_default();
-            let mut there = BTreeSet::new();
-            let mut shards = BTreeSet::new();
-            for (shard, net) in self.nets.iter().enumerate() {
-                for wire in net.wires().filter(|wire| wire.is_open()) {
-                    let Client::Socket(socket) = &wire.client else { continue };
-                    if socket.view.key == key && socket.is_live() {
-                        there.insert(socket.view.user.clone());
-                        shards.insert(shard);
-                    }
-                }
-            }
+            let members = self.live_sockets(&key);
+            let there: BTreeSet<_> = members.iter().map(|(_, view)| view.user.clone()).collect();
+            let shards: BTreeSet<_> = members.iter().map(|(shard, _)| *shard).collect();
             assert_eq!(believed, there, "presence of {key:?} has a ghost, or misses somebody");
             let interest: BTreeSet<usize> = (0..)
                 .map_while(|place| home.and_then(|it| it.interested(place)))
-                .map(|it| it.index())
+                .map(ShardId::index)
                 .collect();
             assert_eq!(interest, shards, "interest in {key:?}");
             self.check_folds(&key, &believed);
         }
     }
 
-    fn check_folds(&self, key: &crate::journal::Key, believed: &BTreeSet<String>) {
+    fn check_folds(&self, key: &Key, believed: &BTreeSet<String>) {
         if self.plan.limits.presence_members_max < 1_000 {
             return;
         }
-        for wire in self.nets.iter().flat_map(|net| net.wires()).filter(|wire| wire.is_open()) {
-            let Client::Socket(socket) = &wire.client else { continue };
-            if socket.view.key == *key && socket.is_live() {
-                assert_eq!(&socket.view.members, believed, "snapshot + deltas = state");
-            }
+        for (_, view) in self.live_sockets(key) {
+            assert_eq!(&view.members, believed, "snapshot + deltas = state");
         }
+    }
+
+    /// Who listens to a channel, and from which shard.
+    fn live_sockets(&self, key: &Key) -> Vec<(usize, &View)> {
+        let nets = self.nets.iter().enumerate();
+        nets.flat_map(|(shard, net)| net.wires().map(move |wire| (shard, wire)))
+            .filter(|(_, wire)| wire.is_open())
+            .filter_map(|(shard, wire)| match &wire.client {
+                Client::Socket(socket) if socket.is_live() => Some((shard, &socket.view)),
+                Client::Socket(_) | Client::Http(_) => None,
+            })
+            .filter(|(_, view)| view.key == *key)
+            .collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 33] = [
+pub const WANTED: [&str; 34] = [
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "answer refused over HTTP",
@@ -21,6 +21,7 @@ pub const WANTED: [&str; 33] = [
     "crash with unanswered commits",
     "cross-shard publish",
     "drain with waiting answers",
+    "half closed",
     "history answered empty",
     "history read from the journal",
     "history read from the tail",

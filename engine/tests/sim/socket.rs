@@ -6,7 +6,7 @@ use protocol::client::{self, Target};
 use protocol::ws::{self, Opcode, Reader, Role, Step};
 use protocol::{Keep, auth};
 
-use crate::checker::{Fate, Truth, View, field, read_message};
+use crate::checker::{Fate, Sender, Truth, View, field, read_message};
 use crate::clients::{Scene, pad, payload, signing_key, tenant_name};
 use crate::faults::Fault;
 use crate::journal::Key;
@@ -92,12 +92,13 @@ impl SocketClient {
                 ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), mask);
                 self.done = true;
             }
-            33 if scene.plan.has(Fault::Garbage) => {
-                match scene.random.below(4) {
+            // Too many only if they come within a second.
+            33 => (0..40).for_each(|_| ws::append_masked(out, Opcode::Pong, b"", mask)),
+            34 if scene.plan.has(Fault::Garbage) => {
+                match scene.random.below(3) {
                     0 => ws::append_masked(out, Opcode::Binary, b"bytes", mask),
                     1 => ws::append_text(out, b"not masked"),
-                    2 => ws::append_masked(out, Opcode::Text, b"\xff\xfe", mask),
-                    _ => (0..40).for_each(|_| ws::append_masked(out, Opcode::Pong, b"", mask)),
+                    _ => ws::append_masked(out, Opcode::Text, b"\xff\xfe", mask),
                 }
                 self.done = true;
             }
@@ -107,8 +108,8 @@ impl SocketClient {
 
     fn publish(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>, keep: Keep, mask: [u8; 4]) {
         let pad = pad(scene);
-        let (key, publisher, step) = (&self.view.key, self.publisher, scene.step);
-        let number = scene.truth.issue(key, publisher, keep, step, |it| payload(it, pad));
+        let sender = Sender { key: &self.view.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
         let data = &scene.truth.issued[number].data;
         let start = out.len();
         client::write_publish_frame(out, &format!("e{number}"), data, keep, mask);

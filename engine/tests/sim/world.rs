@@ -213,6 +213,8 @@ impl World {
         self.transcript = self.nets[shard].send_turn(max, now_ms, self.transcript);
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
         net.end_turn(now_ms, seen);
+        self.requests.check();
+        self.deliveries.check();
     }
 
     /// A client connects. Returns its connection.
@@ -259,11 +261,17 @@ impl World {
         let count = most.min(wire.said.len());
         let mut bytes: Vec<u8> = wire.said.drain(..count).collect();
         self.seen.note_if(!wire.said.is_empty(), "bytes in pieces");
-        if count == 0 {
-            return false;
+        if count > 0 {
+            self.feed(shard, Input::Bytes(conn, &mut bytes));
         }
-        self.feed(shard, Input::Bytes(conn, &mut bytes));
-        true
+        let net = &mut self.nets[shard];
+        let is_ending = net.closes.iter().any(|(closing, _)| *closing == conn);
+        if !is_ending && net.wire_mut(conn).unwrap().take_half_close() {
+            self.seen.note("half closed");
+            self.feed(shard, Input::HalfClosed(conn));
+            return true;
+        }
+        count > 0
     }
 
     /// Bytes of the node reach a client. `most` at a time.
@@ -289,7 +297,13 @@ impl World {
         if !self.may_ask(shard) {
             return false;
         }
-        let Some(conn) = self.nets[shard].take_gone() else { return false };
+        let Some(wire) = self.nets[shard].take_gone() else { return false };
+        let conn = wire.conn;
+        if let Client::Http(http) = &wire.client
+            && wire.ended_by_half_close()
+        {
+            assert_eq!(http.waiting(), 0, "what was asked before the half close is answered");
+        }
         self.feed(shard, Input::Closed(conn));
         true
     }
@@ -352,8 +366,6 @@ impl World {
     /// Everything is bounded (invariant 7).
     fn check_bounds(&self, shard: usize) {
         let limits = &self.plan.limits;
-        self.requests.check();
-        self.deliveries.check();
         let broker = self.shards[shard].broker();
         assert!(broker.appended() <= limits.journal_queue_messages_max, "invariant 7: journal");
         let load = self.shards[shard].load();
