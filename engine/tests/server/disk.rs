@@ -67,7 +67,7 @@ fn a_full_disk_refuses_what_must_be_kept_and_nothing_else() {
 
 fn start(folder: &Path, data_dir: &Path) -> Node {
     let data_dir = data_dir.to_str().unwrap();
-    let small = ["--storage-segment-bytes", "1048576", "--storage-reserve-bytes", "0"];
+    let small = ["--storage-segment-bytes", "1048576"];
     Node::start(folder, &[&["--data-dir", data_dir, "--shards", "1"], &small[..]].concat())
 }
 

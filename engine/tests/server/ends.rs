@@ -100,7 +100,10 @@ fn an_unknown_key_ends_with_78_and_the_nearest_name() {
     };
     check("[server]\nlisten = \"127.0.0.1:0\"\nshard = 1\n", "`shards`");
     check("[sever]\n", "`server`");
-    check("[[tenant]]\nname = \"a\"\n[tenant.cohesivity]\napp_key = \"x\"\n", "`application_key`");
+    check(
+        "[[tenant]]\nname = \"a\"\n[tenant.cohesivity]\naplication_key = \"x\"\n",
+        "`application_key`",
+    );
     assert!(!folder.path().join("stentor-data").exists(), "nothing was written");
 }
 
