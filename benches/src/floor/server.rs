@@ -12,7 +12,7 @@ use super::http::{self, find};
 use super::ring::{Ring, Service};
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 82\r\n\r\n\
-    {\"channel\":\"bench-0\",\"action\":\"m\",\"event\":\"message\",\"created_at_ms\":1700000000000}  ";
+    {\"channel\":\"bench-0\",\"action\":\"m\",\"event\":\"message\",\"created_at_ms\":1700000000000}";
 const SUBSCRIBED: &[u8] = b"{\"action\":\"subscribed\",\"channel\":\"bench-0\",\"presence\":[]}";
 
 /// What is done with a publish.
