@@ -6,7 +6,7 @@ use protocol::http::{self, KeepAlive, parse_head};
 use super::Shard;
 use super::answers::Shape;
 use super::calls::{Body, Call};
-use super::effects::Effects;
+use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
 use crate::session::{HttpSession, State};
 

@@ -8,8 +8,8 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/"]),
-    ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/"]),
     ("crc32c", &["storage/"]),
+    ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
     ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
@@ -39,7 +39,10 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("serde", &["protocol/src/auth/"]),
-    ("serde_json", &["engine/src/cli/ready.rs", "engine/tests/", "loadtest/", "protocol/tests/"]),
+    (
+        "serde_json",
+        &["engine/src/cli/ready.rs", "engine/tests/", "loadtest/", "protocol/tests/", "benches/"],
+    ),
     ("signal-hook", &["engine/src/cli/serve.rs", "loadtest/src/report/"]),
     ("simd-json", &["protocol/src/json/"]),
     ("sled", &["storage/"]),
