@@ -117,7 +117,11 @@ pub(super) fn main_times(report: &Report) -> &Times {
 fn write_resources(out: &mut String, report: &Report) -> fmt::Result {
     let figures = &report.figures;
     let percent = |part: f64| format!("{:.0} %", part * 100.0);
-    writeln!(out, "{:14}{} of its core", "generator", percent(figures.own_use()))?;
+    write!(out, "{:14}{} of its core", "generator", percent(figures.own_use()))?;
+    if figures.own_wait() >= 0.01 {
+        write!(out, "; waited {} of the time for it", percent(figures.own_wait()))?;
+    }
+    writeln!(out)?;
     let (count, what) = match figures.deliveries {
         0 => (figures.acknowledged, "publish"),
         deliveries => (deliveries, "delivery"),
