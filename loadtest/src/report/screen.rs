@@ -12,11 +12,11 @@ use std::fmt::{self, Write as _};
 pub(crate) fn title(report: &Report) -> String {
     let load = &report.plan.load;
     let layout = load.layout;
-    let mut parts = vec![format!(
-        "{} on {}",
-        many(load.subscribers, "subscriber"),
-        many(layout.channels, "channel")
-    )];
+    let channels = many(layout.channels, "channel");
+    let mut parts = vec![match load.subscribers {
+        0 => channels,
+        subscribers => format!("{} on {channels}", many(subscribers, "subscriber")),
+    }];
     if layout.publishers > 0 {
         let wire = match load.wire {
             Wire::Http => "HTTP",

@@ -47,6 +47,8 @@ impl Verdict {
         }
         let (kind, text) = match load.pace {
             Pace::Open { .. } => open_loop(figures, books.untouched),
+            // A run that only listens has no speed to be judged.
+            Pace::Closed { outstanding: 0 } => (Kind::Sound, None),
             Pace::Closed { .. } => closed_loop(figures),
         };
         let text = match (kind, text) {
@@ -226,6 +228,9 @@ mod tests {
         check(9.9, Some(8.5), Kind::BothSaturated);
         check(9.9, Some(8.3), Kind::GeneratorBound);
         check(9.9, None, Kind::GeneratorBound);
+        let listening = Pace::Closed { outstanding: 0 };
+        let verdict = judge(listening, figures(0, 9.9, None), Tally::default(), |_| ());
+        assert_eq!(verdict.kind, Kind::Sound);
     }
 
     #[test]
