@@ -17,7 +17,8 @@ fn main() {
     }
     emit("rerun-if-changed=build.rs");
     let commit = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    emit(&format!("rustc-env=STENTOR_COMMIT={commit}"));
+    // Not `STENTOR_…`: `cargo run` passes it on, and the node would take it for a setting.
+    emit(&format!("rustc-env=BUILD_COMMIT={commit}"));
 }
 
 fn emit(line: &str) {

@@ -127,6 +127,7 @@ impl Node {
     /// # Errors
     /// When something is missing; nothing keeps running then.
     pub fn start(options: &NodeOptions) -> Result<Self, StartError> {
+        ring::claim(options.listen).map_err(StartError::Ring)?;
         let clock = Clock::start();
         let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
         let cpus = cpus();

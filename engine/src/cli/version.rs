@@ -2,4 +2,4 @@
 
 /// The version and the commit.
 pub(crate) const VERSION: &str =
-    concat!(env!("CARGO_PKG_VERSION"), " (", env!("STENTOR_COMMIT"), ")");
+    concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILD_COMMIT"), ")");

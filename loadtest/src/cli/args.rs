@@ -12,10 +12,10 @@ use std::path::PathBuf;
 ///
 /// Exit codes: 0 measured; 1 the set-up failed; 2 something went wrong on the wire (lost, doubled, out
 /// of order or damaged messages, refused publishes, closed connections); 3 the measurement is not one of
-/// the server; 64 wrong usage. Code 3 means, with --rate: the generator used 95 % of its core, or less
-/// than 99 % of the due messages were sent. With --window: the generator used 95 % of its core while the
-/// server used at least 15 points less of each of its cores, or the server's use is not known; when both
-/// ran hot the result says "both saturated" and stands.
+/// the server; 64 wrong usage. Code 3 means, with --rate: the generator used 95 % of its core or waited
+/// for it, or less than 99 % of the due messages were sent. With --window: the same 95 % while the server
+/// used at least 15 points less of each of its cores, or the server's use is not known; when both ran
+/// hot the result says "both saturated" and stands.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct BenchArgs {

@@ -29,6 +29,8 @@ pub(crate) struct Mark {
     pub(crate) counts: Counts,
     /// CPU of the generator.
     pub(crate) own_cpu_ns: u64,
+    /// How long the generator waited for its core.
+    pub(crate) own_wait_ns: u64,
     /// CPU of the server, if it can be seen.
     pub(crate) server_cpu_ns: Option<u64>,
 }

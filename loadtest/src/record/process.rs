@@ -19,6 +19,13 @@ pub(crate) fn own_cpu_ns() -> u64 {
         + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
+/// Nanoseconds that the calling thread was ready to run and another had its core.
+pub(crate) fn own_wait_ns() -> u64 {
+    let times = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    // Zero where the kernel does not count it.
+    times.split_ascii_whitespace().nth(1).and_then(|wait| wait.parse().ok()).unwrap_or(0)
+}
+
 /// CPU nanoseconds of a process, user and system; `None` if it is not ours to see.
 pub(crate) fn cpu_ns(pid: i32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -19,6 +19,8 @@ pub(crate) struct Figures {
     pub(crate) bytes: u64,
     /// CPU seconds of the generator.
     pub(crate) own_cpu: f64,
+    /// Seconds that the generator waited for its core.
+    pub(crate) own_wait: f64,
     /// CPU seconds of the server.
     pub(crate) server_cpu: Option<f64>,
     /// The cores that the server may use.
@@ -38,6 +40,7 @@ impl Figures {
             deliveries: end.counts.deliveries - begin.counts.deliveries,
             bytes: end.counts.bytes - begin.counts.bytes,
             own_cpu: seconds(begin.own_cpu_ns, end.own_cpu_ns),
+            own_wait: seconds(begin.own_wait_ns, end.own_wait_ns),
             server_cpu: begin.server_cpu_ns.zip(end.server_cpu_ns).map(|(b, e)| seconds(b, e)),
             server_cores: server_cores.unwrap_or(1),
         }
@@ -51,6 +54,11 @@ impl Figures {
     /// The part of its core that the generator used.
     pub(crate) fn own_use(&self) -> f64 {
         ratio(self.own_cpu, self.seconds)
+    }
+
+    /// The part of the time that the generator waited for its core.
+    pub(crate) fn own_wait(&self) -> f64 {
+        ratio(self.own_wait, self.seconds)
     }
 
     /// The part of each of its cores that the server used.

@@ -93,6 +93,7 @@ fn window(report: &Report) -> Value {
         "deliveries_per_second": figures.rate(figures.deliveries),
         "generator_cpu_seconds": figures.own_cpu,
         "generator_use": figures.own_use(),
+        "generator_wait": figures.own_wait(),
         "server_cpu_seconds": figures.server_cpu,
         "server_cores": figures.server_cores,
         "server_use": figures.server_use(),

@@ -14,6 +14,9 @@ use figures::Figures;
 use serde_json::Value;
 use verdict::Verdict;
 
+/// Memory of fewer connections is not told from that of the first requests.
+const CONNECTIONS_WEIGHED_MIN: usize = 100;
+
 /// Where a measurement was made.
 #[derive(Debug)]
 pub(crate) struct Environment {
@@ -61,9 +64,13 @@ impl Report {
         Self { figures, tally, verdict, plan, measured, environment }
     }
 
-    /// Server memory for each connection, resident and proportional.
+    /// Server memory for each connection, resident and proportional; `None` also for so few
+    /// connections that one page more or less would decide.
     pub(crate) fn bytes_per_connection(&self) -> Option<(f64, f64)> {
         let grown = self.measured.memory?;
+        if self.plan.load.connections() < CONNECTIONS_WEIGHED_MIN {
+            return None;
+        }
         let connections = figures::real(self.plan.load.connections() as u64);
         let each =
             |after: u64, before: u64| (figures::real(after) - figures::real(before)) / connections;

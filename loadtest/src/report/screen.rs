@@ -12,11 +12,11 @@ use std::fmt::{self, Write as _};
 pub(crate) fn title(report: &Report) -> String {
     let load = &report.plan.load;
     let layout = load.layout;
-    let mut parts = vec![format!(
-        "{} on {}",
-        many(load.subscribers, "subscriber"),
-        many(layout.channels, "channel")
-    )];
+    let channels = many(layout.channels, "channel");
+    let mut parts = vec![match load.subscribers {
+        0 => channels,
+        subscribers => format!("{} on {channels}", many(subscribers, "subscriber")),
+    }];
     if layout.publishers > 0 {
         let wire = match load.wire {
             Wire::Http => "HTTP",
@@ -117,7 +117,11 @@ pub(super) fn main_times(report: &Report) -> &Times {
 fn write_resources(out: &mut String, report: &Report) -> fmt::Result {
     let figures = &report.figures;
     let percent = |part: f64| format!("{:.0} %", part * 100.0);
-    writeln!(out, "{:14}{} of its core", "generator", percent(figures.own_use()))?;
+    write!(out, "{:14}{} of its core", "generator", percent(figures.own_use()))?;
+    if figures.own_wait() >= 0.01 {
+        write!(out, "; waited {} of the time for it", percent(figures.own_wait()))?;
+    }
+    writeln!(out)?;
     let (count, what) = match figures.deliveries {
         0 => (figures.acknowledged, "publish"),
         deliveries => (deliveries, "delivery"),

@@ -47,6 +47,8 @@ impl Verdict {
         }
         let (kind, text) = match load.pace {
             Pace::Open { .. } => open_loop(figures, books.untouched),
+            // A run that only listens has no speed to be judged.
+            Pace::Closed { outstanding: 0 } => (Kind::Sound, None),
             Pace::Closed { .. } => closed_loop(figures),
         };
         let text = match (kind, text) {
@@ -98,21 +100,18 @@ fn complaints(tally: &Tally, books: &Books) -> Vec<String> {
 }
 
 fn open_loop(figures: &Figures, untouched: u64) -> (Kind, Option<String>) {
-    let percent = |part: f64| format!("{:.1} %", part * 100.0);
-    let own_use = figures.own_use();
-    if own_use >= HOT {
-        let text = format!("the generator used {} of its core", percent(own_use));
-        return (Kind::GeneratorBound, Some(text));
+    if is_hot(figures) {
+        return (Kind::GeneratorBound, Some(own_use(figures)));
     }
     let due = real(figures.due.unwrap_or(0));
     let sent = real(figures.sent);
     if sent < due * HELD {
         let part = percent(sent / due);
         let is_own_fault = real(untouched) > (due - sent) / 2.0;
-        let (kind, why) = if !is_own_fault {
-            (Kind::RateNotHeld, "the server did not acknowledge fast enough (see --pipeline)")
-        } else {
+        let (kind, why) = if is_own_fault {
             (Kind::GeneratorBound, "the generator did not get to send the rest")
+        } else {
+            (Kind::RateNotHeld, "the server did not acknowledge fast enough (see --pipeline)")
         };
         return (kind, Some(format!("{part} of the due messages were sent: {why}")));
     }
@@ -120,27 +119,41 @@ fn open_loop(figures: &Figures, untouched: u64) -> (Kind, Option<String>) {
 }
 
 fn closed_loop(figures: &Figures) -> (Kind, Option<String>) {
-    let own_use = figures.own_use();
-    if own_use < HOT {
+    if !is_hot(figures) {
         return (Kind::Sound, None);
     }
+    let own = own_use(figures);
     match figures.server_use() {
-        Some(server_use) if server_use >= own_use - MARGIN => (Kind::BothSaturated, None),
+        Some(server_use) if server_use >= figures.own_use() + figures.own_wait() - MARGIN => {
+            (Kind::BothSaturated, None)
+        }
         Some(server_use) => {
-            let (own, server) = (own_use * 100.0, server_use * 100.0);
-            let text = format!(
-                "it used {own:.0} % of its core, the server {server:.0} % of each of its own"
-            );
+            let server = percent(server_use);
+            let text = format!("{own}, the server {server} of each of its own");
             (Kind::GeneratorBound, Some(text))
         }
         None => {
-            let own = own_use * 100.0;
-            let text = format!(
-                "it used {own:.0} % of its core, and the server's use is not known (--server-pid)"
-            );
+            let text = format!("{own}, and the server's use is not known (--server-pid)");
             (Kind::GeneratorBound, Some(text))
         }
     }
+}
+
+/// Whether the generator used its core all the time, or wanted to.
+fn is_hot(figures: &Figures) -> bool {
+    figures.own_use() + figures.own_wait() >= HOT
+}
+
+fn own_use(figures: &Figures) -> String {
+    let text = format!("the generator used {} of its core", percent(figures.own_use()));
+    if figures.own_wait() < 0.01 {
+        return text;
+    }
+    format!("{text} and waited {} of the time for it", percent(figures.own_wait()))
+}
+
+fn percent(part: f64) -> String {
+    format!("{:.1} %", part * 100.0)
 }
 
 #[cfg(test)]
@@ -162,6 +175,7 @@ mod tests {
             deliveries: 0,
             bytes: 0,
             own_cpu,
+            own_wait: 0.0,
             server_cpu,
             server_cores: 1,
         }
@@ -214,6 +228,19 @@ mod tests {
         check(9.9, Some(8.5), Kind::BothSaturated);
         check(9.9, Some(8.3), Kind::GeneratorBound);
         check(9.9, None, Kind::GeneratorBound);
+        let listening = Pace::Closed { outstanding: 0 };
+        let verdict = judge(listening, figures(0, 9.9, None), Tally::default(), |_| ());
+        assert_eq!(verdict.kind, Kind::Sound);
+    }
+
+    #[test]
+    fn a_generator_that_waits_for_its_core_is_as_bad_as_a_busy_one() {
+        let starved = Figures { own_wait: 6.0, ..figures(1000, 3.6, Some(5.0)) };
+        for pace in [OPEN, CLOSED] {
+            let verdict = judge(pace, starved, Tally::default(), |_| ());
+            assert_eq!(verdict.kind, Kind::GeneratorBound);
+            assert!(verdict.text.contains("36.0 % of its core and waited 60.0 %"), "{verdict:?}");
+        }
     }
 
     #[test]

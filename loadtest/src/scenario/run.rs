@@ -147,8 +147,8 @@ impl<'a> Run<'a> {
 
     fn take_mark(&self, at_ns: u64) -> Mark {
         let server_cpu_ns = self.server_pid.and_then(process::cpu_ns);
-        let own_cpu_ns = process::own_cpu_ns();
-        Mark { at_ns, counts: self.books.counts, own_cpu_ns, server_cpu_ns }
+        let (own_cpu_ns, own_wait_ns) = (process::own_cpu_ns(), process::own_wait_ns());
+        Mark { at_ns, counts: self.books.counts, own_cpu_ns, own_wait_ns, server_cpu_ns }
     }
 
     fn is_drained(&self, now_ns: u64) -> bool {

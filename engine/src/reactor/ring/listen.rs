@@ -18,10 +18,25 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     open(address).map_err(|cause| StartError::Listen { address, cause })
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+/// Sees that nobody listens on `address` yet. [`listen`] cannot: with `SO_REUSEPORT` it would share the port with another
+/// node of the same user, and each would get a part of the clients.
+///
+/// # Errors
+/// When the address is taken, or cannot be had at all.
+pub fn claim(address: SocketAddr) -> Result<(), StartError> {
+    let tried = socket_for(address).and_then(|it| bind(&it, address).and_then(|()| start(&it)));
+    tried.map_err(|cause| StartError::Listen { address, cause })
+}
+
+fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let socket = socket(family)?;
     set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
+    Ok(socket)
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket_for(address)?;
     set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
     // Accepted sockets inherit it; as direct descriptors they have no number to set it on.
     set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;

@@ -26,6 +26,7 @@ pub use bell::{Bell, Waker};
 pub use driver::{Driver, Wait};
 pub use event::{Event, How, Received, Why};
 pub use kernel::KernelRing;
+pub use listen::claim;
 pub use op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
 pub use settings::{Counters, Settings};
 pub use start::{Features, StartError, probe};

@@ -1,0 +1,216 @@
+//! `cargo run --release -p benches -- all`: what Stentor's rooms cost, and what the whole server costs next to the least
+//! that the machine allows. Prints tables in Markdown; progress goes to standard error.
+
+mod floor;
+mod machine;
+mod micro;
+mod ratio;
+mod table;
+
+use std::error::Error;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::{env, fs};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::json;
+
+use floor::ring::Ring;
+use floor::server::{Bare, Then};
+use machine::Cores;
+use ratio::{Bench, Row};
+use table::Table;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What ends a benchmark early.
+type Failure = Box<dyn Error>;
+
+/// Benchmarks of Stentor.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything: the rooms, then the ratios.
+    All(Options),
+    /// Rooms one by one, without sockets [all of them if none is named].
+    Micro {
+        /// Which.
+        rooms: Vec<micro::Room>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// The whole server beside its floors [all rows if none is named].
+    Ratio {
+        /// Which.
+        rows: Vec<Row>,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// The load generator that both sides of a ratio are driven with: `stentor bench`.
+    #[command(hide = true)]
+    Generate(Box<loadtest::cli::BenchArgs>),
+    /// A bare server.
+    #[command(hide = true)]
+    Floor {
+        /// What it does with publishes.
+        then: Service,
+        /// Where it says that it is ready.
+        ready_file: PathBuf,
+    },
+    /// The bare send floor: prints microseconds for each send.
+    #[command(hide = true)]
+    Send {
+        /// Sockets.
+        sockets: u32,
+        /// Bytes of a frame.
+        bytes: usize,
+        /// Rounds a second.
+        rate: u32,
+        /// Seconds.
+        seconds: f64,
+        /// The core of the reader.
+        reader_core: usize,
+    },
+    /// The reader of the send floor.
+    #[command(hide = true)]
+    Drain {
+        /// The sender.
+        address: String,
+        /// Sockets.
+        sockets: u32,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Service {
+    Answer,
+    Broadcast,
+}
+
+/// How long and with what.
+#[derive(clap::Args)]
+struct Options {
+    /// The server that is measured; build it with `cargo build --release`.
+    #[arg(long, env = "STENTOR_BIN", default_value = "target/release/stentor")]
+    server: PathBuf,
+    /// Times that both sides of a ratio take turns.
+    #[arg(long, default_value_t = 5)]
+    rounds: u32,
+    /// Seconds that each turn is measured.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// The core of the server.
+    #[arg(long, default_value_t = 0)]
+    server_core: usize,
+    /// The core of the generator.
+    #[arg(long, default_value_t = 1)]
+    generator_core: usize,
+    /// A folder on a real disk for journals.
+    #[arg(long, default_value = "target/bench-data")]
+    data: PathBuf,
+    /// Also writes the tables into this page, between its markers.
+    #[arg(long)]
+    page: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Generate(args) => {
+            return loadtest::cli::run(*args, Path::new("stentor"));
+        }
+        Command::All(options) => all(&options),
+        Command::Micro { rooms, options } => tables(&options, &rooms, &[]),
+        Command::Ratio { rows, options } => tables(&options, &[], &rows),
+        Command::Floor { then, ready_file } => serve(then, &ready_file),
+        Command::Send { sockets, bytes, rate, seconds, reader_core } => {
+            let load = floor::send::Load {
+                sockets,
+                bytes,
+                rounds_per_second: rate,
+                time: std::time::Duration::from_secs_f64(seconds),
+            };
+            ratio::send_floor(load, reader_core)
+        }
+        Command::Drain { address, sockets } => {
+            floor::send::drain(&address, sockets).map_err(Into::into)
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            table::note(&format!("benches: {why}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn all(options: &Options) -> Result<(), Failure> {
+    tables(options, micro::Room::value_variants(), Row::value_variants())
+}
+
+fn tables(options: &Options, rooms: &[micro::Room], rows: &[Row]) -> Result<(), Failure> {
+    let (rooms, rows) = match (rooms, rows) {
+        ([], []) if env::args().nth(1).as_deref() == Some("micro") => {
+            (micro::Room::value_variants(), rows)
+        }
+        ([], []) => (rooms, Row::value_variants()),
+        named => named,
+    };
+    fs::create_dir_all(&options.data)?;
+    let mut text = table::preamble(&options.server);
+    if !rows.is_empty() {
+        let bench = Bench {
+            server: options.server.clone(),
+            data: options.data.clone(),
+            rounds: options.rounds.max(1),
+            seconds: options.seconds,
+            cores: Cores { server: options.server_core, generator: options.generator_core },
+        };
+        let mut table = Table::new(ratio::COLUMNS);
+        for row in rows {
+            ratio::measure(*row, &bench, &mut table)?;
+        }
+        text.push_str(&table.markdown());
+    }
+    if !rooms.is_empty() {
+        let mut table = Table::new(micro::COLUMNS);
+        for room in rooms {
+            table::note(&format!("{room:?}"));
+            micro::measure(*room, &options.data, &mut table)?;
+        }
+        text.push_str(&table.markdown());
+    }
+    table::print(&text)?;
+    if let Some(page) = &options.page {
+        table::write_between_markers(page, &text)?;
+    }
+    Ok(())
+}
+
+fn serve(then: Service, ready_file: &Path) -> Result<(), Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
+    rustix::net::listen(&listener, 4096)?;
+    let address = listener.local_addr()?;
+    let ring = Ring::start(listener)?;
+    let ready = json!({
+        "pid": std::process::id(),
+        "ws": format!("ws://{address}"),
+        "tenants": [{ "application_key": "coh_app_floor" }],
+    });
+    let draft = ready_file.with_extension("draft");
+    fs::write(&draft, ready.to_string())?;
+    fs::rename(draft, ready_file)?;
+    let mut service = Bare::new(match then {
+        Service::Answer => Then::Answer,
+        Service::Broadcast => Then::Broadcast,
+    });
+    Ok(ring.run(&mut service)?)
+}

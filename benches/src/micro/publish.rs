@@ -1,0 +1,33 @@
+//! From the bytes of an HTTP publish to the bytes of its answer, through a whole shard without sockets.
+
+use protocol::Keep;
+
+use super::shard::{Alone, request};
+use super::{row, time};
+use crate::Failure;
+use crate::table::Table;
+
+/// Measures the room.
+pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
+    for (keep, what) in [
+        (Keep::Pass, "HTTP publish of 128 B, not kept"),
+        (Keep::Persist, "HTTP publish of 128 B, kept by a journal that takes no time"),
+    ] {
+        let mut alone = Alone::new();
+        let conn = alone.connect();
+        let (bytes, mut scratch) = (request(keep), request(keep));
+        let nanoseconds = time(|| {
+            scratch.copy_from_slice(&bytes);
+            let before = alone.out.own;
+            alone.feed(conn, &mut scratch);
+            let kept = alone.commit();
+            alone.flush();
+            match alone.out.own - before {
+                1 if kept == usize::from(keep == Keep::Persist) => Ok(()),
+                answers => Err(format!("{answers} answers, {kept} kept").into()),
+            }
+        })?;
+        table.row(row("publish", what, nanoseconds));
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! Persisted publishes beside the journal alone, at the batch sizes that occur.
+
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+use serde_json::Value;
+
+use super::rows::words;
+use super::side::{Server, Side, number};
+use super::{Bench, Pairs, figure};
+use crate::Failure;
+use crate::micro::journal::synced_rate;
+use crate::table::{self, Table};
+
+const IN_FLIGHT: u32 = 256;
+const PAYLOAD: usize = 128;
+/// Of a segment and of a block.
+const HEADER_BYTES: usize = 64;
+
+/// 256 persisted publishes in flight: the rate of the whole server beside that of its segment log alone, given batches of
+/// the mean size that the server's storage thread took.
+pub(super) fn persisted(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let mut pairs = Pairs::default();
+    let mut sizes = Vec::new();
+    for _ in 0..bench.rounds {
+        let folder = tempfile::tempdir_in(&bench.data)?;
+        let data = folder.path().display().to_string();
+        let side = Side::start(bench, Server::Stentor(&["--data-dir", &data]))?;
+        let scenario = format!(
+            "publish --connections {IN_FLIGHT} --persist true --payload {PAYLOAD} --warmup 0 --duration {}",
+            bench.seconds
+        );
+        let report = side.drive(bench, &words(&scenario))?;
+        drop(side);
+        let sent = report.pointer("/checked/sent").and_then(Value::as_u64).unwrap_or_default();
+        let count = batches(folder.path())?.max(1);
+        let batch = ((sent + count / 2) / count).max(1);
+        let rate = number(&report, "/window/acknowledged_per_second")?;
+        let time = Duration::from_secs_f64(bench.seconds.min(3.0));
+        let alone = synced_rate(folder.path(), usize::try_from(batch)?, PAYLOAD, time)?;
+        table::note(&format!("    {batch} publishes in a batch"));
+        sizes.push(batch as f64);
+        pairs.push(rate, alone);
+    }
+    let batch = figure(super::median(&sizes));
+    let load = format!(
+        "persisted publishes, 256 in flight: rate, beside the segment log alone with as many in a batch ({batch})"
+    );
+    table.row(pairs.cells(&load, "/s", "at least 0.50"));
+    Ok(())
+}
+
+/// Batches in the segment files below a folder: one block each (`storage/src/journal/segment/block.rs`).
+fn batches(folder: &Path) -> io::Result<u64> {
+    let mut count = 0;
+    for item in fs::read_dir(folder)? {
+        let path = item?.path();
+        if path.is_dir() {
+            count += batches(&path)?;
+            continue;
+        }
+        let bytes = fs::read(&path)?;
+        if bytes.starts_with(b"STENJRNL") {
+            count += blocks(bytes.get(HEADER_BYTES..).unwrap_or_default());
+        }
+    }
+    Ok(count)
+}
+
+fn blocks(mut rest: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some(length) = rest.get(28..32).filter(|_| rest.starts_with(b"SBLK")) {
+        let length = u32::from_le_bytes(length.try_into().unwrap_or_default()) as usize;
+        rest = rest.get(HEADER_BYTES + length..).unwrap_or_default();
+        count += 1;
+    }
+    count
+}

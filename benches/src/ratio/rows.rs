@@ -1,0 +1,167 @@
+//! The rows that need no disk.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::side::{Server, Side, number};
+use super::{Bench, Pairs};
+use crate::Failure;
+use crate::machine;
+use crate::table::{self, Table};
+
+const EPHEMERAL: &[&str] = &["--ephemeral"];
+const STANDALONE: &[&str] = &["--ephemeral", "--reactor", "standalone"];
+const GLOMMIO: &[&str] = &["--ephemeral", "--reactor", "glommio"];
+
+const SUBSCRIBERS: u32 = 1000;
+const RATE: u32 = 100;
+const PAYLOAD: usize = 128;
+const IDLE: u32 = 10_000;
+
+const US_PER_DELIVERY: &str = "/window/server_us_per_delivery";
+const US_PER_PUBLISH: &str = "/window/server_us_per_publish";
+const PER_SECOND: &str = "/window/deliveries_per_server_second";
+
+/// 1 channel x 1,000 subscribers x 128 B at 100 messages/s, beside bare sends of as many bytes.
+pub(super) fn fixed(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let mut pairs = Pairs::default();
+    for _ in 0..bench.rounds {
+        let report = run(bench, Server::Stentor(EPHEMERAL), &fixed_load(bench))?;
+        let deliveries = number(&report, "/window/deliveries")?;
+        let frame_bytes = (number(&report, "/window/bytes")? / deliveries).round();
+        pairs.push(number(&report, US_PER_DELIVERY)?, send_floor(bench, frame_bytes)?);
+    }
+    let load = "1 channel, 1,000 subscribers, 128 B, 100 messages/s: server CPU for a delivery, \
+        beside the bare send";
+    table.row(pairs.cells(load, "µs", "at most 1.15"));
+    Ok(())
+}
+
+/// The same with 64 messages outstanding, beside a bare broadcaster.
+pub(super) fn saturated(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let load = saturated_load(bench);
+    let pairs =
+        turns(bench, (Server::Stentor(EPHEMERAL), Server::Floor("broadcast")), &load, PER_SECOND)?;
+    let load = "the same with 64 messages outstanding: deliveries for a second of server CPU, \
+        beside a bare ring broadcaster";
+    table.row(pairs.cells(load, "/s", "at least 0.70"));
+    Ok(())
+}
+
+/// HTTP publishes on 32 keep-alive connections, beside a bare parse-and-answer loop.
+pub(super) fn publish(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let load = publish_load(bench);
+    let pairs =
+        turns(bench, (Server::Stentor(EPHEMERAL), Server::Floor("answer")), &load, US_PER_PUBLISH)?;
+    let load = "HTTP publish, not kept, 32 keep-alive connections: server CPU for a request, \
+        beside a bare parse-and-answer loop";
+    table.row(pairs.cells(load, "µs", "at most 2.00"));
+    Ok(())
+}
+
+/// One host of the loop beside the other.
+pub(super) fn reactor(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let sides = (Server::Stentor(GLOMMIO), Server::Stentor(STANDALONE));
+    let loads = [
+        (
+            "100 messages/s to 1,000: CPU for a delivery",
+            fixed_load(bench),
+            US_PER_DELIVERY,
+            "at most 1.05",
+        ),
+        (
+            "64 outstanding: deliveries for a CPU second",
+            saturated_load(bench),
+            PER_SECOND,
+            "at least 0.95",
+        ),
+        ("HTTP publish: CPU for a request", publish_load(bench), US_PER_PUBLISH, "at most 1.05"),
+    ];
+    for (name, load, what, goal) in loads {
+        let pairs = turns(bench, sides, &load, what)?;
+        let unit = if what == PER_SECOND { "/s" } else { "µs" };
+        let name = format!("hosted by glommio beside the loop alone, {name}");
+        table.row(pairs.cells(&name, unit, goal));
+    }
+    Ok(())
+}
+
+/// Memory of 10,000 idle subscribers in 100 channels, all of one user. The server is warmed up with publishes first, so
+/// that its receive buffers are not counted as memory of connections.
+pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let mut sizes = Vec::new();
+    for _ in 0..bench.rounds {
+        let side = Side::start(bench, Server::Stentor(EPHEMERAL))?;
+        side.drive(bench, &words("publish --payload 1024 --warmup 0 --duration 1"))?;
+        let scenario = format!("connect --subscribers {IDLE} --channels 100 --hold 2");
+        let report = side.drive(bench, &words(&scenario))?;
+        let bytes = number(&report, "/memory/pss_bytes_per_connection")?;
+        table::note(&format!("    {bytes:.0} bytes"));
+        sizes.push(bytes / 1024.0);
+    }
+    sizes.sort_by(f64::total_cmp);
+    let end = |it: Option<&f64>| it.copied().unwrap_or_default();
+    table.row(vec![
+        "10,000 idle subscribers in 100 channels, one user: proportional memory of the process for each".into(),
+        format!("**{:.2} KiB**", super::median(&sizes)),
+        "-".into(),
+        "-".into(),
+        format!("{:.2} to {:.2} KiB", end(sizes.first()), end(sizes.last())),
+        "at most 0.60 KiB".into(),
+    ]);
+    Ok(())
+}
+
+fn turns(
+    bench: &Bench,
+    sides: (Server<'_>, Server<'_>),
+    load: &[String],
+    what: &str,
+) -> Result<Pairs, Failure> {
+    let mut pairs = Pairs::default();
+    for _ in 0..bench.rounds {
+        let ours = number(&run(bench, sides.0, load)?, what)?;
+        let beside = number(&run(bench, sides.1, load)?, what)?;
+        pairs.push(ours, beside);
+    }
+    Ok(pairs)
+}
+
+fn run(bench: &Bench, server: Server<'_>, load: &[String]) -> Result<Value, Failure> {
+    Side::start(bench, server)?.drive(bench, load)
+}
+
+fn send_floor(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["send", &SUBSCRIBERS.to_string(), &frame_bytes.to_string(), &RATE.to_string()]);
+    command.args([&bench.seconds.to_string(), &bench.cores.generator.to_string()]);
+    let output = machine::pinned(bench.cores.server, || command.output())?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let wrong = || format!("the send floor failed: {}", String::from_utf8_lossy(&output.stderr));
+    text.trim().parse().map_err(|_| wrong().into())
+}
+
+fn fixed_load(bench: &Bench) -> Vec<String> {
+    let seconds = bench.seconds;
+    words(&format!(
+        "fanout --subscribers {SUBSCRIBERS} --rate {RATE} --payload {PAYLOAD} --duration {seconds}"
+    ))
+}
+
+fn saturated_load(bench: &Bench) -> Vec<String> {
+    let seconds = bench.seconds;
+    words(&format!(
+        "fanout --subscribers {SUBSCRIBERS} --publishers 4 --window 64 --payload {PAYLOAD} --duration {seconds}"
+    ))
+}
+
+fn publish_load(bench: &Bench) -> Vec<String> {
+    let seconds = bench.seconds;
+    words(&format!("publish --connections 32 --payload {PAYLOAD} --duration {seconds}"))
+}
+
+/// The words of a command line.
+pub(super) fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}

@@ -1,0 +1,21 @@
+//! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, Chromium, raw sockets.
+//! Every test has a node of its own, and every wait an end.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod calls;
+mod clients;
+mod crash;
+mod disk;
+mod ends;
+mod node;
+mod raw;
+mod readme;
+mod refusals;
+mod tenants;
+mod tools;

@@ -1,0 +1,78 @@
+//! Bytes over a socket, for what no client would send.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+
+use super::node::{Node, PATIENCE};
+
+/// A connection to a node.
+pub(crate) struct Raw {
+    stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Raw {
+    pub(crate) fn open(node: &Node) -> Self {
+        let stream = TcpStream::connect(node.address()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, unread: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends to a node that may be gone; whether it took it.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(bytes.as_ref()).is_ok()
+    }
+
+    /// Sends no more.
+    pub(crate) fn finish(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Everything until the node closes.
+    pub(crate) fn read_to_end(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.unread);
+        self.stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// Everything up to and with `end`. `None` when the connection ends before.
+    pub(crate) fn try_read_until(&mut self, end: &str) -> Option<String> {
+        let end = end.as_bytes();
+        loop {
+            if let Some(at) = self.unread.windows(end.len()).position(|it| it == end) {
+                let bytes: Vec<u8> = self.unread.drain(..at + end.len()).collect();
+                return Some(String::from_utf8(bytes).unwrap());
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(count) if count > 0 => self.unread.extend_from_slice(&buffer[..count]),
+                Ok(_) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// Everything up to and with `end`, which must come.
+    pub(crate) fn read_until(&mut self, end: &str) -> String {
+        let read = self.try_read_until(end);
+        read.unwrap_or_else(|| panic!("no {end:?}: {:?}", String::from_utf8_lossy(&self.unread)))
+    }
+}
+
+/// A request with a JSON body.
+pub(crate) fn request(method: &str, target: &str, body: &str) -> String {
+    format!("{method} {target} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// Sends bytes, no more, and reads what comes until the end.
+pub(crate) fn exchange(node: &Node, bytes: impl AsRef<[u8]>) -> String {
+    let mut raw = Raw::open(node);
+    raw.send(bytes);
+    raw.finish();
+    raw.read_to_end()
+}

@@ -1,0 +1,100 @@
+//! The clients: where they are, and how to get them when they are not there.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::node::{Node, run, scripts};
+
+/// One answer as curl saw it.
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// The header lines.
+    pub(crate) head: String,
+    /// The body.
+    pub(crate) body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|why| panic!("{why}: {}", self.body))
+    }
+
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// Runs curl with these arguments; one answer must come of it.
+pub(crate) fn curl(arguments: &[&str]) -> Answer {
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--include", "--http1.1", "--max-time", "15"]);
+    let (status, out, error) = run(command.args(["-H", "Expect:"]).args(arguments));
+    assert!(status.success(), "curl {arguments:?}: {error}");
+    let (head, body) = out.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {out}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
+
+/// POSTs a JSON body.
+pub(crate) fn post(url: &str, body: &str) -> Answer {
+    curl(&[url, "--json", body])
+}
+
+/// A token for a client.
+pub(crate) fn token(node: &Node, user: &str) -> String {
+    let answer = post(&node.keyed("/edge/realtime/token"), &format!(r#"{{"user_id":"{user}"}}"#));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()["token"].as_str().unwrap().to_owned()
+}
+
+/// Runs a script of `tests/e2e` with node.
+pub(crate) fn javascript(node: &Node, script: &str) {
+    let folder = scripts();
+    let is_there = folder.join("node_modules/ws").is_dir()
+        && folder.join("node_modules/playwright-core").is_dir();
+    assert!(is_there, "the npm packages are missing: cd {} && npm ci", folder.display());
+    let mut command = Command::new("node");
+    command.arg(folder.join(script));
+    perform(node, &mut command, "node is missing: sudo apt-get install nodejs");
+}
+
+/// Runs a script of `tests/e2e` with Python.
+pub(crate) fn python(node: &Node, script: &str) {
+    let python = interpreter();
+    let list = scripts().join("requirements.txt");
+    let venv = python.parent().and_then(Path::parent).unwrap().to_path_buf();
+    let (venv, list) = (venv.display(), list.display());
+    let hint = format!(
+        "the Python packages are missing: python3 -m venv {venv} && {venv}/bin/python -m pip install -r {list}"
+    );
+    perform(node, Command::new(&python).arg(scripts().join(script)), &hint);
+}
+
+/// The Python that `cargo xtask test` prepared.
+fn interpreter() -> PathBuf {
+    std::env::var_os("E2E_PYTHON")
+        .map_or_else(|| target().join("e2e-venv/bin/python"), PathBuf::from)
+}
+
+/// Where the build puts things.
+pub(crate) fn target() -> PathBuf {
+    let binary = Path::new(env!("CARGO_BIN_EXE_stentor"));
+    binary.parent().and_then(Path::parent).unwrap().to_path_buf()
+}
+
+fn perform(node: &Node, command: &mut Command, hint: &str) {
+    let program = command.get_program().to_os_string();
+    let has = Command::new(&program).arg("--version").output().is_ok_and(|it| it.status.success());
+    assert!(has, "{hint}");
+    command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
+    let (status, out, error) = run(command);
+    assert!(status.success(), "{command:?}: {status}\n{out}\n{error}\n({hint}?)");
+}
