@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 
 use protocol::ws::CloseCode;
@@ -118,6 +119,7 @@ struct Plan {
     retention: Retention,
     orders: flume::Receiver<Order>,
     inputs_per_turn_max: usize,
+    busy_cores: Arc<AtomicUsize>,
     meeting: Meeting,
 }
 
@@ -133,6 +135,7 @@ impl Node {
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
         let mut node = Self { local_addr: options.listen, cores: Vec::new() };
+        let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
         let mut bells = Vec::new();
         let mut tellers = Vec::new();
         for (lanes, id) in between(options.shards, options.lane_capacity).into_iter().zip(0..) {
@@ -156,6 +159,7 @@ impl Node {
                 retention: options.retention.clone(),
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
+                busy_cores: Arc::clone(&busy_cores),
                 meeting,
             };
             let cpu = (usize::from(options.shards) <= cpus.len())
@@ -193,6 +197,12 @@ impl Node {
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.cores.iter().any(|core| core.thread.is_finished())
+    }
+
+    /// Whether all of them have.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.cores.iter().all(|core| core.thread.is_finished())
     }
 
     /// Waits until all cores have ended.
@@ -258,6 +268,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         retention: plan.retention,
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,
+        busy_cores: plan.busy_cores,
     };
     Ok(Core::new(parts, clock))
 }

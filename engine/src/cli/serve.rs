@@ -60,15 +60,20 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 /// The first signal drains, the second does not wait. A core that ends by itself ends the node.
 fn until_told(mut signals: Signals, node: Node, deadline_ms: u64) -> Result<(), Failure> {
     let mut deadlines = [deadline_ms, 0].into_iter();
-    while !node.has_ended() {
+    let mut is_told = false;
+    while !node.is_over() {
         for signal in signals.pending() {
             let Some(deadline_ms) = deadlines.next() else { continue };
             tracing::info!(signal, deadline_ms, "node stops");
             node.drain(CloseCode::GoingAway, deadline_ms);
+            is_told = true;
+        }
+        if !is_told && node.has_ended() {
+            node.drain(CloseCode::Internal, 0);
+            is_told = true;
         }
         thread::park_timeout(LOOK_AGAIN);
     }
-    node.drain(CloseCode::Internal, 0);
     node.join().map_err(|why| failure(&why))
 }
 

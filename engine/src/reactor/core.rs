@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use protocol::ws;
@@ -41,6 +42,8 @@ pub struct Parts {
     pub orders: flume::Receiver<Order>,
     /// Inputs of one turn (invariant 12).
     pub inputs_per_turn_max: usize,
+    /// Cores of the node that have connections, or may still get some.
+    pub busy_cores: Arc<AtomicUsize>,
 }
 
 /// What the node tells its cores.
@@ -71,6 +74,8 @@ pub struct Core {
     next_retain_ms: u64,
     /// When a draining core ends, whoever is still there.
     end_ms: Option<u64>,
+    /// Its connections are gone for good. Others may still wait for answers of channels that live here.
+    is_drained: bool,
     worked: bool,
 }
 
@@ -86,6 +91,7 @@ impl Core {
             next_sweep_ms: 0,
             next_retain_ms: 0,
             end_ms: None,
+            is_drained: false,
             worked: false,
         }
     }
@@ -104,13 +110,21 @@ impl Core {
         self.take_inputs(now);
         self.take_time(now);
         self.hand_out();
+        let is_drained = self.end_ms.is_some() && self.is_node_drained();
         Ok(match self.end_ms {
-            Some(end_ms) if self.parts.shard.connections() == 0 || now.monotonic_ms >= end_ms => {
-                Go::Over
-            }
+            Some(end_ms) if is_drained || now.monotonic_ms >= end_ms => Go::Over,
             Some(_) | None if self.worked => Go::Busy,
             Some(_) | None => Go::Idle,
         })
+    }
+
+    fn is_node_drained(&mut self) -> bool {
+        let busy_cores = &self.parts.busy_cores;
+        if !self.is_drained && self.parts.shard.connections() == 0 {
+            self.is_drained = true;
+            busy_cores.fetch_sub(1, Ordering::AcqRel);
+        }
+        self.is_drained && busy_cores.load(Ordering::Acquire) == 0
     }
 
     /// The ring's file descriptor, readable when something happens: for a host that waits elsewhere.
