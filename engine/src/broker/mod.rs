@@ -29,6 +29,8 @@ pub struct Broker {
     line: VecDeque<InLine>,
     /// How many of `line` are with the journal.
     appended: usize,
+    /// Why the journal refused, while it still has appends from before: what is given it now could only be out of order.
+    refusing: Option<Rejection>,
     /// Channels that nobody used when last seen, each once, oldest first.
     vacated: VecDeque<Arc<ChannelKey>>,
     /// Bytes of what is with the journal.
@@ -86,8 +88,8 @@ pub enum Sequenced {
 pub enum Settled {
     /// It is visible now.
     Visible(Arc<Publication>, Publisher),
-    /// It never will be.
-    Refused(Publisher),
+    /// It never will be, for this reason.
+    Refused(Publisher, Rejection),
 }
 
 impl Broker {
@@ -99,6 +101,7 @@ impl Broker {
             resting: HashMap::with_hasher(hasher),
             line: VecDeque::new(),
             appended: 0,
+            refusing: None,
             vacated: VecDeque::new(),
             appended_bytes: 0,
             epoch: Epoch::default(),
@@ -192,6 +195,9 @@ impl Broker {
             let limit = "journal_queue_bytes_max";
             return Sequenced::Refused(Rejection::Overloaded { limit });
         }
+        if let Some(why) = self.refusing.as_ref().filter(|_| persist) {
+            return Sequenced::Refused(why.clone());
+        }
         if persist && !self.has_room_for(&key) {
             return Sequenced::Refused(Rejection::Overloaded { limit: "channels_max" });
         }
@@ -227,7 +233,7 @@ impl Broker {
     ///
     /// # Panics
     /// When the journal answers more than it was asked.
-    pub fn settle(&mut self, answers: &mut usize, verdict: Verdict) -> Option<Settled> {
+    pub fn settle(&mut self, answers: &mut usize, verdict: Verdict<'_>) -> Option<Settled> {
         let front = self.line.front()?;
         match front.waits {
             Waits::Journal(_) if *answers == 0 => return None,
@@ -252,11 +258,15 @@ impl Broker {
                 self.tail_bytes = self.tail_bytes + added - dropped;
                 Settled::Visible(publication, publisher)
             }
-            Verdict::Refused => {
+            Verdict::Refused(why) => {
                 channel.roll_back(run);
-                Settled::Refused(publisher)
+                self.refusing = Some(why.clone());
+                Settled::Refused(publisher, why.clone())
             }
         };
+        if self.appended == 0 {
+            self.refusing = None;
+        }
         self.note_vacancy(&key);
         Some(settled)
     }
@@ -300,11 +310,11 @@ impl Broker {
 
 /// What the journal did with appends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Verdict {
+pub enum Verdict<'a> {
     /// They are on disk.
     Durable,
     /// They are not, and never will be.
-    Refused,
+    Refused(&'a Rejection),
 }
 
 /// What a home adds to a publication.

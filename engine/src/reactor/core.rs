@@ -187,7 +187,7 @@ impl Core {
     }
 
     fn take_answer(&mut self, now: Now) -> bool {
-        if !self.parts.lanes.has_room() {
+        if !self.parts.lanes.has_room_for_deliveries() {
             return false;
         }
         let answer = self.parts.journal.take();
@@ -195,7 +195,7 @@ impl Core {
     }
 
     fn take_request(&mut self, now: Now) -> bool {
-        if !self.parts.lanes.has_room() {
+        if !self.parts.lanes.has_room_for_deliveries() {
             return false;
         }
         let request = self.parts.lanes.next_request();

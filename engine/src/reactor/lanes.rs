@@ -24,8 +24,8 @@ pub struct Lanes {
     next_request: usize,
 }
 
-/// The sending ends, and what did not fit. While anything waits here, the shard takes nothing that could send more, so at
-/// most the effects of one input do.
+/// The sending ends, and what did not fit. While anything waits here, the shard takes nothing that could send more of the same
+/// kind, so at most the effects of one input do.
 struct Outgoing<T> {
     lanes: Vec<Lane<T>>,
     spill: Vec<VecDeque<T>>,
@@ -63,15 +63,21 @@ impl Lanes {
         }
     }
 
-    /// Whether everything found room: only then the shard takes what may send more.
+    /// Whether what causes only deliveries may be taken: requests, and the journal's answers. Requests that found no room do
+    /// not matter here: two shards that wait for each other's requests would otherwise wait for ever.
+    pub fn has_room_for_deliveries(&mut self) -> bool {
+        for shard in self.deliveries_out.pour() {
+            self.touch(shard);
+        }
+        self.deliveries_out.spilled == 0
+    }
+
+    /// Whether anything may be taken.
     pub fn has_room(&mut self) -> bool {
         for shard in self.requests_out.pour() {
             self.touch(shard);
         }
-        for shard in self.deliveries_out.pour() {
-            self.touch(shard);
-        }
-        self.requests_out.spilled == 0 && self.deliveries_out.spilled == 0
+        self.has_room_for_deliveries() && self.requests_out.spilled == 0
     }
 
     /// The next delivery of any home.

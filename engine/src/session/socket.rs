@@ -24,8 +24,8 @@ pub struct SocketSession {
     pub reader: Reader,
     /// Its publishes that the journal has not answered: what comes after them may not overtake (promise: order).
     pub unanswered: u32,
-    /// Whether a ping went out and nothing has come since.
-    pub pinged: bool,
+    /// When a ping went out to which nothing has come; zero when none did.
+    pub pinged_at_ms: u64,
     control: ControlRate,
 }
 
@@ -51,7 +51,7 @@ impl SocketSession {
             subscription,
             reader: Reader::new(Role::Server),
             unanswered: 0,
-            pinged: false,
+            pinged_at_ms: 0,
             control: ControlRate::default(),
         }
     }

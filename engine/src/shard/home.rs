@@ -53,24 +53,24 @@ impl Shard {
     }
 
     pub(super) fn on_committed(&mut self, count: usize, effects: &mut Effects) {
-        self.settle(count, Verdict::Durable, &Rejection::Internal, effects);
+        self.settle(count, Verdict::Durable, effects);
     }
 
     pub(super) fn on_refused(&mut self, count: usize, why: &Rejection, effects: &mut Effects) {
         if *why == Rejection::StorageUnavailable {
             self.health.storage = false;
         }
-        self.settle(count, Verdict::Refused, why, effects);
+        self.settle(count, Verdict::Refused(why), effects);
     }
 
-    fn settle(&mut self, count: usize, verdict: Verdict, why: &Rejection, effects: &mut Effects) {
+    fn settle(&mut self, count: usize, verdict: Verdict<'_>, effects: &mut Effects) {
         let mut answers = count;
         while let Some(settled) = self.broker.settle(&mut answers, verdict) {
             match settled {
                 Settled::Visible(publication, publisher) => {
                     self.show(&publication, publisher, effects);
                 }
-                Settled::Refused(publisher) => self.refuse(publisher, why.clone(), effects),
+                Settled::Refused(publisher, why) => self.refuse(publisher, why, effects),
             }
         }
     }

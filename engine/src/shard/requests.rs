@@ -92,7 +92,9 @@ impl Shard {
             let Some(slot) = self.sessions.slot(conn) else { return };
             slot.carry = carry;
             self.check_unread(conn, effects);
-        } else if let Some(slot) = self.sessions.slot(conn) {
+        } else if let Some(slot) = self.sessions.slot(conn)
+            && !slot.is_mid_message()
+        {
             slot.since_ms = 0;
         }
     }

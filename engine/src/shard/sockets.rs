@@ -67,7 +67,7 @@ impl Shard {
         let control_max = self.limits.control_frames_per_second_max;
         let Some(slot) = self.sessions.slot(conn) else { return Progress::Used(at_hand) };
         let State::Socket(socket) = &mut slot.state else { return Progress::Used(at_hand) };
-        socket.pinged = false;
+        socket.pinged_at_ms = 0;
         let read = socket.reader.next(bytes, &self.limits.wire);
         let consumed = read.consumed;
         let is_control = matches!(read.step, Step::Ping(_) | Step::Pong(_));

@@ -90,7 +90,7 @@ impl Shard {
     fn ping(&mut self, conn: ConnId) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &mut slot.state else { return };
-        socket.pinged = true;
+        socket.pinged_at_ms = self.now.monotonic_ms;
         self.turn.write(&self.hub, conn, socket.groups(), |out| ws::append_ping(out, b""));
     }
 
@@ -122,11 +122,9 @@ fn duty(slot: &Slot, limits: &Limits) -> Duty {
             }
             (since_ms, true) => Duty::Finish(since_ms + limits.head_timeout_ms),
         },
-        State::Socket(socket) => match (slot.since_ms, socket.pinged) {
-            (0, false) => Duty::Speak(slot.heard_at_ms + limits.ping_interval_ms),
-            (0, true) => {
-                Duty::Answer(slot.heard_at_ms + limits.ping_interval_ms + limits.pong_timeout_ms)
-            }
+        State::Socket(socket) => match (slot.since_ms, socket.pinged_at_ms) {
+            (0, 0) => Duty::Speak(slot.heard_at_ms + limits.ping_interval_ms),
+            (0, pinged_at_ms) => Duty::Answer(pinged_at_ms + limits.pong_timeout_ms),
             (since_ms, _) => Duty::Finish(since_ms + limits.body_timeout_ms),
         },
         State::Leaving(_) | State::Ending => Duty::Nothing,
