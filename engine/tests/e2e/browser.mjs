@@ -1,6 +1,6 @@
 // A page in Chromium, from another origin: it joins, sees another member come, sends and receives.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,9 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((it) => existsSync(it));
+assert.ok(executablePath, 'no browser: sudo apt-get install --yes chromium');
+
 const files = createServer((_, answer) => {
   answer.setHeader('Content-Type', 'text/html');
   answer.end(readFileSync(new URL('page.html', import.meta.url)));
@@ -24,7 +27,7 @@ const files = createServer((_, answer) => {
 await new Promise((done) => files.listen(0, '127.0.0.1', done));
 const profile = mkdtempSync(join(tmpdir(), 'stentor-page-'));
 const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.E2E_CHROMIUM ?? '/usr/bin/chromium',
+  executablePath,
   headless: true,
   chromiumSandbox: false,
   args: FLAGS,

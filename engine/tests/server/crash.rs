@@ -1,7 +1,7 @@
 //! kill -9 at random moments: what was acknowledged is in history, once and in order, and ids go on.
 
 use std::path::Path;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -51,14 +51,7 @@ fn round(folder: &Path, life: Duration, channels: &mut [Expected]) {
     for (publisher, expected) in (0..).zip(channels.iter_mut()) {
         check(&node, publisher, expected.last_id, expected);
     }
-    let publishers: Vec<_> = (0..)
-        .zip(channels.iter().map(|it| it.next))
-        .map(|(publisher, next)| {
-            let target = format!("/edge/realtime?key={}", node.key());
-            let raw = Raw::open(&node);
-            thread::spawn(move || publish(raw, &target, publisher, next))
-        })
-        .collect();
+    let publishers = begin(&node, channels);
     pause(life);
     node.kill();
     for (publisher, expected) in publishers.into_iter().zip(channels) {
@@ -66,6 +59,16 @@ fn round(folder: &Path, life: Duration, channels: &mut [Expected]) {
         expected.acknowledged.extend(acknowledged);
         expected.next = next;
     }
+}
+
+/// A publisher for each channel.
+fn begin(node: &Node, channels: &[Expected]) -> Vec<JoinHandle<(Acknowledged, u64)>> {
+    let begin_one = |(publisher, expected): (u64, &Expected)| {
+        let (raw, next) = (Raw::open(node), expected.next);
+        let target = format!("/edge/realtime?key={}", node.key());
+        thread::spawn(move || publish(raw, &target, publisher, next))
+    };
+    (0..).zip(channels).map(begin_one).collect()
 }
 
 /// Publishes four at a time until the node is gone.

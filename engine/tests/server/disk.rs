@@ -16,7 +16,7 @@ impl SmallDisk {
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"]).arg(folder.path());
+        mount.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder.path());
         run(&mut mount).0.success().then_some(Self(folder))
     }
 
@@ -67,7 +67,7 @@ fn a_full_disk_refuses_what_must_be_kept_and_nothing_else() {
 
 fn start(folder: &Path, data_dir: &Path) -> Node {
     let data_dir = data_dir.to_str().unwrap();
-    let small = ["--storage-segment-bytes", "1048576"];
+    let small = ["--storage-segment-bytes", "4194304"];
     Node::start(folder, &[&["--data-dir", data_dir, "--shards", "1"], &small[..]].concat())
 }
 

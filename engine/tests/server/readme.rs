@@ -63,17 +63,18 @@ impl Serving {
         // `exec`: the signal that ends it must reach the node and not the shell.
         let mut command = shell(folder, &format!("exec {text}"));
         command.env("STENTOR_SERVER_LISTEN", "127.0.0.1:0").stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let child = command.spawn().unwrap();
+        let mut serving = Self { child, address: String::new() };
         let (sender, lines) = channel();
-        let out = child.stdout.take().unwrap();
+        let out = serving.child.stdout.take().unwrap();
         thread::spawn(move || {
             BufReader::new(out).lines().map_while(Result::ok).try_for_each(|it| sender.send(it))
         });
         loop {
             let line = lines.recv_timeout(PATIENCE).expect("a banner with the address");
             if let Some(url) = line.trim().strip_prefix("http ") {
-                let address = url.trim().strip_prefix("http://").unwrap().to_owned();
-                return Self { child, address };
+                url.trim().strip_prefix("http://").unwrap().clone_into(&mut serving.address);
+                return serving;
             }
         }
     }

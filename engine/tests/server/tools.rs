@@ -96,5 +96,5 @@ fn perform(node: &Node, command: &mut Command, hint: &str) {
     assert!(has, "{hint}");
     command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
     let (status, out, error) = run(command);
-    assert!(status.success(), "{command:?}: {status}\n{out}\n{error}\n({hint}?)");
+    assert!(status.success(), "{command:?}: {status}\n{out}\n{error}");
 }
