@@ -1,5 +1,5 @@
 //! Faults that the simulator has to find. They exist only in builds with the feature `planted`, which tests alone turn on;
-//! elsewhere [`is`] is a constant.
+//! elsewhere `is` is a constant.
 
 /// One wrong variant of one line.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -71,7 +71,7 @@ impl HomeChannel {
         Self { epoch, last_sequenced: offset, position: offset, ..Self::default() }
     }
 
-    /// The next offset, and the run it is valid in. It is invisible until [`HomeChannel::commit`].
+    /// The next offset, and the run it is valid in. It is invisible until it is committed.
     pub fn sequence(&mut self) -> (Offset, u32) {
         self.last_sequenced = self.last_sequenced.next();
         self.unanswered += 1;

@@ -18,7 +18,7 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     open(address).map_err(|cause| StartError::Listen { address, cause })
 }
 
-/// Sees that nobody listens on `address` yet. [`listen`] cannot: with `SO_REUSEPORT` it would share the port with another
+/// Sees that nobody listens on `address` yet. `listen` cannot: with `SO_REUSEPORT` it would share the port with another
 /// node of the same user, and each would get a part of the clients.
 ///
 /// # Errors
