@@ -23,18 +23,25 @@ const US_PER_DELIVERY: &str = "/window/server_us_per_delivery";
 const US_PER_PUBLISH: &str = "/window/server_us_per_publish";
 const PER_SECOND: &str = "/window/deliveries_per_server_second";
 
-/// 1 channel x 1,000 subscribers x 128 B at 100 messages/s, beside bare sends of as many bytes.
+/// 1 channel x 1,000 subscribers x 128 B at 100 messages/s, beside bare sends of as many bytes; and beside the bare
+/// broadcaster, whose frames the same generator reads: how a reader sleeps is part of what a send costs.
 pub(super) fn fixed(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
-    let mut pairs = Pairs::default();
+    let (mut sends, mut broadcasts) = (Pairs::default(), Pairs::default());
+    let load = fixed_load(bench);
     for _ in 0..bench.rounds {
-        let report = run(bench, Server::Stentor(EPHEMERAL), &fixed_load(bench))?;
+        let report = run(bench, Server::Stentor(EPHEMERAL), &load)?;
         let deliveries = number(&report, "/window/deliveries")?;
         let frame_bytes = (number(&report, "/window/bytes")? / deliveries).round();
-        pairs.push(number(&report, US_PER_DELIVERY)?, send_floor(bench, frame_bytes)?);
+        let ours = number(&report, US_PER_DELIVERY)?;
+        sends.push(ours, send_floor(bench, frame_bytes)?);
+        let report = run(bench, Server::Floor("broadcast"), &load)?;
+        broadcasts.push(ours, number(&report, US_PER_DELIVERY)?);
     }
     let load = "1 channel, 1,000 subscribers, 128 B, 100 messages/s: server CPU for a delivery, \
         beside the bare send";
-    table.row(pairs.cells(load, "µs", "at most 1.15"));
+    table.row(sends.cells(load, "µs", "at most 1.15"));
+    let load = "the same, beside a bare ring broadcaster at the same rate";
+    table.row(broadcasts.cells(load, "µs", "-"));
     Ok(())
 }
 
