@@ -98,7 +98,7 @@ enum Service {
 #[derive(clap::Args)]
 struct Options {
     /// The server that is measured; build it with `cargo build --release`.
-    #[arg(long, env = "STENTOR_BIN", default_value = "target/release/stentor")]
+    #[arg(long, default_value = "target/release/stentor")]
     server: PathBuf,
     /// Times that both sides of a ratio take turns.
     #[arg(long, default_value_t = 5)]

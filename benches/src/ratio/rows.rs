@@ -18,23 +18,31 @@ const SUBSCRIBERS: u32 = 1000;
 const RATE: u32 = 100;
 const PAYLOAD: usize = 128;
 const IDLE: u32 = 10_000;
+const WARM: u32 = 1000;
 
 const US_PER_DELIVERY: &str = "/window/server_us_per_delivery";
 const US_PER_PUBLISH: &str = "/window/server_us_per_publish";
 const PER_SECOND: &str = "/window/deliveries_per_server_second";
 
-/// 1 channel x 1,000 subscribers x 128 B at 100 messages/s, beside bare sends of as many bytes.
+/// 1 channel x 1,000 subscribers x 128 B at 100 messages/s, beside bare sends of as many bytes; and beside the bare
+/// broadcaster, whose frames the same generator reads: how a reader sleeps is part of what a send costs.
 pub(super) fn fixed(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
-    let mut pairs = Pairs::default();
+    let (mut sends, mut broadcasts) = (Pairs::default(), Pairs::default());
+    let load = fixed_load(bench);
     for _ in 0..bench.rounds {
-        let report = run(bench, Server::Stentor(EPHEMERAL), &fixed_load(bench))?;
+        let report = run(bench, Server::Stentor(EPHEMERAL), &load)?;
         let deliveries = number(&report, "/window/deliveries")?;
         let frame_bytes = (number(&report, "/window/bytes")? / deliveries).round();
-        pairs.push(number(&report, US_PER_DELIVERY)?, send_floor(bench, frame_bytes)?);
+        let ours = number(&report, US_PER_DELIVERY)?;
+        sends.push(ours, send_floor(bench, frame_bytes)?);
+        let report = run(bench, Server::Floor("broadcast"), &load)?;
+        broadcasts.push(ours, number(&report, US_PER_DELIVERY)?);
     }
     let load = "1 channel, 1,000 subscribers, 128 B, 100 messages/s: server CPU for a delivery, \
         beside the bare send";
-    table.row(pairs.cells(load, "µs", "at most 1.15"));
+    table.row(sends.cells(load, "µs", "at most 1.15"));
+    let load = "the same, beside a bare ring broadcaster at the same rate";
+    table.row(broadcasts.cells(load, "µs", "-"));
     Ok(())
 }
 
@@ -87,16 +95,20 @@ pub(super) fn reactor(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Memory of 10,000 idle subscribers in 100 channels, all of one user. The server is warmed up with publishes first, so
-/// that its receive buffers are not counted as memory of connections.
+/// Memory of 10,000 idle subscribers in 100 channels, all of one user. The server is warmed up first, with publishes and
+/// with 1,000 subscribers that leave again, so that receive buffers, code and what the allocator keeps in reserve are not
+/// counted as memory of connections. The 1,000 are not counted as growth either.
 pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     let mut sizes = Vec::new();
     for _ in 0..bench.rounds {
         let side = Side::start(bench, Server::Stentor(EPHEMERAL))?;
         side.drive(bench, &words("publish --payload 1024 --warmup 0 --duration 1"))?;
-        let scenario = format!("connect --subscribers {IDLE} --channels 100 --hold 2");
-        let report = side.drive(bench, &words(&scenario))?;
-        let bytes = number(&report, "/memory/pss_bytes_per_connection")?;
+        let scenario =
+            |count| words(&format!("connect --subscribers {count} --channels 100 --hold 2"));
+        side.drive(bench, &scenario(WARM))?;
+        let report = side.drive(bench, &scenario(IDLE))?;
+        let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
+        let bytes = grown / f64::from(IDLE - WARM);
         table::note(&format!("    {bytes:.0} bytes"));
         sizes.push(bytes / 1024.0);
     }

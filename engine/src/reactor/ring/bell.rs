@@ -23,14 +23,18 @@ pub struct Bell {
 #[derive(Clone, Debug)]
 pub struct Waker {
     pub(super) descriptor: Arc<OwnedFd>,
+    /// What a host waits for. The ring writes it too, but when an event descriptor is what woke the ring, the kernel puts
+    /// that off for an RCU grace period (`eventfd_signal_allowed`), which takes tens of milliseconds.
+    pub(super) signal: Arc<OwnedFd>,
     pub(super) sleeping: Sleeping,
 }
 
 impl Waker {
-    /// Wakes the core if it sleeps. Call it after the work is in its lane.
+    /// Wakes the core if it sleeps, in its ring or in its host. Call it after the work is in its lane.
     pub fn wake(&self) {
         if self.sleeping.claim() {
             write_one(&self.descriptor);
+            write_one(&self.signal);
         }
     }
 }

@@ -40,7 +40,11 @@ impl Driver<KernelRing> {
     /// How a thread without a ring wakes this core.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        Waker { descriptor: self.ring.wake_descriptor(), sleeping: self.sleeping.clone() }
+        Waker {
+            descriptor: self.ring.wake_descriptor(),
+            signal: self.ring.signal_descriptor(),
+            sleeping: self.sleeping.clone(),
+        }
     }
 
     /// A descriptor that becomes readable whenever something happens in the ring, for a host that waits elsewhere.

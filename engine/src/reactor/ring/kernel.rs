@@ -32,6 +32,7 @@ pub struct KernelRing {
     pool: Pool,
     listener: TcpListener,
     wake: Arc<OwnedFd>,
+    signal: Arc<OwnedFd>,
     slots: u32,
 }
 
@@ -47,11 +48,12 @@ impl KernelRing {
             return Err(StartError::Kernel { release: features.release, missing });
         }
         let listener = listen(address)?;
-        let wake = event_descriptor().map_err(|cause| explain("eventfd", cause))?;
+        let descriptor = || event_descriptor().map_err(|cause| explain("eventfd", cause));
+        let (wake, signal) = (Arc::new(descriptor()?), Arc::new(descriptor()?));
         let ring = build(settings)?;
         let slots = register_slots(&ring, settings.conns_max)?;
         let pool = Pool::register(&ring, settings.buffers, settings.buffer_bytes)?;
-        Ok(Self { ring, pool, listener, wake: Arc::new(wake), slots })
+        Ok(Self { ring, pool, listener, wake, signal, slots })
     }
 
     /// The address that is listened on.
@@ -69,9 +71,8 @@ impl KernelRing {
     ///
     /// When the kernel refuses.
     pub fn enable_eventfd(&self) -> io::Result<OwnedFd> {
-        let descriptor = event_descriptor()?;
-        self.ring.submitter().register_eventfd(descriptor.as_raw_fd())?;
-        Ok(descriptor)
+        self.ring.submitter().register_eventfd(self.signal.as_raw_fd())?;
+        self.signal.try_clone()
     }
 
     pub(super) fn ring_fd(&self) -> RingFd {
@@ -80,6 +81,10 @@ impl KernelRing {
 
     pub(super) fn wake_descriptor(&self) -> Arc<OwnedFd> {
         Arc::clone(&self.wake)
+    }
+
+    pub(super) fn signal_descriptor(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.signal)
     }
 
     #[expect(unsafe_code, reason = "the crate's push is unsafe because entries carry pointers")]
