@@ -219,13 +219,28 @@ impl WriterHandle {
     /// # Errors
     /// When as much waits as may.
     pub fn try_append(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
+        self.try_queue(publication)?;
+        self.wake();
+        Ok(())
+    }
+
+    /// Has the thread look at what was queued.
+    pub fn wake(&self) {
+        self.thread.unpark();
+    }
+
+    /// As [`WriterHandle::try_append`], for many at once: [`WriterHandle::wake`] follows the last of them. A thread that
+    /// shares the caller's processor would otherwise begin with the first one, alone in its batch.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_queue(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
         let bytes = publication.text_bytes() as u64;
         let waiting = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         if waiting + bytes > self.bytes_max || self.appends.try_send(publication).is_err() {
             self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
             return Err(QueueFull);
         }
-        self.thread.unpark();
         Ok(())
     }
 

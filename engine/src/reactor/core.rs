@@ -261,7 +261,8 @@ impl Core {
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
     fn hand_out(&mut self) {
-        let Self { parts: Parts { driver, shard, lanes, bells, .. }, effects, .. } = self;
+        let Self { parts: Parts { driver, shard, lanes, bells, journal, .. }, effects, .. } = self;
+        journal.wake();
         shard.flush(&mut Sockets(driver));
         for (conn, ending) in effects.closes.drain(..) {
             driver.close(conn, how(ending));

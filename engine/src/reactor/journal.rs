@@ -12,13 +12,15 @@ pub struct JournalPort {
     writer: WriterHandle,
     reads: HashMap<u64, ReadTicket>,
     next_read: u64,
+    /// Whether something was queued since the storage thread was last woken.
+    is_queued: bool,
 }
 
 impl JournalPort {
     /// Talks to a storage thread.
     #[must_use]
     pub fn new(writer: WriterHandle) -> Self {
-        Self { writer, reads: HashMap::new(), next_read: 0 }
+        Self { writer, reads: HashMap::new(), next_read: 0, is_queued: false }
     }
 
     /// Hands over what a turn wants stored and read.
@@ -27,7 +29,8 @@ impl JournalPort {
     /// When the writer takes less than the broker's limits allow: they are the same numbers.
     pub fn send(&mut self, effects: &mut Effects, refused: &mut Vec<(ReadTicket, Rejection)>) {
         for publication in effects.appends.drain(..) {
-            let taken = self.writer.try_append(publication);
+            let taken = self.writer.try_queue(publication);
+            self.is_queued = true;
             assert!(taken.is_ok(), "invariant 7: the broker keeps within the journal's queue");
         }
         for (edge, ask) in effects.reads.drain(..) {
@@ -36,6 +39,13 @@ impl JournalPort {
                 let limit = "journal_reads_max";
                 refused.push((ticket, Rejection::Overloaded { limit }));
             }
+        }
+    }
+
+    /// Ends a turn: the storage thread gets all of its appends at once.
+    pub fn wake(&mut self) {
+        if std::mem::take(&mut self.is_queued) {
+            self.writer.wake();
         }
     }
 

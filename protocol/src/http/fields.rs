@@ -129,7 +129,8 @@ pub(super) fn values<'a, 'n>(
 }
 
 fn pairs(lines: &str) -> impl Iterator<Item = (&str, &str)> {
-    lines.split_terminator("\r\n").filter_map(|line| line.split_once(':'))
+    // A search for one byte is several times faster than one for two (`benches micro decode`).
+    lines.split('\n').filter_map(|line| line.strip_suffix('\r').unwrap_or(line).split_once(':'))
 }
 
 fn trim(value: &str) -> &str {

@@ -82,10 +82,13 @@ fn head_length(bytes: &[u8], max: usize) -> Result<Option<usize>, HttpFault> {
 
 /// The characters and line forms that readers disagree about.
 fn check_lines(text: &str) -> Result<(), HttpFault> {
-    for (index, line) in text.split_terminator("\r\n").enumerate() {
-        if line.bytes().any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
-            return Err(HttpFault::bad("a control character in the head"));
-        }
+    // Every line feed has its carriage return, so as many of the one as of the other means that none stands alone.
+    let count = |wanted: u8| text.bytes().filter(|byte| *byte == wanted).count();
+    let is_control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\r' | b'\n');
+    if count(b'\r') != count(b'\n') || text.bytes().any(|it| is_control(it) || it == 0x7f) {
+        return Err(HttpFault::bad("a control character in the head"));
+    }
+    for (index, line) in text.split('\n').enumerate() {
         // RFC 9112 §5.2: a folded line.
         if line.starts_with([' ', '\t']) {
             return Err(HttpFault::bad("a header line starts with a blank"));

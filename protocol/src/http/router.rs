@@ -65,8 +65,11 @@ pub fn route(head: &Head<'_>) -> Routed {
 fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
     let wanted = if method == Method::Head { Method::Get } else { method };
     let mut allow = Methods::default();
+    // Without a `%` a path means what it says, and most are in the table as they are.
+    let is_plain = !path.contains('%');
     for (row_method, pattern, route) in rows {
-        if !matches(pattern, path) {
+        let is_fixed = is_plain && !pattern.contains('{');
+        if *pattern != path && (is_fixed || !matches(pattern, path)) {
             continue;
         }
         if *row_method == wanted {
@@ -85,10 +88,6 @@ fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
-    // Most paths are in the table as they are.
-    if pattern == path {
-        return true;
-    }
     let mut segments = target::segments(path);
     let fits = target::segments(pattern).all(|expected| {
         segments.next().is_some_and(|raw| match expected {

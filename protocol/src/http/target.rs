@@ -17,7 +17,7 @@ pub(super) fn split(target: &str) -> Result<(&str, &str), HttpFault> {
     for segment in segments(path) {
         decode_segment(segment)?;
     }
-    if !query.bytes().all(|byte| is_path_byte(byte) || b"/?[]\\^`{|}".contains(&byte)) {
+    if !query.bytes().all(|byte| has_class(byte, QUERY)) {
         return Err(BAD_QUERY);
     }
     for pair in query.split('&') {
@@ -46,8 +46,37 @@ pub(super) fn decode_segment(raw: &str) -> Result<Cow<'_, str>, HttpFault> {
 
 /// RFC 3986 `pchar`, with `%`.
 fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%".contains(&byte)
+    has_class(byte, PATH)
 }
+
+fn has_class(byte: u8, class: u8) -> bool {
+    CLASSES.get(usize::from(byte)).is_some_and(|it| it & class != 0)
+}
+
+const PATH: u8 = 1;
+const QUERY: u8 = 2;
+
+/// What each byte may stand in: looked up for every byte of every target.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, where a wrong index is an error"
+)]
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let path = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@%";
+    let query_too = b"/?[]\\^`{|}";
+    let mut at = 0;
+    while at < path.len() {
+        classes[path[at] as usize] = PATH | QUERY;
+        at += 1;
+    }
+    at = 0;
+    while at < query_too.len() {
+        classes[query_too[at] as usize] = QUERY;
+        at += 1;
+    }
+    classes
+};
 
 /// The decoded value of a key; the query was checked by [`split`].
 pub(super) fn query_value<'a>(
