@@ -51,6 +51,9 @@ pub(crate) struct Run<'a> {
     /// Deliveries that are still to come.
     pub(super) awaited: u64,
     pub(super) heard_ns: u64,
+    /// Senders with something to write, each once: one write of a turn carries all that a connection pipelines.
+    unwritten: Vec<usize>,
+    is_unwritten: Vec<bool>,
 }
 
 impl<'a> Run<'a> {
@@ -63,6 +66,7 @@ impl<'a> Run<'a> {
         server_pid: Option<i32>,
     ) -> Self {
         let start_ns = clock.now_ns();
+        let is_unwritten = vec![false; senders.len()];
         let begin_ns = start_ns + load.warmup_ns;
         let end_ns = begin_ns + load.duration_ns;
         let mut checker = Checker::new(load.layout);
@@ -92,6 +96,8 @@ impl<'a> Run<'a> {
             marks: Vec::new(),
             awaited: 0,
             heard_ns: start_ns,
+            unwritten: Vec::new(),
+            is_unwritten,
         }
     }
 
@@ -105,6 +111,7 @@ impl<'a> Run<'a> {
             }
             self.forget_stalled(now_ns);
             self.release(now_ns);
+            self.write();
             let timeout_ns = self.pacer.next_ns().map_or(WAIT_NS_MAX, |next| {
                 next.saturating_sub(self.clock.now_ns()).min(WAIT_NS_MAX)
             });
@@ -180,7 +187,23 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Sends what a sender may send.
+    /// Writes what this turn gave to connections.
+    fn write(&mut self) {
+        let mut unwritten = std::mem::take(&mut self.unwritten);
+        for which in unwritten.drain(..) {
+            if let Some(mark) = self.is_unwritten.get_mut(which) {
+                *mark = false;
+            }
+            let index = self.load.subscribers as usize + which;
+            let conn = self.net.conns.get_mut(index).filter(|conn| conn.stage == Stage::Live);
+            if conn.is_some_and(|conn| conn.flush(index, &self.net.poller).is_err()) {
+                self.close(index);
+            }
+        }
+        self.unwritten = unwritten;
+    }
+
+    /// Makes what a sender may send. [`Run::write`] writes it.
     pub(super) fn pump(&mut self, which: usize) {
         let index = self.load.subscribers as usize + which;
         let (Some(sender), Some(conn)) =
@@ -209,8 +232,10 @@ impl<'a> Run<'a> {
                 *sent = message.seq + 1;
             }
         }
-        if conn.flush(index, &self.net.poller).is_err() {
-            self.close(index);
+        if let Some(mark) = self.is_unwritten.get_mut(which)
+            && !std::mem::replace(mark, true)
+        {
+            self.unwritten.push(which);
         }
     }
 
