@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use protocol::http::KeepAlive;
+use protocol::http::{KeepAlive, Method};
 
 use crate::ids::TenantId;
 use crate::planted::{self, Fault};
@@ -65,13 +65,13 @@ impl Verified {
     }
 }
 
-/// What a request waits for.
+/// What a request that waits says of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Pending {
-    /// The publication to be visible.
-    Publish,
-    /// A part of a channel's history.
-    History,
+pub struct Asked {
+    /// HEAD gets no body.
+    pub method: Method,
+    /// What becomes of the connection after it.
+    pub then: KeepAlive,
 }
 
 /// One answer, encoded.
@@ -95,7 +95,7 @@ pub struct Tickets {
 
 #[derive(Debug)]
 enum Ticket {
-    Waiting(Pending, KeepAlive),
+    Waiting(Asked),
     Ready(Answer),
 }
 
@@ -119,10 +119,10 @@ impl Tickets {
     }
 
     /// Lines up a request whose answer comes later.
-    pub fn wait(&mut self, pending: Pending, then: KeepAlive) -> u32 {
+    pub fn wait(&mut self, asked: Asked) -> u32 {
         let ticket = self.next();
-        self.ends |= then == KeepAlive::Close;
-        self.line.push_back(Ticket::Waiting(pending, then));
+        self.ends |= asked.then == KeepAlive::Close;
+        self.line.push_back(Ticket::Waiting(asked));
         ticket
     }
 
@@ -138,11 +138,11 @@ impl Tickets {
         self.line.push_back(Ticket::Ready(answer));
     }
 
-    /// What the request of a ticket waits for; `None` when it was answered.
+    /// What the request of a ticket says of its answer; `None` when it was answered.
     #[must_use]
-    pub fn pending(&self, ticket: u32) -> Option<(Pending, KeepAlive)> {
+    pub fn asked(&self, ticket: u32) -> Option<Asked> {
         match self.line.get(self.place(ticket))? {
-            Ticket::Waiting(pending, then) => Some((*pending, *then)),
+            Ticket::Waiting(asked) => Some(*asked),
             Ticket::Ready(_) => None,
         }
     }
@@ -173,7 +173,7 @@ impl Tickets {
                 self.first = self.first.wrapping_add(1);
                 Some(answer)
             }
-            waiting @ Ticket::Waiting(..) => {
+            waiting @ Ticket::Waiting(_) => {
                 self.line.push_front(waiting);
                 None
             }
@@ -189,6 +189,10 @@ impl Tickets {
 mod tests {
     use super::*;
 
+    fn asked(then: KeepAlive) -> Asked {
+        Asked { method: Method::Post, then }
+    }
+
     fn answer(byte: u8) -> Answer {
         Answer { bytes: vec![byte], then: KeepAlive::Keep }
     }
@@ -196,13 +200,13 @@ mod tests {
     #[test]
     fn answers_leave_in_the_order_of_their_requests() {
         let mut tickets = Tickets::default();
-        let first = tickets.wait(Pending::Publish, KeepAlive::Keep);
-        let second = tickets.wait(Pending::History, KeepAlive::Close);
+        let first = tickets.wait(asked(KeepAlive::Keep));
+        let second = tickets.wait(asked(KeepAlive::Close));
         tickets.ready(answer(3));
         tickets.answer(second, answer(2));
         assert!(tickets.pop().is_none());
-        assert_eq!(tickets.pending(first), Some((Pending::Publish, KeepAlive::Keep)));
-        assert_eq!(tickets.pending(second), None);
+        assert_eq!(tickets.asked(first), Some(asked(KeepAlive::Keep)));
+        assert_eq!(tickets.asked(second), None);
         tickets.answer(first, answer(1));
         let order: Vec<_> = std::iter::from_fn(|| tickets.pop()).flat_map(|it| it.bytes).collect();
         assert_eq!(order, [1, 2, 3]);
@@ -212,7 +216,7 @@ mod tests {
     #[test]
     fn an_answer_that_closes_is_the_last() {
         let mut tickets = Tickets::default();
-        tickets.wait(Pending::Publish, KeepAlive::Keep);
+        tickets.wait(asked(KeepAlive::Keep));
         assert!(!tickets.ends());
         tickets.ready(Answer { bytes: vec![], then: KeepAlive::Close });
         assert!(tickets.ends());

@@ -12,7 +12,7 @@ use super::edge::view;
 use super::effects::{Effects, Ending};
 use super::input::ReplyTo;
 use crate::ids::ConnId;
-use crate::session::{Answer, HttpSession, State};
+use crate::session::{Answer, Asked, HttpSession, State};
 
 /// The shape of an answer around its body.
 #[derive(Clone, Copy)]
@@ -30,6 +30,15 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn ok(then: KeepAlive) -> Self {
         Self { status: 200, then, method: Method::Post, cache: None }
+    }
+
+    /// What a request that waits for its answer says of it.
+    pub(super) fn asked(&self) -> Asked {
+        Asked { method: self.method, then: self.then }
+    }
+
+    fn of(asked: Asked) -> Self {
+        Self { method: asked.method, ..Self::ok(asked.then) }
     }
 }
 
@@ -107,7 +116,7 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         let body = self.body(|out| cohesivity::body_published(out, &view(publication)));
-        self.answer_ticket(to, closes, |then, out| write_json(out, &Shape::ok(then), &body));
+        self.answer_ticket(to, closes, |asked, out| write_json(out, &Shape::of(asked), &body));
         self.scratch = body;
     }
 
@@ -119,7 +128,7 @@ impl Shard {
     ) {
         let messages = publications.iter().map(|it| view(it));
         let body = self.body(|out| cohesivity::body_history(out, messages));
-        self.answer_ticket(to, closes, |then, out| write_json(out, &Shape::ok(then), &body));
+        self.answer_ticket(to, closes, |asked, out| write_json(out, &Shape::of(asked), &body));
         self.scratch = body;
     }
 
@@ -129,8 +138,8 @@ impl Shard {
         why: &Rejection,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
-        self.answer_ticket(to, closes, |then, out| {
-            cohesivity::write_rejection(out, why, Method::Post, then);
+        self.answer_ticket(to, closes, |asked, out| {
+            cohesivity::write_rejection(out, why, asked.method, asked.then);
         });
     }
 
@@ -146,17 +155,17 @@ impl Shard {
         &mut self,
         to: ReplyTo,
         closes: &mut Vec<(ConnId, Ending)>,
-        encode: impl FnOnce(KeepAlive, &mut Vec<u8>),
+        encode: impl FnOnce(Asked, &mut Vec<u8>),
     ) {
         let Some(slot) = self.sessions.slot(to.conn) else { return };
         let State::Http(http) = &mut slot.state else { return };
-        let Some((_, then)) = http.tickets.pending(to.ticket) else { return };
-        if then == KeepAlive::Keep && http.tickets.leave_first(to.ticket) {
-            self.turn.write(&self.hub, to.conn, std::iter::empty(), |out| encode(then, out));
+        let Some(asked) = http.tickets.asked(to.ticket) else { return };
+        if asked.then == KeepAlive::Keep && http.tickets.leave_first(to.ticket) {
+            self.turn.write(&self.hub, to.conn, std::iter::empty(), |out| encode(asked, out));
         } else {
             let mut bytes = Vec::new();
-            encode(then, &mut bytes);
-            http.tickets.answer(to.ticket, Answer { bytes, then });
+            encode(asked, &mut bytes);
+            http.tickets.answer(to.ticket, Answer { bytes, then: asked.then });
         }
         self.release(to.conn, closes);
     }

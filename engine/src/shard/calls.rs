@@ -17,7 +17,7 @@ use super::input::{HistoryAsk, Keep, ReplyTo, Request};
 use super::sockets::Opening;
 use crate::broker::Member;
 use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, Offset, TenantId};
-use crate::session::{CredentialKind, Pending, Verified};
+use crate::session::{CredentialKind, Verified};
 
 /// Life of a server's bearer token.
 const SESSION_TTL_S: u32 = 60;
@@ -284,7 +284,7 @@ impl Shard {
         let publication = unplaced(&channel, "", &asked.publish);
         let Some(http) = self.http(conn) else { return Ok(()) };
         let waits = !http.tickets.is_empty();
-        let ticket = http.tickets.wait(Pending::Publish, body.shape.then);
+        let ticket = http.tickets.wait(body.shape.asked());
         let reply = ReplyTo { conn, ticket };
         let keep = keep(asked.publish.keep, waits);
         self.request(&channel, Request::Publish(publication, keep, reply), effects);
@@ -300,7 +300,7 @@ impl Shard {
     ) -> Result<(), Rejection> {
         let HistoryCall { channel, after, limit } = ask;
         let Some(http) = self.http(conn) else { return Ok(()) };
-        let reply = ReplyTo { conn, ticket: http.tickets.wait(Pending::History, shape.then) };
+        let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
         let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
         self.request(&channel, Request::History(Box::new(request)), effects);
         Ok(())

@@ -119,6 +119,20 @@ fn one_connection_carries_many_requests() {
 }
 
 #[test]
+fn the_head_of_a_history_has_its_length_and_no_body() {
+    let node = Node::ephemeral();
+    let path = format!("/edge/realtime/history?channel=h&key={}", node.key());
+    let mut raw = Raw::open(&node);
+    raw.send(request("HEAD", &path, ""));
+    raw.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned());
+    let answers = raw.read_to_end();
+    let (first, second) = answers.split_once("\r\n\r\n").unwrap();
+    assert!(first.contains("Content-Length: 15"), "{first}");
+    assert!(second.starts_with("HTTP/1.1 200 OK"), "a body came: {second}");
+    node.stop();
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_their_order() {
     let node = Node::ephemeral();
     let publish = format!("/edge/realtime?key={}", node.key());
