@@ -300,12 +300,6 @@ impl Broker {
     pub fn tail_bytes(&self) -> usize {
         self.tail_bytes
     }
-
-    /// Channels in memory, in use or not yet swept.
-    #[must_use]
-    pub fn channels_in_memory(&self) -> usize {
-        self.channels.len()
-    }
 }
 
 /// What the journal did with appends.

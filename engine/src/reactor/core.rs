@@ -158,13 +158,13 @@ impl Core {
         parts.lanes.is_quiet()
             && parts.journal.is_quiet()
             && parts.lanes.has_room()
-            && parts.orders.is_empty()
             && !parts.shard.is_resumable()
     }
 
-    /// Deliveries are always taken: they cause no lane traffic (invariant 5).
+    /// Deliveries are always taken: they cause no lane traffic (invariant 5). What comes meanwhile is for the next turn.
     fn take_deliveries(&mut self, now: Now) {
-        while let Some(delivery) = self.parts.lanes.next_delivery() {
+        for _ in 0..self.parts.lanes.deliveries_waiting() {
+            let Some(delivery) = self.parts.lanes.next_delivery() else { return };
             self.handle(now, Input::Delivery(delivery));
         }
     }
@@ -314,9 +314,4 @@ impl Outlet for Sockets<'_> {
     fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
         self.0.gather(conn, pieces);
     }
-}
-
-/// A retention that keeps everything for ever is shared by all cores.
-pub fn keep_everything() -> Retention {
-    Retention { keep: Arc::new(|_| storage::Keep::ALL), bytes_max: u64::MAX, idle_ms_max: u64::MAX }
 }

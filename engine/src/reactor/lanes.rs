@@ -14,7 +14,6 @@ type Lane<T> = Arc<ArrayQueue<T>>;
 
 /// One shard's ends of all its lanes. The lane of a shard to itself exists and stays empty.
 pub struct Lanes {
-    id: ShardId,
     requests_out: Outgoing<Request>,
     deliveries_out: Outgoing<Delivery>,
     requests_in: Vec<Lane<Request>>,
@@ -39,7 +38,6 @@ pub fn between(shard_count: u16, capacity: usize) -> Vec<Lanes> {
     let deliveries: Vec<Vec<_>> = grid(shard_count, capacity);
     (0..shard_count)
         .map(|id| Lanes {
-            id: ShardId(id),
             requests_out: Outgoing::new(row(&requests, id)),
             deliveries_out: Outgoing::new(row(&deliveries, id)),
             requests_in: column(&requests, id),
@@ -85,6 +83,12 @@ impl Lanes {
         self.deliveries_in.iter().find_map(|lane| lane.pop())
     }
 
+    /// Deliveries that have come, at most what the lanes hold.
+    #[must_use]
+    pub fn deliveries_waiting(&self) -> usize {
+        self.deliveries_in.iter().map(|lane| lane.len()).sum()
+    }
+
     /// The next request, one shard after the other, so that none of them is starved.
     pub fn next_request(&mut self) -> Option<(ShardId, Request)> {
         for _ in 0..self.requests_in.len() {
@@ -108,12 +112,6 @@ impl Lanes {
     pub fn take_touched(&mut self) -> impl Iterator<Item = ShardId> + '_ {
         let touched = self.touched.iter_mut().enumerate();
         touched.filter_map(|(place, it)| std::mem::take(it).then(|| shard_at(place)))
-    }
-
-    /// Whose lanes these are.
-    #[must_use]
-    pub fn id(&self) -> ShardId {
-        self.id
     }
 
     fn touch(&mut self, shard: ShardId) {

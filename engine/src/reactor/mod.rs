@@ -17,4 +17,4 @@ pub use journal::JournalPort;
 pub use lanes::{Lanes, between};
 pub use pin::cpus;
 
-pub use self::core::{Core, Go, Order, Parts, keep_everything};
+pub use self::core::{Core, Go, Order, Parts};

@@ -206,15 +206,7 @@ impl Shard {
 }
 
 fn write_json(out: &mut Vec<u8>, shape: &Shape, body: &[u8]) {
-    let content = match shape.method {
-        Method::Head => Content::JsonLength(body.len()),
-        Method::Get
-        | Method::Post
-        | Method::Put
-        | Method::Patch
-        | Method::Delete
-        | Method::Options => Content::Json(body),
-    };
+    let content = Content::json(shape.method, body);
     let header = shape.cache.map(HeaderLine::CacheControl);
     let headers = header.as_slice();
     write_response(out, &Response { status: shape.status, content, headers, then: shape.then });

@@ -209,12 +209,6 @@ impl Shard {
         self.counters
     }
 
-    /// Whether it takes everything that it is for.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.health.draining && self.health.storage
-    }
-
     /// A request to this shard itself takes the same path, just without the trip.
     fn request(&mut self, channel: &ChannelKey, request: Request, effects: &mut Effects) {
         let home = self.home(channel);

@@ -124,7 +124,7 @@ fn the_head_of_a_history_has_its_length_and_no_body() {
     let path = format!("/edge/realtime/history?channel=h&key={}", node.key());
     let mut raw = Raw::open(&node);
     raw.send(request("HEAD", &path, ""));
-    raw.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".to_owned());
+    raw.send("GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     let answers = raw.read_to_end();
     let (first, second) = answers.split_once("\r\n\r\n").unwrap();
     assert!(first.contains("Content-Length: 15"), "{first}");

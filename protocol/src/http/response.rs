@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::head::KeepAlive;
-use super::method::Methods;
+use super::method::{Method, Methods};
 use crate::json::push_u64;
 
 /// The interim answer to `Expect: 100-continue`.
@@ -20,6 +20,22 @@ pub enum Content<'a> {
     Text(&'a str),
     /// The answer to HEAD: the length of a JSON body, without the body.
     JsonLength(usize),
+}
+
+impl<'a> Content<'a> {
+    /// A JSON body, or its length alone when the request was HEAD.
+    #[must_use]
+    pub fn json(method: Method, body: &'a [u8]) -> Self {
+        match method {
+            Method::Head => Self::JsonLength(body.len()),
+            Method::Get
+            | Method::Post
+            | Method::Put
+            | Method::Patch
+            | Method::Delete
+            | Method::Options => Self::Json(body),
+        }
+    }
 }
 
 /// A header value without control characters, so that nobody can end the line early.

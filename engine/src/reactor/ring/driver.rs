@@ -107,17 +107,6 @@ impl<R: Ring> Driver<R> {
         result
     }
 
-    /// Blocks in the ring for at most `us` microseconds. Whether anything happened.
-    ///
-    /// # Errors
-    ///
-    /// As `submit_and_wait`.
-    pub fn linger(&mut self, us: u32) -> io::Result<bool> {
-        self.submit_and_wait(Wait::For(Duration::from_micros(u64::from(us))))?;
-        self.peek();
-        Ok(!self.stash.is_empty())
-    }
-
     /// Takes all completions and turns them into events. `now_ms` is monotonic.
     pub fn reap(&mut self, now_ms: u64) {
         self.now_ms = now_ms;

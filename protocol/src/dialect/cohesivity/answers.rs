@@ -8,15 +8,7 @@ use crate::rejection::Rejection;
 pub fn write_rejection(out: &mut Vec<u8>, rejection: &Rejection, method: Method, then: KeepAlive) {
     let mut body = Vec::new();
     body_rejection(&mut body, rejection);
-    let content = match method {
-        Method::Head => Content::JsonLength(body.len()),
-        Method::Get
-        | Method::Post
-        | Method::Put
-        | Method::Patch
-        | Method::Delete
-        | Method::Options => Content::Json(&body),
-    };
+    let content = Content::json(method, &body);
     let header = match (rejection, rejection.retry_after_s()) {
         (_, Some(seconds)) => Some(HeaderLine::RetryAfter(seconds)),
         (Rejection::MethodNotAllowed { allow }, None) => Some(HeaderLine::Allow(*allow)),
