@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::auth::vendor::VendorFault;
 use crate::channel_name::NameError;
 use crate::http::Methods;
 
@@ -72,6 +73,18 @@ pub enum Rejection {
     UpgradeRequired,
     /// The body is of a type or coding that nobody reads here.
     UnsupportedMediaType,
+    /// The tenant has no credentials of the vendor who should sign.
+    VendorNotConfigured {
+        /// The vendor, or the setting.
+        what: &'static str,
+    },
+    /// The vendor who should sign did not.
+    VendorFailed {
+        /// Its name.
+        vendor: &'static str,
+        /// What happened.
+        cause: VendorFault,
+    },
     /// The rest of the request did not come in time.
     TimedOut,
     /// The message or body is over its limit.
@@ -131,9 +144,11 @@ impl Rejection {
             Self::TimedOut => 408,
             Self::PayloadTooLarge { .. } => 413,
             Self::UnsupportedMediaType => 415,
+            Self::VendorNotConfigured { .. } => 422,
             Self::UpgradeRequired => 426,
             Self::RateLimited { .. } | Self::TooManyConnections { .. } => 429,
             Self::Internal => 500,
+            Self::VendorFailed { .. } => 502,
             Self::Overloaded { .. } | Self::StorageUnavailable | Self::Draining => 503,
             Self::StorageFull => 507,
         }
@@ -165,6 +180,8 @@ impl Rejection {
             | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType
             | Self::UpgradeRequired
+            | Self::VendorNotConfigured { .. }
+            | Self::VendorFailed { .. }
             | Self::Internal => None,
         }
     }
@@ -197,6 +214,8 @@ impl fmt::Display for Rejection {
             Self::MethodNotAllowed { allow } => write!(f, "Method not allowed. Use: {allow}"),
             Self::UpgradeRequired => f.write_str("WebSocket upgrade required"),
             Self::UnsupportedMediaType => f.write_str("Unsupported media type or coding"),
+            Self::VendorNotConfigured { what } => write!(f, "{what} is not configured"),
+            Self::VendorFailed { vendor, cause } => write!(f, "{vendor} {cause}"),
             Self::TimedOut => f.write_str("The request did not arrive in time"),
             Self::PayloadTooLarge { max } => write!(f, "Payload over limit: {max} bytes"),
             Self::RateLimited { retry_after_s } => {
