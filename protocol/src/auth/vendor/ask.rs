@@ -137,8 +137,8 @@ pub fn sign(
     }
 }
 
-fn not_configured(what: &'static str) -> Rejection {
-    Rejection::VendorNotConfigured { what }
+fn not_configured(vendor: &'static str) -> Rejection {
+    Rejection::VendorNotConfigured { vendor }
 }
 
 fn check(ask: &SignAsk<'_>, limits: &Limits) -> Result<(), Rejection> {
