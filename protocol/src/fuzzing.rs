@@ -124,6 +124,7 @@ pub fn cohesivity_frame(bytes: &[u8]) {
             check_data(bytes, publish.data);
             check_delivery(publish.event.as_str(), publish.data);
         }
+        Ok(other) => unreachable!("{other:?} is no command of this dialect"),
         Err(rejection) => {
             let mut out = Vec::new();
             frame_rejection(&mut out, &rejection);
@@ -170,7 +171,8 @@ fn check_data(bytes: &[u8], data: &[u8]) {
 
 fn check_delivery(event: &str, data: &[u8]) {
     let mut out = Vec::new();
-    let message = MessageView { channel: "c", event, data, at_ms: 0, offset: None };
+    let message =
+        MessageView { id: 0, channel: "c", event, data, sender: None, at_ms: 0, offset: None };
     for dialect in Dialect::ALL {
         out.clear();
         dialect.encode_publication(&mut out, &message);

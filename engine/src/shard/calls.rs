@@ -96,6 +96,14 @@ impl Shard {
                 })))
             }
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
+            Route::EdgeDatabase
+            | Route::RealtimeProvision
+            | Route::RealtimeRemove
+            | Route::RealtimeKit
+            | Route::Infrai(_)
+            | Route::Discovery
+            | Route::DiscoveryOf
+            | Route::InfraiSocket => Err(Rejection::Unimplemented { what: "this call" }),
         }
     }
 

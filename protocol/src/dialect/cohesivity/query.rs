@@ -112,3 +112,30 @@ fn number(head: &Head<'_>, field: &'static str) -> Result<Option<u64>, Rejection
     let number = text.parse().ok().filter(|_| is_number);
     number.map(Some).ok_or(Rejection::WrongType { field, expected: "a number without a sign" })
 }
+
+/// What is passed on to the vendor of video calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KitTarget<'a> {
+    /// The path behind `/edge/realtimekit/`: segments of letters, digits and `-._~:@`, none of them empty or a step.
+    pub path: &'a str,
+    /// The query, without the application key.
+    pub query: String,
+}
+
+/// Reads the target of a request to `/edge/realtimekit/`. Nothing in it is encoded, so nobody behind this node can decode it
+/// into another path.
+///
+/// # Errors
+/// When a segment has any other character.
+pub fn decode_kit_target<'a>(head: &Head<'a>) -> Result<KitTarget<'a>, Rejection> {
+    let path = head.rest(2).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte);
+    let is_step = |segment: &str| segment.is_empty() || segment.bytes().all(|byte| byte == b'.');
+    if path.split('/').any(|segment| is_step(segment) || !segment.bytes().all(is_plain)) {
+        return Err(Rejection::WrongType {
+            field: "path",
+            expected: "segments of letters, digits and -._~:@",
+        });
+    }
+    Ok(KitTarget { path, query: head.query_without("key") })
+}
