@@ -6,7 +6,9 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod answers;
 mod paths;
 mod tokens;
+mod transcripts;
 mod understood;
 mod wrong;

@@ -90,7 +90,7 @@ fn a_path_that_is_nearly_right_leads_nowhere() {
         "/v2/realtime/channels",
     ] {
         let routed = understood::request(&format!("GET {path}"));
-        assert_eq!(routed.as_deref(), Ok("NotFound"), "{path}");
+        assert_eq!(routed.as_deref(), Ok("404"), "{path}");
     }
 }
 

@@ -142,20 +142,28 @@ fn a_token_has_one_spelling() {
     }
 }
 
-#[test]
-fn claims_have_one_form_even_under_the_right_signature() {
+/// Claims that are fine, with one change.
+fn change(from: &str, to: &str) -> String {
     let good = format!(
         "{{\"jti\":\"{JTI}\",\"acc\":\"acme\",\"sub\":\"u\",\"cap\":[\"subscribe\"],\
          \"iat\":{NOW_S},\"exp\":{}}}",
         NOW_S + 60
     );
     assert!(verify(&forged(&good)).is_ok());
+    assert!(good.contains(from), "{from}");
+    good.replacen(from, to, 1)
+}
+
+fn refuse(payloads: &[String]) {
+    for payload in payloads {
+        assert_eq!(verify(&forged(payload)), Err(BadToken), "{payload}");
+    }
+}
+
+#[test]
+fn the_times_of_a_token_have_one_form_even_under_the_right_signature() {
     let exp = format!(",\"exp\":{}", NOW_S + 60);
-    let change = |from: &str, to: &str| {
-        assert!(good.contains(from), "{from}");
-        good.replacen(from, to, 1)
-    };
-    for payload in [
+    refuse(&[
         change(&exp, ""),
         change(&exp, ",\"exp\":null"),
         change(&exp, ",\"exp\":NaN"),
@@ -171,6 +179,13 @@ fn claims_have_one_form_even_under_the_right_signature() {
         change(&exp, &format!("{exp},\"admin\":true")),
         change(&exp, &format!("{exp},\"nbf\":0")),
         change(&format!("\"iat\":{NOW_S},"), ""),
+    ]);
+}
+
+#[test]
+fn claims_have_one_form_even_under_the_right_signature() {
+    let good = change("", "");
+    refuse(&[
         change(&format!("\"jti\":\"{JTI}\","), ""),
         change(JTI, ""),
         change(JTI, "t1"),
@@ -203,9 +218,7 @@ fn claims_have_one_form_even_under_the_right_signature() {
         "[]".to_owned(),
         "null".to_owned(),
         "[".repeat(2000),
-    ] {
-        assert_eq!(verify(&forged(&payload)), Err(BadToken), "{payload}");
-    }
+    ]);
     let latin = format!("irt1.{}", URL_SAFE_NO_PAD.encode(b"{\"acc\":\"\xe9\"}"));
     let signature = URL_SAFE_NO_PAD.encode(hmac_sha256(KEY, latin.as_bytes()));
     assert_eq!(verify(&format!("{latin}.{signature}")), Err(BadToken));

@@ -17,19 +17,7 @@ pub(crate) fn operation(name: &str) -> Operation {
 pub(crate) fn body(of: Operation, bytes: &mut [u8]) -> Result<String, Rejection> {
     let limits = Limits::default();
     Ok(match of {
-        Operation::TokenIssue => {
-            let it = infrai::decode_token_issue(bytes, &limits)?;
-            let channels = it.channels.as_ref().map(|it| names(it));
-            format!(
-                "client={:?} user={:?} channels={} can={} ttl={} key={:?}",
-                it.client_id,
-                it.user_id,
-                channels.unwrap_or("public".to_owned()),
-                abilities(it.capabilities),
-                it.ttl_s,
-                it.idempotency_key
-            )
-        }
+        Operation::TokenIssue => token_issue(bytes, &limits)?,
         Operation::TokenRevoke => {
             let it = infrai::decode_token_revoke(bytes, &limits)?;
             let token = match it.token {
@@ -60,28 +48,43 @@ pub(crate) fn body(of: Operation, bytes: &mut [u8]) -> Result<String, Rejection>
             let channel = it.channel.map(ChannelName::as_str);
             format!("client={} channel={channel:?} key={:?}", it.client_id, it.idempotency_key)
         }
-        Operation::AuthSign => {
-            let it = infrai::decode_auth_sign(bytes, &limits)?;
-            let text =
-                |data: Option<&[u8]>| data.map(|it| String::from_utf8_lossy(it).into_owned());
-            format!(
-                "vendor={:?} client={} channels={} can={} socket={:?} data={:?} user={:?} ttl={} key={:?}",
-                it.vendor,
-                it.client_id,
-                names(&it.channels),
-                abilities(it.capabilities),
-                it.socket_id,
-                text(it.channel_data),
-                text(it.user_data),
-                it.ttl_s,
-                it.idempotency_key
-            )
-        }
+        Operation::AuthSign => auth_sign(bytes, &limits)?,
         Operation::ChannelGet
         | Operation::ChannelList
         | Operation::PresenceGet
         | Operation::EventTypes => panic!("{of:?} has no body"),
     })
+}
+
+fn token_issue(bytes: &mut [u8], limits: &Limits) -> Result<String, Rejection> {
+    let it = infrai::decode_token_issue(bytes, limits)?;
+    let channels = it.channels.as_ref().map(|it| names(it));
+    Ok(format!(
+        "client={:?} user={:?} channels={} can={} ttl={} key={:?}",
+        it.client_id,
+        it.user_id,
+        channels.unwrap_or_else(|| "public".to_owned()),
+        abilities(it.capabilities),
+        it.ttl_s,
+        it.idempotency_key
+    ))
+}
+
+fn auth_sign(bytes: &mut [u8], limits: &Limits) -> Result<String, Rejection> {
+    let it = infrai::decode_auth_sign(bytes, limits)?;
+    let text = |data: Option<&[u8]>| data.map(|it| String::from_utf8_lossy(it).into_owned());
+    Ok(format!(
+        "vendor={:?} client={} channels={} can={} socket={:?} data={:?} user={:?} ttl={} key={:?}",
+        it.vendor,
+        it.client_id,
+        names(&it.channels),
+        abilities(it.capabilities),
+        it.socket_id,
+        text(it.channel_data),
+        text(it.user_data),
+        it.ttl_s,
+        it.idempotency_key
+    ))
 }
 
 /// Where a request leads, and what its path, query and headers mean. The first line is method and target.
@@ -97,11 +100,14 @@ pub(crate) fn request(lines: &str) -> Result<String, String> {
     };
     let found = match route(&head) {
         Routed::Found(Route::Infrai(of)) => of,
-        other => return Ok(format!("{other:?}")),
+        Routed::Found(other) => return Ok(format!("{other:?}")),
+        Routed::Preflight { allow } => return Ok(format!("preflight {allow}")),
+        Routed::MethodNotAllowed { allow } => return Ok(format!("405 {allow}")),
+        Routed::NotFound => return Ok("404".to_owned()),
     };
     let meaning = target(found, &head, &limits).map_err(|why| refusal(&why))?;
     let key = infrai::decode_idempotency_header(&head).map_err(|why| refusal(&why))?;
-    let key = key.map_or(String::new(), |it| format!(" key={it}"));
+    let key = key.map(|it| format!(" key={it}")).unwrap_or_default();
     Ok(format!("{}{meaning}{key}", found.id()))
 }
 
@@ -128,7 +134,7 @@ fn target(of: Operation, head: &Head<'_>, limits: &Limits) -> Result<String, Rej
 /// What a frame means.
 pub(crate) fn frame(bytes: &mut [u8]) -> Result<String, infrai::RefusedFrame> {
     let command = infrai::decode_frame(bytes, &Limits::default())?;
-    let named = |id: Option<FrameId<'_>>| id.map_or("-".to_owned(), |it| it.as_json().to_owned());
+    let named = |id: Option<FrameId<'_>>| id.map_or("-", FrameId::as_json).to_owned();
     Ok(match command {
         Command::PublishTo { publish, id } => format!("{} id={}", message(&publish), named(id)),
         Command::Subscribe { channel, after, id } => {

@@ -9,7 +9,7 @@ use crate::understood;
 enum Takes {
     /// A name of so many bytes.
     Name(usize),
-    /// The same for an event, which has one spelling.
+    /// An idempotency key.
     Key,
     Token,
     Ttl,
@@ -137,35 +137,40 @@ fn everywhere(field: &str) -> Vec<(String, String)> {
     values
 }
 
+/// Values that are refused with one message.
+fn must(field: &str, values: &[&str], what: &str) -> Vec<(String, String)> {
+    let message = format!("\"{field}\" must be {what}");
+    values.iter().map(|it| ((*it).to_owned(), message.clone())).collect()
+}
+
+/// What no name is.
+fn no_name(field: &str, max: usize) -> Vec<(String, String)> {
+    let mut values = must(field, &["1", "true", "{}", "[\"a\"]", "\"\\ud800\""], "a string");
+    values.push(("\"\"".to_owned(), format!("\"{field}\" must not be empty")));
+    let long = format!("\"{}\"", "n".repeat(max + 1));
+    values.push((long, format!("\"{field}\" is over its limit: {} of {max} bytes", max + 1)));
+    for (value, at) in [("a\\u0000b", 1), ("\\r\\n", 0), ("é\\u007f", 2), ("a\\u0085", 1)] {
+        let message = format!("\"{field}\" has a control character at byte {at}");
+        values.push((format!("\"{value}\""), message));
+    }
+    values
+}
+
 fn wrong(takes: Takes, field: &str) -> Vec<(String, String)> {
-    let must = |values: &[&str], what: &str| -> Vec<(String, String)> {
-        let message = format!("\"{field}\" must be {what}");
-        values.iter().map(|it| ((*it).to_owned(), message.clone())).collect()
-    };
-    let of_name = |max: usize| {
-        let mut values = must(&["1", "true", "{}", "[\"a\"]", "\"\\ud800\""], "a string");
-        values.push(("\"\"".to_owned(), format!("\"{field}\" must not be empty")));
-        let long = format!("\"{}\"", "n".repeat(max + 1));
-        values.push((long, format!("\"{field}\" is over its limit: {} of {max} bytes", max + 1)));
-        for (value, at) in [("a\\u0000b", 1), ("\\r\\n", 0), ("é\\u007f", 2), ("a\\u0085", 1)] {
-            let message = format!("\"{field}\" has a control character at byte {at}");
-            values.push((format!("\"{value}\""), message));
-        }
-        values
-    };
     match takes {
-        Takes::Name(max) => of_name(max),
+        Takes::Name(max) => no_name(field, max),
         Takes::Key => {
-            let mut values = must(&["1", "false", "[]", "\"\\udc00\""], "a string");
-            values.extend(must(&["\"a\\n\"", "\"käse\"", "\"\\u007f\""], "printable ASCII"));
+            let mut values = must(field, &["1", "false", "[]", "\"\\udc00\""], "a string");
+            values.extend(must(field, &["\"a\\n\"", "\"käse\"", "\"\\u007f\""], "printable ASCII"));
             values.push(("\"\"".to_owned(), format!("\"{field}\" must not be empty")));
             let long = format!("\"{}\"", "k".repeat(129));
             values.push((long, format!("\"{field}\" is over its limit: 129 of 128 bytes")));
             values
         }
         Takes::Token => {
-            let mut values = of_name(4096);
+            let mut values = no_name(field, 4096);
             values.extend(must(
+                field,
                 &[
                     "\"x\"",
                     "\"018e6658\"",
@@ -177,25 +182,32 @@ fn wrong(takes: Takes, field: &str) -> Vec<(String, String)> {
             values
         }
         Takes::Ttl => must(
+            field,
             &["0", "-1", "-0", "1.5", "1.0", "1e3", "\"60\"", "true", "{}", "-9223372036854775808"],
             "a whole number above 0",
         ),
-        Takes::Flag => must(&["0", "\"true\"", "[]", "{}"], "a boolean"),
+        Takes::Flag => must(field, &["0", "\"true\"", "[]", "{}"], "a boolean"),
         Takes::Json => Vec::new(),
-        Takes::Object => must(&["1", "\"{}\"", "[]", "true"], "an object"),
-        Takes::Type => {
-            must(&["\"Public\"", "\"\"", "1", "[]", "\"secret\""], "public, private or presence")
-        }
-        Takes::Vendor => {
-            must(&["\"Pusher\"", "\"tencent_im\"", "\"\"", "3", "{}"], "pusher, ably or liveblocks")
-        }
+        Takes::Object => must(field, &["1", "\"{}\"", "[]", "true"], "an object"),
+        Takes::Type => must(
+            field,
+            &["\"Public\"", "\"\"", "1", "[]", "\"secret\""],
+            "public, private or presence",
+        ),
+        Takes::Vendor => must(
+            field,
+            &["\"Pusher\"", "\"tencent_im\"", "\"\"", "3", "{}"],
+            "pusher, ably or liveblocks",
+        ),
         Takes::Capabilities => must(
+            field,
             &["\"subscribe\"", "[\"admin\"]", "[1]", "[null]", "{}", "[\"\"]", "[[\"publish\"]]"],
             "an array of subscribe, publish, presence or history",
         ),
         Takes::Channels => channels(
             field,
             must(
+                field,
                 &["\"room\"", "{}", "1", "[1]", "[null]", "[\"a\",{}]", "[\"\\ud800\"]"],
                 "an array of strings",
             ),

@@ -139,3 +139,43 @@ pub fn decode_kit_target<'a>(head: &Head<'a>) -> Result<KitTarget<'a>, Rejection
     }
     Ok(KitTarget { path, query: head.query_without("key") })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::parse_head;
+
+    fn check(target: &str, expected: Option<(&str, &str)>) {
+        let request = format!("GET /edge/realtimekit/{target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let head = parse_head(request.as_bytes(), &Limits::default()).unwrap().unwrap();
+        let read = decode_kit_target(&head);
+        let read = read.as_ref().ok().map(|it| (it.path, &*it.query));
+        assert_eq!(read, expected, "{target}");
+    }
+
+    #[test]
+    fn what_is_passed_on_cannot_become_another_path() {
+        check("meetings", Some(("meetings", "")));
+        check("meetings/a-1_b.c~d/participants", Some(("meetings/a-1_b.c~d/participants", "")));
+        check("meetings?page_no=2&search=a%20b", Some(("meetings", "page_no=2&search=a%20b")));
+        check("meetings?key=coh_app_x&page_no=2", Some(("meetings", "page_no=2")));
+        check("meetings?k%65y=coh_app_x", Some(("meetings", "")));
+        for target in [
+            "",
+            "meetings/",
+            "meetings//a",
+            "/meetings",
+            "...",
+            "a/.../b",
+            "%6deetings",
+            "a/%252e%252e/b",
+            "a%20b",
+            "..;/a",
+            "a;b",
+            "a+b",
+            "a'b",
+        ] {
+            check(target, None);
+        }
+    }
+}

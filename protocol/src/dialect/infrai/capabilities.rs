@@ -1,6 +1,6 @@
 //! The table of the capabilities. The router's rows and the discovery both come from it.
 
-use super::envelope::ErrorCode;
+use super::error_code::ErrorCode;
 use super::operation::Operation;
 use crate::http::Method;
 

@@ -83,10 +83,10 @@ fn frame_type(value: Value<'_>) -> Result<Type, Rejection> {
 /// The id goes back byte for byte, so a string stays escaped as it was.
 fn frame_id(value: Value<'_>) -> Result<Option<FrameId<'_>>, Rejection> {
     let wrong = value.wrong("a string or a number of at most 128 bytes");
-    match value.kind {
+    let Value { kind, raw, .. } = value;
+    match kind {
         None | Some(Kind::Null) => Ok(None),
-        Some(Kind::String | Kind::Number) if value.raw.len() <= FRAME_ID_BYTES_MAX => {
-            let raw: &[u8] = value.raw;
+        Some(Kind::String | Kind::Number) if raw.len() <= FRAME_ID_BYTES_MAX => {
             std::str::from_utf8(raw).map(|it| Some(FrameId::of_json(it))).map_err(|_| wrong)
         }
         Some(_) => Err(wrong),
@@ -99,5 +99,5 @@ fn position(value: &Value<'_>) -> Result<Option<u64>, Rejection> {
     }
     let digits = integer(value.raw).filter(|_| value.kind == Some(Kind::Number));
     let number = digits.and_then(|it| it.parse().ok());
-    number.map(Some).ok_or(value.wrong("a whole number from 0"))
+    number.map(Some).ok_or_else(|| value.wrong("a whole number from 0"))
 }

@@ -1,7 +1,8 @@
 //! What the node says of its own calls, from the table of the capabilities.
 
 use super::capabilities::{CAPABILITIES, COMMON_ERRORS, Capability, Need, Param, Place};
-use super::envelope::{ErrorCode, push_micros};
+use super::envelope::push_micros;
+use super::error_code::ErrorCode;
 use crate::dialect::write::{
     push_array, push_field, push_name, push_number_field, push_time_field,
 };

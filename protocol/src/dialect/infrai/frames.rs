@@ -1,7 +1,7 @@
 //! The text frames that a connected client gets, each with its WebSocket header.
 
 use super::data::push_member;
-use super::envelope::error_code;
+use super::error_code::error_code;
 use crate::command::FrameId;
 use crate::dialect::write::{
     push_array, push_field, push_name, push_number_field, push_time_field,
@@ -168,12 +168,10 @@ pub fn frame_rejection(
 }
 
 fn rejection_text(rejection: &Rejection) -> String {
-    match rejection {
-        Rejection::UnknownAction(unknown) => {
-            format!("Unknown type: \"{unknown}\". Use: subscribe, unsubscribe, publish, ping")
-        }
-        other => other.to_string(),
+    if let Rejection::UnknownAction(unknown) = rejection {
+        return format!("Unknown type: \"{unknown}\". Use: subscribe, unsubscribe, publish, ping");
     }
+    rejection.to_string()
 }
 
 fn append_presence(out: &mut Vec<u8>, action: &'static str, channel: &str, member: Member<'_>) {
