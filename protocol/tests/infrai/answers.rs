@@ -1,5 +1,6 @@
 //! Whole HTTP answers, and what every refusal has in common.
 
+use protocol::auth::vendor::VendorFault;
 use protocol::dialect::Dialect;
 use protocol::dialect::cohesivity;
 use protocol::dialect::infrai::{self, Metadata, Source, error_code};
@@ -32,7 +33,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::ChannelTypeConflict,
         Rejection::Gone,
         Rejection::VendorNotConfigured { vendor: "ably" },
-        Rejection::Vendor { vendor: "ably", status: None },
+        Rejection::Vendor { vendor: "ably", cause: VendorFault::TimedOut },
         Rejection::Unimplemented { what: "x" },
         Rejection::MethodNotAllowed { allow: Methods::default().with(Method::Post) },
         Rejection::UpgradeRequired,

@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use protocol::auth::vendor::VendorFault;
 use protocol::dialect::infrai::{self, Begin, ChannelView, Deleted, IssuedToken, Metadata, Source};
 use protocol::dialect::{Dialect, Member, MessageView};
 use protocol::http::{Method, Methods};
@@ -227,8 +228,10 @@ fn rejection(name: &str) -> Rejection {
         "type" => Rejection::ChannelTypeConflict,
         "gone" => Rejection::Gone,
         "vendor missing" => Rejection::VendorNotConfigured { vendor: "ably" },
-        "vendor silent" => Rejection::Vendor { vendor: "liveblocks", status: None },
-        "vendor refuses" => Rejection::Vendor { vendor: "liveblocks", status: Some(403) },
+        "vendor silent" => Rejection::Vendor { vendor: "liveblocks", cause: VendorFault::TimedOut },
+        "vendor refuses" => {
+            Rejection::Vendor { vendor: "liveblocks", cause: VendorFault::Status(403) }
+        }
         "rate" => Rejection::RateLimited { retry_after_s: 7 },
         "month" => Rejection::QuotaExceeded {
             quota: "messages",
