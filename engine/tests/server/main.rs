@@ -14,6 +14,7 @@ mod crash;
 mod disk;
 mod ends;
 mod node;
+mod publish;
 mod raw;
 mod readme;
 mod refusals;
