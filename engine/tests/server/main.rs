@@ -20,3 +20,4 @@ mod readme;
 mod refusals;
 mod tenants;
 mod tools;
+mod vendors;
