@@ -19,4 +19,4 @@ mod rejection;
 pub use channel_name::{ChannelName, EventName, NameError};
 pub use command::{ChannelPublish, Command, Keep, Publish};
 pub use limits::Limits;
-pub use rejection::Rejection;
+pub use rejection::{Rejection, Window};

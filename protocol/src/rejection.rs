@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::auth::vendor::VendorFault;
 use crate::channel_name::NameError;
 use crate::http::Methods;
 
@@ -53,16 +54,73 @@ pub enum Rejection {
         /// Its name.
         name: &'static str,
     },
+    /// A value came under both of its names, and differs.
+    Contradiction {
+        /// One name.
+        field: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+    /// A list has too many items.
+    TooMany {
+        /// Its name.
+        field: &'static str,
+        /// How many it may have.
+        max: usize,
+    },
+    /// What was asked for does not fit into one token.
+    TokenTooLarge {
+        /// Bytes that it may have.
+        max: usize,
+    },
+    /// One item of a list is refused, and with it the whole list.
+    Item {
+        /// The list.
+        field: &'static str,
+        /// Which one; the first is 0.
+        index: usize,
+        /// Why.
+        cause: Box<Self>,
+    },
     /// A frame asks for something that does not exist.
     UnknownAction(Box<str>),
     /// No credential came.
     CredentialMissing,
     /// The credential is wrong, expired or revoked: deliberately one answer.
     CredentialInvalid,
+    /// The tenant has used up what it paid for.
+    InsufficientCredit,
     /// The credential does not allow this.
     Forbidden,
+    /// The tenant has not asked for this service.
+    NotProvisioned,
     /// There is no such thing.
     NotFound,
+    /// There is no such channel.
+    ChannelNotFound,
+    /// The idempotency key came before, with another request.
+    IdempotencyConflict,
+    /// The channel exists, with another type.
+    ChannelTypeConflict,
+    /// What there was has been taken away for good.
+    Gone,
+    /// The tenant has no keys of the vendor whose signature is asked for.
+    VendorNotConfigured {
+        /// The vendor's name.
+        vendor: &'static str,
+    },
+    /// The vendor did not give what it was asked for.
+    Vendor {
+        /// The vendor's name.
+        vendor: &'static str,
+        /// What happened instead.
+        cause: VendorFault,
+    },
+    /// The node is not set up for this.
+    Unimplemented {
+        /// What is missing.
+        what: &'static str,
+    },
     /// The path exists, with other methods.
     MethodNotAllowed {
         /// Which ones.
@@ -81,6 +139,15 @@ pub enum Rejection {
     },
     /// The tenant asks more often than it may.
     RateLimited {
+        /// When to come back.
+        retry_after_s: u32,
+    },
+    /// The tenant's plan holds no more of this.
+    QuotaExceeded {
+        /// What is counted.
+        quota: &'static str,
+        /// How long it is counted.
+        window: Window,
         /// When to come back.
         retry_after_s: u32,
     },
@@ -104,6 +171,29 @@ pub enum Rejection {
     Internal,
 }
 
+/// How long a quota is counted before it starts anew.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Window {
+    /// To the end of the minute in UTC.
+    UtcMinute,
+    /// To the end of the month in UTC.
+    Month,
+    /// For ever.
+    Lifetime,
+}
+
+impl Window {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UtcMinute => "utc_minute",
+            Self::Month => "month",
+            Self::Lifetime => "lifetime",
+        }
+    }
+}
+
 impl Rejection {
     /// A rejected name.
     #[must_use]
@@ -123,17 +213,29 @@ impl Rejection {
             | Self::OutOfRange { .. }
             | Self::DuplicateKey { .. }
             | Self::InvalidHeader { .. }
+            | Self::Contradiction { .. }
+            | Self::TooMany { .. }
+            | Self::TokenTooLarge { .. }
             | Self::UnknownAction(_) => 400,
+            Self::Item { cause, .. } => cause.status(),
             Self::CredentialMissing | Self::CredentialInvalid => 401,
-            Self::Forbidden => 403,
-            Self::NotFound => 404,
+            Self::InsufficientCredit => 402,
+            Self::Forbidden | Self::NotProvisioned => 403,
+            Self::NotFound | Self::ChannelNotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::TimedOut => 408,
+            Self::IdempotencyConflict | Self::ChannelTypeConflict => 409,
+            Self::Gone => 410,
             Self::PayloadTooLarge { .. } => 413,
             Self::UnsupportedMediaType => 415,
+            Self::VendorNotConfigured { .. } => 422,
             Self::UpgradeRequired => 426,
-            Self::RateLimited { .. } | Self::TooManyConnections { .. } => 429,
+            Self::RateLimited { .. }
+            | Self::QuotaExceeded { .. }
+            | Self::TooManyConnections { .. } => 429,
             Self::Internal => 500,
+            Self::Unimplemented { .. } => 501,
+            Self::Vendor { .. } => 502,
             Self::Overloaded { .. } | Self::StorageUnavailable | Self::Draining => 503,
             Self::StorageFull => 507,
         }
@@ -143,7 +245,10 @@ impl Rejection {
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::RateLimited { retry_after_s } => Some(*retry_after_s),
+            Self::RateLimited { retry_after_s } | Self::QuotaExceeded { retry_after_s, .. } => {
+                Some(*retry_after_s)
+            }
+            Self::Item { cause, .. } => cause.retry_after_s(),
             Self::Overloaded { .. } | Self::StorageUnavailable | Self::Draining => Some(1),
             Self::StorageFull => Some(30),
             Self::TooManyConnections { .. } => Some(10),
@@ -155,17 +260,56 @@ impl Rejection {
             | Self::OutOfRange { .. }
             | Self::DuplicateKey { .. }
             | Self::InvalidHeader { .. }
+            | Self::Contradiction { .. }
+            | Self::TooMany { .. }
+            | Self::TokenTooLarge { .. }
             | Self::UnknownAction(_)
             | Self::CredentialMissing
             | Self::CredentialInvalid
+            | Self::InsufficientCredit
             | Self::Forbidden
+            | Self::NotProvisioned
             | Self::NotFound
+            | Self::ChannelNotFound
+            | Self::IdempotencyConflict
+            | Self::ChannelTypeConflict
+            | Self::Gone
+            | Self::VendorNotConfigured { .. }
+            | Self::Vendor { .. }
+            | Self::Unimplemented { .. }
             | Self::MethodNotAllowed { .. }
             | Self::TimedOut
             | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType
             | Self::UpgradeRequired
             | Self::Internal => None,
+        }
+    }
+
+    /// How long what is used up is counted, where that is why.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::RateLimited { .. } => Some(Window::UtcMinute),
+            Self::QuotaExceeded { window, .. } => Some(*window),
+            _ => None,
+        }
+    }
+
+    /// Which field of the request is at fault, where one is.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::MissingField { field }
+            | Self::WrongType { field, .. }
+            | Self::InvalidName { field, .. }
+            | Self::OutOfRange { field, .. }
+            | Self::DuplicateKey { field }
+            | Self::InvalidHeader { name: field }
+            | Self::Contradiction { field, .. }
+            | Self::TooMany { field, .. }
+            | Self::Item { field, .. } => Some(field),
+            _ => None,
         }
     }
 
@@ -189,11 +333,30 @@ impl fmt::Display for Rejection {
             }
             Self::DuplicateKey { field } => write!(f, "\"{field}\" came more than once"),
             Self::InvalidHeader { name } => write!(f, "Invalid {name}"),
+            Self::Contradiction { field, other } => {
+                write!(f, "\"{field}\" and \"{other}\" are the same field and differ")
+            }
+            Self::TooMany { field, max } => write!(f, "\"{field}\" may have {max} items"),
+            Self::TokenTooLarge { max } => {
+                write!(f, "The channels do not fit into a token of {max} bytes")
+            }
+            Self::Item { field, index, cause } => write!(f, "{field}[{index}]: {cause}"),
             Self::UnknownAction(action) => write!(f, "Unknown action: \"{action}\""),
             Self::CredentialMissing => f.write_str("Authentication required"),
             Self::CredentialInvalid => f.write_str("Invalid or expired credential"),
+            Self::InsufficientCredit => f.write_str("Insufficient credit"),
             Self::Forbidden => f.write_str("Not allowed"),
+            Self::NotProvisioned => f.write_str("Service not provisioned"),
             Self::NotFound => f.write_str("Not found"),
+            Self::ChannelNotFound => f.write_str("Channel not found"),
+            Self::IdempotencyConflict => {
+                f.write_str("The idempotency key was used with another request")
+            }
+            Self::ChannelTypeConflict => f.write_str("The channel exists with another type"),
+            Self::Gone => f.write_str("Gone"),
+            Self::VendorNotConfigured { vendor } => write!(f, "{vendor} is not configured"),
+            Self::Vendor { vendor, cause } => write!(f, "{vendor} {cause}"),
+            Self::Unimplemented { what } => write!(f, "Not available here: {what}"),
             Self::MethodNotAllowed { allow } => write!(f, "Method not allowed. Use: {allow}"),
             Self::UpgradeRequired => f.write_str("WebSocket upgrade required"),
             Self::UnsupportedMediaType => f.write_str("Unsupported media type or coding"),
@@ -201,6 +364,9 @@ impl fmt::Display for Rejection {
             Self::PayloadTooLarge { max } => write!(f, "Payload over limit: {max} bytes"),
             Self::RateLimited { retry_after_s } => {
                 write!(f, "Rate limit reached. Retry in {retry_after_s} s")
+            }
+            Self::QuotaExceeded { quota, window, .. } => {
+                write!(f, "Quota reached: {quota} ({})", window.name())
             }
             Self::TooManyConnections { max } => write!(f, "Connection limit reached: {max}"),
             Self::Overloaded { limit } => write!(f, "Overloaded: {limit}"),

@@ -26,6 +26,7 @@ impl Shard {
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
             Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
+            Delivery::Step(call, came) => self.calls.on_step(call, came),
         }
     }
 

@@ -8,10 +8,12 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/"]),
+    ("base64", &["protocol/src/auth/vendor/"]),
     ("crc32c", &["storage/"]),
     ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
+    ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
     ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
@@ -26,6 +28,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
     ("memchr", &["protocol/src/http/"]),
+    ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     (

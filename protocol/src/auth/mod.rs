@@ -2,6 +2,7 @@
 
 mod hmac;
 mod jwt;
+pub mod vendor;
 
 pub use hmac::{hmac_sha256, verify_hmac_sha256};
 pub use jwt::{

@@ -17,6 +17,10 @@ pub enum Route {
     RealtimePublish,
     /// What was published.
     RealtimeHistory,
+    /// To have the resource `realtime`.
+    ResourceProvision,
+    /// To have it no more.
+    ResourceDelete,
     /// Whether the process runs.
     HealthLive,
     /// Whether it takes work.
@@ -26,12 +30,14 @@ pub enum Route {
 }
 
 /// Method, path and call. `{}` in a path is any one segment; the call reads it with [`Head::segment`].
-const ROWS: [(Method, &str, Route); 8] = [
+const ROWS: [(Method, &str, Route); 10] = [
     (Method::Post, "/edge/session", Route::EdgeSession),
     (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
     (Method::Get, "/edge/realtime", Route::RealtimeSocket),
     (Method::Post, "/edge/realtime", Route::RealtimePublish),
     (Method::Get, "/edge/realtime/history", Route::RealtimeHistory),
+    (Method::Post, "/api/resources/realtime", Route::ResourceProvision),
+    (Method::Delete, "/api/resources/realtime", Route::ResourceDelete),
     (Method::Get, "/health/live", Route::HealthLive),
     (Method::Get, "/health/ready", Route::HealthReady),
     (Method::Get, "/version", Route::Version),

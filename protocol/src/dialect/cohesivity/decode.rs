@@ -102,7 +102,7 @@ pub fn decode_token_body<'a>(
     Ok(TokenRequest { user_id, user_name, ttl_s })
 }
 
-fn fields<const N: usize>(
+pub(super) fn fields<const N: usize>(
     bytes: &[u8],
     schema: &[&'static str; N],
     limits: &Limits,
@@ -119,7 +119,7 @@ fn fields<const N: usize>(
 }
 
 /// An optional field that is `null` counts as absent.
-fn is_set(field: &Field) -> bool {
+pub(super) fn is_set(field: &Field) -> bool {
     field.kind != Kind::Null
 }
 
@@ -135,7 +135,11 @@ fn disjoint<const N: usize>(
     bytes.get_disjoint_mut(spans).map_err(|_| Rejection::Internal)
 }
 
-fn text<'a>(field: &'static str, kind: Kind, quoted: &'a mut [u8]) -> Result<&'a str, Rejection> {
+pub(super) fn text<'a>(
+    field: &'static str,
+    kind: Kind,
+    quoted: &'a mut [u8],
+) -> Result<&'a str, Rejection> {
     let wrong = Rejection::WrongType { field, expected: "a string" };
     if kind == Kind::String { unescape(quoted).ok_or(wrong) } else { Err(wrong) }
 }

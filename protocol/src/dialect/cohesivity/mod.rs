@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod decode;
 mod frames;
+mod provision;
 mod query;
 
 pub use answers::{write_fault, write_rejection};
@@ -17,6 +18,9 @@ pub use decode::{
 pub use frames::{
     frame_connected, frame_join, frame_leave, frame_message, frame_published, frame_rejection,
     frame_subscribed,
+};
+pub use provision::{
+    ProvisionAnswer, ProvisionRequest, body_provisioned, body_unprovisioned, decode_provision_body,
 };
 pub use query::{
     ConnectQuery, Credential, HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, HistoryQuery,
