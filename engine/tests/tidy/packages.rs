@@ -8,7 +8,7 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/"]),
-    ("base64", &["protocol/src/auth/vendor/"]),
+    ("base64", &["protocol/src/auth/", "protocol/src/dialect/", "protocol/tests/"]),
     ("crc32c", &["storage/"]),
     ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
     ("criterion", &["benches/"]),
@@ -56,6 +56,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),
     ("tungstenite", &["protocol/", "loadtest/", "engine/tests/"]),
+    ("uuid", &["protocol/src/uuid_text.rs"]),
 ];
 
 /// Names that the tests of any file may use as well: they help to test, and nothing ships with them.

@@ -119,6 +119,22 @@ pub(super) fn query_value<'a>(
     Ok(found)
 }
 
+/// The query without the pairs of a key, otherwise as it came.
+pub(super) fn query_without(query: &str, key: &str) -> String {
+    let is_kept = |pair: &&str| {
+        let (raw_key, _) = pair.split_once('=').unwrap_or((pair, ""));
+        decode(raw_key, Plus::Blank).is_some_and(|it| it != key)
+    };
+    let mut kept = String::new();
+    for pair in query.split('&').filter(is_kept).filter(|pair| !pair.is_empty()) {
+        if !kept.is_empty() {
+            kept.push('&');
+        }
+        kept.push_str(pair);
+    }
+    kept
+}
+
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Plus {
     Itself,
@@ -199,6 +215,17 @@ mod tests {
         ] {
             check(raw, None);
         }
+    }
+
+    #[test]
+    fn a_query_key_can_be_taken_out() {
+        let check = |query: &str, expected: &str| {
+            assert_eq!(query_without(query, "key"), expected, "{query}");
+        };
+        check("", "");
+        check("key=a", "");
+        check("a=1&key=secret&b=%20+&key", "a=1&b=%20+");
+        check("k%65y=secret&keys=1&&Key=2", "keys=1&Key=2");
     }
 
     #[test]
