@@ -35,6 +35,10 @@ impl ConnId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriptionId(pub u64);
 
+/// One call that runs in steps on its connection's shard. Never reused on a shard.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CallId(pub u64);
+
 /// The time of one turn. The reactor reads the clocks once; the simulator makes them up.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Now {

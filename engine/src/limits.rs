@@ -15,6 +15,10 @@ pub struct Limits {
     pub journal_queue_messages_max: usize,
     /// Bytes in front of the journal, a shard. Over it: `503`.
     pub journal_queue_bytes_max: usize,
+    /// Calls of one shard that take steps and are not finished. Over it: `503`.
+    pub control_calls_max: usize,
+    /// Asks of one tenant that wait for its seat. Over it: `503`.
+    pub seat_queue_max: usize,
     /// Channels in memory on one shard. Over it: a new one is refused with `503`, or close 1013.
     pub channels_max: usize,
     /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
@@ -49,6 +53,8 @@ impl Default for Limits {
             pipelined_requests_max: 16,
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
+            control_calls_max: 16 * 1024,
+            seat_queue_max: 4 * 1024,
             channels_max: 1_000_000,
             deliveries_per_turn_max: 16_384,
             tail_total_bytes_max: 64 * 1024 * 1024,

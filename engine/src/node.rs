@@ -13,7 +13,9 @@ use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Rete
 use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring::{self, Bell, Driver};
-use crate::reactor::{self, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus};
+use crate::reactor::{
+    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus,
+};
 use crate::shard::{Shard, ShardOptions};
 use crate::tenants::{TenantSpec, Tenants};
 
@@ -265,6 +267,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         lanes: plan.lanes,
         bells,
         journal: JournalPort::new(writer),
+        catalog: CatalogPort::in_memory(),
         retention: plan.retention,
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,

@@ -14,6 +14,8 @@ pub struct TenantSpec {
     pub name: String,
     /// The secret that its servers use.
     pub application_key: Option<String>,
+    /// The secret that its operators use.
+    pub management_key: Option<String>,
     /// Signs its tokens.
     pub signing_key: Vec<u8>,
 }
@@ -24,6 +26,7 @@ pub struct Tenants {
     by_name: HashMap<String, TenantId>,
     /// Application keys are looked up by a keyed hash, so that the time of a look-up says nothing about a key.
     by_key: HashMap<[u8; 32], TenantId>,
+    by_management_key: HashMap<[u8; 32], TenantId>,
     pepper: [u8; 32],
 }
 
@@ -36,13 +39,22 @@ impl Tenants {
     /// All of them. `pepper` is random.
     #[must_use]
     pub fn new(specs: &[TenantSpec], pepper: [u8; 32]) -> Self {
-        let mut tenants =
-            Self { list: HashMap::new(), by_name: HashMap::new(), by_key: HashMap::new(), pepper };
+        let mut tenants = Self {
+            list: HashMap::new(),
+            by_name: HashMap::new(),
+            by_key: HashMap::new(),
+            by_management_key: HashMap::new(),
+            pepper,
+        };
         for spec in specs {
             let id = spec.id;
             tenants.by_name.insert(spec.name.clone(), id);
             if let Some(key) = &spec.application_key {
                 tenants.by_key.insert(auth::hmac_sha256(&pepper, key.as_bytes()), id);
+            }
+            if let Some(key) = &spec.management_key {
+                let hash = auth::hmac_sha256(&pepper, key.as_bytes());
+                tenants.by_management_key.insert(hash, id);
             }
             let name = spec.name.as_str().into();
             let signing_key = spec.signing_key.as_slice().into();
@@ -55,6 +67,13 @@ impl Tenants {
     #[must_use]
     pub fn of_application_key(&self, key: &str) -> Option<TenantId> {
         self.by_key.get(&auth::hmac_sha256(&self.pepper, key.as_bytes())).copied()
+    }
+
+    /// Whose management key this is.
+    #[must_use]
+    pub fn of_management_key(&self, key: &str) -> Option<TenantId> {
+        let hash = auth::hmac_sha256(&self.pepper, key.as_bytes());
+        self.by_management_key.get(&hash).copied()
     }
 
     /// The tenant of a name.

@@ -168,6 +168,7 @@ fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
             .cohesivity
             .as_ref()
             .map(|it| it.application_key.reveal().to_owned()),
+        management_key: tenant.cohesivity.as_ref().map(|it| it.management_key.reveal().to_owned()),
         signing_key: tenant.signing_secret.reveal().to_vec(),
     }
 }

@@ -34,6 +34,8 @@ impl LimitsConfig {
             unread_bytes_max: self.head_bytes_max + self.body_bytes_max,
             journal_queue_messages_max: self.journal_queue_messages_max,
             journal_queue_bytes_max: self.journal_queue_bytes_max,
+            control_calls_max: self.control_calls_max,
+            seat_queue_max: self.seat_queue_max,
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,
             tail_total_bytes_max: self.tail_total_bytes_max,

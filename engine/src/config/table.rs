@@ -64,6 +64,9 @@ settings! {
         tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
         tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
 
+        control_calls_max: usize = 16_384 in 1..=1_048_576 calls, "Calls of one shard that take several steps and are not finished. More are refused with 503.";
+        seat_queue_max: usize = 4_096 in 1..=1_048_576 asks, "Asks of one tenant that wait for its last commit. More are refused with 503.";
+
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";

@@ -9,6 +9,7 @@ use protocol::ws;
 use protocol::ws::CloseCode;
 use storage::Retention;
 
+use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub bells: Vec<Bell>,
     /// To and from its storage thread.
     pub journal: JournalPort,
+    /// To and from the node's catalog.
+    pub catalog: CatalogPort,
     /// What the journal keeps.
     pub retention: Retention,
     /// From the node.
@@ -157,6 +160,7 @@ impl Core {
         let parts = &mut self.parts;
         parts.lanes.is_quiet()
             && parts.journal.is_quiet()
+            && parts.catalog.is_quiet()
             && parts.lanes.has_room()
             && !parts.shard.is_resumable()
     }
@@ -190,6 +194,9 @@ impl Core {
         if !self.parts.lanes.has_room_for_deliveries() {
             return false;
         }
+        if let Some(answer) = self.parts.catalog.take() {
+            self.handle(now, Input::Catalog(answer));
+        }
         let answer = self.parts.journal.take();
         answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
     }
@@ -220,17 +227,20 @@ impl Core {
 
     fn take_bytes(&mut self, now: Now, mut received: Received) {
         self.worked = true;
-        let Self { parts: Parts { driver, shard, lanes, journal, .. }, effects, .. } = self;
+        let Self { parts: Parts { driver, shard, lanes, journal, catalog, .. }, effects, .. } =
+            self;
         let conn = received.conn;
         shard.handle(now, Input::Bytes(conn, driver.bytes(&mut received)), effects);
         driver.give_back(received);
+        catalog.send(effects);
         pass_on(now, shard, lanes, journal, effects);
     }
 
     fn handle(&mut self, now: Now, input: Input<'_>) {
         self.worked = true;
-        let Self { parts: Parts { shard, lanes, journal, .. }, effects, .. } = self;
+        let Self { parts: Parts { shard, lanes, journal, catalog, .. }, effects, .. } = self;
         shard.handle(now, input, effects);
+        catalog.send(effects);
         pass_on(now, shard, lanes, journal, effects);
     }
 
@@ -261,7 +271,8 @@ impl Core {
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
     fn hand_out(&mut self) {
-        let Self { parts: Parts { driver, shard, lanes, bells, journal, .. }, effects, .. } = self;
+        let Self { parts, effects, .. } = self;
+        let Parts { driver, shard, lanes, bells, journal, .. } = parts;
         journal.wake();
         shard.flush(&mut Sockets(driver));
         for (conn, ending) in effects.closes.drain(..) {

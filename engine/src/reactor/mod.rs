@@ -3,6 +3,7 @@
 //! `core` is the loop of one core on a page; `ring` is its sockets, `lanes` and `journal` its ways to the other threads,
 //! `host` who runs it.
 
+mod catalog;
 mod clock;
 mod core;
 mod host;
@@ -11,6 +12,7 @@ mod lanes;
 mod pin;
 pub mod ring;
 
+pub use catalog::CatalogPort;
 pub use clock::Clock;
 pub use host::{Reactor, run};
 pub use journal::JournalPort;

@@ -65,9 +65,19 @@ impl Verified {
     }
 }
 
+/// Whose errors and envelopes an answer has: those of the route's dialect.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Surface {
+    /// Cohesivity's, and that of what no dialect owns.
+    #[default]
+    Cohesivity,
+}
+
 /// What a request that waits says of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Asked {
+    /// Whose shape it has.
+    pub surface: Surface,
     /// HEAD gets no body.
     pub method: Method,
     /// What becomes of the connection after it.
@@ -190,7 +200,7 @@ mod tests {
     use super::*;
 
     fn asked(then: KeepAlive) -> Asked {
-        Asked { method: Method::Post, then }
+        Asked { surface: Surface::default(), method: Method::Post, then }
     }
 
     fn answer(byte: u8) -> Answer {

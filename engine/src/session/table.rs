@@ -128,6 +128,18 @@ impl Table {
         })
     }
 
+    /// Those in a range of slots.
+    pub fn range(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = ConnId> + '_ {
+        let some = self.slots.get(slots.start..slots.end.min(self.slots.len()));
+        some.unwrap_or_default().iter().filter_map(|slot| slot.conn)
+    }
+
+    /// How many slots there are, free ones too.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
     /// All of them, in the order of their slots.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
         self.slots.iter().filter_map(|slot| slot.conn)

@@ -12,11 +12,13 @@ use super::edge::view;
 use super::effects::{Effects, Ending};
 use super::input::ReplyTo;
 use crate::ids::ConnId;
-use crate::session::{Answer, Asked, HttpSession, State};
+use crate::session::{Answer, Asked, HttpSession, State, Surface};
 
 /// The shape of an answer around its body.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
+    /// Whose errors and envelopes it has.
+    pub surface: Surface,
     /// What became of the request.
     pub status: u16,
     /// What becomes of the connection.
@@ -29,17 +31,28 @@ pub(super) struct Shape {
 
 impl Shape {
     pub(super) fn ok(then: KeepAlive) -> Self {
-        Self { status: 200, then, method: Method::Post, cache: None }
+        let surface = Surface::default();
+        Self { surface, status: 200, then, method: Method::Post, cache: None }
     }
 
     /// What a request that waits for its answer says of it.
     pub(super) fn asked(&self) -> Asked {
-        Asked { method: self.method, then: self.then }
+        Asked { surface: self.surface, method: self.method, then: self.then }
     }
 
     fn of(asked: Asked) -> Self {
-        Self { method: asked.method, ..Self::ok(asked.then) }
+        Self { surface: asked.surface, method: asked.method, ..Self::ok(asked.then) }
     }
+}
+
+/// What a call that takes steps answers, before its surface gives it a shape.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub status: u16,
+    /// What the dialect calls its result.
+    pub body: Vec<u8>,
+    /// Who may keep a copy.
+    pub cache: Option<&'static str>,
 }
 
 impl Shard {
@@ -88,7 +101,7 @@ impl Shard {
     ) {
         self.counters.rejected += 1;
         self.answer(conn, asked.then, closes, |out| {
-            cohesivity::write_rejection(out, why, asked.method, asked.then);
+            write_rejection(out, why, asked.asked());
         });
     }
 
@@ -139,7 +152,21 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         self.answer_ticket(to, closes, |asked, out| {
-            cohesivity::write_rejection(out, why, asked.method, asked.then);
+            write_rejection(out, why, asked);
+        });
+    }
+
+    pub(super) fn answer_reply(
+        &mut self,
+        to: ReplyTo,
+        reply: &Reply,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.answer_ticket(to, closes, |asked, out| match asked.surface {
+            Surface::Cohesivity => {
+                let Reply { status, cache, .. } = *reply;
+                write_json(out, &Shape { status, cache, ..Shape::of(asked) }, &reply.body);
+            }
         });
     }
 
@@ -202,6 +229,12 @@ impl Shard {
         body.clear();
         encode(&mut body);
         body
+    }
+}
+
+fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked) {
+    match asked.surface {
+        Surface::Cohesivity => cohesivity::write_rejection(out, why, asked.method, asked.then),
     }
 }
 

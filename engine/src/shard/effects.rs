@@ -6,6 +6,7 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use super::input::{Delivery, HistoryAsk, Request};
+use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, ShardId};
 
@@ -20,6 +21,8 @@ pub struct Effects {
     pub appends: Vec<Arc<Publication>>,
     /// History to read from the journal.
     pub reads: Vec<(ShardId, HistoryAsk)>,
+    /// Changes of the control plane to make durable, in this order.
+    pub catalog: Vec<CatalogAsk>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
 }

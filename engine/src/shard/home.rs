@@ -24,6 +24,8 @@ impl Shard {
             Request::Join(join) => self.on_join(from, *join, effects),
             Request::Leave(leave) => self.on_leave(from, *leave, effects),
             Request::History(ask) => self.on_history(from, *ask, effects),
+            Request::Seat(call, ask) => self.on_ask(from, call, *ask, effects),
+            Request::Enforce(call, what) => self.on_enforce(from, call, *what),
         }
     }
 

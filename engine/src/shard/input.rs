@@ -7,7 +7,8 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use crate::broker::{Member, Start};
-use crate::ids::{ChannelKey, ConnId, Offset, ShardId, SubscriptionId};
+use crate::control::{Came, CatalogAnswer, Enforce, SeatAsk};
+use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -22,13 +23,15 @@ pub enum Input<'a> {
     Closed(ConnId),
     /// The connection's outbox went over its limit (invariant 8).
     Overrun(ConnId),
-    /// Another shard asks something of a channel homed here.
+    /// Another shard asks something of a channel homed here, of a tenant seated here, or of this shard.
     Request(ShardId, Request),
     /// A channel's home has something for connections here.
     Delivery(Delivery),
     /// The journal answered, in the order of the appends.
     Journal(JournalAnswer),
-    /// Requests that waited for earlier ones can be read on.
+    /// The catalog answered, in the order of the asks.
+    Catalog(CatalogAnswer),
+    /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
     Resume,
     /// Time has passed: deadlines may be due.
     Tick,
@@ -76,7 +79,7 @@ pub enum Keep {
     PassInOrder,
 }
 
-/// From a channel's edge to its home. Handling one may send deliveries, never requests.
+/// From an edge to a channel's home, a tenant's seat or any shard. Handling one may send deliveries, never requests.
 #[derive(Debug)]
 pub enum Request {
     /// Please order this. It has no place yet, and nobody else holds it.
@@ -87,6 +90,10 @@ pub enum Request {
     Leave(Box<Leave>),
     /// Retained publications after an offset, oldest first.
     History(Box<HistoryAsk>),
+    /// A question for the tenant's seat, which answers with one [`Delivery::Step`].
+    Seat(CallId, Box<SeatAsk>),
+    /// Something that every shard has to do; answered with one [`Delivery::Step`] once it is done.
+    Enforce(CallId, Box<Enforce>),
 }
 
 /// A question for a channel's past.
@@ -135,7 +142,7 @@ pub struct Joiner {
     pub subscription: SubscriptionId,
 }
 
-/// From a channel's home to its edges. Handling one sends nothing, so it can always be taken (invariant 5).
+/// To an edge, from homes, seats and shards that did what it asked. Handling one sends nothing, so it can always be taken (invariant 5).
 #[derive(Clone, Debug)]
 pub enum Delivery {
     /// The answer to a join.
@@ -152,6 +159,8 @@ pub enum Delivery {
     Refused(ReplyTo, Rejection),
     /// The answer to a history question.
     History(ReplyTo, Vec<Arc<Publication>>),
+    /// Something that a call of this shard waits for.
+    Step(CallId, Came),
 }
 
 /// Where a subscription starts, and who is there.

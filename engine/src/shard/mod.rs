@@ -2,26 +2,33 @@
 
 mod answers;
 mod calls;
+mod cohesivity;
 mod deadlines;
 mod edge;
 pub mod effects;
+mod enforce;
 mod home;
 pub mod input;
 mod requests;
+mod seat;
 mod sockets;
+mod steps;
 mod watch;
 
 use std::sync::Arc;
 
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
+use enforce::Orders;
 use hashbrown::HashSet;
 use input::{Delivery, Input, JournalAnswer, Request};
+use steps::Calls;
 
 use crate::broker::Broker;
+use crate::control::{Provisioning, Seats};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
-use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId};
+use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
 use crate::session::{Load, Table};
@@ -56,6 +63,14 @@ pub struct Shard {
     broker: Broker,
     deadlines: Deadlines,
     ids: MessageIds,
+    /// Control state of the tenants whose seat this is.
+    seats: Seats,
+    /// Calls of connections here that take steps.
+    calls: Calls,
+    /// What seats want done here.
+    orders: Orders,
+    /// Tenants without their resource; the same on every shard.
+    unprovisioned: HashSet<TenantId, ShardHasher>,
     next_subscription: u64,
     /// Connections with requests that can be read on, now that earlier ones are answered.
     resumable: Vec<ConnId>,
@@ -113,6 +128,10 @@ impl Shard {
             hub: Hub::new(hasher.clone()),
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
+            seats: Seats::new(hasher.clone(), limits.seat_queue_max),
+            calls: Calls::new(hasher.clone(), limits.control_calls_max),
+            orders: Orders::default(),
+            unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
             deadlines: Deadlines::new(options.now.monotonic_ms),
             ids: MessageIds::new(options.seed),
@@ -138,6 +157,14 @@ impl Shard {
         self.broker.begin_epoch(epoch);
     }
 
+    /// Says what the catalog has of a tenant's provisioning. Every shard is told.
+    pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
+        self.provision(tenant, provisioning);
+        if crate::control::seat_of(tenant, self.shard_count) == self.id {
+            self.seats.seat(tenant).restore_provisioning(provisioning);
+        }
+    }
+
     /// The one door in. Runs to completion; never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.now = now;
@@ -150,6 +177,7 @@ impl Shard {
             Input::Request(from, request) => self.on_request(from, request, effects),
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
             Input::Journal(answer) => self.on_journal(answer, effects),
+            Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Resume => self.on_resume(effects),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
@@ -167,10 +195,16 @@ impl Shard {
         self.turn.is_behind()
     }
 
-    /// Whether requests wait that an [`Input::Resume`] would read on.
+    /// Whether something waits that an [`Input::Resume`] would go on with.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
-        !self.resumable.is_empty()
+        !self.resumable.is_empty() || self.calls.is_ready() || !self.orders.is_empty()
+    }
+
+    /// Calls of connections here, past ones too, that are not finished.
+    #[must_use]
+    pub fn running_calls(&self) -> usize {
+        self.calls.count()
     }
 
     /// The shard that orders a channel.
@@ -209,14 +243,8 @@ impl Shard {
         self.counters
     }
 
-    /// A request to this shard itself takes the same path, just without the trip.
     fn request(&mut self, channel: &ChannelKey, request: Request, effects: &mut Effects) {
-        let home = self.home(channel);
-        if home == self.id {
-            self.on_request(home, request, effects);
-        } else {
-            effects.requests.push((home, request));
-        }
+        self.send(self.home(channel), request, effects);
     }
 
     fn deliver(&mut self, to: ShardId, delivery: Delivery, effects: &mut Effects) {

@@ -239,6 +239,11 @@ pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
 }
 
+/// The tenant's management key.
+pub fn management_key(key: &Key) -> String {
+    format!("coh_man_{:020}", key.0.0)
+}
+
 /// How much longer than its least a payload is.
 pub fn pad(scene: &mut Scene<'_>) -> usize {
     scene.random.one_of(&[0, 0, 1, 20, 50, 120, 300])

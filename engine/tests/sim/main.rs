@@ -12,6 +12,7 @@
     reason = "a test may stop at the first surprise, and prints the seed that leads there"
 )]
 
+mod catalog;
 mod checker;
 mod clients;
 mod faults;
@@ -23,6 +24,7 @@ mod random;
 mod run;
 mod seen;
 mod socket;
+mod start;
 mod world;
 
 use std::env;

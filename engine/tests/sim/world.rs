@@ -5,14 +5,14 @@ use std::sync::Arc;
 use engine::ids::{ChannelKey, ConnId, Now, ShardId, TenantId};
 use engine::shard::effects::Effects;
 use engine::shard::input::{Delivery, Input, JournalAnswer, Keep, Request};
-use engine::shard::{Shard, ShardOptions, home};
-use engine::tenants::{TenantSpec, Tenants};
+use engine::shard::{Shard, home};
 use storage::Publication;
 
+use crate::catalog::Catalog;
 use crate::checker::Truth;
-use crate::clients::{Client, HttpClient, Scene, application_key, signing_key, tenant_name};
+use crate::clients::{Client, HttpClient, Scene};
 use crate::faults::Plan;
-use crate::journal::{Disk, FIRST_EPOCH, Journal, Key, key};
+use crate::journal::{Disk, Journal, Key, key};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::random::Random;
@@ -20,7 +20,7 @@ use crate::seen::Seen;
 use crate::socket::SocketClient;
 
 /// Tenants of the node. Their channels have the same names.
-const TENANTS: u32 = 2;
+pub const TENANTS: u32 = 2;
 
 /// The node and everything around it.
 pub struct World {
@@ -31,6 +31,7 @@ pub struct World {
     pub shards: Vec<Shard>,
     pub nets: Vec<Net>,
     pub journals: Vec<Journal>,
+    pub catalogs: Vec<Catalog>,
     pub requests: Lanes<Request>,
     pub deliveries: Lanes<Delivery>,
     pub truth: Truth,
@@ -54,6 +55,7 @@ impl World {
             shards: Vec::new(),
             nets: Vec::new(),
             journals: (0..shards).map(|_| Journal::default()).collect(),
+            catalogs: (0..shards).map(|_| Catalog::default()).collect(),
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
             truth: Truth::default(),
@@ -66,32 +68,6 @@ impl World {
         };
         world.start();
         world
-    }
-
-    /// Starts every shard on what its journal kept.
-    pub fn start(&mut self) {
-        let specs: Vec<_> = (0..TENANTS).map(spec).collect();
-        let tenants = Arc::new(Tenants::new(&specs, [5; 32]));
-        let count = usize::from(self.plan.shards);
-        self.requests = Lanes::new(count, self.plan.lane_max);
-        self.deliveries = Lanes::new(count, self.plan.lane_max);
-        self.nets = (0..count).map(|_| Net::default()).collect();
-        self.shards.clear();
-        for id in 0..self.plan.shards {
-            let mut shard = Shard::new(ShardOptions {
-                id: ShardId(id),
-                shard_count: self.plan.shards,
-                limits: self.plan.limits.clone(),
-                tenants: Arc::clone(&tenants),
-                seed: self.plan.seed + u64::from(id),
-                now: self.now,
-            });
-            shard.begin_epoch(FIRST_EPOCH);
-            for (key, position) in self.journals[usize::from(id)].positions() {
-                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), position);
-            }
-            self.shards.push(shard);
-        }
     }
 
     /// The shard that orders a channel.
@@ -165,6 +141,10 @@ impl World {
         if !self.may_deliver(shard) {
             return false;
         }
+        if let Some(answer) = self.catalogs[shard].next_answer() {
+            self.feed(shard, Input::Catalog(answer));
+            return true;
+        }
         let Some(answer) = self.journals[shard].next_answer() else { return false };
         self.feed(shard, Input::Journal(answer));
         true
@@ -174,6 +154,7 @@ impl World {
     pub fn work(&mut self, shard: usize) {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
+        self.catalogs[shard].work(&mut self.random, &mut self.seen);
     }
 
     /// One input, and what it causes.
@@ -196,6 +177,9 @@ impl World {
         }
         for publication in effects.appends.drain(..) {
             self.journals[shard].append(publication);
+        }
+        for ask in effects.catalog.drain(..) {
+            self.catalogs[shard].ask(ask);
         }
         for (edge, ask) in effects.reads.drain(..) {
             self.journals[shard].read(edge, ask);
@@ -329,16 +313,6 @@ impl World {
         true
     }
 
-    /// The node loses its power, and starts again.
-    pub fn crash(&mut self) {
-        for shard in 0..self.journals.len() {
-            let survived = self.journals[shard].crash(&mut self.random, &mut self.seen);
-            self.note_durable(&survived);
-        }
-        self.is_draining = false;
-        self.start();
-    }
-
     /// Everything that a client is given.
     pub fn scene(&mut self, position: u64) -> Scene<'_> {
         Scene {
@@ -357,7 +331,7 @@ impl World {
         self.journals[shard].disk == Disk::Fenced
     }
 
-    fn note_durable(&mut self, batch: &[Arc<Publication>]) {
+    pub fn note_durable(&mut self, batch: &[Arc<Publication>]) {
         for it in batch {
             self.truth.keep(key(it.channel()), it.event(), it.offset().unwrap().0);
         }
@@ -379,13 +353,3 @@ impl World {
 
 /// Bytes that come from a connection at once.
 pub const READ_BYTES_MAX: usize = 4096;
-
-fn spec(tenant: u32) -> TenantSpec {
-    let key = (TenantId(tenant), String::new());
-    TenantSpec {
-        id: key.0,
-        name: tenant_name(&key),
-        application_key: Some(application_key(&key)),
-        signing_key: signing_key(&key),
-    }
-}

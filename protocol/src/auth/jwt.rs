@@ -12,7 +12,7 @@ const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
 /// Longest life that a token can have.
 const LIFE_S_MAX: u64 = 3600;
 /// How far the clocks of two nodes may be apart.
-const SKEW_S_MAX: u64 = 30;
+pub(super) const SKEW_S_MAX: u64 = 30;
 
 /// A token that is not accepted: deliberately one answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -159,7 +159,7 @@ fn push_tail(out: &mut Vec<u8>, user_info: Option<&str>, organization_id: Option
 /// # Errors
 /// When there is no token in it.
 pub fn read_answer(status: u16, body: &[u8], limits: &Limits) -> Result<VendorToken, Rejection> {
-    let failed = |cause| Rejection::VendorFailed { vendor: Vendor::Liveblocks.name(), cause };
+    let failed = |cause| Rejection::Vendor { vendor: Vendor::Liveblocks.name(), cause };
     if status != 200 {
         return Err(failed(VendorFault::Status(status)));
     }

@@ -1,7 +1,7 @@
 //! The JSON bodies of the calls under `/edge`.
 
-use super::{push_field, push_number_field};
 use crate::dialect::MessageView;
+use crate::dialect::write::{push_field, push_number_field};
 use crate::http::HttpFault;
 use crate::json::{push_string, push_u64};
 use crate::rejection::Rejection;
@@ -60,8 +60,8 @@ pub fn body_history<'m>(out: &mut Vec<u8>, messages: impl Iterator<Item = Messag
 /// Appends the envelope of a refusal.
 pub fn body_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
     push_error(out, rejection.status(), &rejection.to_string());
-    if let Rejection::RateLimited { .. } = rejection {
-        push_field(out, "window_kind", "utc_minute");
+    if let Some(window) = rejection.window() {
+        push_field(out, "window_kind", window.name());
     }
     out.push(b'}');
 }
@@ -85,13 +85,13 @@ fn status_name(status: u16) -> &'static str {
     match status {
         401 => "UNAUTHENTICATED",
         403 => "PERMISSION_DENIED",
-        404 => "NOT_FOUND",
+        404 | 410 => "NOT_FOUND",
         405 | 501 | 505 => "UNIMPLEMENTED",
         408 => "DEADLINE_EXCEEDED",
-        409 | 426 => "FAILED_PRECONDITION",
-        429 | 507 => "RESOURCE_EXHAUSTED",
+        409 | 422 | 426 => "FAILED_PRECONDITION",
+        402 | 429 | 507 => "RESOURCE_EXHAUSTED",
         500 => "INTERNAL",
-        503 => "UNAVAILABLE",
+        502 | 503 => "UNAVAILABLE",
         _ => "INVALID_ARGUMENT",
     }
 }
