@@ -1,10 +1,10 @@
 //! What this project signs for other vendors, judged by those vendors' own SDKs.
 
-use protocol::Limits;
 use protocol::auth::vendor::{
-    AblyKey, Capability, PusherChannel, PusherKeys, RestCall, SignAsk, Signed, Vendor, VendorKeys,
+    AblyKey, PusherChannel, PusherKeys, RestCall, SignAsk, Signed, Vendor, VendorKeys,
     encrypt_event, sign,
 };
+use protocol::{Capabilities, Capability, Limits};
 use serde_json::{Value, json};
 
 use super::tools::judge;
@@ -56,11 +56,12 @@ fn pusher_cases() -> Vec<Value> {
         let ask = SignAsk {
             client_id: "somebody",
             channels: if channel.is_empty() { &[] } else { &channels },
-            capabilities: &[],
+            capabilities: Capabilities::default(),
             vendor: Some(Vendor::Pusher),
             life_s: None,
             socket_id: Some(socket_id),
-            channel_data: data,
+            channel_data: data.filter(|_| !channel.is_empty()),
+            user_data: data.filter(|_| channel.is_empty()),
         };
         let answer = token(&ask, 0);
         json!({"socket_id": socket_id, "channel": channel, "data": data, "answer": answer})
@@ -70,14 +71,16 @@ fn pusher_cases() -> Vec<Value> {
 
 /// Asks of Ably, and the answers.
 fn ably_cases() -> Vec<Value> {
-    let all =
-        [Capability::Subscribe, Capability::Publish, Capability::Presence, Capability::History];
-    let rows: [(&[&str], &[Capability], u64); 5] = [
-        (&["room-42", "a:*"], &all, 3600),
-        (&["*"], &[], 60),
-        (&["10", "9", "b", "a", "01", "4294967294", "4294967295", "-1"], &all[..2], 86_400),
-        (&["\u{ff21}", "\u{1f600}", "é\"\\/", "[meta]x"], &all[2..], 1),
-        (&["__proto__", "constructor"], &all[..1], 7),
+    let of = |some: &[Capability]| {
+        some.iter().copied().fold(Capabilities::default(), Capabilities::with)
+    };
+    let all = Capability::ALL;
+    let rows: [(&[&str], Capabilities, u64); 5] = [
+        (&["room-42", "a:*"], of(&all), 3600),
+        (&["*"], of(&[]), 60),
+        (&["10", "9", "b", "a", "01", "4294967294", "4294967295", "-1"], of(&all[..2]), 86_400),
+        (&["\u{ff21}", "\u{1f600}", "é\"\\/", "[meta]x"], of(&all[2..]), 1),
+        (&["__proto__", "constructor"], of(&all[..1]), 7),
     ];
     let answer = |(index, (channels, capabilities, life_s)): (usize, _)| {
         let client_id = "user 42 ✓";
@@ -89,6 +92,7 @@ fn ably_cases() -> Vec<Value> {
             life_s: Some(life_s),
             socket_id: None,
             channel_data: None,
+            user_data: None,
         };
         token(&ask, u128::MAX / (index as u128 + 1))
     };

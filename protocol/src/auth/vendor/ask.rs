@@ -9,6 +9,7 @@ use super::token::VendorToken;
 use crate::channel_name::{ChannelName, check_name};
 use crate::json::read_object;
 use crate::limits::Limits;
+use crate::permit::{Capabilities, Capability};
 use crate::rejection::Rejection;
 
 /// Life of a signature whose ask names none.
@@ -17,7 +18,7 @@ const LIFE_S_DEFAULT: u64 = 3600;
 const CHANNELS_MAX: usize = 100;
 
 /// Who takes the signature.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Vendor {
     /// Pusher Channels, and what speaks its protocol.
     Pusher,
@@ -28,57 +29,16 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    /// Reads its name.
-    ///
-    /// # Errors
-    /// When it is none of the three.
-    pub fn parse(text: &str) -> Result<Self, Rejection> {
-        [Self::Pusher, Self::Ably, Self::Liveblocks]
-            .into_iter()
-            .find(|it| it.name() == text)
-            .ok_or(Rejection::WrongType { field: "vendor", expected: "pusher, ably or liveblocks" })
-    }
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Pusher, Self::Ably, Self::Liveblocks];
 
     /// Its name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Pusher => "pusher",
             Self::Ably => "ably",
             Self::Liveblocks => "liveblocks",
-        }
-    }
-}
-
-/// What a client may do on its channels.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Capability {
-    /// Receive.
-    Subscribe,
-    /// Send.
-    Publish,
-    /// Be seen, and see who is there.
-    Presence,
-    /// Read what was sent before.
-    History,
-}
-
-impl Capability {
-    /// Ably has the same four words.
-    fn ably(self) -> &'static str {
-        match self {
-            Self::Subscribe => "subscribe",
-            Self::Publish => "publish",
-            Self::Presence => "presence",
-            Self::History => "history",
-        }
-    }
-
-    fn liveblocks(self) -> &'static str {
-        match self {
-            Self::Subscribe | Self::History => "room:read",
-            Self::Publish => "*:write",
-            Self::Presence => "room:presence:write",
         }
     }
 }
@@ -89,16 +49,18 @@ pub struct SignAsk<'a> {
     pub client_id: &'a str,
     /// What it is for. Pusher signs the first; without any, Pusher signs the user in and Liveblocks gives an ID token.
     pub channels: &'a [&'a str],
-    /// What it allows: [`Capability::Subscribe`] when there are none. Pusher's signatures have no such thing.
-    pub capabilities: &'a [Capability],
+    /// What it allows: to subscribe, when it is nothing. Pusher's signatures have no such thing.
+    pub capabilities: Capabilities,
     /// Who takes it; otherwise [`VendorKeys::default_vendor`].
     pub vendor: Option<Vendor>,
     /// How long it is good for: an hour by default, a day at most, which a longer one becomes. Only Ably's ends by it.
     pub life_s: Option<u64>,
     /// The connection, for Pusher.
     pub socket_id: Option<&'a str>,
-    /// The JSON object of a presence channel's member, of a Pusher user who signs in, or the `userInfo` of Liveblocks.
+    /// The JSON object of a presence channel's member, or the `userInfo` of Liveblocks.
     pub channel_data: Option<&'a str>,
+    /// The JSON object of a Pusher user who signs in.
+    pub user_data: Option<&'a str>,
 }
 
 /// What to do about an ask.
@@ -164,8 +126,12 @@ fn sign_pusher(
     let socket = ask.socket_id.ok_or(Rejection::MissingField { field: "socket_id" })?;
     let socket = SocketId::parse(socket)?;
     let token = |text| VendorToken::new(Vendor::Pusher, text);
+    if ask.user_data.is_some() && !ask.channels.is_empty() {
+        let expected = "alone: a user signs in without channels";
+        return Err(Rejection::WrongType { field: "user_data", expected });
+    }
     let Some(channel) = ask.channels.first() else {
-        let user = UserData::parse(ask.channel_data, ask.client_id, limits)?;
+        let user = UserData::parse(ask.user_data, ask.client_id, limits)?;
         let auth = keys.sign_user(socket, &user);
         return Ok(VendorToken { user_data: Some(user.as_str().to_owned()), ..token(auth) });
     };
@@ -196,7 +162,7 @@ fn sign_ably(
     nonce: u128,
     limits: &Limits,
 ) -> Result<VendorToken, Rejection> {
-    let operations = words(ask.capabilities, Capability::ably);
+    let operations = words(ask.capabilities, Capability::name);
     let channels = distinct(required(ask.channels)?);
     let channels: Vec<(&str, &[&str])> =
         channels.iter().map(|channel| (*channel, operations.as_slice())).collect();
@@ -224,7 +190,7 @@ fn call_liveblocks(ask: &SignAsk<'_>, limits: &Limits) -> Result<LiveblocksCall,
     if rooms.len() > ROOMS_MAX {
         return Err(Rejection::OutOfRange { field: "channels", min: 0, max: ROOMS_MAX as u64 });
     }
-    let permissions = words(ask.capabilities, Capability::liveblocks);
+    let permissions = words(ask.capabilities, liveblocks_permission);
     let rooms: Result<Vec<_>, _> =
         rooms.iter().map(|room| RoomPermissions::new(room, &permissions)).collect();
     let authorize =
@@ -239,13 +205,19 @@ fn required<'a, 'b>(channels: &'b [&'a str]) -> Result<&'b [&'a str], Rejection>
     Ok(channels)
 }
 
-fn words(capabilities: &[Capability], word: fn(Capability) -> &'static str) -> Vec<&'static str> {
-    let asked = match capabilities {
-        [] => &[Capability::Subscribe],
-        some => some,
-    };
-    let all: Vec<&str> = asked.iter().map(|it| word(*it)).collect();
-    distinct(&all)
+/// Ably has the same words as we.
+fn words(capabilities: Capabilities, word: fn(Capability) -> &'static str) -> Vec<&'static str> {
+    let is_empty = capabilities == Capabilities::default();
+    let asked = if is_empty { Capabilities::SUBSCRIBE } else { capabilities };
+    distinct(&asked.iter().map(word).collect::<Vec<_>>())
+}
+
+fn liveblocks_permission(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Subscribe | Capability::History => "room:read",
+        Capability::Publish => "*:write",
+        Capability::Presence => "room:presence:write",
+    }
 }
 
 /// Each text once, in the order of first mention. There are few: see [`CHANNELS_MAX`].

@@ -12,6 +12,7 @@ const USER_ID_CHARS_MAX: usize = 128;
 /// Most digits of an id that is a number: every reader of JSON gives them back as they were.
 const USER_ID_DIGITS_MAX: usize = 15;
 const CHANNEL_DATA: &str = "channel_data";
+const USER_DATA: &str = "user_data";
 
 /// The `channel_data` of a presence channel: an object with a `user_id`, so it starts with `{`.
 pub struct PresenceData(String);
@@ -22,11 +23,15 @@ impl PresenceData {
     /// # Errors
     /// When it is no object, or has no good `user_id`.
     pub fn parse(text: &str, client_id: &str, limits: &Limits) -> Result<Self, Rejection> {
-        let [user_id, _] = fields(text, &["user_id", "user_info"], limits)?;
-        check_size(text, PRESENCE_DATA_BYTES_MAX)?;
+        let [user_id, _] = fields(CHANNEL_DATA, text, &["user_id", "user_info"], limits)?;
+        check_size(CHANNEL_DATA, text, PRESENCE_DATA_BYTES_MAX)?;
         match user_id {
             Some(field) => check_id("channel_data.user_id", text, &field, limits)?,
-            None => return with_id("user_id", client_id, text, PRESENCE_DATA_BYTES_MAX).map(Self),
+            None => {
+                let text = with_id("user_id", client_id, text);
+                return check_size(CHANNEL_DATA, &text, PRESENCE_DATA_BYTES_MAX)
+                    .map(|()| Self(text));
+            }
         }
         Ok(Self(text.to_owned()))
     }
@@ -48,17 +53,17 @@ impl UserData {
     /// When it is no object, or has no good `id`.
     pub fn parse(text: Option<&str>, client_id: &str, limits: &Limits) -> Result<Self, Rejection> {
         let text = text.unwrap_or("{}");
-        let [id, _, _] = fields(text, &["id", "user_info", "watchlist"], limits)?;
-        check_size(text, USER_DATA_BYTES_MAX)?;
+        let [id, _, _] = fields(USER_DATA, text, &["id", "user_info", "watchlist"], limits)?;
+        check_size(USER_DATA, text, USER_DATA_BYTES_MAX)?;
         match id {
             Some(field) if field.kind != Kind::String => {
-                return Err(Rejection::WrongType {
-                    field: "channel_data.id",
-                    expected: "a string",
-                });
+                return Err(Rejection::WrongType { field: "user_data.id", expected: "a string" });
             }
-            Some(field) => check_id("channel_data.id", text, &field, limits)?,
-            None => return with_id("id", client_id, text, USER_DATA_BYTES_MAX).map(Self),
+            Some(field) => check_id("user_data.id", text, &field, limits)?,
+            None => {
+                let text = with_id("id", client_id, text);
+                return check_size(USER_DATA, &text, USER_DATA_BYTES_MAX).map(|()| Self(text));
+            }
         }
         Ok(Self(text.to_owned()))
     }
@@ -71,16 +76,17 @@ impl UserData {
 }
 
 fn fields<const N: usize>(
+    name: &'static str,
     text: &str,
     schema: &[&'static str; N],
     limits: &Limits,
 ) -> Result<[Option<Field>; N], Rejection> {
     // What is signed after socket_id:channel: starts with a brace, which no name has: the string has one reading.
     if !text.starts_with('{') {
-        return Err(not_an_object());
+        return Err(not_an_object(name));
     }
     read_object(text.as_bytes(), schema, limits.json_depth_max).map_err(|fault| match fault {
-        JsonFault::Syntax => not_an_object(),
+        JsonFault::Syntax => not_an_object(name),
         JsonFault::TooDeep => Rejection::JsonTooDeep { max: limits.json_depth_max },
         JsonFault::Duplicate(index) => {
             Rejection::DuplicateKey { field: schema.get(index).copied().unwrap_or_default() }
@@ -88,13 +94,13 @@ fn fields<const N: usize>(
     })
 }
 
-fn not_an_object() -> Rejection {
-    Rejection::WrongType { field: CHANNEL_DATA, expected: "an object" }
+fn not_an_object(field: &'static str) -> Rejection {
+    Rejection::WrongType { field, expected: "an object" }
 }
 
-fn check_size(text: &str, max: usize) -> Result<(), Rejection> {
+fn check_size(name: &'static str, text: &str, max: usize) -> Result<(), Rejection> {
     if text.len() > max {
-        return Err(Rejection::name(CHANNEL_DATA, NameError::TooLong { bytes: text.len(), max }));
+        return Err(Rejection::name(name, NameError::TooLong { bytes: text.len(), max }));
     }
     Ok(())
 }
@@ -133,19 +139,13 @@ fn check_id_text(name: &'static str, id: &str, limits: &Limits) -> Result<(), Re
     Ok(())
 }
 
-fn with_id(name: &str, id: &str, object: &str, bytes_max: usize) -> Result<String, Rejection> {
-    let rest = object.strip_prefix('{').ok_or_else(not_an_object)?;
-    let mut out = b"{".to_vec();
-    push_string(&mut out, name);
-    out.push(b':');
-    push_string(&mut out, id);
-    if !rest.trim_start().starts_with('}') {
-        out.push(b',');
-    }
-    out.extend_from_slice(rest.as_bytes());
-    let text = String::from_utf8(out).map_err(|_| Rejection::Internal)?;
-    check_size(&text, bytes_max)?;
-    Ok(text)
+/// The object with one more field in front.
+fn with_id(name: &str, id: &str, object: &str) -> String {
+    let rest = object.strip_prefix('{').unwrap_or_default();
+    let mut quoted = Vec::new();
+    push_string(&mut quoted, id);
+    let comma = if rest.trim_start().starts_with('}') { "" } else { "," };
+    format!("{{\"{name}\":{}{comma}{rest}", String::from_utf8_lossy(&quoted))
 }
 
 #[cfg(test)]
@@ -186,7 +186,6 @@ mod tests {
 
     #[test]
     fn what_is_no_object_is_refused() {
-        let refusal = Err(not_an_object());
         for text in [
             "",
             " {}",
@@ -201,8 +200,8 @@ mod tests {
             "{'a':1}",
             "{\"a\":NaN}",
         ] {
-            assert_eq!(presence(text), refusal, "{text}");
-            assert_eq!(user(Some(text)), refusal, "{text}");
+            assert_eq!(presence(text), Err(not_an_object(CHANNEL_DATA)), "{text}");
+            assert_eq!(user(Some(text)), Err(not_an_object(USER_DATA)), "{text}");
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(33), "]".repeat(33));
         assert_eq!(presence(&deep), Err(Rejection::JsonTooDeep { max: 32 }));
@@ -225,7 +224,7 @@ mod tests {
         }
         assert_eq!(
             user(Some(r#"{"id":7}"#)).unwrap_err().message(),
-            "\"channel_data.id\" must be a string"
+            "\"user_data.id\" must be a string"
         );
         let twice = presence(r#"{"user_id":"a","user\u005fid":"b"}"#);
         assert_eq!(twice, Err(Rejection::DuplicateKey { field: "user_id" }));

@@ -10,7 +10,7 @@ mod pusher;
 mod token;
 
 pub use ably::{AblyGrant, AblyNonce, AblyTokenRequest, canonical_capability};
-pub use ask::{Capability, SignAsk, Signed, Vendor, sign};
+pub use ask::{SignAsk, Signed, Vendor, sign};
 pub use keys::{AblyKey, KeyError, LiveblocksKey, PusherKeys, Secret, VendorKeys};
 pub use liveblocks::{
     AuthorizeUser, IdentifyUser, LiveblocksCall, RoomPermissions, VendorFault, read_answer,

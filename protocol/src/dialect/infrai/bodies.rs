@@ -1,6 +1,7 @@
 //! What the bodies of the calls ask for, publishing aside.
 
 use super::idempotency::body_key;
+use crate::auth::vendor::Vendor;
 use crate::channel_name::{ChannelName, check_name};
 use crate::dialect::fields::{Value, channel_name, either, integer, values};
 use crate::json::Kind;
@@ -15,32 +16,6 @@ pub const TTL_S_MAX: u32 = 86_400;
 pub const TTL_S_DEFAULT: u32 = 3600;
 /// Most channels that one request may list.
 pub const CHANNELS_MAX: usize = 100;
-
-/// Vendors whose signatures can be asked for.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Vendor {
-    /// Pusher Channels.
-    Pusher,
-    /// Ably.
-    Ably,
-    /// Liveblocks.
-    Liveblocks,
-}
-
-impl Vendor {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Pusher, Self::Ably, Self::Liveblocks];
-
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pusher => "pusher",
-            Self::Ably => "ably",
-            Self::Liveblocks => "liveblocks",
-        }
-    }
-}
 
 /// What a client token is asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -14,10 +14,11 @@ mod operation;
 mod publish;
 mod query;
 
+pub use crate::auth::vendor::Vendor;
 pub use bodies::{
     AuthSign, CHANNELS_MAX, ChannelCreate, TTL_S_DEFAULT, TTL_S_MAX, TokenIssue, TokenOrJti,
-    TokenRevoke, UserDisconnect, Vendor, decode_auth_sign, decode_channel_create,
-    decode_channel_delete, decode_token_issue, decode_token_revoke, decode_user_disconnect,
+    TokenRevoke, UserDisconnect, decode_auth_sign, decode_channel_create, decode_channel_delete,
+    decode_token_issue, decode_token_revoke, decode_user_disconnect,
 };
 pub use capabilities::{CAPABILITIES, COMMON_ERRORS, Capability, Need, Param, Place};
 pub use commands::{FRAME_ID_BYTES_MAX, RefusedFrame, decode_frame};
