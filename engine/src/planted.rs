@@ -24,11 +24,13 @@ pub enum Fault {
     ShedStays,
     /// A part of the past begins one message too late.
     HistoryGap,
+    /// Nobody hears that a channel's history is damaged.
+    DamageUntold,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -39,6 +41,7 @@ impl Fault {
         Self::GenerationIgnored,
         Self::ShedStays,
         Self::HistoryGap,
+        Self::DamageUntold,
     ];
 }
 

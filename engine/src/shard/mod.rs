@@ -259,6 +259,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
+            JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ticket, result) => {
                 let delivery = match result {
                     Ok(publications) => Delivery::History(ticket.reply, publications),

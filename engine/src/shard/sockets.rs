@@ -12,6 +12,7 @@ use super::effects::{Effects, Ending};
 use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use crate::broker::Member;
+use crate::hub::Seat;
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
 use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State, Subscription};
@@ -214,6 +215,13 @@ impl Shard {
 
     fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
         let Subscription { channel, seat, id } = socket.subscription;
+        self.leave_hub(seat);
+        let leave =
+            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
+        self.request(&channel, Request::Leave(Box::new(leave)), effects);
+    }
+    /// Gives up a seat; whoever moves to its place learns of it.
+    pub(super) fn leave_hub(&mut self, seat: Option<Seat>) {
         if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
@@ -221,8 +229,5 @@ impl Shard {
         {
             neighbour.subscription.seat = Some(seat);
         }
-        let leave =
-            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
-        self.request(&channel, Request::Leave(Box::new(leave)), effects);
     }
 }
