@@ -24,6 +24,8 @@ pub enum Fault {
     ShedStays,
     /// A part of the past begins one message too late.
     HistoryGap,
+    /// Nobody hears that a channel's history is damaged.
+    DamageUntold,
     /// A call is answered before every shard has done its order.
     AnswerBeforeEnforced,
     /// What came of an idempotency key is forgotten at once.
@@ -36,7 +38,7 @@ pub enum Fault {
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -47,6 +49,7 @@ impl Fault {
         Self::GenerationIgnored,
         Self::ShedStays,
         Self::HistoryGap,
+        Self::DamageUntold,
     ];
 
     /// Those that the control plane shows.

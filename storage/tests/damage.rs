@@ -298,12 +298,9 @@ fn what_can_be_read_is_served_around_damage_and_the_home_is_told() {
     let writer = Writer::spawn("test", journal, QueueLimits::default(), Box::new(|| ())).unwrap();
     let whole = |number| (1..=300).map(move |it| publication(&channel(number), 1, it));
     let rest = || whole(1).filter(|it| !matches!(it.offset(), Some(Offset(20..=30 | 50))));
-    let head: Vec<_> = whole(1).take(19).collect();
-    assert_eq!(read(&writer, 1, 0), (head, Vec::new()), "what lies before it is not held up");
     let told = vec!["room:1".to_owned()];
-    let between: Vec<_> = rest().skip(19).take(19).collect();
-    assert_eq!(read(&writer, 1, 19), (between, told.clone()), "one range is told of once");
-    assert_eq!(read(&writer, 1, 49), (rest().skip(38).collect(), told));
+    assert_eq!(read(&writer, 1, 30), (rest().skip(19).collect(), told.clone()));
+    assert_eq!(read(&writer, 1, 0), (rest().collect(), told), "one range is told of once");
     assert_eq!(read(&writer, 1, 0), (rest().collect(), Vec::new()), "and no more");
     for number in [0, 2] {
         assert_eq!(read(&writer, number, 0), (whole(number).collect(), Vec::new()));

@@ -155,6 +155,12 @@ impl HomeChannel {
         Position { epoch: self.epoch, offset: self.position }
     }
 
+    /// What is sequenced from now on is in the next epoch; what is with the journal stays in its own.
+    pub fn begin_next_epoch(&mut self) -> Epoch {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.epoch
+    }
+
     /// Whether nothing but the position would be lost if it were forgotten. A late refusal needs the run.
     #[must_use]
     pub fn is_vacant(&self) -> bool {

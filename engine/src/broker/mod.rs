@@ -212,6 +212,16 @@ impl Broker {
         self.known(key).map_or_else(resting, HomeChannel::position)
     }
 
+    /// Has a channel go on in its next epoch. `None` when nothing is known of it.
+    pub fn begin_next_epoch(&mut self, key: &ChannelKey) -> Option<Epoch> {
+        if let Some(channel) = self.channels.get_mut(key) {
+            return Some(channel.begin_next_epoch());
+        }
+        let position = self.resting.get_mut(key)?;
+        position.epoch = Epoch(position.epoch.0 + 1);
+        Some(position.epoch)
+    }
+
     /// Gives a publication its place in its channel.
     ///
     /// # Panics

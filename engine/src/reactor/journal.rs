@@ -41,6 +41,11 @@ impl JournalPort {
             self.is_queued = true;
             assert!(taken.is_ok(), "invariant 7: the broker keeps within the journal's queue");
         }
+        for (channel, epoch) in effects.epochs.drain(..) {
+            if self.writer.try_begin_epoch(channel, epoch).is_err() {
+                tracing::warn!("the storage thread is busy; an epoch begins with its next message");
+            }
+        }
         for (edge, ask) in effects.reads.drain(..) {
             let ticket = ReadTicket { edge, reply: ask.reply };
             if !self.read(ticket, ask) {
@@ -90,8 +95,8 @@ impl JournalPort {
                 None
             }
             Answer::Damaged { channel } => {
-                tracing::error!(?channel, "history is damaged; what cannot be read was set aside");
-                None
+                tracing::error!(?channel, "history is damaged; its next epoch begins");
+                Some(JournalAnswer::Damaged(channel))
             }
             Answer::NotBegun { why } => {
                 tracing::warn!(%why, "a channel's new epoch is not durable yet");

@@ -11,7 +11,7 @@ use super::Shard;
 use super::effects::Ending;
 use super::input::{Delivery, Joined, Joiner, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
-use crate::ids::ConnId;
+use crate::ids::{ChannelKey, ConnId};
 use crate::planted::{self, Fault};
 use crate::session::State;
 
@@ -25,6 +25,7 @@ impl Shard {
             Delivery::Presence(change) => self.on_presence(&change),
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
             Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
+            Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
             Delivery::Step(call, came) => self.calls.on_step(call, came),
         }
@@ -88,6 +89,29 @@ impl Shard {
             ws::append_close(out, CloseCode::TryAgain, &reason);
         });
         super::close(joiner.conn, Ending::Flush, closes);
+    }
+
+    /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
+    /// of the channel at once; its home hears of it when their connections are gone, as nothing is sent from here.
+    fn on_epoch_changed(&mut self, channel: &ChannelKey, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(groups) = self.hub.listening(channel) else { return };
+        let groups = groups.into_iter().flatten();
+        let conns: Vec<_> = groups.flat_map(|it| self.hub.conns(it)).copied().collect();
+        conns.into_iter().for_each(|it| self.send_away(it, closes));
+    }
+
+    fn send_away(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            ws::append_close(out, CloseCode::TryAgain, "read the history again");
+        });
+        super::close(conn, Ending::Linger, closes);
+        let seat = socket.subscription.seat.take();
+        if let State::Socket(socket) = std::mem::replace(&mut slot.state, State::Ending) {
+            slot.state = State::Leaving(socket);
+        }
+        self.leave_hub(seat);
     }
 
     fn on_accepted(

@@ -9,7 +9,7 @@ use storage::Publication;
 use super::input::{Delivery, HistoryAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
-use crate::ids::{ChannelKey, ConnId, ShardId};
+use crate::ids::{ChannelKey, ConnId, Epoch, ShardId};
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Effects {
     pub deliveries: Vec<(ShardId, Delivery)>,
     /// Publications to make durable, in this order.
     pub appends: Vec<Arc<Publication>>,
+    /// Channels to take to their next epoch, durably, behind those appends.
+    pub epochs: Vec<(Arc<ChannelKey>, Epoch)>,
     /// History to read from the journal.
     pub reads: Vec<(ShardId, HistoryAsk)>,
     /// Channels whose messages the journal lets go.

@@ -88,6 +88,16 @@ impl Shard {
         self.settle(count, Verdict::Refused(why), effects);
     }
 
+    /// The past of a channel has a hole that its epoch did not have: the next one begins. Whoever listens is told and reads
+    /// again; other channels go on (invariant 3).
+    pub(super) fn on_damaged(&mut self, channel: &Arc<ChannelKey>, effects: &mut Effects) {
+        let Some(epoch) = self.broker.begin_next_epoch(channel) else { return };
+        effects.epochs.push((Arc::clone(channel), epoch));
+        if !planted::is(Fault::DamageUntold) {
+            self.tell_interested(channel, effects, |_| Delivery::EpochChanged(Arc::clone(channel)));
+        }
+    }
+
     fn settle(&mut self, count: usize, verdict: Verdict<'_>, effects: &mut Effects) {
         let mut answers = count;
         while let Some(settled) = self.broker.settle(&mut answers, verdict) {

@@ -53,6 +53,8 @@ pub enum JournalAnswer {
     Refused(usize, Rejection),
     /// A channel's messages are let go, or not.
     Dropped(Arc<ChannelKey>, Result<(), Rejection>),
+    /// History of a channel is damaged. What cannot be read was set aside.
+    Damaged(Arc<ChannelKey>),
     /// A history read is done.
     Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
 }
@@ -179,6 +181,8 @@ pub enum Delivery {
     Accepted(ReplyTo, Arc<Publication>),
     /// The answer to a publish or a history question that cannot be served.
     Refused(ReplyTo, Rejection),
+    /// The channel goes on in another epoch: whoever listens is told, by a close.
+    EpochChanged(Arc<ChannelKey>),
     /// The answer to a history question.
     History(ReplyTo, Vec<Arc<Publication>>),
     /// Something that a call of this shard waits for.

@@ -291,6 +291,7 @@ impl Shard {
             JournalAnswer::Dropped(channel, result) => {
                 self.on_dropped(&channel, result, effects);
             }
+            JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ticket, result) => {
                 let delivery = match result {
                     Ok(publications) => Delivery::History(ticket.reply, publications),

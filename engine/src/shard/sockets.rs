@@ -13,6 +13,7 @@ use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use crate::broker::Member;
 use crate::control::{OnTokenEnd, TokenId};
+use crate::hub::Seat;
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
 use crate::planted::{self, Fault};
 use crate::session::{Lease, SocketSession, State, Subscription};
@@ -233,18 +234,23 @@ impl Shard {
 
     fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
         let Subscription { channel, seat, id } = socket.subscription;
+        self.leave_hub(seat);
+        let leave =
+            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
+        self.request(&channel, Request::Leave(Box::new(leave)), effects);
+        if socket.is_counted {
+            self.give_socket_back(socket.tenant, effects);
+        }
+    }
+
+    /// Gives up a seat; whoever moves to its place learns of it.
+    pub(super) fn leave_hub(&mut self, seat: Option<Seat>) {
         if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
             && !planted::is(Fault::StaleSeat)
         {
             neighbour.subscription.seat = Some(seat);
-        }
-        let leave =
-            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
-        self.request(&channel, Request::Leave(Box::new(leave)), effects);
-        if socket.is_counted {
-            self.give_socket_back(socket.tenant, effects);
         }
     }
 }

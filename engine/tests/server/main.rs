@@ -11,6 +11,7 @@
 mod calls;
 mod clients;
 mod crash;
+mod damage;
 mod disk;
 mod ends;
 mod node;

@@ -75,8 +75,8 @@ pub trait Journal: Send {
     /// The retained publications with an offset over `after`, rising, at most `limit` and about 1 MiB.
     ///
     /// # Errors
-    /// [`JournalError::Corrupt`] when the next stored message is damaged. It is set aside with those after it that are: the
-    /// next read goes on behind them. The channel's home must begin the next epoch: [`Journal::begin_epoch`].
+    /// [`JournalError::Corrupt`] when one of them is damaged. It is set aside with those after it that are: asked again, the
+    /// read goes past them. The channel's home must begin the next epoch: [`Journal::begin_epoch`].
     fn read(
         &mut self,
         channel: &ChannelKey,

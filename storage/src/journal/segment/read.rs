@@ -58,10 +58,6 @@ impl SegmentJournal {
         match self.read_runs(channel, after, &mut reading) {
             Ok(()) => Ok(reading.publications),
             Err(Stop::Io(cause)) => Err(JournalError::Io { operation: "read", cause }),
-            // What lies before the damage is served; the next question begins with it.
-            Err(Stop::Damaged { .. }) if !reading.publications.is_empty() => {
-                Ok(reading.publications)
-            }
             Err(Stop::Damaged { segment, at, offset }) => {
                 let key = Arc::clone(&channel.key);
                 let damaged = self.damaged_from(channel, offset);

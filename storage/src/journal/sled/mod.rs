@@ -252,7 +252,6 @@ impl Journal for SledJournal {
                     bytes += it.text_bytes();
                     publications.push(Arc::new(it));
                 }
-                Some(_) | None if !publications.is_empty() => return Ok(publications),
                 Some(_) | None => {
                     let segment = run.segment;
                     let more = self.damaged_after(run, offset);
