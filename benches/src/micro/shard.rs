@@ -59,6 +59,7 @@ impl Alone {
             id: TenantId(1),
             name: "bench".into(),
             application_key: Some(KEY.into()),
+            management_key: None,
             signing_key: SECRET.into(),
         };
         let now = Now { monotonic_ms: 0, wall_ms: START_MS };

@@ -89,7 +89,7 @@ impl JournalPort {
                 tracing::warn!(%why, "old messages could not be retired");
                 None
             }
-            Answer::Retained { result: Ok(_), .. } => None,
+            Answer::Retained { result: Ok(_), .. } | Answer::DroppedTenant { .. } => None,
             Answer::Dropped { token, result } => {
                 let channel = self.drops.remove(&token)?;
                 Some(JournalAnswer::Dropped(channel, result.map_err(|why| rejection(&why))))
@@ -136,6 +136,9 @@ fn rejection(why: &JournalError) -> Rejection {
     match why {
         JournalError::Full { .. } | JournalError::OutOfOrder => Rejection::StorageFull,
         JournalError::TooLarge { .. } | JournalError::Corrupt { .. } => Rejection::Internal,
-        JournalError::Io { .. } | JournalError::Fenced => Rejection::StorageUnavailable,
+        JournalError::Io { .. }
+        | JournalError::Fenced
+        | JournalError::TimedOut
+        | JournalError::Ended => Rejection::StorageUnavailable,
     }
 }

@@ -86,6 +86,12 @@ impl Shard {
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
             Route::ResourceProvision => self.manager(head).map(Call::Provision),
             Route::ResourceDelete => self.manager(head).map(Call::Unprovision),
+            Route::EdgeDatabase
+            | Route::RealtimeKit
+            | Route::Infrai(_)
+            | Route::Discovery
+            | Route::DiscoveryOf
+            | Route::InfraiSocket => Err(Rejection::Unimplemented { what: "this call" }),
             Route::HealthLive | Route::HealthReady | Route::Version => Err(Rejection::NotFound),
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::dialect::{self, Dialect, MessageView, cohesivity};
+use protocol::dialect::{self, Dialect, MessageView, cohesivity, infrai};
 use protocol::ws::{self, CloseCode};
 use storage::Publication;
 
@@ -105,6 +105,7 @@ impl Shard {
                     Dialect::Cohesivity => {
                         cohesivity::frame_published(out, view.channel, view.at_ms, view.offset);
                     }
+                    Dialect::Infrai => infrai::frame_published(out, view.id, view.channel, None),
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
@@ -119,6 +120,7 @@ impl Shard {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
                     Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
+                    Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
                 });
             }
             State::Http(_) => self.answer_refused(to, why, closes),
@@ -142,17 +144,20 @@ impl Shard {
 
 /// A publication as the dialects write it down.
 pub(super) fn view(publication: &Publication) -> MessageView<'_> {
+    let sender = publication.sender();
     MessageView {
+        id: publication.id().0,
         channel: publication.channel().name(),
         event: publication.event(),
         data: publication.payload(),
+        sender: (!sender.is_empty()).then_some(sender),
         at_ms: publication.at_ms(),
         offset: publication.offset().map(|it| it.0),
     }
 }
 
 fn shown(member: &Member) -> dialect::Member<'_> {
-    dialect::Member { id: &member.id, name: member.name.as_deref() }
+    dialect::Member { id: &member.id, name: member.name.as_deref(), user_id: None }
 }
 
 fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange) {
@@ -163,6 +168,8 @@ fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange)
         (Dialect::Cohesivity, Move::Leave(at_ms)) => {
             cohesivity::frame_leave(out, channel, member, at_ms);
         }
+        (Dialect::Infrai, Move::Join) => infrai::frame_join(out, channel, member),
+        (Dialect::Infrai, Move::Leave(_)) => infrai::frame_leave(out, channel, member),
     }
 }
 
@@ -171,6 +178,22 @@ fn encode_joined(dialect: Dialect, out: &mut Vec<u8>, joined: &Joined) {
         Dialect::Cohesivity => {
             let members = joined.present.iter().map(|it| shown(it));
             cohesivity::frame_subscribed(out, joined.channel.name(), members);
+        }
+        Dialect::Infrai => {
+            let (position, begin) = match &joined.start {
+                Start::Fresh { position } => (position, infrai::Begin::Fresh),
+                Start::Resumed { position, .. } => (position, infrai::Begin::Resumed),
+                Start::Gapped { position } => (position, infrai::Begin::Gapped),
+            };
+            let members = joined.present.iter().map(|it| shown(it));
+            let subscribed = infrai::Subscribed {
+                channel: joined.channel.name(),
+                id: None,
+                members: Some(members),
+                position: position.offset.0,
+                begin,
+            };
+            infrai::frame_subscribed(out, subscribed);
         }
     }
     match &joined.start {

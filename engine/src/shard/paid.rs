@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::auth::{self, EdgeClaims, RealtimeClaims};
-use protocol::dialect::{Dialect, cohesivity};
+use protocol::dialect::{Dialect, cohesivity, infrai};
 use storage::Publication;
 
 use super::Shard;
@@ -243,6 +243,7 @@ impl Shard {
         let State::Socket(socket) = &slot.state else { return };
         self.turn.write(&self.hub, conn, socket.groups(), |out| match socket.dialect {
             Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
+            Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
         });
     }
 

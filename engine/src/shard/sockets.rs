@@ -117,8 +117,18 @@ impl Shard {
     }
 
     fn read_text(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
-        match cohesivity::decode_frame(text, &self.limits.wire) {
-            Ok(Command::Publish(publish)) => self.publish_from(conn, &publish, effects),
+        let command = match cohesivity::decode_frame(text, &self.limits.wire) {
+            Ok(Command::Publish(publish)) => Ok(publish),
+            Ok(
+                Command::PublishTo { .. }
+                | Command::Subscribe { .. }
+                | Command::Unsubscribe { .. }
+                | Command::Ping { .. },
+            ) => Err(Rejection::Unimplemented { what: "this frame" }),
+            Err(why) => Err(why),
+        };
+        match command {
+            Ok(publish) => self.publish_from(conn, &publish, effects),
             Err(why) => {
                 self.counters.rejected += 1;
                 let Some(slot) = self.sessions.slot(conn) else { return };

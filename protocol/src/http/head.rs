@@ -68,6 +68,22 @@ impl<'a> Head<'a> {
         target::decode_segment(raw).ok()
     }
 
+    /// The path from a segment on, as it came. The first segment is 0.
+    #[must_use]
+    pub fn rest(&self, index: usize) -> Option<&'a str> {
+        let mut rest = self.path.strip_prefix('/')?;
+        for _ in 0..index {
+            (_, rest) = rest.split_once('/')?;
+        }
+        Some(rest)
+    }
+
+    /// The query without the pairs of a key, otherwise as it came; no question mark.
+    #[must_use]
+    pub fn query_without(&self, key: &str) -> String {
+        target::query_without(self.query, key)
+    }
+
     /// The decoded value of a query key.
     ///
     /// # Errors
