@@ -103,7 +103,9 @@ impl Claims {
     ) {
         if at_ms.saturating_add(KNOWN_MS) >= now_ms {
             self.by_key.insert(key, Claim { request, state: State::Settled { at_ms, result } });
-            self.expiring.push_back((at_ms, key));
+            // Most come in order.
+            let place = self.expiring.partition_point(|(it, _)| *it <= at_ms);
+            self.expiring.insert(place, (at_ms, key));
         }
     }
 

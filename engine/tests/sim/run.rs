@@ -67,6 +67,9 @@ impl World {
                 self.truth.damaged.entry(key).or_default().extend(offsets);
             }
         }
+        if self.random.permille(200) {
+            self.operate();
+        }
         if self.plan.has(Fault::Crash) && self.random.permille(4) {
             self.crash();
         }
@@ -121,6 +124,8 @@ impl World {
     fn spoil_disk(&mut self, shard: usize) {
         let full = self.plan.has(Fault::FullJournal);
         let fenced = self.plan.has(Fault::FencedJournal);
+        let is_failing = &mut self.catalogs[shard].is_failing;
+        *is_failing = full && (*is_failing != self.random.permille(30));
         let disk = &mut self.journals[shard].disk;
         *disk = match *disk {
             Disk::Fine if full && self.random.permille(20) => Disk::Full,
@@ -170,6 +175,7 @@ impl World {
         for net in &mut self.nets {
             net.wires_mut().for_each(|wire| wire.is_stalled = false);
         }
+        self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
         for journal in &mut self.journals {
             if journal.disk == Disk::Full {
                 journal.disk = Disk::Fine;
@@ -219,6 +225,7 @@ impl World {
             }
         }
         self.check_presence();
+        self.check_operated();
     }
 
     /// A node without trouble takes what it is for.
