@@ -89,6 +89,14 @@ impl JournalPort {
                 tracing::warn!(%why, "old messages could not be retired");
                 None
             }
+            Answer::Damaged { channel } => {
+                tracing::error!(?channel, "history is damaged; what cannot be read was set aside");
+                None
+            }
+            Answer::NotBegun { why } => {
+                tracing::warn!(%why, "a channel's new epoch is not durable yet");
+                None
+            }
             Answer::Retained { result: Ok(_), .. } | Answer::DroppedTenant { .. } => None,
             Answer::Dropped { token, result } => {
                 let channel = self.drops.remove(&token)?;

@@ -7,10 +7,19 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["protocol/src/auth/"]),
+    ("aws-lc-rs", &["protocol/src/auth/", "protocol/tests/"]),
     ("base64", &["protocol/src/auth/", "protocol/src/dialect/", "protocol/tests/"]),
     ("crc32c", &["storage/"]),
-    ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
+    (
+        "clap",
+        &[
+            "engine/src/cli/",
+            "loadtest/src/cli/",
+            "loadtest/src/publish/wire.rs",
+            "loadtest/tests/",
+            "benches/",
+        ],
+    ),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
     ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
