@@ -125,7 +125,7 @@ impl World {
             let ours: Vec<_> = keys.into_iter().filter(|it| it.0 == tenant).collect();
             let key = ours[self.random.below(ours.len())].clone();
             let count = 1 + self.random.below(3);
-            let publisher = 1_000_000 + usize::try_from(self.operator.next).unwrap();
+            let publisher = 1_000_000 + 10 * usize::try_from(self.operator.next).unwrap();
             let numbers = (0..count).map(|place| {
                 let sender = Sender { key: &key, publisher: publisher + place, step: u64::MAX };
                 self.truth.issue(&sender, Keep::Persist, |it| crate::clients::payload(it, 0))
