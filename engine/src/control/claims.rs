@@ -206,9 +206,7 @@ impl Claims {
             if let State::Settled { at_ms: settled_at_ms, result } = &claim.state
                 && *settled_at_ms == at_ms
             {
-                if matches!(result, Settled::Answer(_)) {
-                    gone.push(key);
-                }
+                gone.extend(matches!(result, Settled::Answer(_)).then_some(key));
                 self.by_key.remove(&key);
             }
         }

@@ -35,10 +35,12 @@ impl Kept {
     pub fn read(catalog: &Catalog) -> Result<Self, JournalError> {
         let mut kept = Self::default();
         for table in [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA] {
-            for (key, value) in catalog.entries(table)? {
-                if kept.note(table, &key, &value).is_none() {
-                    tracing::warn!(table, "an entry of the catalog is not understood");
-                }
+            let entries = catalog.entries(table)?;
+            let unknown =
+                entries.iter().filter(|(key, value)| kept.note(table, key, value).is_none());
+            let unknown = unknown.count();
+            if unknown > 0 {
+                tracing::warn!(table, unknown, "entries of the catalog are not understood");
             }
         }
         Ok(kept)

@@ -106,12 +106,9 @@ impl Usage {
         let mut changes = Vec::new();
         for (what, (now, then)) in (0..).zip(self.used.iter().zip(&before.used)) {
             for (window, (now, then)) in (0..).zip(now.iter().zip(then)) {
-                if now != then {
-                    let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
-                    let mut value = now.period.to_le_bytes().to_vec();
-                    value.extend_from_slice(&now.count.to_le_bytes());
-                    changes.push(CatalogChange::Put(entry, value));
-                }
+                let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
+                let value = [now.period.to_le_bytes(), now.count.to_le_bytes()].concat();
+                changes.extend((now != then).then_some(CatalogChange::Put(entry, value)));
             }
         }
         changes

@@ -94,7 +94,12 @@ impl Seat {
     pub(super) fn count_up(&self, done: &mut Done) {
         let before = done.undo.iter().find_map(|it| match it {
             Undo::Usage(before) => Some(before),
-            _ => None,
+            Undo::Provisioning(_)
+            | Undo::Channel(..)
+            | Undo::Claimed(_)
+            | Undo::Settled(..)
+            | Undo::Revoked(..)
+            | Undo::Sockets(_) => None,
         });
         if let Some(before) = before {
             let changes = self.usage.changes(self.tenant, before);

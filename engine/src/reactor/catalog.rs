@@ -43,9 +43,10 @@ impl CatalogPort {
     pub fn take(&mut self) -> Option<CatalogAnswer> {
         if let Some(handle) = self.handle.as_ref().filter(|it| it.has_answers()) {
             for (token, result) in handle.answers() {
-                if let Some((_, answer)) = self.line.iter_mut().find(|(it, _)| *it == token) {
-                    *answer = Some(result.map_err(|why| rejection(&why)));
-                }
+                let Some((_, answer)) = self.line.iter_mut().find(|(it, _)| *it == token) else {
+                    continue;
+                };
+                *answer = Some(result.map_err(|why| rejection(&why)));
             }
         }
         match self.line.pop_front()? {

@@ -66,13 +66,10 @@ impl Publishing {
 
     fn note(&mut self, published: Published) {
         for (place, result) in published {
-            match result {
-                Ok(placed) => {
-                    if let Some(slot) = self.placed.get_mut(usize::from(place)) {
-                        *slot = Some(placed);
-                    }
-                }
-                Err(why) => self.refused = Some(why),
+            match (result, self.placed.get_mut(usize::from(place))) {
+                (Ok(placed), Some(slot)) => *slot = Some(placed),
+                (Ok(_), None) => {}
+                (Err(why), _) => self.refused = Some(why),
             }
         }
     }
