@@ -25,6 +25,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jiff", &["protocol/src/dialect/"]),
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
+    ("memchr", &["protocol/src/http/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     (

@@ -129,10 +129,25 @@ pub(super) fn values<'a, 'n>(
 }
 
 fn pairs(lines: &str) -> impl Iterator<Item = (&str, &str)> {
-    // A search for one byte is several times faster than one for two (`benches micro decode`).
-    lines.split('\n').filter_map(|line| line.strip_suffix('\r').unwrap_or(line).split_once(':'))
+    let mut rest = lines;
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+            let line = rest.get(..end).unwrap_or_default();
+            rest = rest.get(end + 1..).unwrap_or_default();
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            if let Some(colon) = memchr::memchr(b':', line.as_bytes()) {
+                return Some((line.get(..colon)?, line.get(colon + 1..)?));
+            }
+        }
+        None
+    })
 }
 
 fn trim(value: &str) -> &str {
-    value.trim_matches([' ', '\t'])
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let bytes = value.as_bytes();
+    let start = bytes.iter().take_while(|it| is_blank(it)).count();
+    let end = bytes.len() - bytes.iter().rev().take_while(|it| is_blank(it)).count();
+    value.get(start..end).unwrap_or_default()
 }

@@ -13,7 +13,13 @@ pub(super) fn split(target: &str) -> Result<(&str, &str), HttpFault> {
     if !target.starts_with('/') {
         return Err(HttpFault::bad("only targets that start with / are served"));
     }
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = match memchr::memchr(b'?', target.as_bytes()) {
+        Some(at) => (target.get(..at).ok_or(BAD_PATH)?, target.get(at + 1..).ok_or(BAD_QUERY)?),
+        None => (target, ""),
+    };
+    if memchr::memchr(b'%', target.as_bytes()).is_none() {
+        return split_plain(path, query);
+    }
     for segment in segments(path) {
         decode_segment(segment)?;
     }
@@ -22,6 +28,22 @@ pub(super) fn split(target: &str) -> Result<(&str, &str), HttpFault> {
     }
     for pair in query.split('&') {
         decode(pair, Plus::Blank).ok_or(BAD_QUERY)?;
+    }
+    Ok((path, query))
+}
+
+/// As [`split`] goes on where nothing is encoded, as in most targets: what has the right characters decodes to itself.
+fn split_plain<'a>(path: &'a str, query: &'a str) -> Result<(&'a str, &'a str), HttpFault> {
+    if !path.bytes().all(|byte| byte == b'/' || is_path_byte(byte)) {
+        return Err(BAD_PATH);
+    }
+    if memchr::memchr(b'.', path.as_bytes()).is_some()
+        && segments(path).any(|it| matches!(it, "." | ".."))
+    {
+        return Err(BAD_PATH);
+    }
+    if !query.bytes().all(|byte| has_class(byte, QUERY)) {
+        return Err(BAD_QUERY);
     }
     Ok((path, query))
 }
