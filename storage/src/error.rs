@@ -35,6 +35,10 @@ pub enum JournalError {
     },
     /// A publication without an offset, or with one that does not follow its channel's last.
     OutOfOrder,
+    /// The storage thread did not answer in time. Whoever waited may ask again.
+    TimedOut,
+    /// The storage thread has ended.
+    Ended,
 }
 
 impl JournalError {
@@ -42,10 +46,12 @@ impl JournalError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Full { .. } | Self::TooLarge { .. } | Self::OutOfOrder | Self::Corrupt { .. } => {
-                true
-            }
-            Self::Io { .. } | Self::Fenced => false,
+            Self::Full { .. }
+            | Self::TooLarge { .. }
+            | Self::OutOfOrder
+            | Self::Corrupt { .. }
+            | Self::TimedOut => true,
+            Self::Io { .. } | Self::Fenced | Self::Ended => false,
         }
     }
 }
@@ -65,6 +71,8 @@ impl fmt::Display for JournalError {
                 write!(f, "batch over limit: {bytes} of {bytes_max} bytes")
             }
             Self::OutOfOrder => f.write_str("a publication does not follow its channel's last"),
+            Self::TimedOut => f.write_str("the storage thread did not answer in time"),
+            Self::Ended => f.write_str("the storage thread has ended"),
         }
     }
 }

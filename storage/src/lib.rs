@@ -7,14 +7,18 @@ mod ids;
 mod journal;
 mod options;
 mod publication;
+mod reader;
 mod synced_sled;
 mod writer;
 
-pub use catalog::{Catalog, Change, Entries};
+pub use catalog::{
+    Catalog, CatalogAnswer, CatalogHandle, CatalogWriter, Change, Entries, OwnedChange,
+};
 pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
-pub use journal::{ChannelState, Journal, JournalStats, Retired, open, open_segments};
-pub use options::{JournalKind, JournalOptions, Keep, Prepare, Retention};
+pub use journal::{ChannelState, Journal, JournalStats, KeyedRecord, Retired, open, open_segments};
+pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication};
+pub use reader::{ChannelStates, Reader};
 pub use writer::{Answer, QueueFull, QueueLimits, Wake, Writer, WriterHandle};

@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc};
 
 use crate::ids::ChannelKey;
 
+/// An idempotency key is known for so long after its message, in milliseconds, also when the message itself is let go.
+pub const KEYED_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Which backend keeps the journal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum JournalKind {

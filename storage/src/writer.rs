@@ -7,14 +7,16 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle, Thread},
+    time::Duration,
 };
 
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Offset},
+    ids::{ChannelKey, Epoch, Offset, TenantId},
     journal::{Journal, JournalStats, Retired},
     options::Retention,
     publication::Publication,
+    reader::{self, Ask, Reader},
 };
 
 /// At most so many messages in one batch.
@@ -82,6 +84,13 @@ pub enum Answer {
         /// Whether it was.
         result: Result<(), JournalError>,
     },
+    /// All that a tenant had was let go.
+    DroppedTenant {
+        /// The question's token.
+        token: u64,
+        /// The epoch in which channels begin from now on that the journal does not know.
+        result: Result<Epoch, JournalError>,
+    },
 }
 
 /// The storage thread's side.
@@ -89,6 +98,7 @@ pub struct Writer {
     journal: Box<dyn Journal>,
     appends: flume::Receiver<Arc<Publication>>,
     questions: flume::Receiver<Question>,
+    asks: flume::Receiver<Ask>,
     answers: flume::Sender<Answer>,
     shared: Arc<Shared>,
     wake: Wake,
@@ -100,6 +110,7 @@ pub struct Writer {
 pub struct WriterHandle {
     appends: flume::Sender<Arc<Publication>>,
     questions: flume::Sender<Question>,
+    asks: flume::Sender<Ask>,
     answers: flume::Receiver<Answer>,
     shared: Arc<Shared>,
     bytes_max: u64,
@@ -118,6 +129,7 @@ enum Question {
     Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
     Retain { policy: Retention, now_ms: u64 },
     Drop { token: u64, channel: Arc<ChannelKey> },
+    DropTenant { token: u64, tenant: TenantId },
 }
 
 impl Writer {
@@ -133,12 +145,14 @@ impl Writer {
     ) -> io::Result<WriterHandle> {
         let (append, appends) = flume::bounded(limits.messages_max);
         let (question, questions) = flume::bounded(QUESTIONS_MAX);
+        let (ask, asks) = reader::asks();
         let (answer, answers) = flume::unbounded();
         let shared = Arc::new(Shared::default());
         let writer = Self {
             journal,
             appends,
             questions,
+            asks,
             answers: answer,
             shared: Arc::clone(&shared),
             wake,
@@ -148,6 +162,7 @@ impl Writer {
         Ok(WriterHandle {
             appends: append,
             questions: question,
+            asks: ask,
             answers,
             shared,
             bytes_max: limits.bytes_max,
@@ -163,12 +178,22 @@ impl Writer {
             // One question a turn: neither side waits for more than one of the other's.
             let asked = self.questions.try_recv().ok();
             let answered = asked.map(|question| self.answer(question)).is_some();
-            match (appended || answered, ending) {
-                (true, _) => (self.wake)(),
+            if appended || answered {
+                (self.wake)();
+            }
+            let read = self.read_aside();
+            match (appended || answered || read, ending) {
+                (true, _) => {}
                 (false, true) => return,
                 (false, false) => thread::park(),
             }
         }
+    }
+
+    /// A bit of what readers beside the shard want: the shard was answered, and goes first again after it.
+    fn read_aside(&mut self) -> bool {
+        let ask = self.asks.try_recv().ok();
+        ask.map(|it| it.answer(&mut *self.journal)).is_some()
     }
 
     fn append(&mut self) -> bool {
@@ -203,6 +228,9 @@ impl Writer {
             }
             Question::Drop { token, channel } => {
                 Answer::Dropped { token, result: self.journal.drop_channel(&channel) }
+            }
+            Question::DropTenant { token, tenant } => {
+                Answer::DroppedTenant { token, result: self.journal.drop_tenant(tenant) }
             }
         };
         self.say(answer);
@@ -272,6 +300,21 @@ impl WriterHandle {
     /// When as much waits as may.
     pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
         self.ask(Question::Drop { token, channel })
+    }
+
+    /// Asks to let go of all that a tenant had: see [`Journal::drop_tenant`]. None of its publications may be under way: one
+    /// that comes after it with an old offset is refused, and its whole batch with it.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_drop_tenant(&self, token: u64, tenant: TenantId) -> Result<(), QueueFull> {
+        self.ask(Question::DropTenant { token, tenant })
+    }
+
+    /// A way to read the journal from other threads. Each of its questions waits for at most `timeout`, twice.
+    #[must_use]
+    pub fn reader(&self, timeout: Duration) -> Reader {
+        Reader::new(self.asks.clone(), self.thread.clone(), timeout)
     }
 
     /// The answers that came since the last call.

@@ -12,8 +12,8 @@ mod support;
 use std::{path::Path, sync::Arc};
 
 use storage::{
-    ChannelKey, Epoch, Journal, JournalError, JournalKind, JournalOptions, Keep, Offset, Prepare,
-    Publication, Retention, open,
+    ChannelKey, Epoch, Journal, JournalError, JournalKind, JournalOptions, KEYED_MS, Keep,
+    KeyedRecord, Offset, Prepare, Publication, Retention, open,
 };
 use support::{channel, keep_all, publication, sized};
 
@@ -39,6 +39,21 @@ fn run(key: &Arc<ChannelKey>, offsets: std::ops::Range<u64>) -> Vec<Arc<Publicat
 
 fn offsets(read: &[Arc<Publication>]) -> Vec<u64> {
     read.iter().map(|it| it.offset().unwrap().0).collect()
+}
+
+/// What is listed of messages with a key.
+fn keyed(all: &[Arc<Publication>]) -> Vec<KeyedRecord> {
+    let record = |it: &Arc<Publication>| {
+        Some(KeyedRecord {
+            channel: Arc::clone(it.channel()),
+            idempotency: it.idempotency()?,
+            epoch: it.epoch(),
+            offset: it.offset()?,
+            id: it.id(),
+            at_ms: it.at_ms(),
+        })
+    };
+    all.iter().filter_map(record).collect()
 }
 
 fn state(journal: &dyn Journal, key: &ChannelKey) -> Option<(u32, u64, u64)> {
@@ -228,4 +243,103 @@ fn a_directory_has_one_journal_at_a_time() {
         drop(first);
         journal(kind, dir.path());
     }
+}
+
+#[test]
+fn keyed_messages_are_listed_from_a_time_on_and_the_newest_so_many() {
+    on_each(|kind, dir| {
+        let key = channel(1);
+        let all: Vec<_> = (1..3_001).map(|it| sized(&key, 1, it, 300)).collect();
+        {
+            let mut journal = journal(kind, dir);
+            all.chunks(50).for_each(|it| journal.append(it).unwrap());
+            assert!(journal.append(&run(&key, 9_000..9_010)).is_err(), "{kind:?}");
+            let listed = |at_ms, max| journal.keyed_since(at_ms, max).unwrap();
+            // They were taken at 1,000 ms + their offset, and every third has a key.
+            assert_eq!(listed(0, usize::MAX), keyed(&all), "{kind:?}");
+            assert_eq!(listed(3_000, usize::MAX), keyed(&all[1_999..]), "{kind:?}");
+            assert_eq!(listed(0, 100), keyed(&all)[900..], "{kind:?}");
+            assert_eq!(listed(9_000, 100), [], "{kind:?}");
+            assert_eq!(listed(0, 0), [], "{kind:?}");
+        }
+        if kind == JournalKind::Memory {
+            return; // It keeps nothing, as it says.
+        }
+        for _ in 0..2 {
+            let journal = journal(kind, dir);
+            assert_eq!(journal.keyed_since(0, usize::MAX).unwrap(), keyed(&all), "{kind:?}");
+            assert_eq!(journal.keyed_since(3_500, 10).unwrap(), keyed(&all)[990..], "{kind:?}");
+        }
+    });
+}
+
+#[test]
+fn a_key_outlives_its_message_for_a_day() {
+    for kind in [JournalKind::Segment, JournalKind::Sled] {
+        let dir = tempfile::tempdir().unwrap();
+        let key = channel(1);
+        let all: Vec<_> = (1..2_001).map(|it| sized(&key, 1, it, 500)).collect();
+        let nothing = keep(Keep { messages_max: 0, ..Keep::ALL });
+        {
+            let mut journal = journal(kind, dir.path());
+            all.chunks(50).for_each(|it| journal.append(it).unwrap());
+            assert_eq!(journal.retain(&nothing, 4_000).unwrap().messages, 2_000, "{kind:?}");
+        }
+        for _ in 0..2 {
+            let mut journal = journal(kind, dir.path());
+            journal.retain(&nothing, 5_000).unwrap();
+            assert_eq!(journal.read(&key, Offset(0), 9).unwrap(), [], "{kind:?}");
+            assert_eq!(journal.keyed_since(0, usize::MAX).unwrap(), keyed(&all), "{kind:?}");
+        }
+        let mut journal = journal(kind, dir.path());
+        journal.append(&run(&key, 2_001..2_002)).unwrap();
+        journal.retain(&nothing, 10_000 + KEYED_MS).unwrap();
+        // Of the segment that is written nothing is let go.
+        let left = journal.keyed_since(0, usize::MAX).unwrap();
+        assert!(left.len() < 334, "{kind:?}: {} are left", left.len());
+        let names = std::fs::read_dir(dir.path()).unwrap().flatten();
+        let keys = names.filter(|it| it.file_name().to_string_lossy().ends_with(".keys"));
+        assert_eq!(keys.count(), 0, "{kind:?}");
+    }
+}
+
+#[test]
+fn a_dropped_tenant_is_gone_and_comes_back_in_an_epoch_of_its_own() {
+    on_each(|kind, dir| {
+        // Channels 1, 4 and 7 are of tenant 1; 2 is of tenant 2.
+        let [a, b, other] = [channel(1), channel(4), channel(2)];
+        let tenant = a.tenant();
+        let gone = |journal: &mut dyn Journal| {
+            assert!(journal.channels().iter().all(|it| it.0.tenant() != tenant), "{kind:?}");
+            assert_eq!(journal.read(&a, Offset(0), 9).unwrap(), [], "{kind:?}");
+            let listed = journal.keyed_since(0, usize::MAX).unwrap();
+            assert_eq!(listed, keyed(&run(&other, 1..600)), "{kind:?}");
+            assert_eq!(state(journal, &other), Some((1, 599, 1)), "{kind:?}");
+            assert!(journal.fresh_epoch() >= Epoch(4), "{kind:?}");
+        };
+        let mut journal = journal(kind, dir);
+        for at in 1..600 {
+            journal.append(&[run(&a, at..at + 1), run(&other, at..at + 1)].concat()).unwrap();
+        }
+        journal.append(&[publication(&b, 3, 1), publication(&b, 3, 2)]).unwrap();
+        assert_eq!(journal.drop_tenant(tenant).unwrap(), Epoch(4), "{kind:?}");
+        gone(&mut *journal);
+        if kind != JournalKind::Memory {
+            drop(journal);
+            journal = self::journal(kind, dir);
+            gone(&mut *journal);
+            // What holds nothing but what was dropped goes; the drop itself is not forgotten with it.
+            for _ in 0..2 {
+                journal.retain(&keep_all(), 2_000).unwrap();
+                drop(journal);
+                journal = self::journal(kind, dir);
+                gone(&mut *journal);
+            }
+        }
+        journal.append(&[publication(&a, 4, 1), publication(&a, 4, 2)]).unwrap();
+        assert_eq!(state(&*journal, &a), Some((4, 2, 1)), "{kind:?}");
+        assert_eq!(journal.drop_tenant(tenant).unwrap(), Epoch(5), "{kind:?}");
+        assert_eq!(state(&*journal, &a), None, "{kind:?}");
+        assert_eq!(journal.drop_tenant(storage::TenantId(77)).unwrap(), Epoch(5), "{kind:?}");
+    });
 }

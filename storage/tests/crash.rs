@@ -19,7 +19,8 @@ use std::{
 };
 
 use storage::{
-    Journal, JournalKind, JournalOptions, Keep, Offset, Prepare, Publication, Retention, open,
+    Journal, JournalKind, JournalOptions, Keep, Offset, Prepare, Publication, Retention, TenantId,
+    open,
 };
 use support::{Random, channel, keep_all, publication};
 
@@ -30,6 +31,27 @@ const CHANNELS: u64 = 7;
 fn journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
     let options = JournalOptions { segment_bytes: 128 * 1024, prepare: Prepare::Ahead };
     open(kind, dir, &options).unwrap()
+}
+
+fn kind_of(name: &str) -> JournalKind {
+    if name == "sled" { JournalKind::Sled } else { JournalKind::Segment }
+}
+
+/// The key of every durable message is listed, whatever was retired, and no other: each third message has one.
+fn check_keys(journal: &dyn Journal, durable: &BTreeMap<u64, (u32, u64)>, round: u64) {
+    let mut listed: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for record in journal.keyed_since(0, usize::MAX).unwrap() {
+        let number = record.channel.name().trim_start_matches("room:").parse().unwrap();
+        let sent = publication(&record.channel, record.epoch.0, record.offset.0);
+        assert_eq!(Some(record.idempotency), sent.idempotency(), "round {round}");
+        assert_eq!((record.id, record.at_ms), (sent.id(), sent.at_ms()), "round {round}");
+        assert_eq!(record.epoch.0, durable[&number].0, "round {round}");
+        listed.entry(number).or_default().push(record.offset.0);
+    }
+    for (number, (_, last)) in durable {
+        let offsets = listed.remove(number).unwrap_or_default();
+        assert!(offsets.into_iter().eq((3..=*last).step_by(3)), "round {round}: keys of {number}");
+    }
 }
 
 fn lasts(journal: &dyn Journal) -> BTreeMap<u64, u64> {
@@ -44,8 +66,7 @@ fn child_that_is_killed() {
     let (Ok(dir), Ok(kind)) = (std::env::var(DIR), std::env::var(KIND)) else {
         return; // Only `crash` starts it in earnest.
     };
-    let kind = if kind == "sled" { JournalKind::Sled } else { JournalKind::Segment };
-    let mut journal = journal(kind, Path::new(&dir));
+    let mut journal = journal(kind_of(&kind), Path::new(&dir));
     let mut lasts = lasts(&*journal);
     let mut random = Random(u64::from(std::process::id()));
     let mut out = std::io::stdout().lock();
@@ -60,7 +81,7 @@ fn child_that_is_killed() {
             .collect();
         journal.append(&batch).unwrap();
         let text: Vec<_> = lasts.iter().map(|(number, last)| format!("{number}:{last}")).collect();
-        writeln!(out, "acked {}", text.join(" ")).unwrap();
+        writeln!(out, "acked {} .", text.join(" ")).unwrap();
         out.flush().unwrap();
         if random.chance(30) {
             let keep = Keep { messages_max: 2_000, ..Keep::ALL };
@@ -71,22 +92,22 @@ fn child_that_is_killed() {
 }
 
 /// Runs the child for a while; returns what it said was acknowledged last.
-fn run_and_kill(kind: &str, dir: &Path, time: Duration) -> BTreeMap<u64, u64> {
+fn run_and_kill(child: &str, kind: &str, dir: &Path, time: Duration) -> String {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child_that_is_killed", "--nocapture"])
+        .args(["--exact", child, "--nocapture"])
         .env(DIR, dir)
         .env(KIND, kind)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut acked = BTreeMap::new();
+    let mut acked = String::new();
     // The time begins with the first acknowledgement, however long the start takes.
     let mut note = |line: String| {
-        if let Some((_, text)) = line.split_once("acked ") {
-            let pairs = text.split(' ').filter_map(|it| it.split_once(':'));
-            acked = pairs.map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap())).collect();
+        // A line without its end was being written when it was killed.
+        if let Some((_, text)) = line.strip_suffix(" .").and_then(|it| it.split_once("acked ")) {
+            text.clone_into(&mut acked);
         }
     };
     for line in lines.by_ref().map_while(Result::ok) {
@@ -109,12 +130,17 @@ fn crash(kind: &str, rounds: u64) {
     let mut random = Random(rounds);
     let mut total = 0;
     for round in 0..rounds {
-        let acked = run_and_kill(kind, &dir, Duration::from_millis(random.below(50)));
+        let time = Duration::from_millis(random.below(50));
+        let acked = run_and_kill("child_that_is_killed", kind, &dir, time);
         assert!(!acked.is_empty(), "round {round}: the child worked");
-        let kind = if kind == "sled" { JournalKind::Sled } else { JournalKind::Segment };
-        let mut journal = journal(kind, &dir);
+        let pairs = acked.split(' ').filter_map(|it| it.split_once(':'));
+        let acked = pairs.map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap()));
+        let acked: BTreeMap<u64, u64> = acked.collect();
+        let mut journal = journal(kind_of(kind), &dir);
         assert_eq!(journal.stats().quarantined, 0, "round {round}: a kill is no damage");
         let found = lasts(&*journal);
+        let durable = found.iter().map(|(number, last)| (*number, (1, *last))).collect();
+        check_keys(&*journal, &durable, round);
         for (number, last) in acked {
             let key = channel(number);
             assert!(found.get(&number) >= Some(&last), "round {round}: {key:?} has {last}");
@@ -142,4 +168,104 @@ fn a_killed_segment_log_has_every_acknowledged_message_once_and_in_order() {
 #[test]
 fn a_killed_sled_journal_has_every_acknowledged_message_once_and_in_order() {
     crash("sled", 20);
+}
+
+type Stands = BTreeMap<u64, (u32, u64)>;
+
+fn stands(journal: &dyn Journal) -> Stands {
+    let number = |name: &str| name.trim_start_matches("room:").parse().unwrap();
+    let states = journal.channels().into_iter();
+    let stand = |it: storage::ChannelState| (it.position.epoch.0, it.position.offset.0);
+    states.map(|(key, state)| (number(key.name()), stand(state))).collect()
+}
+
+/// Whose channels are dropped again and again: every third one is its.
+const DROPPED: TenantId = TenantId(0);
+
+fn is_dropped(number: u64) -> bool {
+    channel(number).tenant() == DROPPED
+}
+
+/// As the other child; now and then it drops a tenant, and prints the epoch since when it has anything.
+#[test]
+fn child_that_drops_a_tenant() {
+    let (Ok(dir), Ok(kind)) = (std::env::var(DIR), std::env::var(KIND)) else {
+        return; // Only `crash_drop` starts it in earnest.
+    };
+    let mut journal = journal(kind_of(&kind), Path::new(&dir));
+    let mut stands = stands(&*journal);
+    let mut random = Random(u64::from(std::process::id()));
+    let mut out = std::io::stdout().lock();
+    loop {
+        if random.chance(6) {
+            journal.drop_tenant(DROPPED).unwrap();
+            stands.retain(|number, _| !is_dropped(*number));
+        } else {
+            let epoch = journal.fresh_epoch().0;
+            let batch = (0..1 + random.below(40)).map(|_| {
+                let number = random.below(CHANNELS);
+                let (epoch, last) = stands.entry(number).or_insert((epoch, 0));
+                *last += 1;
+                publication(&channel(number), *epoch, *last)
+            });
+            journal.append(&batch.collect::<Vec<_>>()).unwrap();
+        }
+        let text: Vec<_> =
+            stands.iter().map(|(it, (epoch, at))| format!("{it}:{epoch}:{at}")).collect();
+        writeln!(out, "acked {} {} .", journal.fresh_epoch().0, text.join(" ")).unwrap();
+        out.flush().unwrap();
+        if random.chance(30) {
+            let keep = Keep { messages_max: 300, ..Keep::ALL };
+            let policy = Retention { keep: std::sync::Arc::new(move |_| keep), ..keep_all() };
+            journal.retain(&policy, 0).unwrap();
+        }
+    }
+}
+
+fn crash_drop(kind: &str, rounds: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().join("journal");
+    let mut random = Random(rounds);
+    let mut drops = 0;
+    for round in 0..rounds {
+        let time = Duration::from_millis(random.below(50));
+        let acked = run_and_kill("child_that_drops_a_tenant", kind, &dir, time);
+        let mut words = acked.split(' ');
+        let floor: u32 = words.next().unwrap().parse().unwrap();
+        drops = floor - 1;
+        let mut journal = journal(kind_of(kind), &dir);
+        let found = stands(&*journal);
+        for word in words.filter(|it| !it.is_empty()) {
+            let mut numbers = word.split(':').map(|it| it.parse::<u64>().unwrap());
+            let mut next = || numbers.next().unwrap();
+            let (number, epoch, last) = (next(), u32::try_from(next()).unwrap(), next());
+            match found.get(&number) {
+                Some((now, at)) if *now == epoch => assert!(*at >= last, "round {round}"),
+                // It was being dropped when it was killed.
+                Some(_) | None => {
+                    assert!(is_dropped(number), "round {round}: {number}");
+                    assert!(journal.fresh_epoch().0 > epoch, "round {round}: {number}");
+                }
+            }
+        }
+        for (number, (epoch, last)) in &found {
+            assert!(!is_dropped(*number) || *epoch >= floor, "round {round}: {number} came back");
+            let read = tail(&mut *journal, *number, last.saturating_sub(300));
+            let first = last.saturating_sub(300) + 1;
+            let sent = (first..=*last).map(|it| publication(&channel(*number), *epoch, it));
+            assert!(read.iter().eq(sent.collect::<Vec<_>>().iter()), "round {round}: {number}");
+        }
+        check_keys(&*journal, &found, round);
+    }
+    assert!(drops > 3, "the tenant was dropped {drops} times");
+}
+
+#[test]
+fn what_a_killed_segment_log_dropped_does_not_come_back() {
+    crash_drop("segment", 80);
+}
+
+#[test]
+fn what_a_killed_sled_journal_dropped_does_not_come_back() {
+    crash_drop("sled", 10);
 }

@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use storage::{
-    Answer, ChannelKey, JournalKind, JournalOptions, Offset, QueueFull, QueueLimits, Writer,
-    WriterHandle, open,
+    Answer, ChannelKey, Epoch, JournalError, JournalKind, JournalOptions, Offset, QueueFull,
+    QueueLimits, Reader, Writer, WriterHandle, open,
 };
 use support::{channel, publication};
 
@@ -30,7 +30,10 @@ fn outcomes(answers: impl IntoIterator<Item = Answer>) -> Vec<bool> {
     let outcome = |answer| match answer {
         Answer::Committed { count } => vec![true; count],
         Answer::Refused { count, .. } => vec![false; count],
-        Answer::Read { .. } | Answer::Retained { .. } | Answer::Dropped { .. } => Vec::new(),
+        Answer::Read { .. }
+        | Answer::Retained { .. }
+        | Answer::Dropped { .. }
+        | Answer::DroppedTenant { .. } => Vec::new(),
     };
     answers.into_iter().flat_map(outcome).collect()
 }
@@ -88,4 +91,69 @@ fn a_shutdown_answers_all_that_waits() {
     let key = channel(1);
     (1..=3_000).for_each(|it| push(&writer, &key, it).unwrap());
     assert_eq!(outcomes(writer.shutdown()), [true; 3_000]);
+}
+
+#[test]
+fn readers_beside_the_shard_see_whole_histories_while_it_appends() {
+    let (writer, _wakes) = writer(QueueLimits::default());
+    // Channels 1 and 4 are of tenant 1, channel 2 of tenant 2.
+    let (key, other) = (channel(1), channel(2));
+    (1..=1_000).for_each(|it| push(&writer, &key, it).unwrap());
+    (1..=10).for_each(|it| push(&writer, &channel(4), it).unwrap());
+    (1..=10).for_each(|it| push(&writer, &other, it).unwrap());
+    let mut committed = 0;
+    while committed < 1_020 {
+        committed += outcomes(writer.wait()).len();
+    }
+    let reader = writer.reader(Duration::from_secs(60));
+    let reading = |reader: Reader| {
+        let key = Arc::clone(&key);
+        thread::spawn(move || {
+            let listed = reader.channels(key.tenant()).unwrap();
+            let names: Vec<_> = listed.iter().map(|it| it.0.name().to_owned()).collect();
+            assert_eq!(names, ["room:1", "room:4"]);
+            let all = reader.read(&key, Offset(0), 900).unwrap();
+            assert!(
+                all.iter()
+                    .eq((1..=900).map(|it| publication(&key, 1, it)).collect::<Vec<_>>().iter())
+            );
+            assert_eq!(reader.read(&key, Offset(990), usize::MAX).unwrap().len(), 10);
+        })
+    };
+    let threads = [reading(reader.clone()), reading(reader.clone())];
+    (11..=2_000).for_each(|it| push(&writer, &other, it).unwrap());
+    threads.into_iter().for_each(|it| it.join().unwrap());
+    assert_eq!(outcomes(writer.shutdown()), [true; 1_990]);
+    assert!(matches!(reader.channels(key.tenant()), Err(JournalError::Ended)));
+}
+
+#[test]
+fn a_reader_gives_up_on_a_thread_that_has_too_much_to_do() {
+    let journal = open(JournalKind::Memory, Path::new(""), &JournalOptions::default()).unwrap();
+    let (go, gone) = flume::bounded::<()>(0);
+    let wake = Box::new(move || {
+        let _ = gone.recv(); // The storage thread stands still until the test lets it go on.
+    });
+    let writer = Writer::spawn("slow", journal, QueueLimits::default(), wake).unwrap();
+    push(&writer, &channel(1), 1).unwrap();
+    assert_eq!(outcomes(writer.wait()), [true]);
+    let reader = writer.reader(Duration::from_millis(1));
+    let slow = reader.read(&channel(1), Offset(0), 1);
+    assert!(matches!(slow, Err(JournalError::TimedOut)));
+    drop(go);
+    let patient = writer.reader(Duration::from_secs(60));
+    assert_eq!(patient.read(&channel(1), Offset(0), 9).unwrap(), [publication(&channel(1), 1, 1)]);
+}
+
+#[test]
+fn a_tenant_is_dropped_behind_what_waits() {
+    let (writer, _wakes) = writer(QueueLimits::default());
+    let key = channel(1);
+    push(&writer, &key, 1).unwrap();
+    assert_eq!(outcomes(writer.wait()), [true]);
+    writer.try_drop_tenant(7, key.tenant()).unwrap();
+    let answer = writer.wait();
+    assert!(matches!(answer, Some(Answer::DroppedTenant { token: 7, result: Ok(Epoch(2)) })));
+    writer.try_append(publication(&key, 2, 1)).unwrap();
+    assert_eq!(outcomes(writer.wait()), [true]);
 }

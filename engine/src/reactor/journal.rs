@@ -77,7 +77,9 @@ impl JournalPort {
                 tracing::warn!(%why, "old messages could not be retired");
                 None
             }
-            Answer::Retained { result: Ok(_), .. } | Answer::Dropped { .. } => None,
+            Answer::Retained { result: Ok(_), .. }
+            | Answer::Dropped { .. }
+            | Answer::DroppedTenant { .. } => None,
         }
     }
 
@@ -110,6 +112,9 @@ fn rejection(why: &JournalError) -> Rejection {
     match why {
         JournalError::Full { .. } | JournalError::OutOfOrder => Rejection::StorageFull,
         JournalError::TooLarge { .. } | JournalError::Corrupt { .. } => Rejection::Internal,
-        JournalError::Io { .. } | JournalError::Fenced => Rejection::StorageUnavailable,
+        JournalError::Io { .. }
+        | JournalError::Fenced
+        | JournalError::TimedOut
+        | JournalError::Ended => Rejection::StorageUnavailable,
     }
 }

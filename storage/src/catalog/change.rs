@@ -25,6 +25,46 @@ pub enum Change<'a> {
     },
 }
 
+/// A change that can cross to another thread.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum OwnedChange {
+    /// Sets a value.
+    Put {
+        /// The table.
+        table: String,
+        /// The key in it, at most 64 KiB.
+        key: Vec<u8>,
+        /// The value.
+        value: Vec<u8>,
+    },
+    /// Removes a key.
+    Delete {
+        /// The table.
+        table: String,
+        /// The key in it.
+        key: Vec<u8>,
+    },
+}
+
+impl OwnedChange {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn as_change(&self) -> Change<'_> {
+        match self {
+            Self::Put { table, key, value } => Change::Put { table, key, value },
+            Self::Delete { table, key } => Change::Delete { table, key },
+        }
+    }
+
+    /// About what it takes in the journal.
+    pub(super) fn bytes(&self) -> u64 {
+        const AROUND: usize = 128;
+        let (Self::Put { table, key, .. } | Self::Delete { table, key }) = self;
+        let value = if let Self::Put { value, .. } = self { value.len() } else { 0 };
+        (AROUND + table.len() + key.len() + value) as u64
+    }
+}
+
 impl<'a> Change<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
         let (kind, table, key, value): (_, &str, &[u8], &[u8]) = match self {

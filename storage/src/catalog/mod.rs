@@ -5,11 +5,13 @@
 
 mod change;
 mod view;
+mod writer;
 
 use std::{path::Path, sync::Arc};
 
-pub use self::change::Change;
+pub use self::change::{Change, OwnedChange};
 use self::view::View;
+pub use self::writer::{CatalogAnswer, CatalogHandle, CatalogWriter};
 use crate::{
     error::{JournalError, OpenError},
     ids::{ChannelKey, MessageId, Offset, Position, TenantId},
@@ -34,6 +36,8 @@ pub struct Catalog {
     view: View,
     stream: Arc<ChannelKey>,
     position: Position,
+    /// The view missed a change that is durable: what it says is not what holds.
+    is_behind: bool,
 }
 
 impl Catalog {
@@ -47,7 +51,7 @@ impl Catalog {
         let view = View::open(&dir.join("view"))?;
         let stream = Arc::new(ChannelKey::new(TenantId(0), "catalog"));
         let position = Position { epoch: journal.fresh_epoch(), offset: Offset(0) };
-        let mut catalog = Self { journal, view, stream, position };
+        let mut catalog = Self { journal, view, stream, position, is_behind: false };
         catalog.catch_up().map_err(|why| OpenError::Unreadable { why: why.to_string() })?;
         Ok(catalog)
     }
@@ -71,10 +75,16 @@ impl Catalog {
     /// Makes the changes durable, all of them or none, and then visible.
     ///
     /// # Errors
-    /// As for [`Journal::append`]: nothing is changed.
+    /// As for [`Journal::append`]: nothing is changed. Should the view fail, the changes are durable, though the answer is an
+    /// error, and nothing is taken until the next open.
     pub fn apply(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
+        if self.is_behind {
+            return Err(JournalError::Fenced);
+        }
         self.append(changes, now_ms)?;
-        self.view.apply(changes, self.position)
+        let result = self.view.apply(changes, self.position);
+        self.is_behind = result.is_err();
+        result
     }
 
     /// Damaged ranges that its journal set aside: changes may be missing.

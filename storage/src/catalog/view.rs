@@ -1,7 +1,7 @@
 //! The catalog as it is read: keys and values in sled, with a note of how much of the journal they hold and a sum over all of them,
 //! because sled can open with entries missing and say nothing.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use super::{Entries, change::Change};
 use crate::{
@@ -58,6 +58,11 @@ fn full_key(table: &str, key: &[u8]) -> Vec<u8> {
     [table.as_bytes(), &[0], key].concat()
 }
 
+fn full_key_of(change: &Change<'_>) -> Vec<u8> {
+    let (Change::Put { table, key, .. } | Change::Delete { table, key }) = change;
+    full_key(table, key)
+}
+
 fn sum_of(key: &[u8], value: &[u8]) -> u64 {
     let half = crc32c::crc32c_append(crc32c::crc32c(key), value);
     let other = crc32c::crc32c_append(crc32c::crc32c(value), key);
@@ -99,7 +104,7 @@ impl View {
         Ok(all)
     }
 
-    /// Applies changes that end at a position of the journal.
+    /// Applies changes that end at a position of the journal, all at once.
     pub(super) fn apply(
         &self,
         changes: &[Change<'_>],
@@ -107,38 +112,26 @@ impl View {
     ) -> Result<(), JournalError> {
         let start = Position { offset: Offset(0), ..position };
         let mut note = self.note()?.unwrap_or(Note { position: start, count: 0, sum: 0 });
-        for change in changes {
-            let mut batch = sled::Batch::default();
-            self.change(change, &mut note, &mut batch)?;
-            batch.insert(NOTE, note.encode());
-            self.synced.db.apply_batch(batch).map_err(failed)?;
+        // Of many changes of one key only the last is seen.
+        let lasts: BTreeMap<_, _> = changes.iter().map(|it| (full_key_of(it), it)).collect();
+        let mut batch = sled::Batch::default();
+        for (full, change) in lasts {
+            if let Some(before) = self.synced.db.get(&full).map_err(failed)? {
+                note.count -= 1;
+                note.sum = note.sum.wrapping_sub(sum_of(&full, &before));
+            }
+            match change {
+                Change::Put { value, .. } => {
+                    note.count += 1;
+                    note.sum = note.sum.wrapping_add(sum_of(&full, value));
+                    batch.insert(full, *value);
+                }
+                Change::Delete { .. } => batch.remove(full),
+            }
         }
         note.position = position;
-        self.synced.db.insert(NOTE, note.encode()).map_err(failed)?;
-        Ok(())
-    }
-
-    fn change(
-        &self,
-        change: &Change<'_>,
-        note: &mut Note,
-        batch: &mut sled::Batch,
-    ) -> Result<(), JournalError> {
-        let (Change::Put { table, key, .. } | Change::Delete { table, key }) = change;
-        let full = full_key(table, key);
-        if let Some(before) = self.synced.db.get(&full).map_err(failed)? {
-            note.count -= 1;
-            note.sum = note.sum.wrapping_sub(sum_of(&full, &before));
-        }
-        match change {
-            Change::Put { value, .. } => {
-                note.count += 1;
-                note.sum = note.sum.wrapping_add(sum_of(&full, value));
-                batch.insert(full, *value);
-            }
-            Change::Delete { .. } => batch.remove(full),
-        }
-        Ok(())
+        batch.insert(NOTE, note.encode());
+        self.synced.db.apply_batch(batch).map_err(failed)
     }
 
     /// How far in the journal it is.

@@ -10,6 +10,7 @@
 //! retire   = 5  segment:u64                                                             its file may be missing
 //! seal     = 6                                                                  the next segment goes on from here
 //! close    = 7                                                       the journal was closed with nothing under way
+//! drop     = 8  tenant:u32                                nothing that a tenant had before is known any more
 //! ```
 //!
 //! `bytes` counts the whole entry. `crc` is CRC32C over `bytes` and what follows `crc`, begun with the segment's nonce
@@ -78,6 +79,7 @@ pub(super) enum Entry<'a> {
     Retire { segment: u64 },
     Seal,
     Close,
+    Drop { tenant: TenantId },
 }
 
 /// Writes a message. The texts were checked to be short enough.
@@ -108,7 +110,11 @@ impl Entry<'_> {
             + match self {
                 Self::Stand { name, .. } | Self::Forget { name, .. } => name.len(),
                 Self::Log(state) => 8 * state.live.len() + 24 * state.damages.len(),
-                Self::Message(_) | Self::Retire { .. } | Self::Seal | Self::Close => 0,
+                Self::Message(_)
+                | Self::Retire { .. }
+                | Self::Seal
+                | Self::Close
+                | Self::Drop { .. } => 0,
             }
     }
 
@@ -138,6 +144,10 @@ impl Entry<'_> {
             }
             Self::Seal => start = begin(out, 6, 0),
             Self::Close => start = begin(out, 7, 0),
+            Self::Drop { tenant } => {
+                start = begin(out, 8, 0);
+                out.extend_from_slice(&tenant.0.to_le_bytes());
+            }
         }
         end(out, start, place);
     }
@@ -243,6 +253,7 @@ fn parse<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
         5 => Entry::Retire { segment: bytes.u64()? },
         6 => Entry::Seal,
         7 => Entry::Close,
+        8 => Entry::Drop { tenant: TenantId(bytes.u32()?) },
         _ => return None,
     })
 }

@@ -11,7 +11,7 @@ use hashbrown::{HashTable, hash_table::Entry};
 
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Offset, Position, TenantId},
+    ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     journal::{ChannelState, next_position},
 };
 
@@ -171,6 +171,25 @@ impl Index {
                 release(&mut self.runs_in, run.segment);
             }
         }
+    }
+
+    /// Forgets every channel of a tenant.
+    pub(super) fn forget_tenant(&mut self, tenant: TenantId) {
+        let runs_in = &mut self.runs_in;
+        self.channels.retain(|it| {
+            if it.key.tenant() != tenant {
+                return true;
+            }
+            it.runs.iter().for_each(|run| release(runs_in, run.segment));
+            false
+        });
+    }
+
+    /// The epoch in which a tenant's channels would begin after they were forgotten: none of them was ever in it.
+    pub(super) fn epoch_after(&self, tenant: TenantId) -> Epoch {
+        let of_it = self.channels.iter().filter(|it| it.key.tenant() == tenant);
+        let highest = of_it.map(|it| it.state.position.epoch.0).max();
+        highest.map_or(Epoch(1), |it| Epoch(it.saturating_add(1)))
     }
 
     /// Sets a damaged message aside: the run is split around it.

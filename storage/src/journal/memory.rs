@@ -4,10 +4,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 use hashbrown::HashTable;
 
-use super::{ChannelState, Journal, JournalStats, READ_BYTES_MAX, Retired, next_position};
+use super::{
+    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired, next_position,
+};
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Epoch, Offset, Position},
+    ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     options::{Keep, Retention},
     publication::Publication,
 };
@@ -89,6 +91,11 @@ impl Journal for MemoryJournal {
         self.channels.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
     }
 
+    fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        let of_it = self.channels.iter().filter(|it| it.key.tenant() == tenant);
+        of_it.map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
     fn fresh_epoch(&self) -> Epoch {
         self.fresh_epoch
     }
@@ -128,6 +135,29 @@ impl Journal for MemoryJournal {
             self.bytes -= entry.pop(entry.messages.len());
         }
         Ok(())
+    }
+
+    fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
+        let (fresh, bytes) = (&mut self.fresh_epoch, &mut self.bytes);
+        self.channels.retain(|it| {
+            let is_its = it.key.tenant() == tenant;
+            if is_its {
+                *fresh = Epoch(fresh.0.max(it.state.position.epoch.0 + 1));
+                *bytes -= it.messages.iter().map(|it| it.text_bytes() as u64).sum::<u64>();
+            }
+            !is_its
+        });
+        Ok(self.fresh_epoch)
+    }
+
+    /// Of the messages that it still has: nobody asks a journal that was there before a crash.
+    fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
+        let messages = self.channels.iter().flat_map(|it| &it.messages);
+        let mut found: Vec<_> = messages.filter_map(|it| KeyedRecord::of(it)).collect();
+        found.retain(|it| it.at_ms >= at_ms);
+        found.sort_by_key(|it| (it.at_ms, it.id));
+        found.drain(..found.len().saturating_sub(max));
+        Ok(found)
     }
 
     fn stats(&self) -> JournalStats {

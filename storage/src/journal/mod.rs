@@ -5,16 +5,18 @@ mod channel;
 mod entry;
 mod index;
 mod keep;
+mod keyed;
 mod memory;
 mod segment;
 mod sled;
 
 use std::{path::Path, sync::Arc};
 
+pub use self::keyed::KeyedRecord;
 use crate::{
     disk::{Disk, RealDisk},
     error::{JournalError, OpenError},
-    ids::{ChannelKey, Epoch, Offset, Position},
+    ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     options::{JournalKind, JournalOptions, Retention},
     publication::Publication,
 };
@@ -82,6 +84,9 @@ pub trait Journal: Send {
     /// Every channel known, and where it stands, in no particular order.
     fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)>;
 
+    /// Those of one tenant.
+    fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)>;
+
     /// The epoch in which a channel starts that the journal does not know. It rises when continuity may have been lost.
     fn fresh_epoch(&self) -> Epoch;
 
@@ -96,6 +101,21 @@ pub trait Journal: Send {
     /// # Errors
     /// As for [`Journal::append`].
     fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError>;
+
+    /// Lets go of all that a tenant had: messages, channels and keys. Should one of its channels come back, it does so from
+    /// the first offset in an epoch that none of them was in: at least the one that is returned. What is appended for it
+    /// later must begin so too.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError>;
+
+    /// The publications with an idempotency key that were taken at or after a time, oldest first; the newest `max` of them.
+    /// For at least [`KEYED_MS`](crate::KEYED_MS) they are known, also when the messages themselves were let go.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
 
     /// Its sizes.
     fn stats(&self) -> JournalStats;

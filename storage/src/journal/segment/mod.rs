@@ -1,6 +1,7 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
+mod keys;
 mod read;
 mod recover;
 mod retain;
@@ -16,7 +17,7 @@ use self::{
     sidecar::{End, Head},
 };
 use super::{
-    ChannelState, Journal, JournalStats, Retired, bytes, channel,
+    ChannelState, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
     channel::Note,
     entry,
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     disk::Disk,
     error::{JournalError, OpenError},
-    ids::{ChannelKey, Epoch, Offset, Position},
+    ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     options::{JournalOptions, Retention},
     publication::Publication,
 };
@@ -127,9 +128,10 @@ impl SegmentJournal {
         let forgotten = std::mem::take(&mut active.forgotten);
         let log = LogState { live: self.shelf.files.keys().copied().collect(), ..self.log.clone() };
         let head = Head { nonce: active.nonce, end: active.end, log, forgotten };
-        let (bytes, places) = sidecar::encode(&head, active.id, &self.index);
-        if self.shelf.put_sidecar(active.id, &bytes).is_ok() {
-            self.index.unload(active.id, &places);
+        let Some(shelved) = self.shelf.files.get(&active.id) else { return };
+        let sidecar = sidecar::encode(&head, active.id, &self.index, &shelved.keys);
+        if self.shelf.put_sidecar(active.id, &sidecar).is_ok() {
+            self.index.unload(active.id, &sidecar.places);
         }
     }
 
@@ -191,7 +193,12 @@ impl SegmentJournal {
             };
             self.index.append(publication.channel(), &note)?;
         }
-        self.write_block()
+        self.write_block()?;
+        let keys = self.shelf.files.get_mut(&self.active.id).map(|it| &mut it.keys);
+        if let Some(keys) = keys {
+            batch.iter().for_each(|it| keys.take(KeyedRecord::of(it)));
+        }
+        Ok(())
     }
 
     /// Nothing is taken after a failed write or sync: what is on the disk is not known, and a sync that is tried again may
@@ -233,6 +240,11 @@ impl Journal for SegmentJournal {
         self.index.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
     }
 
+    fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        let of_it = self.index.iter().filter(|it| it.key.tenant() == tenant);
+        of_it.map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
     fn fresh_epoch(&self) -> Epoch {
         self.log.fresh_epoch
     }
@@ -247,6 +259,16 @@ impl Journal for SegmentJournal {
         self.gate()?;
         let result = self.drop_messages(channel);
         self.fence(result)
+    }
+
+    fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
+        self.gate()?;
+        let result = self.forget_tenant(tenant);
+        self.fence(result)
+    }
+
+    fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
+        self.keyed(at_ms, max)
     }
 
     fn stats(&self) -> JournalStats {

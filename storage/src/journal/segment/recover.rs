@@ -11,6 +11,7 @@ use super::{
     channel::Note,
     entry::{self, Damage, Entry, LogState},
     index::Index,
+    keys::SegmentKeys,
     shelf::{Shelf, Shelved, segment_id, sidecar_name},
     sidecar::{self, End},
 };
@@ -18,6 +19,7 @@ use crate::{
     disk::{Disk, DiskFile},
     error::{JournalError, OpenError},
     ids::{ChannelKey, Epoch, Position},
+    journal::keyed::KeyedRecord,
     options::JournalOptions,
 };
 
@@ -36,7 +38,12 @@ struct Recovery {
     at: usize,
     torn_bytes: u64,
     forgotten: Vec<ChannelKey>,
+    /// Of the segment that is being scanned.
+    keys: SegmentKeys,
 }
+
+/// A sidecar that fits, and what it says about keys.
+type Loaded = (Box<dyn DiskFile>, SegmentKeys);
 
 /// How the segment that was read last ends.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -91,7 +98,10 @@ pub(super) fn open(
             recovery.close(&mut shelf, id, is_scanned);
         }
     }
-    recovery.finish(shelf)
+    let damaged = shelf.find_keys().map_err(io_error("read keys"))?;
+    let mut journal = recovery.finish(shelf)?;
+    journal.quarantined += damaged;
+    Ok(journal)
 }
 
 /// The segments that are there, in their order.
@@ -161,6 +171,7 @@ impl Recovery {
             false => self.load_sidecar(shelf, &header)?,
         };
         let is_scanned = sidecar.is_none();
+        self.keys = SegmentKeys::default();
         if is_scanned {
             let data = read(&segment)?;
             self.scan(&data, &header, is_last);
@@ -169,8 +180,12 @@ impl Recovery {
                 (self.state, self.end) = (SegmentEnd::Lost, None);
             }
         }
-        let bytes = segment.bytes;
-        let shelved = Shelved { file: segment.file, sidecar, nonce: header.nonce, bytes };
+        let (sidecar, keys) = match sidecar {
+            Some((file, keys)) => (Some(file), keys),
+            None => (None, std::mem::take(&mut self.keys)),
+        };
+        let (nonce, bytes) = (header.nonce, segment.bytes);
+        let shelved = Shelved { file: segment.file, sidecar, nonce, bytes, keys };
         shelf.files.insert(id, shelved);
         Ok(Some((id, is_scanned)))
     }
@@ -179,7 +194,7 @@ impl Recovery {
         &mut self,
         shelf: &Shelf,
         header: &SegmentHeader,
-    ) -> Result<Option<Box<dyn DiskFile>>, OpenError> {
+    ) -> Result<Option<Loaded>, OpenError> {
         let file = match shelf.disk.open(&sidecar_name(header.id)) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -189,11 +204,11 @@ impl Recovery {
         let mut bytes = vec![0; usize::try_from(size).unwrap_or(usize::MAX)];
         let read = file.read_at(&mut bytes, 0).map_err(io_error("read"))?;
         bytes.truncate(read);
-        let head = sidecar::decode(&bytes, header.id, header.nonce, &mut self.index);
-        let Some(head) = head else { return Ok(None) };
+        let found = sidecar::decode(&bytes, header.id, header.nonce, &mut self.index);
+        let Some((head, keys)) = found else { return Ok(None) };
         self.learn(head.log);
         (self.state, self.end) = (SegmentEnd::Sealed, Some(head.end));
-        Ok(Some(file))
+        Ok(Some((file, keys)))
     }
 
     /// Reads a segment block by block.
@@ -265,6 +280,7 @@ impl Recovery {
                     bytes: (it.sender.len() + it.event.len() + it.payload.len()) as u64,
                 };
                 self.index.recover(it.tenant, it.name, &note);
+                self.keys.take(KeyedRecord::of_message(&it));
             }
             Entry::Stand { tenant, name, state } => self.index.stand(tenant, name, state, segment),
             Entry::Forget { tenant, name } => {
@@ -275,6 +291,10 @@ impl Recovery {
             Entry::Log(log) => self.learn(log),
             Entry::Retire { segment } => {
                 self.live.remove(&segment);
+            }
+            Entry::Drop { tenant } => {
+                self.index.forget_tenant(tenant);
+                self.keys.drop_tenant(tenant);
             }
             Entry::Seal => self.state = SegmentEnd::Sealed,
             Entry::Close => {}
@@ -300,14 +320,15 @@ impl Recovery {
         if !is_scanned {
             return;
         }
-        let nonce = shelf.files.get(&id).map_or(0, |it| it.nonce);
+        let Some(shelved) = shelf.files.get(&id) else { return };
+        let nonce = shelved.nonce;
         let Some(end) = self.end.filter(|_| self.state == SegmentEnd::Sealed) else { return };
         let forgotten = std::mem::take(&mut self.forgotten);
         let log = LogState { live: self.live.iter().copied().collect(), ..self.log.clone() };
         let head = sidecar::Head { nonce, end, log, forgotten };
-        let (bytes, places) = sidecar::encode(&head, id, &self.index);
-        if shelf.put_sidecar(id, &bytes).is_ok() {
-            self.index.unload(id, &places);
+        let sidecar = sidecar::encode(&head, id, &self.index, &shelved.keys);
+        if shelf.put_sidecar(id, &sidecar).is_ok() {
+            self.index.unload(id, &sidecar.places);
         }
     }
 

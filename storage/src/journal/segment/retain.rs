@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Epoch, Offset},
+    ids::{ChannelKey, Epoch, Offset, TenantId},
     journal::{ChannelState, Retired, keep, next_position},
     options::Retention,
 };
@@ -40,7 +40,8 @@ impl SegmentJournal {
         }
         retired.messages += self.retire_oldest(policy.bytes_max);
         retired.channels = self.forget_idle(policy.idle_ms_max, now_ms)?;
-        retired.segments = self.remove_unused()?;
+        retired.segments = self.remove_unused(now_ms)?;
+        self.shelf.expire_keys(now_ms).map_err(|cause| failed("remove keys", cause, 0))?;
         Ok(retired)
     }
 
@@ -50,6 +51,18 @@ impl SegmentJournal {
         let state = ChannelState { first_retained, ..channel.state };
         let key = Arc::clone(&channel.key);
         self.stand(&[(key, state)])
+    }
+
+    /// Forgets all that a tenant had. Both marks are in one block: there is no state in between.
+    pub(super) fn forget_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
+        self.log.fresh_epoch = self.log.fresh_epoch.max(self.index.epoch_after(tenant));
+        self.log.live = self.shelf.files.keys().copied().collect();
+        self.mark(&[Entry::Log(self.log.clone()), Entry::Drop { tenant }])?;
+        self.index.forget_tenant(tenant);
+        if let Some(shelved) = self.shelf.files.get_mut(&self.active.id) {
+            shelved.keys.drop_tenant(tenant);
+        }
+        Ok(self.log.fresh_epoch)
     }
 
     /// Writes down where channels stand.
@@ -126,9 +139,8 @@ impl SegmentJournal {
     }
 
     /// Removes segments in which nothing is retained. Where their channels stand is written down first.
-    fn remove_unused(&mut self) -> Result<u64, JournalError> {
-        let sealed = self.shelf.files.range(..self.active.id).map(|(id, _)| *id);
-        let unused: Vec<_> = sealed.filter(|id| !self.index.uses(*id)).collect();
+    fn remove_unused(&mut self, now_ms: u64) -> Result<u64, JournalError> {
+        let unused = self.unused();
         if unused.is_empty() {
             return Ok(0);
         }
@@ -141,9 +153,34 @@ impl SegmentJournal {
             self.mark(&marks)?;
         }
         for id in &unused {
+            let keeps = self.shelf.keep_keys(*id, now_ms)?;
+            let drops = self.shelf.files.get(id).is_some_and(|it| !it.keys.dropped.is_empty());
+            if keeps || drops {
+                // What was kept, and what a drop made void, is settled before the segment is gone.
+                self.sync_names()?;
+            }
             self.shelf.remove(*id).map_err(|cause| failed("remove", cause, 0))?;
         }
-        self.shelf.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
+        self.sync_names()?;
         Ok(unused.len() as u64)
+    }
+
+    /// Sealed segments in which nothing is retained. One that drops a tenant stays until all that it voids is gone.
+    fn unused(&self) -> Vec<u64> {
+        let mut unused = Vec::new();
+        let mut is_oldest = true;
+        for (id, shelved) in self.shelf.files.range(..self.active.id) {
+            let has_older = !is_oldest || self.shelf.keys.range(..id).next().is_some();
+            if self.index.uses(*id) || (has_older && !shelved.keys.dropped.is_empty()) {
+                is_oldest = false;
+            } else {
+                unused.push(*id);
+            }
+        }
+        unused
+    }
+
+    fn sync_names(&self) -> Result<(), JournalError> {
+        self.shelf.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))
     }
 }

@@ -8,7 +8,11 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::block::SegmentHeader;
+use super::{
+    block::SegmentHeader,
+    keys::{KeysFile, Records, SegmentKeys},
+    sidecar::Sidecar,
+};
 use crate::{
     disk::{Disk, DiskFile, Fill},
     error::JournalError,
@@ -33,12 +37,15 @@ pub(super) struct Shelved {
     pub(super) sidecar: Option<Box<dyn DiskFile>>,
     pub(super) nonce: u64,
     pub(super) bytes: u64,
+    pub(super) keys: SegmentKeys,
 }
 
 /// See the module.
 pub(super) struct Shelf {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) files: BTreeMap<u64, Shelved>,
+    /// What is left of segments that were let go.
+    pub(super) keys: BTreeMap<u64, KeysFile>,
     pub(super) segment_bytes: u64,
     has_spare: bool,
     has_reserve: bool,
@@ -96,6 +103,7 @@ impl Shelf {
         };
         let mut shelf = Self {
             files: BTreeMap::new(),
+            keys: BTreeMap::new(),
             segment_bytes,
             has_spare: false,
             has_reserve: false,
@@ -167,8 +175,8 @@ impl Shelf {
             self.has_reserve = false;
         }
         self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
-        let bytes = self.segment_bytes;
-        self.files.insert(id, Shelved { file, sidecar: None, nonce, bytes });
+        let (bytes, keys) = (self.segment_bytes, SegmentKeys::default());
+        self.files.insert(id, Shelved { file, sidecar: None, nonce, bytes, keys });
         Ok(())
     }
 
@@ -213,15 +221,16 @@ impl Shelf {
     }
 
     /// Writes a sidecar. It is not synced: what is wrong with it later is seen by its checksum.
-    pub(super) fn put_sidecar(&mut self, id: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn put_sidecar(&mut self, id: u64, sidecar: &Sidecar) -> io::Result<()> {
         let name = sidecar_name(id);
         let file = self.disk.create(&name, 0, Fill::Room)?;
-        if let Err(cause) = file.write_all_at(bytes, 0) {
+        if let Err(cause) = file.write_all_at(&sidecar.bytes, 0) {
             self.disk.unlink(&name)?;
             return Err(cause);
         }
         if let Some(shelved) = self.files.get_mut(&id) {
             shelved.sidecar = Some(file);
+            shelved.keys.records = Records::Stored(sidecar.keyed);
         }
         Ok(())
     }

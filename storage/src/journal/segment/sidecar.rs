@@ -1,19 +1,21 @@
 //! The index of a sealed segment in a file beside it. It can always be made again from the segment.
 //!
 //! ```text
-//! sidecar = "SIDX" crc:u32 version:u8 nonce:u64 sequence:u64 chain:u32 log forgotten:u32 (tenant:u32 name)*
+//! sidecar = "SIDX" crc:u32 version:u8 keyed_at:u64 nonce:u64 sequence:u64 chain:u32 log
+//!           forgotten:u32 (tenant:u32 name)* dropped:u32 tenant:u32*
 //!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64
 //!           runs:u32 (epoch:u32 first:u64 count:u32 bytes:u64 first_at_ms:u64 last_at_ms:u64 place:u32*)*)*
+//!           keyed
 //! ```
 //!
-//! `crc` is CRC32C over what follows it. `sequence` and `chain` are what the next segment's first block goes on from.
+//! `crc` is CRC32C over what follows it. `keyed_at` is where `keyed` begins (see `keys`). `sequence` and `chain` are what the next segment's first block goes on from.
 
 use super::{
-    block::VERSION,
     bytes::{Bytes, put_text},
     channel::{Places, Run},
     entry::{LogState, NUMBER_MAX, offset, put_state, state},
     index::Index,
+    keys::{self, Records, SegmentKeys, Stored},
 };
 use crate::{
     ids::{ChannelKey, Epoch, TenantId},
@@ -21,6 +23,10 @@ use crate::{
 };
 
 const MAGIC: &[u8; 4] = b"SIDX";
+/// One of another version is made anew.
+const VERSION: u8 = 2;
+/// Where `keyed_at` stands.
+const KEYED_AT: usize = 9;
 
 /// Where a segment ends, for the next one to go on from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,8 +35,8 @@ pub(super) struct End {
     pub(super) chain: u32,
 }
 
-/// What a sidecar says besides the channels.
-#[derive(Clone, Debug)]
+/// What a sidecar says besides the channels and the keys.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Head {
     pub(super) nonce: u64,
     pub(super) end: End,
@@ -38,12 +44,21 @@ pub(super) struct Head {
     pub(super) forgotten: Vec<ChannelKey>,
 }
 
-/// The sidecar of a segment that is complete, and where the places of each of its runs begin in it.
-pub(super) fn encode(head: &Head, segment: u64, index: &Index) -> (Vec<u8>, Vec<u64>) {
+/// The bytes of a sidecar, and where things are in it.
+pub(super) struct Sidecar {
+    pub(super) bytes: Vec<u8>,
+    /// Where the places of each run begin.
+    pub(super) places: Vec<u64>,
+    pub(super) keyed: Stored,
+}
+
+/// The sidecar of a segment that is complete.
+pub(super) fn encode(head: &Head, segment: u64, index: &Index, keys: &SegmentKeys) -> Sidecar {
     let mut out = Vec::new();
     let mut places = Vec::new();
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[0, 0, 0, 0, VERSION]);
+    out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&head.nonce.to_le_bytes());
     out.extend_from_slice(&head.end.sequence.to_le_bytes());
     out.extend_from_slice(&head.end.chain.to_le_bytes());
@@ -52,6 +67,8 @@ pub(super) fn encode(head: &Head, segment: u64, index: &Index) -> (Vec<u8>, Vec<
     for channel in &head.forgotten {
         put_channel(&mut out, channel);
     }
+    put_count(&mut out, keys.dropped.len());
+    out.extend(keys.dropped.iter().flat_map(|it| it.0.to_le_bytes()));
     let count_at = out.len();
     let mut channels = 0;
     put_count(&mut out, 0);
@@ -67,9 +84,30 @@ pub(super) fn encode(head: &Head, segment: u64, index: &Index) -> (Vec<u8>, Vec<
     let mut count = Vec::new();
     put_count(&mut count, channels);
     patch(&mut out, count_at, &count);
+    let keyed = keys::put(&mut out, keys);
+    patch(&mut out, KEYED_AT, &keyed.at.to_le_bytes());
     let crc = crc32c::crc32c(out.get(8..).unwrap_or_default()).to_le_bytes();
     patch(&mut out, 4, &crc);
-    (out, places)
+    Sidecar { bytes: out, places, keyed }
+}
+
+/// A sidecar that holds nothing but keys.
+pub(super) fn only_keys(keys: &SegmentKeys) -> (Vec<u8>, Stored) {
+    let made = encode(&Head::default(), 0, &Index::default(), keys);
+    (made.bytes, made.keyed)
+}
+
+/// Where the keyed records of a sidecar are. `None` when it is damaged.
+pub(super) fn keys(bytes: &[u8]) -> Option<Stored> {
+    let mut rest = Bytes(whole(bytes)?);
+    let at = if rest.u8()? == VERSION { rest.u64()? } else { return None };
+    keys::find(bytes, at)
+}
+
+/// What the checksum covers, if it is right.
+fn whole(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.get(8..).filter(|_| bytes.starts_with(MAGIC))?;
+    (Bytes(bytes.get(4..8)?).u32()? == crc32c::crc32c(rest)).then_some(rest)
 }
 
 fn patch(out: &mut [u8], at: usize, bytes: &[u8]) {
@@ -102,16 +140,20 @@ fn put_run(out: &mut Vec<u8>, run: &Run) -> u64 {
 }
 
 /// Reads a sidecar into the index. `None`, and the index as it was, when it is not that of this segment or is damaged.
-pub(super) fn decode(bytes: &[u8], segment: u64, nonce: u64, index: &mut Index) -> Option<Head> {
-    let rest = bytes.get(8..).filter(|_| bytes.starts_with(MAGIC))?;
-    if Bytes(bytes.get(4..8)?).u32()? != crc32c::crc32c(rest) {
-        return None;
-    }
+pub(super) fn decode(
+    bytes: &[u8],
+    segment: u64,
+    nonce: u64,
+    index: &mut Index,
+) -> Option<(Head, SegmentKeys)> {
+    let rest = whole(bytes)?;
+    let keyed = keys(bytes)?;
     // A sidecar is only ever taken whole: the checksum says that it is ours, this that it can be read.
-    let (head, channels) = parse(bytes, Bytes(rest), segment)?;
+    let (head, dropped, channels) = parse(bytes, Bytes(rest), segment)?;
     if head.nonce != nonce {
         return None;
     }
+    dropped.iter().for_each(|it| index.forget_tenant(*it));
     head.forgotten.iter().for_each(|it| index.forget(it));
     for (key, state, runs) in channels {
         for run in runs {
@@ -119,20 +161,22 @@ pub(super) fn decode(bytes: &[u8], segment: u64, nonce: u64, index: &mut Index) 
         }
         index.stand(key.tenant(), key.name(), state, segment);
     }
-    Some(head)
+    Some((head, SegmentKeys { records: Records::Stored(keyed), dropped }))
 }
 
 type Listed = (ChannelKey, ChannelState, Vec<Run>);
+type Parsed = (Head, Vec<TenantId>, Vec<Listed>);
 
-fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<(Head, Vec<Listed>)> {
+fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
     if bytes.u8()? != VERSION {
         return None;
     }
-    let nonce = bytes.u64()?;
+    let (_keyed_at, nonce) = (bytes.u64()?, bytes.u64()?);
     let sequence = bytes.u64().filter(|it| *it < NUMBER_MAX)?;
     let end = End { sequence, chain: bytes.u32()? };
     let log = LogState::decode(&mut bytes)?;
     let forgotten = (0..bytes.u32()?).map(|_| channel(&mut bytes)).collect::<Option<_>>()?;
+    let dropped = (0..bytes.u32()?).map(|_| bytes.u32().map(TenantId)).collect::<Option<_>>()?;
     let mut channels = Vec::new();
     for _ in 0..bytes.u32()? {
         let key = channel(&mut bytes)?;
@@ -140,7 +184,7 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<(Head, Vec<Li
         let runs = (0..bytes.u32()?).map(|_| run(all, &mut bytes, segment));
         channels.push((key, state, runs.collect::<Option<_>>()?));
     }
-    Some((Head { nonce, end, log, forgotten }, channels))
+    Some((Head { nonce, end, log, forgotten }, dropped, channels))
 }
 
 fn channel(bytes: &mut Bytes<'_>) -> Option<ChannelKey> {

@@ -2,6 +2,7 @@
 //! far it was durable: sled 0.34 can lose its tail without a word.
 
 mod block;
+mod keys;
 mod recover;
 mod retain;
 
@@ -9,7 +10,7 @@ use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
 use super::{
-    ChannelState, Journal, JournalStats, READ_BYTES_MAX, Retired,
+    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
     index::Index,
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     disk::RealDisk,
     error::{JournalError, OpenError},
-    ids::{ChannelKey, Epoch, Offset, Position},
+    ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     options::Retention,
     publication::Publication,
     synced_sled::{Began, SyncedSled, to_io},
@@ -257,6 +258,11 @@ impl Journal for SledJournal {
         self.index.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
     }
 
+    fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)> {
+        let of_it = self.index.iter().filter(|it| it.key.tenant() == tenant);
+        of_it.map(|it| (Arc::clone(&it.key), it.state)).collect()
+    }
+
     fn fresh_epoch(&self) -> Epoch {
         self.mark.fresh_epoch
     }
@@ -274,6 +280,16 @@ impl Journal for SledJournal {
         let stand = (Arc::clone(&known.key), ChannelState { first_retained, ..known.state });
         let result = self.stand(&[stand]).and_then(|()| self.commit());
         self.fence(result)
+    }
+
+    fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
+        self.gate()?;
+        let result = self.forget_tenant(tenant);
+        self.fence(result)
+    }
+
+    fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
+        self.keyed(at_ms, max)
     }
 
     fn stats(&self) -> JournalStats {

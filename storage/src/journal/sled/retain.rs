@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{STANDS_MAX, SledJournal, failed};
 use crate::{
     error::JournalError,
-    ids::{Epoch, Offset},
+    ids::{Epoch, Offset, TenantId},
     journal::{Retired, channel::Run, entry::Entry, keep},
     options::Retention,
     synced_sled::to_io,
@@ -29,8 +29,19 @@ impl SledJournal {
         }
         retired.messages += self.retire_oldest(policy.bytes_max);
         retired.channels = self.forget_idle(policy.idle_ms_max, now_ms)?;
-        retired.segments = self.remove_unused()?;
+        retired.segments = self.remove_unused(now_ms)?;
         Ok(retired)
+    }
+
+    /// Forgets all that a tenant had.
+    pub(super) fn forget_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
+        self.mark.fresh_epoch = self.mark.fresh_epoch.max(self.index.epoch_after(tenant));
+        // The mark first: a channel that comes back must not come back in its old epoch.
+        self.commit()?;
+        self.put_marks(&[Entry::Drop { tenant }])?;
+        self.commit()?;
+        self.index.forget_tenant(tenant);
+        Ok(self.mark.fresh_epoch)
     }
 
     fn retire_oldest(&mut self, bytes_max: u64) -> u64 {
@@ -70,10 +81,11 @@ impl SledJournal {
         Ok(idle.len() as u64)
     }
 
-    /// Removes the oldest blocks, up to the first that holds a retained message.
-    fn remove_unused(&mut self) -> Result<u64, JournalError> {
+    /// Removes the oldest blocks, up to the first that holds a retained message, or a key that is not old enough.
+    fn remove_unused(&mut self, now_ms: u64) -> Result<u64, JournalError> {
         let end = self.mark.end;
         let first = (self.mark.first..end).find(|it| self.index.uses(*it)).unwrap_or(end);
+        let first = self.first_keyed(self.mark.first..first, now_ms)?.unwrap_or(first);
         let named = self.index.iter().filter(|it| it.named_in < first);
         let floors: Vec<_> = named.map(|it| (Arc::clone(&it.key), it.state)).collect();
         self.stand(&floors)?;

@@ -1,0 +1,122 @@
+//! Reading the journal from any other thread, beside the shard: it blocks its caller, never an append.
+
+use std::{fmt, sync::Arc, thread::Thread, time::Duration};
+
+use crate::{
+    error::JournalError,
+    ids::{ChannelKey, Offset, TenantId},
+    journal::{ChannelState, Journal},
+    publication::Publication,
+};
+
+/// At most so many questions of all readers wait.
+const ASKS_MAX: usize = 64;
+/// Messages that the storage thread reads between two batches of appends.
+const CHUNK_MESSAGES_MAX: usize = 128;
+
+/// Channels, and where each of them stands.
+pub type ChannelStates = Vec<(Arc<ChannelKey>, ChannelState)>;
+
+/// Asks a storage thread, and waits for what it says. A clone asks the same one.
+#[derive(Clone)]
+pub struct Reader {
+    asks: flume::Sender<Ask>,
+    thread: Thread,
+    timeout: Duration,
+}
+
+/// One short question.
+pub(crate) enum Ask {
+    Channels {
+        tenant: TenantId,
+        reply: flume::Sender<ChannelStates>,
+    },
+    Read {
+        channel: Arc<ChannelKey>,
+        after: Offset,
+        limit: usize,
+        reply: flume::Sender<Result<Vec<Arc<Publication>>, JournalError>>,
+    },
+}
+
+/// Where the questions go, and where the storage thread takes them.
+pub(crate) fn asks() -> (flume::Sender<Ask>, flume::Receiver<Ask>) {
+    flume::bounded(ASKS_MAX)
+}
+
+impl Ask {
+    /// Answers it. Nobody may wait any more: then nobody is told.
+    pub(crate) fn answer(self, journal: &mut dyn Journal) {
+        match self {
+            Self::Channels { tenant, reply } => drop(reply.send(journal.channels_of(tenant))),
+            Self::Read { channel, after, limit, reply } => {
+                drop(reply.send(journal.read(&channel, after, limit)));
+            }
+        }
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(asks: flume::Sender<Ask>, thread: Thread, timeout: Duration) -> Self {
+        Self { asks, thread, timeout }
+    }
+
+    /// The channels of a tenant that hold or held a message, by name.
+    ///
+    /// # Errors
+    /// [`JournalError::TimedOut`] when the storage thread has too much else to do, [`JournalError::Ended`] when it is no more.
+    pub fn channels(&self, tenant: TenantId) -> Result<ChannelStates, JournalError> {
+        let mut channels = self.ask(|reply| Ask::Channels { tenant, reply })?;
+        channels.sort_unstable_by(|a, b| a.0.name().cmp(b.0.name()));
+        Ok(channels)
+    }
+
+    /// The retained publications of a channel with an offset over `after`, rising: `max` of them, unless there are fewer.
+    /// They are read bit by bit, with appends and retention between: what lies before the damage or the time-out that ends
+    /// a read is given, and the next call tells of it.
+    ///
+    /// # Errors
+    /// As for [`Journal::read`] and [`Reader::channels`].
+    pub fn read(
+        &self,
+        channel: &Arc<ChannelKey>,
+        after: Offset,
+        max: usize,
+    ) -> Result<Vec<Arc<Publication>>, JournalError> {
+        let (mut publications, mut after) = (Vec::new(), after);
+        while publications.len() < max {
+            let limit = CHUNK_MESSAGES_MAX.min(max - publications.len());
+            let channel = Arc::clone(channel);
+            let some = self.ask(|reply| Ask::Read { channel, after, limit, reply });
+            let some = match some.flatten() {
+                Err(_) if !publications.is_empty() => break,
+                other => other?,
+            };
+            match some.last().and_then(|it| it.offset()) {
+                Some(last) => after = last,
+                None => break,
+            }
+            publications.extend(some);
+        }
+        Ok(publications)
+    }
+
+    fn ask<T>(&self, make: impl FnOnce(flume::Sender<T>) -> Ask) -> Result<T, JournalError> {
+        let (reply, answer) = flume::bounded(1);
+        self.asks.send_timeout(make(reply), self.timeout).map_err(|why| match why {
+            flume::SendTimeoutError::Timeout(_) => JournalError::TimedOut,
+            flume::SendTimeoutError::Disconnected(_) => JournalError::Ended,
+        })?;
+        self.thread.unpark();
+        answer.recv_timeout(self.timeout).map_err(|why| match why {
+            flume::RecvTimeoutError::Timeout => JournalError::TimedOut,
+            flume::RecvTimeoutError::Disconnected => JournalError::Ended,
+        })
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
