@@ -19,6 +19,14 @@ pub struct Limits {
     pub control_calls_max: usize,
     /// Asks of one tenant that wait for its seat. Over it: `503`.
     pub seat_queue_max: usize,
+    /// Calls of one shard that the side threads run. Over it: `503`.
+    pub side_calls_max: usize,
+    /// Bytes that bodies of such calls may take, to and from the side threads. Over it: `503`.
+    pub side_bytes_max: usize,
+    /// Bytes of one part of a streamed answer.
+    pub side_part_bytes_max: usize,
+    /// Bytes of the result of a query.
+    pub database_result_bytes_max: usize,
     /// Channels in memory on one shard. Over it: a new one is refused with `503`, or close 1013.
     pub channels_max: usize,
     /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
@@ -55,6 +63,10 @@ impl Default for Limits {
             journal_queue_bytes_max: 64 * 1024 * 1024,
             control_calls_max: 16 * 1024,
             seat_queue_max: 4 * 1024,
+            side_calls_max: 256,
+            side_bytes_max: 64 * 1024 * 1024,
+            side_part_bytes_max: 64 * 1024,
+            database_result_bytes_max: 4 * 1024 * 1024,
             channels_max: 1_000_000,
             deliveries_per_turn_max: 16_384,
             tail_total_bytes_max: 64 * 1024 * 1024,

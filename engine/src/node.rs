@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use protocol::ws::CloseCode;
 use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Retention, Writer};
@@ -14,9 +15,11 @@ use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring::{self, Bell, Driver};
 use crate::reactor::{
-    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus,
+    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, SidePort, between,
+    cpus,
 };
 use crate::shard::{Shard, ShardOptions};
+use crate::side::{Side, SideDoor, SideOptions};
 use crate::tenants::{TenantSpec, Tenants};
 
 /// What a node is started with.
@@ -45,6 +48,10 @@ pub struct NodeOptions {
     pub journal_options: JournalOptions,
     /// What journals keep.
     pub retention: Retention,
+    /// What runs beside the cores; without it RealtimeKit, the database and vendors are not there.
+    pub side: Option<SideOptions>,
+    /// Bytes of one part of a streamed answer.
+    pub stream_part_bytes_max: usize,
     /// Random: seeds the hashers and the message ids.
     pub seed: u64,
     /// Random: hashes the keys.
@@ -97,6 +104,7 @@ impl NodeOptions {
 pub struct Node {
     local_addr: SocketAddr,
     cores: Vec<CoreHandle>,
+    side: Option<Side>,
 }
 
 struct CoreHandle {
@@ -122,6 +130,9 @@ struct Plan {
     orders: flume::Receiver<Order>,
     inputs_per_turn_max: usize,
     busy_cores: Arc<AtomicUsize>,
+    side: Option<SideDoor>,
+    read_timeout: Duration,
+    stream_part_bytes_max: usize,
     meeting: Meeting,
 }
 
@@ -136,7 +147,8 @@ impl Node {
         let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
-        let mut node = Self { local_addr: options.listen, cores: Vec::new() };
+        let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
+        let mut node = Self { local_addr: options.listen, cores: Vec::new(), side };
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
         let mut bells = Vec::new();
         let mut tellers = Vec::new();
@@ -162,6 +174,11 @@ impl Node {
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
                 busy_cores: Arc::clone(&busy_cores),
+                side: node.side.as_ref().map(Side::door),
+                read_timeout: Duration::from_millis(
+                    options.side.as_ref().map_or(0, |it| it.limits.database.time_ms_max),
+                ),
+                stream_part_bytes_max: options.stream_part_bytes_max,
                 meeting,
             };
             let cpu = (usize::from(options.shards) <= cpus.len())
@@ -218,6 +235,10 @@ impl Node {
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("a core panicked").into()));
             result = result.and(ended);
         }
+        if let Some(side) = self.side {
+            let ended = side.join();
+            result = result.and_then(|()| ended.map_err(StartError::from));
+        }
         result
     }
 }
@@ -258,6 +279,10 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let wake = Box::new(move || waker.wake());
     let name = format!("journal-{}", id.0);
     let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
+    let side = plan.side.map(|door| {
+        let waker = driver.waker();
+        door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))
+    });
     let Meeting { listening, bells } = plan.meeting;
     listening.send(Ok((id, address, driver.bell()))).map_err(io::Error::other)?;
     let bells = bells.recv().map_err(io::Error::other)?;
@@ -268,6 +293,8 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         bells,
         journal: JournalPort::new(writer),
         catalog: CatalogPort::in_memory(),
+        side: SidePort::new(side),
+        stream_backlog_bytes_max: plan.stream_part_bytes_max,
         retention: plan.retention,
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,

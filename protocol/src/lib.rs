@@ -15,8 +15,10 @@ mod command;
 mod json;
 mod limits;
 mod rejection;
+mod window;
 
 pub use channel_name::{ChannelName, EventName, NameError};
 pub use command::{ChannelPublish, Command, Keep, Publish};
 pub use limits::Limits;
-pub use rejection::{Rejection, Window};
+pub use rejection::Rejection;
+pub use window::Window;

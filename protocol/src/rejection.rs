@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::channel_name::NameError;
 use crate::http::Methods;
+use crate::window::Window;
 
 /// Why an ask is refused. Its display is the message for the peer.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -115,6 +116,18 @@ pub enum Rejection {
         /// The status of its answer; `None` when there was no answer in time.
         status: Option<u16>,
     },
+    /// A server behind this one could not be reached, or broke off.
+    UpstreamFailed {
+        /// Its name.
+        upstream: &'static str,
+    },
+    /// A server behind this one did not answer in time.
+    UpstreamTimedOut {
+        /// Its name.
+        upstream: &'static str,
+    },
+    /// A query that the database does not take, with what it says of it.
+    Query(Box<str>),
     /// The node is not set up for this.
     Unimplemented {
         /// What is missing.
@@ -170,29 +183,6 @@ pub enum Rejection {
     Internal,
 }
 
-/// How long a quota is counted before it starts anew.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Window {
-    /// To the end of the minute in UTC.
-    UtcMinute,
-    /// To the end of the month in UTC.
-    Month,
-    /// For ever.
-    Lifetime,
-}
-
-impl Window {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::UtcMinute => "utc_minute",
-            Self::Month => "month",
-            Self::Lifetime => "lifetime",
-        }
-    }
-}
-
 impl Rejection {
     /// A rejected name.
     #[must_use]
@@ -215,6 +205,7 @@ impl Rejection {
             | Self::Contradiction { .. }
             | Self::TooMany { .. }
             | Self::TokenTooLarge { .. }
+            | Self::Query(_)
             | Self::UnknownAction(_) => 400,
             Self::Item { cause, .. } => cause.status(),
             Self::CredentialMissing | Self::CredentialInvalid => 401,
@@ -234,7 +225,8 @@ impl Rejection {
             | Self::TooManyConnections { .. } => 429,
             Self::Internal => 500,
             Self::Unimplemented { .. } => 501,
-            Self::Vendor { .. } => 502,
+            Self::Vendor { .. } | Self::UpstreamFailed { .. } => 502,
+            Self::UpstreamTimedOut { .. } => 504,
             Self::Overloaded { .. } | Self::StorageUnavailable | Self::Draining => 503,
             Self::StorageFull => 507,
         }
@@ -275,6 +267,9 @@ impl Rejection {
             | Self::Gone
             | Self::VendorNotConfigured { .. }
             | Self::Vendor { .. }
+            | Self::UpstreamFailed { .. }
+            | Self::UpstreamTimedOut { .. }
+            | Self::Query(_)
             | Self::Unimplemented { .. }
             | Self::MethodNotAllowed { .. }
             | Self::TimedOut
@@ -358,6 +353,9 @@ impl fmt::Display for Rejection {
                 write!(f, "{vendor} answered with status {status}")
             }
             Self::Vendor { vendor, status: None } => write!(f, "{vendor} did not answer"),
+            Self::UpstreamFailed { upstream } => write!(f, "{upstream} could not be reached"),
+            Self::UpstreamTimedOut { upstream } => write!(f, "{upstream} did not answer in time"),
+            Self::Query(message) => f.write_str(message),
             Self::Unimplemented { what } => write!(f, "Not available here: {what}"),
             Self::MethodNotAllowed { allow } => write!(f, "Method not allowed. Use: {allow}"),
             Self::UpgradeRequired => f.write_str("WebSocket upgrade required"),

@@ -4,6 +4,7 @@ use protocol::Rejection;
 
 use super::provisioning::{Provisioning, Region};
 use crate::ids::TenantId;
+use crate::side::VendorAnswer;
 
 /// A question for a tenant's seat.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -54,6 +55,8 @@ pub struct Enforced {
 pub enum Came {
     /// The seat answered.
     Seat(Result<SeatAnswer, Rejection>),
+    /// A vendor said so.
+    Side(Result<VendorAnswer, Rejection>),
     /// A shard has done what it was told; one comes from every shard.
     Enforced(Result<Enforced, Rejection>),
 }

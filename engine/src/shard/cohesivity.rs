@@ -13,6 +13,7 @@ use super::answers::{Reply, Shape};
 use super::calls::{Body, keep, unplaced};
 use super::effects::Effects;
 use super::input::{HistoryAsk, ReplyTo, Request};
+use super::side::{KitCall, StreamCall};
 use super::sockets::Opening;
 use super::steps;
 use crate::broker::Member;
@@ -37,6 +38,10 @@ pub(super) enum Call {
     Publish(TenantId),
     /// A part of a channel's past.
     History(Box<HistoryCall>),
+    /// What RealtimeKit has to say.
+    Kit(Box<KitCall>),
+    /// The rows of a query.
+    Database(StreamCall),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// To have the resource.
@@ -84,6 +89,13 @@ impl Shard {
                 let after = Offset(query.after);
                 Ok(Call::History(Box::new(HistoryCall { channel, after, limit })))
             }
+            Route::RealtimeKit => {
+                let call = StreamCall::of(self.tenant(conn, head)?, head);
+                Ok(Call::Kit(Box::new(KitCall::of(call, head))))
+            }
+            Route::Database => {
+                self.tenant(conn, head).map(|it| Call::Database(StreamCall::of(it, head)))
+            }
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
             Route::ResourceProvision => self.manager(head).map(Call::Provision),
             Route::ResourceDelete => self.manager(head).map(Call::Unprovision),
@@ -104,6 +116,8 @@ impl Shard {
             Call::Token(tenant) => self.mint_token(conn, body, tenant, effects),
             Call::Publish(tenant) => self.publish(conn, body, tenant, effects),
             Call::History(ask) => self.ask_history(conn, body.shape, *ask, effects),
+            Call::Kit(call) => self.call_kit(conn, body, *call),
+            Call::Database(call) => self.query(conn, body, call),
             Call::Upgrade(opening) => self.open_socket(conn, *opening, effects),
             Call::Provision(tenant) => {
                 let asked = cohesivity::decode_provision_body(body.bytes, &self.limits.wire)?;
@@ -155,14 +169,14 @@ impl Shard {
                 Some(Came::Seat(Err(why))) => {
                     self.finish(call, Err(why), &mut effects.closes);
                 }
-                Some(Came::Enforced(_)) | None => {
+                Some(Came::Side(_) | Came::Enforced(_)) | None => {
                     self.finish(call, Err(Rejection::Internal), &mut effects.closes);
                 }
             },
             Work::Acted(SeatAnswer::Provisioning { before, now }) => {
                 let failed = came.into_iter().find_map(|it| match it {
                     Came::Enforced(result) => result.err(),
-                    Came::Seat(_) => Some(Rejection::Internal),
+                    Came::Seat(_) | Came::Side(_) => Some(Rejection::Internal),
                 });
                 let result = failed.map_or_else(|| Ok(provisioned(before, now)), Err);
                 self.finish(call, result, &mut effects.closes);

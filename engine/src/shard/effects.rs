@@ -9,6 +9,7 @@ use super::input::{Delivery, HistoryAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, ShardId};
+use crate::side::SideAsk;
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub struct Effects {
     pub reads: Vec<(ShardId, HistoryAsk)>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
+    /// For the side threads.
+    pub side: Vec<SideAsk>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
 }

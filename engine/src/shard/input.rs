@@ -9,6 +9,7 @@ use storage::Publication;
 use crate::broker::{Member, Start};
 use crate::control::{Came, CatalogAnswer, Enforce, SeatAsk};
 use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId};
+use crate::side::SideAnswer;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -31,6 +32,8 @@ pub enum Input<'a> {
     Journal(JournalAnswer),
     /// The catalog answered, in the order of the asks.
     Catalog(CatalogAnswer),
+    /// The side threads have something for a call.
+    Side(CallId, SideAnswer),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
     Resume,
     /// Time has passed: deadlines may be due.

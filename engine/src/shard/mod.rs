@@ -11,6 +11,7 @@ mod home;
 pub mod input;
 mod requests;
 mod seat;
+mod side;
 mod sockets;
 mod steps;
 mod watch;
@@ -22,6 +23,7 @@ use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
 use input::{Delivery, Input, JournalAnswer, Request};
+use side::Sides;
 use steps::Calls;
 
 use crate::broker::Broker;
@@ -67,6 +69,8 @@ pub struct Shard {
     seats: Seats,
     /// Calls of connections here that take steps.
     calls: Calls,
+    /// Those of them that the side threads run.
+    sides: Sides,
     /// What seats want done here.
     orders: Orders,
     /// Tenants without their resource; the same on every shard.
@@ -130,6 +134,7 @@ impl Shard {
             turned_away: HashSet::with_hasher(hasher.clone()),
             seats: Seats::new(hasher.clone(), limits.seat_queue_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
+            sides: Sides::new(hasher.clone()),
             orders: Orders::default(),
             unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
@@ -178,10 +183,12 @@ impl Shard {
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
+            Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
             Input::Resume => self.on_resume(effects),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
         }
+        self.sides.say(&mut effects.side);
     }
 
     /// Hands out what the turn made for connections.

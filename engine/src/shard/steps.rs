@@ -145,6 +145,21 @@ impl Shard {
         }
     }
 
+    /// Takes a call out, whose answer goes its own way.
+    pub(super) fn forget(&mut self, call: CallId) {
+        self.calls.running.remove(&call);
+    }
+
+    /// Where the answer of a call goes.
+    pub(super) fn reply_of(&self, call: CallId) -> Option<ReplyTo> {
+        self.calls.running.get(&call).map(|it| it.reply)
+    }
+
+    /// Says that a call goes on once one more thing has come for it.
+    pub(super) fn wait_for_one(&mut self, call: CallId, then: Work) {
+        self.calls.wait(call, 1, then);
+    }
+
     /// Whose call it is.
     pub(super) fn tenant_of(&self, call: CallId) -> Option<TenantId> {
         self.calls.running.get(&call).map(|it| it.tenant)

@@ -11,11 +11,14 @@
 mod calls;
 mod clients;
 mod crash;
+mod database;
 mod disk;
 mod ends;
+mod kit;
 mod node;
 mod raw;
 mod readme;
 mod refusals;
 mod tenants;
 mod tools;
+mod upstream;

@@ -12,7 +12,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
-    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
+    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node", "engine/src/side/"]),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
     ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
@@ -28,6 +28,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("memchr", &["protocol/src/http/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
+    ("reqwest", &["engine/src/side/"]),
+    ("rusqlite", &["engine/src/side/database/"]),
     (
         "rustix",
         &[
@@ -49,6 +51,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sled", &["storage/"]),
     ("strsim", &["engine/src/config/"]),
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
+    ("tokio", &["engine/src/side/"]),
     ("toml", &["engine/src/config/", "engine/tests/tidy/"]),
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),

@@ -68,12 +68,30 @@ impl<'a> Head<'a> {
         target::decode_segment(raw).ok()
     }
 
+    /// What follows so many segments of the path, as it came: no step up or down is in it.
+    #[must_use]
+    pub fn rest(&self, segments: usize) -> &'a str {
+        // The path begins with a slash, so there is an empty text in front of the first segment.
+        self.path.splitn(segments + 2, '/').nth(segments + 1).unwrap_or_default()
+    }
+
     /// The decoded value of a query key.
     ///
     /// # Errors
     /// When the key came twice.
     pub fn query(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, Rejection> {
         target::query_value(self.query, key)
+    }
+
+    /// The raw query without the pairs of one key, for a server that must not see it.
+    #[must_use]
+    pub fn query_without(&self, key: &'static str) -> String {
+        target::query_without(self.query, key)
+    }
+
+    /// All header lines in their order, as names and values.
+    pub fn lines(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        fields::trimmed(self.lines)
     }
 
     /// The value of `Host`.

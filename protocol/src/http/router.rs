@@ -17,6 +17,10 @@ pub enum Route {
     RealtimePublish,
     /// What was published.
     RealtimeHistory,
+    /// What a `SELECT` finds in what was published.
+    Database,
+    /// Whatever RealtimeKit has at the rest of the path.
+    RealtimeKit,
     /// To have the resource `realtime`.
     ResourceProvision,
     /// To have it no more.
@@ -29,13 +33,20 @@ pub enum Route {
     Version,
 }
 
-/// Method, path and call. `{}` in a path is any one segment; the call reads it with [`Head::segment`].
-const ROWS: [(Method, &str, Route); 10] = [
+/// Method, path and call. `{}` in a path is any one segment; the call reads it with [`Head::segment`]. `{*}` at the end is all
+/// that follows, which the call reads with [`Head::rest`].
+const ROWS: [(Method, &str, Route); 16] = [
     (Method::Post, "/edge/session", Route::EdgeSession),
     (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
     (Method::Get, "/edge/realtime", Route::RealtimeSocket),
     (Method::Post, "/edge/realtime", Route::RealtimePublish),
     (Method::Get, "/edge/realtime/history", Route::RealtimeHistory),
+    (Method::Post, "/edge/database", Route::Database),
+    (Method::Get, "/edge/realtimekit/{*}", Route::RealtimeKit),
+    (Method::Post, "/edge/realtimekit/{*}", Route::RealtimeKit),
+    (Method::Put, "/edge/realtimekit/{*}", Route::RealtimeKit),
+    (Method::Patch, "/edge/realtimekit/{*}", Route::RealtimeKit),
+    (Method::Delete, "/edge/realtimekit/{*}", Route::RealtimeKit),
     (Method::Post, "/api/resources/realtime", Route::ResourceProvision),
     (Method::Delete, "/api/resources/realtime", Route::ResourceDelete),
     (Method::Get, "/health/live", Route::HealthLive),
@@ -95,13 +106,18 @@ fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
 
 fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = target::segments(path);
-    let fits = target::segments(pattern).all(|expected| {
-        segments.next().is_some_and(|raw| match expected {
+    for expected in target::segments(pattern) {
+        let Some(raw) = segments.next() else { return false };
+        let fits = match expected {
+            "{*}" => return true,
             "{}" => !raw.is_empty(),
             name => target::decode_segment(raw).is_ok_and(|text| text == name),
-        })
-    });
-    fits && segments.next().is_none()
+        };
+        if !fits {
+            return false;
+        }
+    }
+    segments.next().is_none()
 }
 
 #[cfg(test)]
@@ -114,6 +130,7 @@ mod tests {
             (Method::Post, "/edge/realtime", Route::RealtimePublish),
             (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
             (Method::Get, "/channels/{}/history", Route::RealtimeHistory),
+            (Method::Put, "/kit/{*}", Route::RealtimeKit),
         ];
         let text = match find(&rows, method, path) {
             Routed::Found(route) => format!("{route:?}"),
@@ -147,5 +164,16 @@ mod tests {
         check(Method::Get, "/channels/%252f/history", "RealtimeHistory");
         check(Method::Get, "/channels//history", "404");
         check(Method::Get, "/channels/a/b/history", "404");
+    }
+
+    #[test]
+    fn a_row_may_own_all_that_follows() {
+        for path in ["/kit/", "/kit/a", "/kit/a/", "/kit//", "/k%69t/a/b/c", "/kit/a%20b"] {
+            check(Method::Put, path, "RealtimeKit");
+        }
+        check(Method::Post, "/kit/a", "405 PUT, OPTIONS");
+        for path in ["/kit", "/kits/a", "/Kit/a"] {
+            check(Method::Put, path, "404");
+        }
     }
 }

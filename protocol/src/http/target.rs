@@ -119,6 +119,15 @@ pub(super) fn query_value<'a>(
     Ok(found)
 }
 
+/// The raw pairs of all other keys.
+pub(super) fn query_without(query: &str, key: &str) -> String {
+    let is_other = |pair: &&str| {
+        let name = pair.split_once('=').map_or(*pair, |it| it.0);
+        decode(name, Plus::Blank).is_none_or(|it| it != key)
+    };
+    query.split('&').filter(is_other).collect::<Vec<_>>().join("&")
+}
+
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Plus {
     Itself,
@@ -199,6 +208,16 @@ mod tests {
         ] {
             check(raw, None);
         }
+    }
+
+    #[test]
+    fn a_key_is_taken_out_of_a_query() {
+        let check = |query: &str, expected: &str| assert_eq!(query_without(query, "key"), expected);
+        check("", "");
+        check("key=a", "");
+        check("a=1&key=x&b=%2F", "a=1&b=%2F");
+        check("%6bey=x&k%65y=y&keys=1&Key=2", "keys=1&Key=2");
+        check("a&key", "a");
     }
 
     #[test]

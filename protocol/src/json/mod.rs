@@ -1,11 +1,13 @@
 //! JSON (RFC 8259) without a tree: one pass validates a text and finds the fields of a schema in it. What a field holds
 //! stays where it is, byte for byte; only a schema's own strings are ever unescaped.
 
+mod members;
 mod object;
 mod scan;
 mod text;
 mod write;
 
+pub(crate) use members::{Member, read_members};
 pub(crate) use object::{Field, Kind, read_object};
 pub(crate) use text::unescape;
 pub(crate) use write::{push_string, push_u64};

@@ -71,7 +71,7 @@ fn end<T>(scanner: &mut Scanner<'_>, fields: T) -> Result<T, JsonFault> {
     if scanner.peek().is_none() { Ok(fields) } else { Err(JsonFault::Syntax) }
 }
 
-fn kind_of(byte: Option<u8>) -> Result<Kind, JsonFault> {
+pub(super) fn kind_of(byte: Option<u8>) -> Result<Kind, JsonFault> {
     match byte {
         Some(b'"') => Ok(Kind::String),
         Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
