@@ -11,12 +11,13 @@ use std::time::Duration;
 use protocol::ws::CloseCode;
 use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Retention, Writer};
 
+use crate::control::Operation;
 use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring::{self, Bell, Driver};
 use crate::reactor::{
-    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, SidePort, between,
-    cpus,
+    self, CatalogPort, Clock, Core, JournalPort, Lanes, OperationAnswer, Order, Parts, Reactor,
+    SidePort, between, cpus,
 };
 use crate::shard::{Shard, ShardOptions};
 use crate::side::{Side, SideDoor, SideOptions};
@@ -210,6 +211,23 @@ impl Node {
         for core in &self.cores {
             let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
         }
+    }
+
+    /// Has every core take these tenants for the node's. Sockets of those that are gone are closed.
+    pub fn replace_tenants(&self, tenants: &Arc<Tenants>) {
+        for core in &self.cores {
+            let _ = core.orders.send(Order::Tenants(Arc::clone(tenants))); // A core that ended has nobody left.
+        }
+    }
+
+    /// Has a core do something for a tenant. The answer comes once every core has done its part; a node that ends gives none.
+    #[must_use]
+    pub fn operate(&self, operation: Operation) -> flume::Receiver<OperationAnswer> {
+        let (answer, answers) = flume::bounded(1);
+        if let Some(core) = self.cores.first() {
+            let _ = core.orders.send(Order::Operate(Box::new(operation), answer)); // See above.
+        }
+        answers
     }
 
     /// Whether a core has ended.

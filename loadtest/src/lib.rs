@@ -1,6 +1,6 @@
-//! A load test as a library: a client that speaks to a server only over the wire.
+//! A load test as a library: a client that speaks to a server only over the wire. It publishes streams of lines as well.
 //!
-//! It checks every sequence number at every subscriber, measures latency from the moment a message
+//! The load test checks every sequence number at every subscriber, measures latency from the moment a message
 //! was due, and says when it was itself the bottleneck. It shares no code with the server but the codecs.
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,7 @@ pub mod cli;
 mod client;
 mod failure;
 mod pace;
+mod publish;
 mod record;
 mod report;
 mod scenario;

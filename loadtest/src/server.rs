@@ -155,7 +155,7 @@ fn host_of(url: &str) -> Result<String, Failure> {
     let rest = match url.split_once("://") {
         Some(("ws" | "http", rest)) => rest,
         None => url,
-        Some(("wss" | "https", _)) => return Err(wrong("the load test does not speak TLS")),
+        Some(("wss" | "https", _)) => return Err(wrong("TLS is not spoken here: use a proxy")),
         Some(_) => return Err(wrong("not a ws:// or http:// URL")),
     };
     let host = rest.split('/').next().unwrap_or_default();

@@ -1,4 +1,8 @@
-//! The client's side of the wire, for the load test.
+//! The client's side of the wire, for the load test and `stentor publish`.
+
+mod line;
+
+pub use line::Line;
 
 use crate::command::Keep;
 use crate::json::{push_string, push_u64};
@@ -24,6 +28,8 @@ pub struct ResponseHead {
     pub head_bytes: usize,
     /// Bytes of the body.
     pub content_length: usize,
+    /// What `Retry-After` says, in seconds.
+    pub retry_after_s: Option<u64>,
 }
 
 /// A response that is none.
@@ -115,15 +121,17 @@ pub fn parse_response(bytes: &[u8]) -> Result<Option<ResponseHead>, BadResponse>
         Err(_) => return Err(BadResponse),
     };
     let status = response.code.ok_or(BadResponse)?;
-    let length = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case("content-length"));
-    let content_length = match length {
-        Some(header) => {
-            let text = std::str::from_utf8(header.value).map_err(|_| BadResponse)?;
-            text.trim().parse().map_err(|_| BadResponse)?
-        }
+    let value = |name: &str| {
+        let header = response.headers.iter().find(|it| it.name.eq_ignore_ascii_case(name))?;
+        Some(std::str::from_utf8(header.value).unwrap_or_default().trim())
+    };
+    let content_length = match value("content-length") {
+        Some(text) => text.parse().map_err(|_| BadResponse)?,
         None => 0,
     };
-    Ok(Some(ResponseHead { status, head_bytes, content_length }))
+    // A date is as good as nothing here: then the client waits as long as it thinks right.
+    let retry_after_s = value("retry-after").and_then(|it| it.parse().ok());
+    Ok(Some(ResponseHead { status, head_bytes, content_length, retry_after_s }))
 }
 
 fn write_start(out: &mut Vec<u8>, method: &'static str, target: &Target<'_>) {

@@ -1,13 +1,16 @@
 //! What holds for any bytes, as plain functions: the fuzzer calls them, and ordinary tests replay its corpus.
 //! Not an interface.
 
-use crate::auth::{peek_tenant, verify_edge, verify_realtime};
-use crate::command::Command;
+use crate::auth::{
+    open_infrai, peek_infrai_tenant, peek_tenant, sign_infrai, verify_edge, verify_infrai,
+    verify_realtime,
+};
+use crate::command::{ChannelPublish, Command, KeptId};
 use crate::dialect::cohesivity::{
     decode_connect_query, decode_credential, decode_frame, decode_history_query,
     decode_publish_body, decode_token_body, frame_rejection,
 };
-use crate::dialect::{Dialect, MessageView};
+use crate::dialect::{Dialect, MessageView, infrai};
 use crate::http::{Routed, parse_head, route};
 use crate::limits::Limits;
 use crate::ws::{Reader, Role, Step};
@@ -16,13 +19,16 @@ use crate::ws::{Reader, Role, Step};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 10] = [
     ("http_head", http_head),
     ("path_router", path_router),
     ("ws_stream", ws_stream),
     ("utf8_stream", utf8_stream),
     ("cohesivity_frame", cohesivity_frame),
     ("cohesivity_publish_body", cohesivity_publish_body),
+    ("infrai_frame", infrai_frame),
+    ("infrai_bodies", infrai_bodies),
+    ("infrai_token", infrai_token),
     ("token", token),
 ];
 
@@ -124,6 +130,7 @@ pub fn cohesivity_frame(bytes: &[u8]) {
             check_data(bytes, publish.data);
             check_delivery(publish.event.as_str(), publish.data);
         }
+        Ok(other) => unreachable!("{other:?} is no command of this dialect"),
         Err(rejection) => {
             let mut out = Vec::new();
             frame_rejection(&mut out, &rejection);
@@ -146,6 +153,75 @@ pub fn cohesivity_publish_body(bytes: &[u8]) {
     }
 }
 
+/// The same for a dialect whose frames name their channel, and whose ids come back as they were.
+pub fn infrai_frame(bytes: &[u8]) {
+    let limits = Limits::default();
+    let mut out = Vec::new();
+    match infrai::decode_frame(&mut bytes.to_vec(), &limits) {
+        Ok(Command::PublishTo { publish, id }) => {
+            check_publish(bytes, &publish);
+            infrai::frame_published(&mut out, 0, publish.channel.as_str(), id);
+        }
+        Ok(Command::Subscribe { channel, id, .. } | Command::Unsubscribe { channel, id }) => {
+            infrai::frame_unsubscribed(&mut out, channel.as_str(), id);
+        }
+        Ok(Command::Ping { id }) => infrai::frame_pong(&mut out, id),
+        Ok(other) => unreachable!("{other:?} is no command of this dialect"),
+        Err(refused) => {
+            let id = refused.id.as_ref().map(KeptId::id);
+            infrai::frame_rejection(&mut out, &refused.why, id, None);
+        }
+    }
+    let read = Reader::new(Role::Client).next(&mut out, &limits);
+    assert!(matches!(read.step, Step::Text(_)), "an answer is no text frame");
+}
+
+/// No body makes a decoder panic; what it accepts is within its limits, and a batch is what its messages are.
+pub fn infrai_bodies(bytes: &[u8]) {
+    let limits = Limits::default();
+    let copy = || bytes.to_vec();
+    if let Ok(it) = infrai::decode_publish(&mut copy(), &limits) {
+        check_publish(bytes, &it.publish);
+    }
+    if let Ok(it) = infrai::decode_publish_batch(&mut copy(), &limits) {
+        assert!(it.messages.len() <= infrai::BATCH_MESSAGES_MAX, "a batch over its limit");
+        for message in &it.messages {
+            check_publish(bytes, message);
+        }
+    }
+    if let Ok(it) = infrai::decode_token_issue(&mut copy(), &limits) {
+        assert!((1..=infrai::TTL_S_MAX).contains(&it.ttl_s), "a token lives too long");
+        let channels = it.channels.map_or(0, |it| it.len());
+        assert!(channels <= infrai::CHANNELS_MAX, "a list over its limit");
+    }
+    if let Ok(it) = infrai::decode_auth_sign(&mut copy(), &limits) {
+        assert!(!it.channels.is_empty() || it.user_data.is_some(), "nothing to sign");
+        for data in it.channel_data.iter().chain(&it.user_data) {
+            check_data(bytes, data);
+        }
+    }
+    // Only their panics are of interest.
+    let _ = infrai::decode_token_revoke(&mut copy(), &limits);
+    let _ = infrai::decode_channel_create(&mut copy(), &limits); // likewise
+    let _ = infrai::decode_channel_delete(&mut copy(), &limits); // likewise
+    let _ = infrai::decode_user_disconnect(&mut copy(), &limits); // likewise
+}
+
+/// A client token that is understood is written down again as it came, and none is accepted with a key that made none.
+pub fn infrai_token(bytes: &[u8]) {
+    const KEY: &[u8] = b"a key of thirty-two bytes, or so";
+    let limits = Limits::default();
+    let Ok(token) = std::str::from_utf8(bytes) else { return };
+    let other = b"a key that signs nothing";
+    assert!(verify_infrai(token, other, 0, &limits).is_err(), "a forged token was accepted");
+    let peeked = peek_infrai_tenant(token, &limits);
+    if let Ok(claims) = open_infrai(token, KEY, &limits) {
+        assert_eq!(peeked.as_ref(), Ok(&claims.tenant), "another tenant's key would be asked for");
+        let again = sign_infrai(&claims, KEY, &limits);
+        assert_eq!(again.as_deref(), Ok(token), "a token has two spellings");
+    }
+}
+
 /// No token is accepted with a key that no token was made with.
 pub fn token(bytes: &[u8]) {
     let limits = Limits::default();
@@ -156,6 +232,12 @@ pub fn token(bytes: &[u8]) {
     if let Ok(tenant) = peek_tenant(token, &limits) {
         assert!(tenant.len() <= limits.token_bytes_max, "a tenant longer than its token");
     }
+}
+
+fn check_publish(bytes: &[u8], publish: &ChannelPublish<'_>) {
+    assert!(publish.channel.as_str().len() <= 200, "a channel over its limit");
+    check_data(bytes, publish.publish.data);
+    check_delivery(publish.publish.event.as_str(), publish.publish.data);
 }
 
 fn check_data(bytes: &[u8], data: &[u8]) {
@@ -170,7 +252,8 @@ fn check_data(bytes: &[u8], data: &[u8]) {
 
 fn check_delivery(event: &str, data: &[u8]) {
     let mut out = Vec::new();
-    let message = MessageView { channel: "c", event, data, at_ms: 0, offset: None };
+    let message =
+        MessageView { id: 0, channel: "c", event, data, sender: None, at_ms: 0, offset: None };
     for dialect in Dialect::ALL {
         out.clear();
         dialect.encode_publication(&mut out, &message);

@@ -14,11 +14,13 @@ mod channel_name;
 mod command;
 mod json;
 mod limits;
+mod permit;
 mod rejection;
-mod window;
+mod uuid_text;
 
 pub use channel_name::{ChannelName, EventName, NameError};
-pub use command::{ChannelPublish, Command, Keep, Publish};
+pub use command::{ChannelPublish, Command, FrameId, Keep, KeptId, Publish};
 pub use limits::Limits;
-pub use rejection::Rejection;
-pub use window::Window;
+pub use permit::{Capabilities, Capability, ChannelType, Permit};
+pub use rejection::{Rejection, Window};
+pub use uuid_text::{UUID_CHARS, parse_uuid, uuid_text};

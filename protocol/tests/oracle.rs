@@ -150,7 +150,10 @@ fn what_the_load_test_sends_is_what_a_server_understands() {
     client::write_publish_frame(&mut frame, "e\"v", b"{\"a\":1}", Keep::Pass, [9, 8, 7, 6]);
     let mut reader = Reader::new(Role::Server);
     let Step::Text(mut payload) = reader.next(&mut frame, &limits).step else { panic!("no text") };
-    let protocol::Command::Publish(publish) = decode_frame(payload.bytes_mut(), &limits).unwrap();
+    let protocol::Command::Publish(publish) = decode_frame(payload.bytes_mut(), &limits).unwrap()
+    else {
+        panic!("no publish")
+    };
     assert_eq!(publish.event.as_str(), "e\"v");
     assert_eq!((publish.data, publish.keep), (&b"{\"a\":1}"[..], Keep::Pass));
 

@@ -1,5 +1,6 @@
 //! Durable order: the journal, the catalog, and the threads that batch. Knows no subscribers and no wires.
 
+mod answer;
 mod catalog;
 mod disk;
 mod error;
@@ -11,6 +12,7 @@ mod reader;
 mod synced_sled;
 mod writer;
 
+pub use answer::{Answer, QueueFull, QueueLimits, Wake};
 pub use catalog::{
     Catalog, CatalogAnswer, CatalogHandle, CatalogWriter, Change, Entries, OwnedChange,
 };
@@ -21,4 +23,4 @@ pub use journal::{ChannelState, Journal, JournalStats, KeyedRecord, Retired, ope
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication};
 pub use reader::{ChannelStates, Reader};
-pub use writer::{Answer, QueueFull, QueueLimits, Wake, Writer, WriterHandle};
+pub use writer::{Writer, WriterHandle};

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset, TenantId},
-    journal::{ChannelState, Journal},
+    journal::ChannelState,
     publication::Publication,
 };
 
@@ -44,18 +44,6 @@ pub(crate) fn asks() -> (flume::Sender<Ask>, flume::Receiver<Ask>) {
     flume::bounded(ASKS_MAX)
 }
 
-impl Ask {
-    /// Answers it. Nobody may wait any more: then nobody is told.
-    pub(crate) fn answer(self, journal: &mut dyn Journal) {
-        match self {
-            Self::Channels { tenant, reply } => drop(reply.send(journal.channels_of(tenant))),
-            Self::Read { channel, after, limit, reply } => {
-                drop(reply.send(journal.read(&channel, after, limit)));
-            }
-        }
-    }
-}
-
 impl Reader {
     pub(crate) fn new(asks: flume::Sender<Ask>, thread: Thread, timeout: Duration) -> Self {
         Self { asks, thread, timeout }
@@ -72,11 +60,11 @@ impl Reader {
     }
 
     /// The retained publications of a channel with an offset over `after`, rising: `max` of them, unless there are fewer.
-    /// They are read bit by bit, with appends and retention between: what lies before the damage or the time-out that ends
-    /// a read is given, and the next call tells of it.
+    /// They are read bit by bit, with appends and retention between: what lies before an error is given, and the next call
+    /// tells of it. Damaged ones are left out: a jump in the offsets shows it, and the channel's home hears of it.
     ///
     /// # Errors
-    /// As for [`Journal::read`] and [`Reader::channels`].
+    /// As for [`Journal::read`](crate::Journal::read) and [`Reader::channels`].
     pub fn read(
         &self,
         channel: &Arc<ChannelKey>,

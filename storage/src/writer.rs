@@ -11,9 +11,10 @@ use std::{
 };
 
 use crate::{
+    answer::{Answer, QueueFull, QueueLimits, Wake},
     error::JournalError,
     ids::{ChannelKey, Epoch, Offset, TenantId},
-    journal::{Journal, JournalStats, Retired},
+    journal::Journal,
     options::Retention,
     publication::Publication,
     reader::{self, Ask, Reader},
@@ -25,73 +26,8 @@ const BATCH_MESSAGES_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// At most so many reads and other questions wait.
 const QUESTIONS_MAX: usize = 1024;
-
-/// Called by the storage thread once per batch of answers.
-pub type Wake = Box<dyn Fn() + Send>;
-
-/// How much may wait for the storage thread. At the bound pushes are refused.
-#[derive(Clone, Copy, Debug)]
-pub struct QueueLimits {
-    /// Messages.
-    pub messages_max: usize,
-    /// Bytes of text. (64 MiB: what a disk that stalls for a second must absorb.)
-    pub bytes_max: u64,
-}
-
-impl Default for QueueLimits {
-    fn default() -> Self {
-        Self { messages_max: 256 * 1024, bytes_max: 64 * 1024 * 1024 }
-    }
-}
-
-/// The storage thread has as much waiting as it may.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct QueueFull;
-
-/// What the storage thread says. Appends are answered in the order in which they came.
-#[derive(Debug)]
-pub enum Answer {
-    /// The oldest `count` unanswered appends are durable.
-    Committed {
-        /// How many.
-        count: usize,
-    },
-    /// The oldest `count` unanswered appends were not kept.
-    Refused {
-        /// How many.
-        count: usize,
-        /// Why.
-        why: JournalError,
-    },
-    /// What was read for `token`.
-    Read {
-        /// The question's token.
-        token: u64,
-        /// The publications, or why not.
-        result: Result<Vec<Arc<Publication>>, JournalError>,
-    },
-    /// A retention run ended.
-    Retained {
-        /// What it did.
-        result: Result<Retired, JournalError>,
-        /// The sizes after it.
-        stats: JournalStats,
-    },
-    /// A channel's messages were let go.
-    Dropped {
-        /// The question's token.
-        token: u64,
-        /// Whether it was.
-        result: Result<(), JournalError>,
-    },
-    /// All that a tenant had was let go.
-    DroppedTenant {
-        /// The question's token.
-        token: u64,
-        /// The epoch in which channels begin from now on that the journal does not know.
-        result: Result<Epoch, JournalError>,
-    },
-}
+/// Damaged ranges that one read goes past.
+const DAMAGES_MAX: usize = 16;
 
 /// The storage thread's side.
 pub struct Writer {
@@ -129,6 +65,7 @@ enum Question {
     Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
     Retain { policy: Retention, now_ms: u64 },
     Drop { token: u64, channel: Arc<ChannelKey> },
+    BeginEpoch { channel: Arc<ChannelKey>, epoch: Epoch },
     DropTenant { token: u64, tenant: TenantId },
 }
 
@@ -174,7 +111,7 @@ impl Writer {
     fn run(mut self) {
         loop {
             let ending = self.shared.ended.load(Ordering::Acquire);
-            let appended = self.append();
+            let appended = self.append() > 0;
             // One question a turn: neither side waits for more than one of the other's.
             let asked = self.questions.try_recv().ok();
             let answered = asked.map(|question| self.answer(question)).is_some();
@@ -192,11 +129,55 @@ impl Writer {
 
     /// A bit of what readers beside the shard want: the shard was answered, and goes first again after it.
     fn read_aside(&mut self) -> bool {
-        let ask = self.asks.try_recv().ok();
-        ask.map(|it| it.answer(&mut *self.journal)).is_some()
+        // A reader that gave up is told nothing.
+        match self.asks.try_recv() {
+            Ok(Ask::Channels { tenant, reply }) => {
+                drop(reply.send(self.journal.channels_of(tenant)));
+            }
+            Ok(Ask::Read { channel, after, limit, reply }) => {
+                drop(reply.send(self.read(&channel, after, limit)));
+            }
+            Err(_) => return false,
+        }
+        true
     }
 
-    fn append(&mut self) -> bool {
+    /// Reads what can be read. What is damaged is left out, and the shard is told.
+    fn read(
+        &mut self,
+        channel: &Arc<ChannelKey>,
+        after: Offset,
+        limit: usize,
+    ) -> Result<Vec<Arc<Publication>>, JournalError> {
+        let mut result = self.journal.read(channel, after, limit);
+        if matches!(result, Err(JournalError::Corrupt { .. })) {
+            self.say(Answer::Damaged { channel: Arc::clone(channel) });
+            (self.wake)();
+        }
+        for _ in 0..DAMAGES_MAX {
+            if !matches!(result, Err(JournalError::Corrupt { .. })) {
+                break;
+            }
+            result = self.journal.read(channel, after, limit);
+        }
+        result
+    }
+
+    /// What was appended in the epoch before goes first.
+    fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Option<Answer> {
+        let waiting = self.appends.len();
+        let mut appended = 0;
+        while appended < waiting {
+            match self.append() {
+                0 => break,
+                count => appended += count,
+            }
+        }
+        self.journal.begin_epoch(channel, epoch).err().map(|why| Answer::NotBegun { why })
+    }
+
+    /// Appends what waits, up to a batch; says how many there were.
+    fn append(&mut self) -> usize {
         let mut bytes = 0;
         while self.batch.len() < BATCH_MESSAGES_MAX && bytes < BATCH_BYTES_MAX {
             let Ok(publication) = self.appends.try_recv() else { break };
@@ -205,7 +186,7 @@ impl Writer {
         }
         let count = self.batch.len();
         if count == 0 {
-            return false;
+            return 0;
         }
         let answer = match self.journal.append(&self.batch) {
             Ok(()) => Answer::Committed { count },
@@ -214,13 +195,13 @@ impl Writer {
         self.batch.clear();
         self.shared.waiting_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.say(answer);
-        true
+        count
     }
 
     fn answer(&mut self, question: Question) {
         let answer = match question {
             Question::Read { token, channel, after, limit } => {
-                Answer::Read { token, result: self.journal.read(&channel, after, limit) }
+                Answer::Read { token, result: self.read(&channel, after, limit) }
             }
             Question::Retain { policy, now_ms } => {
                 let result = self.journal.retain(&policy, now_ms);
@@ -228,6 +209,10 @@ impl Writer {
             }
             Question::Drop { token, channel } => {
                 Answer::Dropped { token, result: self.journal.drop_channel(&channel) }
+            }
+            Question::BeginEpoch { channel, epoch } => {
+                let Some(answer) = self.begin_epoch(&channel, epoch) else { return };
+                answer
             }
             Question::DropTenant { token, tenant } => {
                 Answer::DroppedTenant { token, result: self.journal.drop_tenant(tenant) }
@@ -300,6 +285,15 @@ impl WriterHandle {
     /// When as much waits as may.
     pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
         self.ask(Question::Drop { token, channel })
+    }
+
+    /// Asks to take a channel to a later epoch, after all that was handed over before. Only a failure is answered: whoever
+    /// publishes to the channel takes it there as well.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_begin_epoch(&self, channel: Arc<ChannelKey>, epoch: Epoch) -> Result<(), QueueFull> {
+        self.ask(Question::BeginEpoch { channel, epoch })
     }
 
     /// Asks to let go of all that a tenant had: see [`Journal::drop_tenant`]. None of its publications may be under way: one

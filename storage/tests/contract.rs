@@ -112,6 +112,12 @@ fn a_new_epoch_goes_on_from_the_last_offset_and_an_old_one_is_refused() {
         assert!(journal.append(&[publication(&key, 1, 4)]).is_err(), "{kind:?}");
         assert_eq!(state(&*journal, &key), Some((5, 3, 1)), "{kind:?}");
         assert_eq!(offsets(&journal.read(&key, Offset(0), 9).unwrap()), [1, 2, 3], "{kind:?}");
+        journal.begin_epoch(&key, Epoch(9)).unwrap();
+        journal.begin_epoch(&key, Epoch(7)).unwrap();
+        assert_eq!(state(&*journal, &key), Some((9, 3, 1)), "{kind:?}");
+        assert!(journal.append(&[publication(&key, 8, 4)]).is_err(), "{kind:?}");
+        journal.append(&[publication(&key, 9, 4)]).unwrap();
+        assert_eq!(offsets(&journal.read(&key, Offset(0), 9).unwrap()), [1, 2, 3, 4], "{kind:?}");
     });
 }
 

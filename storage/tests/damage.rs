@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -12,8 +13,8 @@ mod support;
 use std::sync::Arc;
 
 use storage::{
-    ChannelState, Disk, Journal, JournalError, JournalOptions, Keep, Offset, Prepare, Publication,
-    Retention, open_segments,
+    Answer, ChannelState, Disk, Epoch, Journal, JournalError, JournalOptions, Keep, Offset,
+    Prepare, Publication, QueueLimits, Retention, Writer, WriterHandle, open_segments,
 };
 use support::{
     Random, channel, keep_all, publication,
@@ -256,4 +257,79 @@ fn no_bytes_make_recovery_panic() {
         }
         recover_anything(&bytes);
     }
+}
+
+/// Flips a byte in every stored message of a channel from one offset to another, and leaves the sidecars.
+fn damage(disk: &SimDisk, number: u64, offsets: std::ops::RangeInclusive<u64>) {
+    for name in disk.names().unwrap().into_iter().filter(|it| it.ends_with(".log")) {
+        let mut bytes = disk.file(&name);
+        for offset in offsets.clone() {
+            let sent = publication(&channel(number), 1, offset);
+            let found = bytes.windows(sent.payload().len()).position(|it| it == sent.payload());
+            bytes[found.unwrap_or(0)] ^= u8::from(found.is_some());
+        }
+        disk.put(&name, bytes);
+    }
+}
+
+/// The answer to a read, and which channels were said to be damaged before it.
+fn read(writer: &WriterHandle, number: u64, after: u64) -> (Vec<Arc<Publication>>, Vec<String>) {
+    writer.try_read(1, channel(number), Offset(after), 1_000).unwrap();
+    let mut damaged = Vec::new();
+    loop {
+        match writer.wait().unwrap() {
+            Answer::Damaged { channel } => damaged.push(channel.name().to_owned()),
+            Answer::Read { token: 1, result } => return (result.unwrap(), damaged),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn what_can_be_read_is_served_around_damage_and_the_home_is_told() {
+    let disk = SimDisk::new(5);
+    let mut journal = open(&disk, 16 * 1024);
+    (0..60).for_each(|it| journal.append(&batch(it * 5 + 1, 5)).unwrap());
+    assert!(journal.stats().segments > 2);
+    drop(journal);
+    damage(&disk, 1, 20..=30);
+    damage(&disk, 1, 50..=50);
+    let journal = open(&disk, 16 * 1024);
+    let writer = Writer::spawn("test", journal, QueueLimits::default(), Box::new(|| ())).unwrap();
+    let whole = |number| (1..=300).map(move |it| publication(&channel(number), 1, it));
+    let rest = || whole(1).filter(|it| !matches!(it.offset(), Some(Offset(20..=30 | 50))));
+    let told = vec!["room:1".to_owned()];
+    assert_eq!(read(&writer, 1, 30), (rest().skip(19).collect(), told.clone()));
+    assert_eq!(read(&writer, 1, 0), (rest().collect(), told), "one range is told of once");
+    assert_eq!(read(&writer, 1, 0), (rest().collect(), Vec::new()), "and no more");
+    for number in [0, 2] {
+        assert_eq!(read(&writer, number, 0), (whole(number).collect(), Vec::new()));
+    }
+    // What is under way in the old epoch is not refused by the new one.
+    let appends: [Vec<_>; 2] = [batch(301, 5), vec![publication(&channel(1), 2, 306)]];
+    let [before, after] = appends;
+    before.into_iter().for_each(|it| writer.try_queue(it).unwrap());
+    writer.try_begin_epoch(channel(1), Epoch(2)).unwrap();
+    after.into_iter().for_each(|it| writer.try_append(it).unwrap());
+    let committed = writer.shutdown().into_iter().map(|it| match it {
+        Answer::Committed { count } => count,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(committed.sum::<usize>(), 16);
+    let mut journal = open(&disk, 16 * 1024);
+    for (key, state) in journal.channels() {
+        let is_damaged = *key == *channel(1);
+        let expected = if is_damaged { (2, 306) } else { (1, 305) };
+        assert_eq!((state.position.epoch.0, state.position.offset.0), expected, "{key:?}");
+    }
+    journal.begin_epoch(&channel(2), Epoch(7)).unwrap();
+    journal.begin_epoch(&channel(2), Epoch(3)).unwrap();
+    journal.begin_epoch(&channel(9), Epoch(7)).unwrap();
+    drop(journal);
+    let mut journal = open(&disk, 16 * 1024);
+    let states = journal.channels();
+    assert_eq!(states.len(), 3, "a channel that nobody knows has no epoch");
+    let state = states.iter().find(|it| *it.0 == *channel(2)).unwrap().1;
+    assert_eq!((state.position.epoch, state.position.offset), (Epoch(7), Offset(305)));
+    journal.append(&[publication(&channel(2), 7, 306)]).unwrap();
 }

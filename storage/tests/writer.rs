@@ -33,6 +33,8 @@ fn outcomes(answers: impl IntoIterator<Item = Answer>) -> Vec<bool> {
         Answer::Read { .. }
         | Answer::Retained { .. }
         | Answer::Dropped { .. }
+        | Answer::Damaged { .. }
+        | Answer::NotBegun { .. }
         | Answer::DroppedTenant { .. } => Vec::new(),
     };
     answers.into_iter().flat_map(outcome).collect()

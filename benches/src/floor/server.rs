@@ -224,6 +224,8 @@ mod tests {
         write_publish_body(&mut body, "bench-0", "message", b"\"abc\"", Keep::Pass);
         append_message(&mut bare, &body);
         let view = MessageView {
+            id: 1,
+            sender: None,
             channel: "bench-0",
             event: "message",
             data: b"\"abc\"",

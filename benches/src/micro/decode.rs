@@ -42,6 +42,8 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
     table.row(row("decode", "WebSocket frame with a publish, 128 B", frame(&limits)?));
     let data = payload(128);
     let message = MessageView {
+        id: 1,
+        sender: None,
         channel: "bench-0",
         event: "message",
         data: &data,

@@ -10,6 +10,7 @@ use super::rows::words;
 use super::side::{Server, Side, number};
 use super::{Bench, Pairs, figure};
 use crate::Failure;
+use crate::machine;
 use crate::micro::journal::synced_rate;
 use crate::table::{self, Table};
 
@@ -44,7 +45,11 @@ fn measure(shape: (u32, u32, &str), bench: &Bench, table: &mut Table) -> Result<
         let batch = ((sent + count / 2) / count).max(1);
         let rate = number(&report, "/window/acknowledged_per_second")?;
         let time = Duration::from_secs_f64(bench.seconds.min(3.0));
-        let alone = synced_rate(folder.path(), usize::try_from(batch)?, PAYLOAD, time)?;
+        let batch_size = usize::try_from(batch)?;
+        // On the server's core, with the thread that prepares its segments: what the server has, too.
+        let alone = machine::pinned(bench.cores.server, || {
+            Ok(synced_rate(folder.path(), batch_size, PAYLOAD, time))
+        })??;
         table::note(&format!("    {batch} publishes in a batch"));
         sizes.push(batch as f64);
         pairs.push(rate, alone);

@@ -103,6 +103,12 @@ impl HomeChannel {
         (added, dropped)
     }
 
+    /// Lets the tail go. Returns the bytes that it had.
+    pub(super) fn forget_tail(&mut self) -> usize {
+        self.tail.clear();
+        std::mem::take(&mut self.tail_bytes)
+    }
+
     /// Bytes of the tail.
     #[must_use]
     pub fn tail_bytes(&self) -> usize {
@@ -147,6 +153,12 @@ impl HomeChannel {
     #[must_use]
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, offset: self.position }
+    }
+
+    /// What is sequenced from now on is in the next epoch; what is with the journal stays in its own.
+    pub fn begin_next_epoch(&mut self) -> Epoch {
+        self.epoch = Epoch(self.epoch.0 + 1);
+        self.epoch
     }
 
     /// Whether nothing but the position would be lost if it were forgotten. A late refusal needs the run.

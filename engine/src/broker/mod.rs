@@ -14,9 +14,10 @@ use protocol::Rejection;
 use storage::Publication;
 
 use crate::hasher::ShardHasher;
-use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId};
+use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId, TenantId};
 use crate::limits::Limits;
 use crate::planted::{self, Fault};
+use crate::shard::BatchId;
 use crate::shard::input::{Keep, ReplyTo};
 
 /// All channels homed on one shard.
@@ -66,8 +67,17 @@ enum Waits {
 pub struct Publisher {
     /// The shard of its connection.
     pub edge: ShardId,
-    /// Its question.
-    pub reply: ReplyTo,
+    /// Who waits.
+    pub waiter: Waiter,
+}
+
+/// Who waits for the answer to a publish.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Waiter {
+    /// A connection of that shard.
+    Connection(ReplyTo),
+    /// A batch of this home, and the place in it.
+    Batch(BatchId, u16),
 }
 
 /// What becomes of a publication that a home was asked to order.
@@ -148,6 +158,38 @@ impl Broker {
         self.channels.len() < self.channels_max || self.channels.contains_key(key)
     }
 
+    /// Whether so many more messages with so many bytes may wait for the journal.
+    ///
+    /// # Errors
+    /// Names the limit that they would exceed.
+    pub fn admit(&self, count: usize, bytes: usize) -> Result<(), Rejection> {
+        let limit = if self.line.len() + count > self.line_max {
+            "journal_queue_messages_max"
+        } else if self.appended_bytes + bytes > self.line_bytes_max {
+            "journal_queue_bytes_max"
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::Overloaded { limit })
+    }
+
+    /// The tenant's channels that have ever kept a message, or are used now. It looks at all channels: for rare calls.
+    #[must_use]
+    pub fn channels_of(&self, tenant: TenantId) -> Vec<Arc<ChannelKey>> {
+        let all = self.channels.keys().chain(self.resting.keys());
+        let mut found: Vec<_> = all.filter(|it| it.tenant() == tenant).map(Arc::clone).collect();
+        // The order of a map must not decide what happens when (a seed replays a run).
+        found.sort_by(|one, other| one.name().cmp(other.name()));
+        found
+    }
+
+    /// The journal let a channel's messages go: so does its tail. Offsets go on.
+    pub fn forget_tail(&mut self, key: &ChannelKey) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            self.tail_bytes -= channel.forget_tail();
+        }
+    }
+
     /// Has the channel forgotten soon, if nobody uses it.
     pub fn note_vacancy(&mut self, key: &Arc<ChannelKey>) {
         let Some(channel) = self.channels.get_mut(key) else { return };
@@ -168,6 +210,16 @@ impl Broker {
     pub fn position(&self, key: &ChannelKey) -> Position {
         let resting = || self.resting.get(key).copied().unwrap_or_default();
         self.known(key).map_or_else(resting, HomeChannel::position)
+    }
+
+    /// Has a channel go on in its next epoch. `None` when nothing is known of it.
+    pub fn begin_next_epoch(&mut self, key: &ChannelKey) -> Option<Epoch> {
+        if let Some(channel) = self.channels.get_mut(key) {
+            return Some(channel.begin_next_epoch());
+        }
+        let position = self.resting.get_mut(key)?;
+        position.epoch = Epoch(position.epoch.0 + 1);
+        Some(position.epoch)
     }
 
     /// Gives a publication its place in its channel.

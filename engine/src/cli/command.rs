@@ -21,6 +21,7 @@ EXAMPLES:
   stentor serve --config stentor.toml
   stentor config show --config stentor.toml every value in force, and where it came from
   stentor token issue --user ada --ttl 600  a client token, made offline from the data directory
+  stentor publish --lines - < lines.jsonl   publish a stream of lines at full speed
   stentor bench fanout --spawn              measure a server started for the occasion
   stentor doctor                            what this host allows, and how to allow more
 
@@ -28,6 +29,7 @@ ENVIRONMENT:
   STENTOR_CONFIG             the configuration file, as --config
   STENTOR_<SECTION>_<KEY>    any setting, as STENTOR_SERVER_LISTEN
   STENTOR_BENCH_KEY          the key of `stentor bench`, as its --key
+  STENTOR_PUBLISH_KEY        the key of `stentor publish`, as its --key
   The file is overruled by the environment, the environment by flags. An unknown name is refused.
 
 EXIT CODES:
@@ -54,6 +56,7 @@ pub(crate) fn build() -> Command {
                 .after_help("`--help` lists every setting."),
         )
         .subcommand(super::bench::command())
+        .subcommand(super::publish::command())
         .subcommand(config_command())
         .subcommand(token_command())
         .subcommand(

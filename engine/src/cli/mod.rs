@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod host;
 mod logs;
+mod publish;
 mod ready;
 mod serve;
 mod token;
@@ -47,6 +48,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         None => serve::run(matches).map(done),
         Some(("serve", matches)) => serve::run(matches).map(done),
         Some(("bench", matches)) => bench::run(matches),
+        Some(("publish", matches)) => publish::run(matches),
         Some(("config", matches)) => configuration::run(matches).map(done),
         Some(("token", matches)) => token::run(matches).map(done),
         Some(("doctor", matches)) => doctor::run(matches).map(done),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use engine::config::{Config, JournalKind, ReactorKind, Secrets, Tenant, provision};
+use engine::control::Plan;
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
@@ -184,6 +185,7 @@ fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
             .map(|it| it.application_key.reveal().to_owned()),
         management_key: tenant.cohesivity.as_ref().map(|it| it.management_key.reveal().to_owned()),
         signing_key: tenant.signing_secret.reveal().to_vec(),
+        plan: Plan::default(),
     }
 }
 

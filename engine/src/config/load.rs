@@ -12,7 +12,7 @@ use super::{file, tenant};
 /// The variable that names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "STENTOR_CONFIG";
 /// Variables of ours that are no settings: the file, and the key that `stentor bench` takes.
-const OTHER_VARIABLES: [&str; 2] = [CONFIG_VARIABLE, "STENTOR_BENCH_KEY"];
+const OTHER_VARIABLES: [&str; 3] = [CONFIG_VARIABLE, "STENTOR_BENCH_KEY", "STENTOR_PUBLISH_KEY"];
 /// How alike two names must be for one to be offered for the other, from 0 to 1.
 const LIKENESS_MIN: f64 = 0.5;
 

@@ -21,4 +21,4 @@ pub use lanes::{Lanes, between};
 pub use pin::cpus;
 pub use side::SidePort;
 
-pub use self::core::{Core, Go, Order, Parts};
+pub use self::core::{Core, Go, OperationAnswer, Order, Parts};

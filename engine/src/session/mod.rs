@@ -7,5 +7,5 @@ mod table;
 pub use http::{
     Answer, Asked, CredentialKind, HttpSession, Next, Place, StreamEnd, Surface, Tickets, Verified,
 };
-pub use socket::{SocketSession, Subscription};
+pub use socket::{Lease, SocketSession, Subscription};
 pub use table::{Load, Slot, State, Table};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::dialect::{self, Dialect, MessageView, cohesivity};
+use protocol::dialect::{self, Dialect, MessageView, cohesivity, infrai};
 use protocol::ws::{self, CloseCode};
 use storage::Publication;
 
@@ -11,7 +11,7 @@ use super::Shard;
 use super::effects::Ending;
 use super::input::{Delivery, Joined, Joiner, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
-use crate::ids::ConnId;
+use crate::ids::{ChannelKey, ConnId};
 use crate::planted::{self, Fault};
 use crate::session::State;
 
@@ -25,6 +25,7 @@ impl Shard {
             Delivery::Presence(change) => self.on_presence(&change),
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
             Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
+            Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
             Delivery::Step(call, came) => self.calls.on_step(call, came),
         }
@@ -90,6 +91,29 @@ impl Shard {
         super::close(joiner.conn, Ending::Flush, closes);
     }
 
+    /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
+    /// of the channel at once; its home hears of it when their connections are gone, as nothing is sent from here.
+    fn on_epoch_changed(&mut self, channel: &ChannelKey, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(groups) = self.hub.listening(channel) else { return };
+        let groups = groups.into_iter().flatten();
+        let conns: Vec<_> = groups.flat_map(|it| self.hub.conns(it)).copied().collect();
+        conns.into_iter().for_each(|it| self.send_away(it, closes));
+    }
+
+    fn send_away(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            ws::append_close(out, CloseCode::TryAgain, "read the history again");
+        });
+        super::close(conn, Ending::Linger, closes);
+        let seat = socket.subscription.seat.take();
+        if let State::Socket(socket) = std::mem::replace(&mut slot.state, State::Ending) {
+            slot.state = State::Leaving(socket);
+        }
+        self.leave_hub(seat);
+    }
+
     fn on_accepted(
         &mut self,
         to: ReplyTo,
@@ -105,6 +129,7 @@ impl Shard {
                     Dialect::Cohesivity => {
                         cohesivity::frame_published(out, view.channel, view.at_ms, view.offset);
                     }
+                    Dialect::Infrai => infrai::frame_published(out, view.id, view.channel, None),
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
@@ -119,6 +144,7 @@ impl Shard {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
                     Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
+                    Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
                 });
             }
             State::Http(_) => self.answer_refused(to, why, closes),
@@ -142,17 +168,20 @@ impl Shard {
 
 /// A publication as the dialects write it down.
 pub(super) fn view(publication: &Publication) -> MessageView<'_> {
+    let sender = publication.sender();
     MessageView {
+        id: publication.id().0,
         channel: publication.channel().name(),
         event: publication.event(),
         data: publication.payload(),
+        sender: (!sender.is_empty()).then_some(sender),
         at_ms: publication.at_ms(),
         offset: publication.offset().map(|it| it.0),
     }
 }
 
 fn shown(member: &Member) -> dialect::Member<'_> {
-    dialect::Member { id: &member.id, name: member.name.as_deref() }
+    dialect::Member { id: &member.id, name: member.name.as_deref(), user_id: None }
 }
 
 fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange) {
@@ -163,6 +192,8 @@ fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange)
         (Dialect::Cohesivity, Move::Leave(at_ms)) => {
             cohesivity::frame_leave(out, channel, member, at_ms);
         }
+        (Dialect::Infrai, Move::Join) => infrai::frame_join(out, channel, member),
+        (Dialect::Infrai, Move::Leave(_)) => infrai::frame_leave(out, channel, member),
     }
 }
 
@@ -171,6 +202,22 @@ fn encode_joined(dialect: Dialect, out: &mut Vec<u8>, joined: &Joined) {
         Dialect::Cohesivity => {
             let members = joined.present.iter().map(|it| shown(it));
             cohesivity::frame_subscribed(out, joined.channel.name(), members);
+        }
+        Dialect::Infrai => {
+            let (position, begin) = match &joined.start {
+                Start::Fresh { position } => (position, infrai::Begin::Fresh),
+                Start::Resumed { position, .. } => (position, infrai::Begin::Resumed),
+                Start::Gapped { position } => (position, infrai::Begin::Gapped),
+            };
+            let members = joined.present.iter().map(|it| shown(it));
+            let subscribed = infrai::Subscribed {
+                channel: joined.channel.name(),
+                id: None,
+                members: Some(members),
+                position: position.offset.0,
+                begin,
+            };
+            infrai::frame_subscribed(out, subscribed);
         }
     }
     match &joined.start {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use protocol::Rejection;
 use protocol::ws::CloseCode;
 use storage::Publication;
 
 use super::input::{Delivery, HistoryAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
-use crate::ids::{ConnId, ShardId};
+use crate::ids::{ChannelKey, ConnId, Epoch, ShardId};
 use crate::side::SideAsk;
 
 /// The wishes of one turn, reused between turns.
@@ -20,12 +21,18 @@ pub struct Effects {
     pub deliveries: Vec<(ShardId, Delivery)>,
     /// Publications to make durable, in this order.
     pub appends: Vec<Arc<Publication>>,
+    /// Channels to take to their next epoch, durably, behind those appends.
+    pub epochs: Vec<(Arc<ChannelKey>, Epoch)>,
     /// History to read from the journal.
     pub reads: Vec<(ShardId, HistoryAsk)>,
+    /// Channels whose messages the journal lets go.
+    pub drops: Vec<Arc<ChannelKey>>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
     /// For the side threads.
     pub side: Vec<SideAsk>,
+    /// Answers to operations, by their numbers.
+    pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
 }

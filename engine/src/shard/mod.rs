@@ -1,7 +1,9 @@
 //! Everything one core owns. Synchronous and deterministic: inputs come in, effects come out. No clock, no chance, no I/O.
 
 mod answers;
+mod batches;
 mod calls;
+mod claiming;
 mod cohesivity;
 mod deadlines;
 mod edge;
@@ -9,6 +11,9 @@ pub mod effects;
 mod enforce;
 mod home;
 pub mod input;
+mod operate;
+mod paid;
+mod publishing;
 mod requests;
 mod seat;
 mod side;
@@ -18,6 +23,8 @@ mod watch;
 
 use std::sync::Arc;
 
+pub use batches::BatchId;
+use batches::Batches;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -27,7 +34,7 @@ use side::Sides;
 use steps::Calls;
 
 use crate::broker::Broker;
-use crate::control::{Provisioning, Seats};
+use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
@@ -71,6 +78,10 @@ pub struct Shard {
     calls: Calls,
     /// Those of them that the side threads run.
     sides: Sides,
+    /// Batches that are homed here.
+    batches: Batches,
+    /// Tokens that open nothing; the same on every shard.
+    revoked: Revocations,
     /// What seats want done here.
     orders: Orders,
     /// Tenants without their resource; the same on every shard.
@@ -132,7 +143,9 @@ impl Shard {
             hub: Hub::new(hasher.clone()),
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
-            seats: Seats::new(hasher.clone(), limits.seat_queue_max),
+            seats: Seats::new(hasher.clone(), limits.seat),
+            batches: Batches::default(),
+            revoked: Revocations::new(hasher.clone()),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             orders: Orders::default(),
@@ -165,9 +178,23 @@ impl Shard {
     /// Says what the catalog has of a tenant's provisioning. Every shard is told.
     pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
         self.provision(tenant, provisioning);
-        if crate::control::seat_of(tenant, self.shard_count) == self.id {
-            self.seats.seat(tenant).restore_provisioning(provisioning);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_provisioning(provisioning);
         }
+    }
+
+    /// Says that the catalog has a token for revoked. Every shard is told.
+    pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
+        self.revoked.insert(tenant, token, until_s);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_revocation(token, until_s);
+        }
+    }
+
+    /// A tenant's seat, if it is here: to say what the catalog and the journal have.
+    pub fn seat(&mut self, tenant: TenantId) -> Option<&mut Seat> {
+        let is_here = seat_of(tenant, self.shard_count) == self.id;
+        is_here.then(|| self.seats.seat(tenant))
     }
 
     /// The one door in. Runs to completion; never blocks, never fails.
@@ -184,6 +211,8 @@ impl Shard {
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
+            Input::Operation(operation) => self.on_operation(*operation, effects),
+            Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
@@ -266,6 +295,10 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
+            JournalAnswer::Dropped(channel, result) => {
+                self.on_dropped(&channel, result, effects);
+            }
+            JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ticket, result) => {
                 let delivery = match result {
                     Ok(publications) => Delivery::History(ticket.reply, publications),

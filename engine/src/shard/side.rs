@@ -69,7 +69,7 @@ impl StreamCall {
 
 impl KitCall {
     pub(super) fn of(call: StreamCall, head: &Head<'_>) -> Self {
-        let mut target = head.rest(2).to_owned();
+        let mut target = head.rest(2).unwrap_or_default().to_owned();
         let query = head.query_without("key");
         if !query.is_empty() {
             target.push('?');
@@ -208,7 +208,7 @@ impl Shard {
         self.has_room_at_the_side(bytes)?;
         self.sides.bytes += bytes;
         self.sides.running.insert(call, Running { bytes, kind: Kind::Step });
-        self.wait_for_one(call, then);
+        self.calls.wait(call, 1, then);
         self.sides.asks.push(SideAsk::Vendor(call, Box::new(ask)));
         Ok(())
     }

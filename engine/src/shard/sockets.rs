@@ -13,16 +13,23 @@ use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use super::side::Gone;
 use crate::broker::Member;
+use crate::control::{OnTokenEnd, TokenId};
+use crate::hub::Seat;
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, State, Subscription};
+use crate::session::{Lease, SocketSession, State, Subscription};
 
 /// A WebSocket that may be opened.
+#[derive(Debug)]
 pub(super) struct Opening {
     /// The answer to the handshake.
     pub accept: Vec<u8>,
     pub channel: Arc<ChannelKey>,
     pub member: Arc<Member>,
+    /// The token that it came with.
+    pub token: Option<TokenId>,
+    /// The second in which that expires.
+    pub expires_at_s: u64,
 }
 
 impl Shard {
@@ -32,7 +39,8 @@ impl Shard {
         opening: Opening,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let Opening { accept, channel, member } = opening;
+        let lease = self.lease(&opening);
+        let Opening { accept, channel, member, .. } = opening;
         let Some(slot) = self.sessions.slot(conn) else { return Ok(()) };
         if let State::Http(http) = &slot.state
             && !http.tickets.is_empty()
@@ -43,7 +51,8 @@ impl Shard {
         let id = SubscriptionId(self.next_subscription);
         self.next_subscription += 1;
         let subscription = Subscription { channel: Arc::clone(&channel), id, seat: None };
-        let socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        let mut socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        socket.lease = lease;
         slot.state = State::Socket(Box::new(socket));
         self.counters.sockets += 1;
         self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
@@ -55,6 +64,14 @@ impl Shard {
             Join { channel: Arc::clone(&channel), joiner, member: Some(member), after: None };
         self.request(&channel, Request::Join(Box::new(join)), effects);
         Ok(())
+    }
+
+    /// What a socket keeps of its token: nothing, unless its tenant wants it closed with it.
+    fn lease(&self, opening: &Opening) -> Option<Box<Lease>> {
+        let plan = self.tenants.plan(opening.channel.tenant());
+        let token = opening.token.filter(|_| plan.on_token_end == OnTokenEnd::Close)?;
+        let left_ms = (opening.expires_at_s * 1000).saturating_sub(self.now.wall_ms);
+        Some(Box::new(Lease { token, ends_at_ms: self.now.monotonic_ms + left_ms }))
     }
 
     pub(super) fn read_frame(
@@ -102,8 +119,18 @@ impl Shard {
     }
 
     fn read_text(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
-        match cohesivity::decode_frame(text, &self.limits.wire) {
-            Ok(Command::Publish(publish)) => self.publish_from(conn, &publish, effects),
+        let command = match cohesivity::decode_frame(text, &self.limits.wire) {
+            Ok(Command::Publish(publish)) => Ok(publish),
+            Ok(
+                Command::PublishTo { .. }
+                | Command::Subscribe { .. }
+                | Command::Unsubscribe { .. }
+                | Command::Ping { .. },
+            ) => Err(Rejection::Unimplemented { what: "this frame" }),
+            Err(why) => Err(why),
+        };
+        match command {
+            Ok(publish) => self.publish_from(conn, &publish, effects),
             Err(why) => {
                 self.counters.rejected += 1;
                 let Some(slot) = self.sessions.slot(conn) else { return };
@@ -121,6 +148,9 @@ impl Shard {
         let channel = Arc::clone(&socket.subscription.channel);
         let publication = unplaced(&channel, &socket.member.id, publish);
         let keep = keep(publish.keep, socket.unanswered > 0);
+        if self.tenants.plan(channel.tenant()).is_metered() {
+            return self.buy_publish(conn, (publication, keep), effects);
+        }
         socket.unanswered += 1;
         let reply = ReplyTo { conn, ticket: 0 };
         self.request(&channel, Request::Publish(publication, keep, reply), effects);
@@ -207,6 +237,17 @@ impl Shard {
 
     fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
         let Subscription { channel, seat, id } = socket.subscription;
+        self.leave_hub(seat);
+        let leave =
+            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
+        self.request(&channel, Request::Leave(Box::new(leave)), effects);
+        if socket.is_counted {
+            self.give_socket_back(socket.tenant, effects);
+        }
+    }
+
+    /// Gives up a seat; whoever moves to its place learns of it.
+    pub(super) fn leave_hub(&mut self, seat: Option<Seat>) {
         if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
             && let Some(slot) = self.sessions.slot(moved)
             && let State::Socket(neighbour) = &mut slot.state
@@ -214,8 +255,5 @@ impl Shard {
         {
             neighbour.subscription.seat = Some(seat);
         }
-        let leave =
-            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
-        self.request(&channel, Request::Leave(Box::new(leave)), effects);
     }
 }

@@ -11,14 +11,17 @@
 mod calls;
 mod clients;
 mod crash;
+mod damage;
 mod database;
 mod disk;
 mod ends;
 mod kit;
 mod node;
+mod publish;
 mod raw;
 mod readme;
 mod refusals;
 mod tenants;
 mod tools;
 mod upstream;
+mod vendors;

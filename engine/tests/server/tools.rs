@@ -57,13 +57,26 @@ pub(crate) fn token(node: &Node, user: &str) -> String {
 
 /// Runs a script of `tests/e2e` with node.
 pub(crate) fn javascript(node: &Node, script: &str) {
+    let mut command = node_script(script);
+    command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
+    perform(&mut command, NODE_MISSING);
+}
+
+/// Runs a script of `tests/e2e` with node, without a server: it judges what it is given.
+pub(crate) fn judge(script: &str, given: &Value) {
+    perform(node_script(script).env("E2E_GIVEN", given.to_string()), NODE_MISSING);
+}
+
+const NODE_MISSING: &str = "node is missing: sudo apt-get install nodejs";
+
+fn node_script(script: &str) -> Command {
     let folder = scripts();
-    let is_there = folder.join("node_modules/ws").is_dir()
-        && folder.join("node_modules/playwright-core").is_dir();
+    let has = |name: &str| folder.join("node_modules").join(name).is_dir();
+    let is_there = ["ably", "playwright-core", "pusher", "pusher-js", "ws"].into_iter().all(has);
     assert!(is_there, "the npm packages are missing: cd {} && npm ci", folder.display());
     let mut command = Command::new("node");
     command.arg(folder.join(script));
-    perform(node, &mut command, "node is missing: sudo apt-get install nodejs");
+    command
 }
 
 /// Runs a script of `tests/e2e` with Python.
@@ -75,7 +88,10 @@ pub(crate) fn python(node: &Node, script: &str) {
     let hint = format!(
         "the Python packages are missing: python3 -m venv {venv} && {venv}/bin/python -m pip install -r {list}"
     );
-    perform(node, Command::new(&python).arg(scripts().join(script)), &hint);
+    let mut command = Command::new(&python);
+    command.arg(scripts().join(script));
+    command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
+    perform(&mut command, &hint);
 }
 
 /// The Python that `cargo xtask test` prepared.
@@ -90,11 +106,10 @@ pub(crate) fn target() -> PathBuf {
     binary.parent().and_then(Path::parent).unwrap().to_path_buf()
 }
 
-fn perform(node: &Node, command: &mut Command, hint: &str) {
+fn perform(command: &mut Command, hint: &str) {
     let program = command.get_program().to_os_string();
     let has = Command::new(&program).arg("--version").output().is_ok_and(|it| it.status.success());
     assert!(has, "{hint}");
-    command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
     let (status, out, error) = run(command);
     assert!(status.success(), "{command:?}: {status}\n{out}\n{error}");
 }

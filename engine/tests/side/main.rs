@@ -16,6 +16,7 @@ use engine::config::Secret;
 use engine::ids::{CallId, ShardId};
 use engine::side::{Side, SideAnswer, SideAsk, SideLimits, SideLink, SideOptions, VendorAsk};
 use protocol::Rejection;
+use protocol::auth::vendor::VendorFault;
 use storage::{JournalKind, JournalOptions, QueueLimits, Writer, WriterHandle};
 
 const SECRET: &str = "sk_canary_5b1f0c9e";
@@ -85,11 +86,11 @@ impl World {
         panic!("no answer");
     }
 
-    fn check_failed(&mut self, url: String) {
+    fn check_failed(&mut self, url: String, cause: VendorFault) {
         let call = self.ask(url);
         let answer = self.answer(call);
         let SideAnswer::Failed(why) = answer else { panic!("{answer:?}") };
-        assert_eq!(why, Rejection::Vendor { vendor: "liveblocks", status: None });
+        assert_eq!(why, Rejection::Vendor { vendor: "liveblocks", cause });
         assert_eq!((why.status(), why.message().contains("canary")), (502, false));
     }
 }
@@ -121,13 +122,18 @@ fn a_vendor_is_asked_with_its_key_and_answers_whole() {
 fn a_vendor_that_does_not_answer_well_is_one_fault() {
     let upstream = Upstream::start();
     let mut world = world(500);
-    for path in ["nothing", "broken", "huge", "parts"] {
-        world.check_failed(format!("{}/v2/{path}", upstream.1));
+    for (path, cause) in [
+        ("nothing", VendorFault::TimedOut),
+        ("broken", VendorFault::Unreachable),
+        ("huge", VendorFault::Answer),
+        ("parts", VendorFault::TimedOut),
+    ] {
+        world.check_failed(format!("{}/v2/{path}", upstream.1), cause);
     }
     let gone = upstream.1.clone();
     drop(upstream);
-    world.check_failed(format!("{gone}/v2/token"));
-    world.check_failed("http://".to_owned());
+    world.check_failed(format!("{gone}/v2/token"), VendorFault::Unreachable);
+    world.check_failed("http://".to_owned(), VendorFault::Unreachable);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use engine::ids::Offset;
 use protocol::Keep;
 
 use crate::journal::Key;
@@ -51,6 +52,8 @@ pub struct Truth {
     pub issued: Vec<Issued>,
     /// The numbers of each channel's durable publications: offset 1 first.
     pub durable: BTreeMap<Key, Vec<usize>>,
+    /// What may be missing from history: it is damaged.
+    pub damaged: BTreeMap<Key, BTreeSet<Offset>>,
 }
 
 /// A message, as a subscriber or a reader of history got it.
@@ -121,6 +124,13 @@ impl Truth {
     pub fn durable_at(&self, key: &Key, offset: u64) -> Option<usize> {
         let place = usize::try_from(offset.checked_sub(1)?).unwrap();
         self.durable.get(key)?.get(place).copied()
+    }
+
+    /// The last of the damaged messages right behind one, before another.
+    pub fn past_damage(&self, key: &Key, after: u64, before: u64) -> u64 {
+        let Some(damaged) = self.damaged.get(key) else { return after };
+        let behind = (after + 1..before).take_while(|it| damaged.contains(&Offset(*it)));
+        behind.last().unwrap_or(after)
     }
 
     /// Checks a message that somebody was shown. Returns its number.

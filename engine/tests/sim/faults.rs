@@ -32,6 +32,8 @@ pub enum Fault {
     Crash,
     /// The run ends with a drain.
     Drain,
+    /// Stored messages cannot be read any more.
+    Damage,
 }
 
 /// What one seed is about.
@@ -81,6 +83,9 @@ impl Plan {
             faults,
         };
         plan.limit(&mut random);
+        if seed >= 4 && random.permille(350) {
+            plan.faults |= 1 << Fault::Damage as u32;
+        }
         plan
     }
 

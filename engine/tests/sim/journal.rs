@@ -1,6 +1,6 @@
 //! A shard's journal without a disk: slow, full, broken, or fine. It refuses offsets out of order as `storage::Journal` does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::ids::ShardId;
@@ -38,8 +38,14 @@ pub struct Journal {
     pub durable: BTreeMap<Key, Vec<Arc<Publication>>>,
     /// What the disk does now.
     pub disk: Disk,
+    /// What cannot be read any more, and whether that was told since the last start.
+    damaged: BTreeMap<(Key, Offset), bool>,
+    epochs: BTreeMap<Key, Epoch>,
     waiting: VecDeque<Arc<Publication>>,
     reads: VecDeque<(ShardId, HistoryAsk)>,
+    drops: VecDeque<Arc<ChannelKey>>,
+    /// What was let go of each channel: up to this offset it is not read.
+    pub gone: BTreeMap<Key, u64>,
     answers: VecDeque<JournalAnswer>,
 }
 
@@ -48,8 +54,12 @@ impl Default for Journal {
         Self {
             durable: BTreeMap::new(),
             disk: Disk::Fine,
+            damaged: BTreeMap::new(),
+            epochs: BTreeMap::new(),
             waiting: VecDeque::new(),
             reads: VecDeque::new(),
+            drops: VecDeque::new(),
+            gone: BTreeMap::new(),
             answers: VecDeque::new(),
         }
     }
@@ -66,10 +76,39 @@ impl Journal {
         self.reads.push_back((edge, ask));
     }
 
+    /// Takes a channel whose messages are to go.
+    pub fn let_go(&mut self, channel: Arc<ChannelKey>) {
+        self.drops.push_back(channel);
+    }
+
+    /// Takes a channel to a later epoch.
+    pub fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) {
+        let before = self.epochs.insert(key(channel), epoch).unwrap_or(FIRST_EPOCH);
+        assert!(before < epoch, "epochs rise");
+    }
+
+    /// Damages a few messages of a channel. Returns which.
+    pub fn damage(&mut self, random: &mut Random) -> Option<(Key, BTreeSet<Offset>)> {
+        let keys: Vec<_> = self.durable.keys().cloned().collect();
+        let key = keys.get(random.below(keys.len().max(1)))?.clone();
+        let last = self.durable[&key].len();
+        let first = 1 + random.below(last);
+        let offsets = (first..=last.min(first + random.below(3))).map(|it| Offset(it as u64));
+        let offsets: BTreeSet<_> = offsets.collect();
+        for offset in &offsets {
+            self.damaged.entry((key.clone(), *offset)).or_insert(false);
+        }
+        Some((key, offsets))
+    }
+
     /// Works for a moment: one batch, or one read. Returns what became durable.
     pub fn work(&mut self, random: &mut Random, seen: &mut Seen) -> Vec<Arc<Publication>> {
         if !self.reads.is_empty() && (self.waiting.is_empty() || random.permille(300)) {
             self.answer_read(seen);
+            return Vec::new();
+        }
+        if let Some(channel) = self.drops.pop_front() {
+            self.drop_channel(channel, seen);
             return Vec::new();
         }
         if self.waiting.is_empty() {
@@ -94,7 +133,10 @@ impl Journal {
 
     /// Whether there is anything to do.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.reads.is_empty() && self.answers.is_empty()
+        self.waiting.is_empty()
+            && self.reads.is_empty()
+            && self.drops.is_empty()
+            && self.answers.is_empty()
     }
 
     /// The power fails. What was not written is gone, a batch that was being written may have made it. Returns what did.
@@ -112,14 +154,20 @@ impl Journal {
         seen.note_if(!self.waiting.is_empty(), "crash lost appends");
         self.waiting.clear();
         self.reads.clear();
+        self.drops.clear();
         self.answers.clear();
         self.disk = Disk::Fine;
+        self.damaged.values_mut().for_each(|is_told| *is_told = false);
         survived
     }
 
     /// Where each channel stands.
     pub fn positions(&self) -> impl Iterator<Item = (&Key, Position)> {
-        self.durable.iter().filter_map(|(key, log)| Some((key, place(log.last()?))))
+        self.durable.iter().filter_map(|(key, log)| {
+            let last = place(log.last()?);
+            let epoch = self.epochs.get(key).copied().unwrap_or(FIRST_EPOCH);
+            Some((key, Position { epoch: last.epoch.max(epoch), ..last }))
+        })
     }
 
     fn admit(&self, batch: &[Arc<Publication>], seen: &mut Seen) -> Result<(), Rejection> {
@@ -152,16 +200,46 @@ impl Journal {
     fn keep(&mut self, batch: &[Arc<Publication>]) {
         for publication in batch {
             let log = self.durable.entry(key(publication.channel())).or_default();
+            let before = log.last().map(|it| it.epoch());
+            assert!(before <= Some(publication.epoch()), "epochs rise");
             log.push(Arc::clone(publication));
         }
+    }
+
+    fn drop_channel(&mut self, channel: Arc<ChannelKey>, seen: &mut Seen) {
+        if self.disk == Disk::Fenced {
+            let answer = JournalAnswer::Dropped(channel, Err(Rejection::StorageUnavailable));
+            return self.answers.push_back(answer);
+        }
+        let log = self.durable.get(&key(&channel)).map_or(&[][..], Vec::as_slice);
+        seen.note_if(!log.is_empty(), "messages dropped");
+        if let Some(last) = log.last() {
+            self.gone.insert(key(&channel), last.offset().unwrap().0);
+        }
+        self.answers.push_back(JournalAnswer::Dropped(channel, Ok(())));
     }
 
     fn answer_read(&mut self, seen: &mut Seen) {
         let (edge, ask) = self.reads.pop_front().unwrap();
         let ticket = ReadTicket { edge, reply: ask.reply };
         let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
-        let found = log.iter().filter(|it| it.offset().unwrap() > ask.after);
-        let found: Vec<_> = found.take(ask.limit).cloned().collect();
+        let (mut found, mut is_news) = (Vec::new(), false);
+        let is_readable = self.disk != Disk::Fenced;
+        let gone = self.gone.get(&key(&ask.channel)).copied().unwrap_or_default();
+        let after = Offset(ask.after.0.max(gone));
+        let log = log.iter().filter(|it| is_readable && it.offset().unwrap() > after);
+        for publication in log {
+            let place = (key(&ask.channel), publication.offset().unwrap());
+            match self.damaged.get_mut(&place) {
+                _ if found.len() == ask.limit => break,
+                Some(is_told) => is_news |= !std::mem::replace(is_told, true),
+                None => found.push(Arc::clone(publication)),
+            }
+        }
+        if is_news {
+            seen.note("damage found");
+            self.answers.push_back(JournalAnswer::Damaged(Arc::clone(&ask.channel)));
+        }
         seen.note("history read from the journal");
         let result =
             if self.disk == Disk::Fenced { Err(Rejection::StorageUnavailable) } else { Ok(found) };

@@ -60,6 +60,12 @@ impl World {
                 self.work(shard);
             }
             self.spoil_disk(shard);
+            if self.plan.has(Fault::Damage)
+                && self.random.permille(20)
+                && let Some((key, offsets)) = self.journals[shard].damage(&mut self.random)
+            {
+                self.truth.damaged.entry(key).or_default().extend(offsets);
+            }
         }
         if self.plan.has(Fault::Crash) && self.random.permille(4) {
             self.crash();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 34] = [
+pub const WANTED: [&str; 36] = [
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "answer refused over HTTP",
@@ -20,6 +20,7 @@ pub const WANTED: [&str; 34] = [
     "crash lost appends",
     "crash with unanswered commits",
     "cross-shard publish",
+    "damage found",
     "drain with waiting answers",
     "half closed",
     "history answered empty",
@@ -37,6 +38,7 @@ pub const WANTED: [&str; 34] = [
     "resumed",
     "slot reused within a turn",
     "spilled",
+    "subscribers told of damage",
     "two members in a snapshot",
 ];
 

@@ -161,7 +161,19 @@ impl World {
     pub fn feed(&mut self, shard: usize, input: Input<'_>) {
         let is_read = matches!(&input, Input::Journal(JournalAnswer::Read(..)));
         let mut effects = std::mem::take(&mut self.effects);
+        let changed = match &input {
+            Input::Journal(JournalAnswer::Damaged(channel))
+            | Input::Delivery(Delivery::EpochChanged(channel)) => Some(Arc::clone(channel)),
+            _ => None,
+        };
+        let is_home = matches!(&input, Input::Journal(_));
         self.shards[shard].handle(self.now, input, &mut effects);
+        if let Some(channel) = changed {
+            self.check_told(shard, is_home, &channel, &effects.deliveries);
+        }
+        for (channel, epoch) in effects.epochs.drain(..) {
+            self.journals[shard].begin_epoch(&channel, epoch);
+        }
         for (to, request) in effects.requests.drain(..) {
             assert_ne!(to.index(), shard, "no lane leads to its own shard");
             let spilled = self.requests.send(shard, to.index(), request);
@@ -178,6 +190,9 @@ impl World {
         for publication in effects.appends.drain(..) {
             self.journals[shard].append(publication);
         }
+        for channel in effects.drops.drain(..) {
+            self.journals[shard].let_go(channel);
+        }
         for ask in effects.catalog.drain(..) {
             self.catalogs[shard].ask(ask);
         }
@@ -187,6 +202,26 @@ impl World {
         self.nets[shard].closes.append(&mut effects.closes);
         self.effects = effects;
         self.check_bounds(shard);
+    }
+
+    /// Nobody goes on listening to a channel whose epoch changed: those here are out, the others are told.
+    fn check_told(
+        &mut self,
+        shard: usize,
+        is_home: bool,
+        channel: &ChannelKey,
+        deliveries: &[(ShardId, Delivery)],
+    ) {
+        for (at, other) in self.shards.iter().enumerate() {
+            let listens = other.hub().listening(channel).is_some();
+            let is_told = deliveries.iter().any(|(to, delivery)| {
+                to.index() == at
+                    && matches!(delivery, Delivery::EpochChanged(it) if **it == *channel)
+            });
+            assert!(!(listens && at == shard), "a subscriber was not told of damage");
+            assert!(!(listens && is_home) || is_told, "a shard was not told of damage");
+            self.seen.note_if(listens && is_home, "subscribers told of damage");
+        }
     }
 
     /// Ends a turn: what the shard made for its connections goes out, and what it ends, ends.

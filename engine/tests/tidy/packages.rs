@@ -7,11 +7,22 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["protocol/src/auth/"]),
+    ("aws-lc-rs", &["protocol/src/auth/", "protocol/tests/"]),
+    ("base64", &["protocol/src/auth/", "protocol/src/dialect/", "protocol/tests/"]),
     ("crc32c", &["storage/"]),
-    ("clap", &["engine/src/cli/", "loadtest/src/cli/", "loadtest/tests/", "benches/"]),
+    (
+        "clap",
+        &[
+            "engine/src/cli/",
+            "loadtest/src/cli/",
+            "loadtest/src/publish/wire.rs",
+            "loadtest/tests/",
+            "benches/",
+        ],
+    ),
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
+    ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
     ("flume", &["storage/", "engine/src/reactor/", "engine/src/node", "engine/src/side/"]),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
@@ -26,6 +37,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
     ("memchr", &["protocol/src/http/"]),
+    ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     ("reqwest", &["engine/src/side/"]),
@@ -56,6 +68,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),
     ("tungstenite", &["protocol/", "loadtest/", "engine/tests/"]),
+    ("uuid", &["protocol/src/uuid_text.rs"]),
 ];
 
 /// Names that the tests of any file may use as well: they help to test, and nothing ships with them.

@@ -1,7 +1,8 @@
-//! The command line of `stentor bench`: from options to an exit code.
+//! The command lines of `stentor bench` and `stentor publish`: from options to an exit code.
 
 mod args;
 mod plan;
+pub mod publish;
 
 pub use args::BenchArgs;
 

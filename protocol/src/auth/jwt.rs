@@ -9,10 +9,10 @@ use crate::limits::Limits;
 
 /// `{"typ":"JWT","alg":"HS256"}`.
 const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9";
-/// Longest life that a connection token can have.
+/// Longest life that a token can have.
 const LIFE_S_MAX: u64 = 3600;
 /// How far the clocks of two nodes may be apart.
-const SKEW_S_MAX: u64 = 30;
+pub(super) const SKEW_S_MAX: u64 = 30;
 
 /// A token that is not accepted: deliberately one answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -63,6 +63,8 @@ struct EdgePayload {
     tid: String,
     typ: Door,
     exp: u64,
+    #[serde(default, skip_serializing)]
+    nbf: Option<u64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -75,6 +77,8 @@ struct RealtimePayload {
     iat: u64,
     exp: u64,
     jti: String,
+    #[serde(default, skip_serializing)]
+    nbf: Option<u64>,
 }
 
 /// The tenant that a token names, unverified: only good for finding the key to verify it with.
@@ -91,8 +95,8 @@ pub fn peek_tenant(token: &str, limits: &Limits) -> Result<String, BadToken> {
 /// Makes the bearer token of a server.
 #[must_use]
 pub fn sign_edge(claims: &EdgeClaims, key: &[u8]) -> String {
-    let payload =
-        EdgePayload { tid: claims.tenant.clone(), typ: Door::Edge, exp: claims.expires_at_s };
+    let (tid, exp) = (claims.tenant.clone(), claims.expires_at_s);
+    let payload = EdgePayload { tid, typ: Door::Edge, exp, nbf: None };
     sign(&payload, key)
 }
 
@@ -107,6 +111,7 @@ pub fn sign_realtime(claims: &RealtimeClaims, key: &[u8]) -> String {
         iat: claims.issued_at_s,
         exp: claims.expires_at_s,
         jti: claims.token_id.clone(),
+        nbf: None,
     };
     sign(&payload, key)
 }
@@ -122,7 +127,10 @@ pub fn verify_edge(
     limits: &Limits,
 ) -> Result<EdgeClaims, BadToken> {
     let payload: EdgePayload = verify(token, key, limits)?;
-    if payload.typ != Door::Edge || now_s >= payload.exp {
+    let lives = now_s < payload.exp
+        && has_begun(payload.nbf, now_s)
+        && payload.exp.saturating_sub(now_s) <= LIFE_S_MAX;
+    if payload.typ != Door::Edge || !lives {
         return Err(BadToken);
     }
     Ok(EdgeClaims { tenant: payload.tid, expires_at_s: payload.exp })
@@ -140,9 +148,11 @@ pub fn verify_realtime(
 ) -> Result<RealtimeClaims, BadToken> {
     let payload: RealtimePayload = verify(token, key, limits)?;
     let lives = now_s < payload.exp
-        && payload.iat <= now_s.saturating_add(SKEW_S_MAX)
+        && has_begun(payload.nbf, now_s)
+        && has_begun(Some(payload.iat), now_s)
         && payload.exp.saturating_sub(payload.iat) <= LIFE_S_MAX;
-    if payload.typ != Door::Realtime || !lives || payload.sub.is_empty() {
+    let has_names = !payload.sub.is_empty() && !payload.jti.is_empty();
+    if payload.typ != Door::Realtime || !lives || !has_names {
         return Err(BadToken);
     }
     Ok(RealtimeClaims {
@@ -153,6 +163,10 @@ pub fn verify_realtime(
         expires_at_s: payload.exp,
         token_id: payload.jti,
     })
+}
+
+fn has_begun(from_s: Option<u64>, now_s: u64) -> bool {
+    from_s.is_none_or(|from_s| from_s <= now_s.saturating_add(SKEW_S_MAX))
 }
 
 #[expect(clippy::expect_used, reason = "strings and numbers always have a JSON form")]

@@ -1,16 +1,24 @@
 //! The wire languages. A dialect is one module, one variant here, and one golden folder.
 
 pub mod cohesivity;
+pub mod infrai;
+
+mod fields;
+mod write;
 
 /// One publication, as a dialect needs it to write it down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct MessageView<'a> {
+    /// Its UUID.
+    pub id: u128,
     /// Where it was published.
     pub channel: &'a str,
     /// The event name.
     pub event: &'a str,
     /// The payload, byte for byte.
     pub data: &'a [u8],
+    /// Which client published it; `None` for a server.
+    pub sender: Option<&'a str>,
     /// When its home took it, in milliseconds since 1970.
     pub at_ms: u64,
     /// Its place in the channel; `None` for a message that is not kept.
@@ -24,6 +32,8 @@ pub struct Member<'a> {
     pub id: &'a str,
     /// How others see it.
     pub name: Option<&'a str>,
+    /// Whose client it is, where that was said as well.
+    pub user_id: Option<&'a str>,
 }
 
 /// A wire language.
@@ -31,11 +41,19 @@ pub struct Member<'a> {
 pub enum Dialect {
     /// See [`cohesivity`].
     Cohesivity,
+    /// See [`infrai`].
+    Infrai,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Cohesivity];
+    pub const ALL: [Self; 2] = [Self::Cohesivity, Self::Infrai];
+
+    /// Whose shape the answer to a request has that reaches no call.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        if path == "/v1" || path.starts_with("/v1/") { Self::Infrai } else { Self::Cohesivity }
+    }
 
     /// Its place in [`Dialect::ALL`], for tables with a slot a dialect.
     #[must_use]
@@ -48,6 +66,7 @@ impl Dialect {
     pub fn name(self) -> &'static str {
         match self {
             Self::Cohesivity => "cohesivity",
+            Self::Infrai => "infrai",
         }
     }
 
@@ -55,6 +74,7 @@ impl Dialect {
     pub fn encode_publication(self, out: &mut Vec<u8>, message: &MessageView<'_>) {
         match self {
             Self::Cohesivity => cohesivity::frame_message(out, message),
+            Self::Infrai => infrai::frame_message(out, message),
         }
     }
 }

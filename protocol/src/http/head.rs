@@ -68,11 +68,20 @@ impl<'a> Head<'a> {
         target::decode_segment(raw).ok()
     }
 
-    /// What follows so many segments of the path, as it came: no step up or down is in it.
+    /// The path from a segment on, as it came. The first segment is 0.
     #[must_use]
-    pub fn rest(&self, segments: usize) -> &'a str {
-        // The path begins with a slash, so there is an empty text in front of the first segment.
-        self.path.splitn(segments + 2, '/').nth(segments + 1).unwrap_or_default()
+    pub fn rest(&self, index: usize) -> Option<&'a str> {
+        let mut rest = self.path.strip_prefix('/')?;
+        for _ in 0..index {
+            (_, rest) = rest.split_once('/')?;
+        }
+        Some(rest)
+    }
+
+    /// The query without the pairs of a key, otherwise as it came; no question mark.
+    #[must_use]
+    pub fn query_without(&self, key: &str) -> String {
+        target::query_without(self.query, key)
     }
 
     /// The decoded value of a query key.
@@ -81,12 +90,6 @@ impl<'a> Head<'a> {
     /// When the key came twice.
     pub fn query(&self, key: &'static str) -> Result<Option<Cow<'a, str>>, Rejection> {
         target::query_value(self.query, key)
-    }
-
-    /// The raw query without the pairs of one key, for a server that must not see it.
-    #[must_use]
-    pub fn query_without(&self, key: &'static str) -> String {
-        target::query_without(self.query, key)
     }
 
     /// All header lines in their order, as names and values.

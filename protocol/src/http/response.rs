@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::head::KeepAlive;
 use super::method::{Method, Methods};
 use crate::json::push_u64;
+use crate::rejection::Rejection;
 
 /// The interim answer to `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -84,6 +85,22 @@ pub enum HeaderLine<'a> {
     },
 }
 
+impl HeaderLine<'_> {
+    /// The line that the answer to a refused request has, if it has one.
+    #[must_use]
+    pub fn of_rejection(rejection: &Rejection) -> Option<Self> {
+        match (rejection, rejection.retry_after_s()) {
+            (_, Some(seconds)) => Some(Self::RetryAfter(seconds)),
+            (Rejection::MethodNotAllowed { allow }, None) => Some(Self::Allow(*allow)),
+            (Rejection::UpgradeRequired, None) => Some(Self::WebSocketVersion),
+            (Rejection::CredentialMissing | Rejection::CredentialInvalid, None) => {
+                Some(Self::Authenticate)
+            }
+            (_, None) => None,
+        }
+    }
+}
+
 /// One answer.
 #[derive(Clone, Debug)]
 pub struct Response<'a> {
@@ -136,7 +153,8 @@ pub fn write_preflight(out: &mut Vec<u8>, allow: Methods, then: KeepAlive) {
     let methods = allow.to_string();
     write_line(out, "Allow", &methods);
     write_line(out, "Access-Control-Allow-Methods", &methods);
-    write_line(out, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+    let headers = "Authorization, Content-Type, Idempotency-Key";
+    write_line(out, "Access-Control-Allow-Headers", headers);
     write_line(out, "Access-Control-Max-Age", "86400");
     write_end(out, then);
 }
@@ -181,14 +199,17 @@ fn reason(status: u16) -> &'static str {
         204 => "No Content",
         400 => "Bad Request",
         401 => "Unauthorized",
+        402 => "Payment Required",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         409 => "Conflict",
+        410 => "Gone",
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
+        422 => "Unprocessable Content",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
@@ -263,7 +284,8 @@ mod tests {
         write_preflight(&mut out, Methods::default().with(Method::Post), KeepAlive::Keep);
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("HTTP/1.1 204 No Content\r\nAllow: POST\r\n"), "{text}");
-        assert!(text.contains("Access-Control-Allow-Headers: Authorization, Content-Type\r\n"));
+        let allowed = "Authorization, Content-Type, Idempotency-Key";
+        assert!(text.contains(&format!("Access-Control-Allow-Headers: {allowed}\r\n")));
         assert!(!text.contains("Content-Length"), "RFC 9110 §8.6: none with 204");
     }
 }

@@ -3,6 +3,7 @@
 use super::head::Head;
 use super::method::{Method, Methods};
 use super::target;
+use crate::dialect::infrai::{CAPABILITIES, Operation};
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -17,14 +18,22 @@ pub enum Route {
     RealtimePublish,
     /// What was published.
     RealtimeHistory,
-    /// What a `SELECT` finds in what was published.
-    Database,
-    /// Whatever RealtimeKit has at the rest of the path.
-    RealtimeKit,
-    /// To have the resource `realtime`.
+    /// What was published, as a table that is asked in SQL.
+    EdgeDatabase,
+    /// Set up the tenant's channels.
     ResourceProvision,
-    /// To have it no more.
+    /// Take them away, with everything that was published.
     ResourceDelete,
+    /// Pass it on to the vendor of video calls; see `cohesivity::decode_kit_target`.
+    RealtimeKit,
+    /// One of the capabilities of Infrai.
+    Infrai(Operation),
+    /// Which capabilities there are.
+    Discovery,
+    /// All about one of them; [`Head::segment`] 2 is its id.
+    DiscoveryOf,
+    /// A WebSocket with many channels.
+    InfraiSocket,
     /// Whether the process runs.
     HealthLive,
     /// Whether it takes work.
@@ -33,22 +42,30 @@ pub enum Route {
     Version,
 }
 
-/// Method, path and call. `{}` in a path is any one segment; the call reads it with [`Head::segment`]. `{*}` at the end is all
-/// that follows, which the call reads with [`Head::rest`].
-const ROWS: [(Method, &str, Route); 16] = [
+/// Method, path and call. `{name}` in a path is any one segment, which the call reads with [`Head::segment`]; `{name...}` at
+/// its end is one or more, which the call reads with [`Head::rest`].
+type Row = (Method, &'static str, Route);
+
+const KIT: &str = "/edge/realtimekit/{rest...}";
+
+/// The calls that no other table has.
+const OWN: [Row; 19] = [
     (Method::Post, "/edge/session", Route::EdgeSession),
     (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
     (Method::Get, "/edge/realtime", Route::RealtimeSocket),
     (Method::Post, "/edge/realtime", Route::RealtimePublish),
     (Method::Get, "/edge/realtime/history", Route::RealtimeHistory),
-    (Method::Post, "/edge/database", Route::Database),
-    (Method::Get, "/edge/realtimekit/{*}", Route::RealtimeKit),
-    (Method::Post, "/edge/realtimekit/{*}", Route::RealtimeKit),
-    (Method::Put, "/edge/realtimekit/{*}", Route::RealtimeKit),
-    (Method::Patch, "/edge/realtimekit/{*}", Route::RealtimeKit),
-    (Method::Delete, "/edge/realtimekit/{*}", Route::RealtimeKit),
+    (Method::Post, "/edge/database", Route::EdgeDatabase),
     (Method::Post, "/api/resources/realtime", Route::ResourceProvision),
     (Method::Delete, "/api/resources/realtime", Route::ResourceDelete),
+    (Method::Get, KIT, Route::RealtimeKit),
+    (Method::Post, KIT, Route::RealtimeKit),
+    (Method::Put, KIT, Route::RealtimeKit),
+    (Method::Patch, KIT, Route::RealtimeKit),
+    (Method::Delete, KIT, Route::RealtimeKit),
+    (Method::Get, "/v1/discovery", Route::Discovery),
+    (Method::Get, "/v1/discovery/{id}", Route::DiscoveryOf),
+    (Method::Get, "/v1/realtime/ws", Route::InfraiSocket),
     (Method::Get, "/health/live", Route::HealthLive),
     (Method::Get, "/health/ready", Route::HealthReady),
     (Method::Get, "/version", Route::Version),
@@ -76,25 +93,131 @@ pub enum Routed {
 /// Finds the call of a request. HEAD finds what GET finds.
 #[must_use]
 pub fn route(head: &Head<'_>) -> Routed {
-    find(&ROWS, head.method, head.path)
+    find(&TABLE, head.method, head.path)
 }
 
-fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
+static TABLE: Table<ROWS> = Table::new(rows());
+
+/// How many rows there are.
+const ROWS: usize = {
+    let mut count = OWN.len();
+    let mut rest = CAPABILITIES.as_slice();
+    while let [capability, behind @ ..] = rest {
+        count += capability.paths.len();
+        rest = behind;
+    }
+    count
+};
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, where a wrong index is an error"
+)]
+const fn rows() -> [Row; ROWS] {
+    let mut rows = [OWN[0]; ROWS];
+    let mut at = 0;
+    while at < OWN.len() {
+        rows[at] = OWN[at];
+        at += 1;
+    }
+    let mut rest = CAPABILITIES.as_slice();
+    while let [capability, behind @ ..] = rest {
+        let mut paths = capability.paths;
+        while let [(method, path), others @ ..] = paths {
+            rows[at] = (*method, path, Route::Infrai(capability.operation));
+            at += 1;
+            paths = others;
+        }
+        rest = behind;
+    }
+    rows
+}
+
+/// Longest path without a variable segment.
+const FIXED_BYTES_MAX: usize = 63;
+
+/// Rows, ordered so that most requests are compared with one or two of them (`benches micro decode`).
+struct Table<const N: usize> {
+    /// First those without a variable segment, by length; then the others.
+    rows: [Row; N],
+    /// Where the rows of each length start.
+    starts: [usize; FIXED_BYTES_MAX + 2],
+}
+
+impl<const N: usize> Table<N> {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "evaluated by the compiler, where a wrong index is an error"
+    )]
+    const fn new(mut rows: [Row; N]) -> Self {
+        let mut sorted = 1;
+        while sorted < N {
+            let mut at = sorted;
+            while at > 0 && rank(rows[at - 1].1) > rank(rows[at].1) {
+                rows.swap(at - 1, at);
+                at -= 1;
+            }
+            sorted += 1;
+        }
+        let mut starts = [N; FIXED_BYTES_MAX + 2];
+        let mut at = N;
+        while at > 0 {
+            at -= 1;
+            let mut length = 0;
+            while length <= rank(rows[at].1) {
+                starts[length] = at;
+                length += 1;
+            }
+        }
+        Self { rows, starts }
+    }
+
+    /// The rows whose path has this length and no variable segment.
+    fn fixed(&self, bytes: usize) -> &[Row] {
+        let bytes = bytes.min(FIXED_BYTES_MAX + 1);
+        match (self.starts.get(bytes), self.starts.get(bytes + 1)) {
+            (Some(start), Some(end)) => self.rows.get(*start..*end).unwrap_or_default(),
+            (Some(_), None) | (None, _) => &[],
+        }
+    }
+
+    /// The rows with a variable segment.
+    fn patterns(&self) -> &[Row] {
+        let start = self.starts.last().copied().unwrap_or_default();
+        self.rows.get(start..).unwrap_or_default()
+    }
+}
+
+/// The length of a path; more than any for one with a variable segment.
+const fn rank(pattern: &str) -> usize {
+    let mut bytes = pattern.as_bytes();
+    while let [first, rest @ ..] = bytes {
+        if *first == b'{' {
+            return FIXED_BYTES_MAX + 1;
+        }
+        bytes = rest;
+    }
+    assert!(pattern.len() <= FIXED_BYTES_MAX, "a path longer than the table expects");
+    pattern.len()
+}
+
+fn find<const N: usize>(table: &Table<N>, method: Method, path: &str) -> Routed {
     let wanted = if method == Method::Head { Method::Get } else { method };
     let mut allow = Methods::default();
     // Without a `%` a path means what it says, and most are in the table as they are.
-    let is_plain = !path.contains('%');
-    for (row_method, pattern, route) in rows {
-        let is_fixed = is_plain && !pattern.contains('{');
-        if *pattern != path && (is_fixed || !matches(pattern, path)) {
-            continue;
+    if path.contains('%') {
+        let rows = table.rows.iter().filter(|(_, pattern, _)| matches(pattern, path));
+        if let Some(route) = choose(rows, wanted, &mut allow) {
+            return Routed::Found(route);
         }
-        if *row_method == wanted {
-            return Routed::Found(*route);
+    } else {
+        let fixed = table.fixed(path.len()).iter().filter(|(_, pattern, _)| *pattern == path);
+        if let Some(route) = choose(fixed, wanted, &mut allow) {
+            return Routed::Found(route);
         }
-        allow = allow.with(*row_method);
-        if *row_method == Method::Get {
-            allow = allow.with(Method::Head);
+        let patterns = table.patterns().iter().filter(|(_, pattern, _)| matches(pattern, path));
+        if let Some(route) = choose(patterns, wanted, &mut allow) {
+            return Routed::Found(route);
         }
     }
     match (allow.is_empty(), method) {
@@ -104,15 +227,38 @@ fn find(rows: &[(Method, &str, Route)], method: Method, path: &str) -> Routed {
     }
 }
 
+/// The call of the wanted method; the methods that are passed over are noted.
+fn choose<'r>(
+    rows: impl Iterator<Item = &'r Row>,
+    wanted: Method,
+    allow: &mut Methods,
+) -> Option<Route> {
+    for (method, _, route) in rows {
+        if *method == wanted {
+            return Some(*route);
+        }
+        *allow = allow.with(*method);
+        if *method == Method::Get {
+            *allow = allow.with(Method::Head);
+        }
+    }
+    None
+}
+
 fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = target::segments(path);
     for expected in target::segments(pattern) {
-        let Some(raw) = segments.next() else { return false };
-        let fits = match expected {
-            "{*}" => return true,
-            "{}" => !raw.is_empty(),
-            name => target::decode_segment(raw).is_ok_and(|text| text == name),
-        };
+        if expected.ends_with("...}") {
+            let mut rest = segments.peekable();
+            return rest.peek().is_some() && rest.all(|raw| !raw.is_empty());
+        }
+        let fits = segments.next().is_some_and(|raw| {
+            if expected.starts_with('{') {
+                !raw.is_empty()
+            } else {
+                target::decode_segment(raw).is_ok_and(|text| text == expected)
+            }
+        });
         if !fits {
             return false;
         }
@@ -125,14 +271,14 @@ mod tests {
     use super::*;
 
     fn check(method: Method, path: &str, expected: &str) {
-        let rows = [
+        let table = Table::new([
+            (Method::Get, "/channels/{channel}/history", Route::RealtimeHistory),
             (Method::Get, "/edge/realtime", Route::RealtimeSocket),
             (Method::Post, "/edge/realtime", Route::RealtimePublish),
             (Method::Post, "/edge/realtime/token", Route::RealtimeToken),
-            (Method::Get, "/channels/{}/history", Route::RealtimeHistory),
-            (Method::Put, "/kit/{*}", Route::RealtimeKit),
-        ];
-        let text = match find(&rows, method, path) {
+            (Method::Put, "/kit/{rest...}", Route::RealtimeKit),
+        ]);
+        let text = match find(&table, method, path) {
             Routed::Found(route) => format!("{route:?}"),
             Routed::Preflight { allow } => format!("preflight {allow}"),
             Routed::MethodNotAllowed { allow } => format!("405 {allow}"),
@@ -167,13 +313,43 @@ mod tests {
     }
 
     #[test]
-    fn a_row_may_own_all_that_follows() {
-        for path in ["/kit/", "/kit/a", "/kit/a/", "/kit//", "/k%69t/a/b/c", "/kit/a%20b"] {
-            check(Method::Put, path, "RealtimeKit");
-        }
-        check(Method::Post, "/kit/a", "405 PUT, OPTIONS");
-        for path in ["/kit", "/kits/a", "/Kit/a"] {
+    fn the_rest_of_a_path_is_one_segment_or_more() {
+        check(Method::Put, "/kit/a", "RealtimeKit");
+        check(Method::Put, "/kit/a/b%20c/d", "RealtimeKit");
+        check(Method::Put, "/k%69t/a/b", "RealtimeKit");
+        check(Method::Get, "/kit/a/b", "405 PUT, OPTIONS");
+        for path in ["/kit", "/kit/", "/kit//a", "/kit/a/", "/kit/a//b", "/kitt/a", "/kit%2fa"] {
             check(Method::Put, path, "404");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_found_by_its_path() {
+        let mut hits = 0;
+        for (method, pattern, route) in rows() {
+            let path = pattern.replace("{rest...}", "a/b").replace(['{', '}'], "x");
+            assert_eq!(find(&TABLE, method, &path), Routed::Found(route), "{method:?} {path}");
+            // A name that needs decoding makes the path no other.
+            let escaped = path.replace("realtime", "re%61ltime");
+            assert_eq!(find(&TABLE, method, &escaped), Routed::Found(route), "{escaped}");
+            hits += 1;
+        }
+        assert_eq!(hits, ROWS);
+        assert!(
+            TABLE.fixed("/v1/realtime/publish".len()).len() <= 6,
+            "most requests compare little"
+        );
+        assert!(TABLE.fixed(10_000).is_empty());
+    }
+
+    #[test]
+    fn no_two_rows_are_for_one_request() {
+        for (index, (method, pattern, _)) in rows().iter().enumerate() {
+            let path = pattern.replace("{rest...}", "a/b").replace(['{', '}'], "x");
+            for (other_method, other, _) in &rows()[index + 1..] {
+                let is_same = method == other_method && matches(other, &path);
+                assert!(!is_same, "{method:?} {pattern} and {other}");
+            }
         }
     }
 }

@@ -1,12 +1,16 @@
 //! JSON (RFC 8259) without a tree: one pass validates a text and finds the fields of a schema in it. What a field holds
 //! stays where it is, byte for byte; only a schema's own strings are ever unescaped.
 
+mod items;
+mod list;
 mod members;
 mod object;
 mod scan;
 mod text;
 mod write;
 
+pub(crate) use items::{Items, items};
+pub(crate) use list::{Listed, read_list};
 pub(crate) use members::{Member, read_members};
 pub(crate) use object::{Field, Kind, read_object};
 pub(crate) use text::unescape;

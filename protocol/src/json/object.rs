@@ -32,41 +32,54 @@ pub(crate) fn read_object<const N: usize>(
     schema: &[&'static str; N],
     depth_max: usize,
 ) -> Result<[Option<Field>; N], JsonFault> {
-    let mut fields = [const { None }; N];
     let mut scanner = Scanner::new(bytes, depth_max);
     scanner.skip_blanks();
+    let fields = object(&mut scanner, schema, |_, scanner| scanner.value())?;
+    end(&mut scanner, fields)?
+}
+
+/// The fields of one object; the error is a key that came twice, and the scan went on behind it.
+pub(super) type Fields<const N: usize> = Result<[Option<Field>; N], JsonFault>;
+
+/// Reads the object at the scanner. `skip` skips a value, and is told which of the schema's keys it has.
+pub(super) fn object<const N: usize>(
+    scanner: &mut Scanner<'_>,
+    schema: &[&'static str; N],
+    mut skip: impl FnMut(Option<usize>, &mut Scanner<'_>) -> Result<(), JsonFault>,
+) -> Result<Fields<N>, JsonFault> {
+    let mut fields = [const { None }; N];
+    let mut duplicate = None;
     scanner.take(b'{')?;
     scanner.skip_blanks();
     if scanner.take(b'}').is_ok() {
-        return end(&mut scanner, fields);
+        return Ok(Ok(fields));
     }
     loop {
         let key_start = scanner.at();
         scanner.string()?;
-        let key = bytes.get(key_start..scanner.at()).unwrap_or_default();
-        let place = place_in(schema, key);
+        let place = place_in(schema, scanner.since(key_start));
         scanner.skip_blanks();
         scanner.take(b':')?;
         scanner.skip_blanks();
         let start = scanner.at();
         let kind = kind_of(scanner.peek())?;
-        scanner.value()?;
+        skip(place, scanner)?;
         if let Some((index, slot)) = place.and_then(|it| Some((it, fields.get_mut(it)?))) {
             // T-H9: two readers of a duplicate may see different values.
             if slot.replace(Field { kind, span: start..scanner.at() }).is_some() {
-                return Err(JsonFault::Duplicate(index));
+                duplicate = duplicate.or(Some(index));
             }
         }
         scanner.skip_blanks();
         if scanner.take(b',').is_err() {
             scanner.take(b'}')?;
-            return end(&mut scanner, fields);
+            return Ok(duplicate.map_or(Ok(fields), |it| Err(JsonFault::Duplicate(it))));
         }
         scanner.skip_blanks();
     }
 }
 
-fn end<T>(scanner: &mut Scanner<'_>, fields: T) -> Result<T, JsonFault> {
+pub(super) fn end<T>(scanner: &mut Scanner<'_>, fields: T) -> Result<T, JsonFault> {
     scanner.skip_blanks();
     if scanner.peek().is_none() { Ok(fields) } else { Err(JsonFault::Syntax) }
 }

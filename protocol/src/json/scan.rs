@@ -21,6 +21,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// The bytes from an earlier place to this one.
+    pub(super) fn since(&self, start: usize) -> &'a [u8] {
+        self.bytes.get(start..self.at).unwrap_or_default()
+    }
+
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }

@@ -12,8 +12,8 @@ use std::{
 
 use super::{Catalog, OwnedChange};
 use crate::{
+    answer::{QueueFull, Wake},
     error::JournalError,
-    writer::{QueueFull, Wake},
 };
 
 /// At most so many asks wait.

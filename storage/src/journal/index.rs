@@ -192,6 +192,17 @@ impl Index {
         highest.map_or(Epoch(1), |it| Epoch(it.saturating_add(1)))
     }
 
+    /// Where a channel stands once it is in a later epoch; `None` when it is, or is not known.
+    pub(super) fn stand_in(
+        &self,
+        key: &ChannelKey,
+        epoch: Epoch,
+    ) -> Option<(Arc<ChannelKey>, ChannelState)> {
+        let channel = self.find(key).filter(|it| it.state.position.epoch < epoch)?;
+        let position = Position { epoch, ..channel.state.position };
+        Some((Arc::clone(&channel.key), ChannelState { position, ..channel.state }))
+    }
+
     /// Sets a damaged message aside: the run is split around it.
     pub(super) fn set_aside(&mut self, key: &ChannelKey, offset: u64) {
         let same = |it: &Channel| *it.key == *key;

@@ -100,6 +100,13 @@ impl Journal for MemoryJournal {
         self.fresh_epoch
     }
 
+    fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
+        if let Some(entry) = self.channels.find_mut(channel.hash(), |it| *it.key == *channel) {
+            entry.state.position.epoch = entry.state.position.epoch.max(epoch);
+        }
+        Ok(())
+    }
+
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
         let mut retired = Retired::default();
         for entry in &mut self.channels {

@@ -61,6 +61,9 @@ pub struct JournalStats {
 /// About so many bytes of text are read at once; one message more than that is always given.
 const READ_BYTES_MAX: usize = 1024 * 1024;
 
+/// At most so many damaged messages are set aside at once.
+const SET_ASIDE_MAX: usize = 1024;
+
 /// A blocking, durable log of publications. It lives on a storage thread, one to a shard.
 pub trait Journal: Send {
     /// Appends the batch in order and makes it durable: all of it or nothing. Every publication has an offset.
@@ -72,8 +75,8 @@ pub trait Journal: Send {
     /// The retained publications with an offset over `after`, rising, at most `limit` and about 1 MiB.
     ///
     /// # Errors
-    /// [`JournalError::Corrupt`] when the next stored message is damaged. It is set aside: the next read begins after it. The
-    /// channel's home must start a new epoch, and take it up with the next publication.
+    /// [`JournalError::Corrupt`] when one of them is damaged. It is set aside with those after it that are: asked again, the
+    /// read goes past them. The channel's home must begin the next epoch: [`Journal::begin_epoch`].
     fn read(
         &mut self,
         channel: &ChannelKey,
@@ -89,6 +92,12 @@ pub trait Journal: Send {
 
     /// The epoch in which a channel starts that the journal does not know. It rises when continuity may have been lost.
     fn fresh_epoch(&self) -> Epoch;
+
+    /// Takes a channel to a later epoch, durably, unless it is there. Its offsets go on.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError>;
 
     /// Lets go of what the policy does not keep.
     ///

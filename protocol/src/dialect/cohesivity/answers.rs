@@ -9,15 +9,7 @@ pub fn write_rejection(out: &mut Vec<u8>, rejection: &Rejection, method: Method,
     let mut body = Vec::new();
     body_rejection(&mut body, rejection);
     let content = Content::json(method, &body);
-    let header = match (rejection, rejection.retry_after_s()) {
-        (_, Some(seconds)) => Some(HeaderLine::RetryAfter(seconds)),
-        (Rejection::MethodNotAllowed { allow }, None) => Some(HeaderLine::Allow(*allow)),
-        (Rejection::UpgradeRequired, None) => Some(HeaderLine::WebSocketVersion),
-        (Rejection::CredentialMissing | Rejection::CredentialInvalid, None) => {
-            Some(HeaderLine::Authenticate)
-        }
-        (_, None) => None,
-    };
+    let header = HeaderLine::of_rejection(rejection);
     let status = rejection.status();
     write_response(out, &Response { status, content, headers: header.as_slice(), then });
 }

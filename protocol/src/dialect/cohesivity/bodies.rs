@@ -1,7 +1,7 @@
 //! The JSON bodies of the calls under `/edge`.
 
-use super::{push_field, push_number_field};
 use crate::dialect::MessageView;
+use crate::dialect::write::{push_field, push_number_field};
 use crate::http::HttpFault;
 use crate::json::{push_string, push_u64};
 use crate::rejection::Rejection;

@@ -1,6 +1,6 @@
 //! POST /edge/database: a query, and what its parameters are.
 
-use super::decode::{fields, is_set, text};
+use crate::dialect::fields::{fields, is_set, text};
 use crate::json::{Field, Kind, Member, read_members, unescape};
 use crate::limits::Limits;
 use crate::rejection::Rejection;

@@ -1,10 +1,9 @@
 //! What the JSON of a client or a server asks for. It is decoded where it lies.
 
-use std::ops::Range;
-
 use crate::channel_name::{ChannelName, EventName, check_name};
 use crate::command::{ChannelPublish, Command, Keep, Publish};
-use crate::json::{Field, JsonFault, Kind, read_object, unescape};
+use crate::dialect::fields::{disjoint, fields, integer, is_set, span, text};
+use crate::json::{Field, Kind, unescape};
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 
@@ -102,48 +101,6 @@ pub fn decode_token_body<'a>(
     Ok(TokenRequest { user_id, user_name, ttl_s })
 }
 
-pub(super) fn fields<const N: usize>(
-    bytes: &[u8],
-    schema: &[&'static str; N],
-    limits: &Limits,
-) -> Result<[Option<Field>; N], Rejection> {
-    // The scan below looks at structure alone; this makes `data` UTF-8 wherever it came from.
-    std::str::from_utf8(bytes).map_err(|_| Rejection::InvalidJson)?;
-    read_object(bytes, schema, limits.json_depth_max).map_err(|fault| match fault {
-        JsonFault::Syntax => Rejection::InvalidJson,
-        JsonFault::TooDeep => Rejection::JsonTooDeep { max: limits.json_depth_max },
-        JsonFault::Duplicate(index) => {
-            Rejection::DuplicateKey { field: schema.get(index).copied().unwrap_or_default() }
-        }
-    })
-}
-
-/// An optional field that is `null` counts as absent.
-pub(super) fn is_set(field: &Field) -> bool {
-    field.kind != Kind::Null
-}
-
-fn span(field: Option<&Field>) -> Range<usize> {
-    field.map_or(0..0, |it| it.span.clone())
-}
-
-fn disjoint<const N: usize>(
-    bytes: &mut [u8],
-    spans: [Range<usize>; N],
-) -> Result<[&mut [u8]; N], Rejection> {
-    // Values of one object never overlap.
-    bytes.get_disjoint_mut(spans).map_err(|_| Rejection::Internal)
-}
-
-pub(super) fn text<'a>(
-    field: &'static str,
-    kind: Kind,
-    quoted: &'a mut [u8],
-) -> Result<&'a str, Rejection> {
-    let wrong = Rejection::WrongType { field, expected: "a string" };
-    if kind == Kind::String { unescape(quoted).ok_or(wrong) } else { Err(wrong) }
-}
-
 fn check_action(bytes: &mut [u8], action: Option<Field>) -> Result<(), Rejection> {
     // What JavaScript makes of an absent field.
     let Some(field) = action else { return Err(Rejection::UnknownAction("undefined".into())) };
@@ -207,10 +164,4 @@ fn token_ttl_s(kind: Kind, bytes: &[u8]) -> Result<u32, Rejection> {
             max: TOKEN_TTL_S_MAX as u64,
         },
     )
-}
-
-fn integer(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(text)
 }

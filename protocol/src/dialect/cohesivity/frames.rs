@@ -1,6 +1,6 @@
 //! The text frames that a connected client gets, each with its WebSocket header.
 
-use super::{push_field, push_number_field};
+use crate::dialect::write::{push_field, push_number_field, push_time};
 use crate::dialect::{Member, MessageView};
 use crate::json::push_string;
 use crate::rejection::Rejection;
@@ -77,7 +77,8 @@ pub fn frame_join(out: &mut Vec<u8>, channel: &str, member: Member<'_>) {
 pub fn frame_leave(out: &mut Vec<u8>, channel: &str, member: Member<'_>, last_seen_ms: u64) {
     append_text_with(out, |out| {
         push_presence(out, "leave", channel, member);
-        push_field(out, "last_seen", &iso_8601(last_seen_ms));
+        out.extend_from_slice(b",\"last_seen\":");
+        push_time(out, last_seen_ms);
         out.push(b'}');
     });
 }
@@ -120,11 +121,4 @@ fn push_member(out: &mut Vec<u8>, member: Member<'_>) {
         push_field(out, "name", name);
     }
     out.push(b'}');
-}
-
-/// A time as `2024-03-22T12:38:31.111Z`.
-fn iso_8601(at_ms: u64) -> String {
-    let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
-    let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::MAX);
-    format!("{at:.3}")
 }

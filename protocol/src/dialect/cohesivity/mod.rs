@@ -28,32 +28,12 @@ pub use provision::{
     ProvisionAnswer, ProvisionRequest, body_provisioned, body_unprovisioned, decode_provision_body,
 };
 pub use query::{
-    ConnectQuery, Credential, HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, HistoryQuery,
-    decode_connect_query, decode_credential, decode_history_query,
+    ConnectQuery, Credential, HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, HistoryQuery, KitTarget,
+    decode_connect_query, decode_credential, decode_history_query, decode_kit_target,
 };
 pub use rows::{Cell, Rows};
-
-use crate::json::{push_string, push_u64};
 
 /// How long the bearer token of a server lives.
 pub const EDGE_TOKEN_TTL_S: u32 = 60;
 /// `Cache-Control` of the answers that carry a token.
 pub const TOKEN_CACHE_CONTROL: &str = "private, no-store, max-age=0";
-
-/// Appends `,"name":"text"`.
-fn push_field(out: &mut Vec<u8>, name: &'static str, text: &str) {
-    push_name(out, name);
-    push_string(out, text);
-}
-
-/// Appends `,"name":number`.
-fn push_number_field(out: &mut Vec<u8>, name: &'static str, number: u64) {
-    push_name(out, name);
-    push_u64(out, number);
-}
-
-fn push_name(out: &mut Vec<u8>, name: &'static str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}

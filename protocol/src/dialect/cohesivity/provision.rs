@@ -1,7 +1,7 @@
 //! Having the resource `realtime`, and having it no more: the calls under `/api/resources`.
 
-use super::decode::{fields, is_set, text};
-use super::push_field;
+use crate::dialect::fields::{fields, is_set, text};
+use crate::dialect::write::push_field;
 use crate::json::push_string;
 use crate::limits::Limits;
 use crate::rejection::Rejection;

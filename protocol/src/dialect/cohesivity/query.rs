@@ -112,3 +112,70 @@ fn number(head: &Head<'_>, field: &'static str) -> Result<Option<u64>, Rejection
     let number = text.parse().ok().filter(|_| is_number);
     number.map(Some).ok_or(Rejection::WrongType { field, expected: "a number without a sign" })
 }
+
+/// What is passed on to the vendor of video calls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KitTarget<'a> {
+    /// The path behind `/edge/realtimekit/`: segments of letters, digits and `-._~:@`, none of them empty or a step.
+    pub path: &'a str,
+    /// The query, without the application key.
+    pub query: String,
+}
+
+/// Reads the target of a request to `/edge/realtimekit/`. Nothing in it is encoded, so nobody behind this node can decode it
+/// into another path.
+///
+/// # Errors
+/// When a segment has any other character.
+pub fn decode_kit_target<'a>(head: &Head<'a>) -> Result<KitTarget<'a>, Rejection> {
+    let path = head.rest(2).unwrap_or_default();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte);
+    let is_step = |segment: &str| segment.is_empty() || segment.bytes().all(|byte| byte == b'.');
+    if path.split('/').any(|segment| is_step(segment) || !segment.bytes().all(is_plain)) {
+        return Err(Rejection::WrongType {
+            field: "path",
+            expected: "segments of letters, digits and -._~:@",
+        });
+    }
+    Ok(KitTarget { path, query: head.query_without("key") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::parse_head;
+
+    fn check(target: &str, expected: Option<(&str, &str)>) {
+        let request = format!("GET /edge/realtimekit/{target} HTTP/1.1\r\nHost: a\r\n\r\n");
+        let head = parse_head(request.as_bytes(), &Limits::default()).unwrap().unwrap();
+        let read = decode_kit_target(&head);
+        let read = read.as_ref().ok().map(|it| (it.path, &*it.query));
+        assert_eq!(read, expected, "{target}");
+    }
+
+    #[test]
+    fn what_is_passed_on_cannot_become_another_path() {
+        check("meetings", Some(("meetings", "")));
+        check("meetings/a-1_b.c~d/participants", Some(("meetings/a-1_b.c~d/participants", "")));
+        check("meetings?page_no=2&search=a%20b", Some(("meetings", "page_no=2&search=a%20b")));
+        check("meetings?key=coh_app_x&page_no=2", Some(("meetings", "page_no=2")));
+        check("meetings?k%65y=coh_app_x", Some(("meetings", "")));
+        for target in [
+            "",
+            "meetings/",
+            "meetings//a",
+            "/meetings",
+            "...",
+            "a/.../b",
+            "%6deetings",
+            "a/%252e%252e/b",
+            "a%20b",
+            "..;/a",
+            "a;b",
+            "a+b",
+            "a'b",
+        ] {
+            check(target, None);
+        }
+    }
+}

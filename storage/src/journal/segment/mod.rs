@@ -249,6 +249,13 @@ impl Journal for SegmentJournal {
         self.log.fresh_epoch
     }
 
+    fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
+        self.gate()?;
+        let Some(stand) = self.index.stand_in(channel, epoch) else { return Ok(()) };
+        let result = self.stand(&[stand]);
+        self.fence(result)
+    }
+
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
         self.gate()?;
         let result = self.retire(policy, now_ms);

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset},
-    journal::READ_BYTES_MAX,
+    journal::{READ_BYTES_MAX, SET_ASIDE_MAX},
     publication::{Draft, Publication},
 };
 
@@ -58,17 +58,28 @@ impl SegmentJournal {
         match self.read_runs(channel, after, &mut reading) {
             Ok(()) => Ok(reading.publications),
             Err(Stop::Io(cause)) => Err(JournalError::Io { operation: "read", cause }),
-            // What lies before the damage is served; the next question begins with it.
-            Err(Stop::Damaged { .. }) if !reading.publications.is_empty() => {
-                Ok(reading.publications)
-            }
             Err(Stop::Damaged { segment, at, offset }) => {
                 let key = Arc::clone(&channel.key);
-                self.index.set_aside(&key, offset);
+                let damaged = self.damaged_from(channel, offset);
+                damaged.into_iter().for_each(|it| self.index.set_aside(&key, it));
                 self.quarantined += 1;
                 Err(JournalError::Corrupt { segment, at })
             }
         }
+    }
+
+    /// The damaged messages of a channel from this one up to the next that can be read.
+    fn damaged_from(&self, channel: &Channel, first: u64) -> Vec<u64> {
+        let mut damaged = vec![first];
+        while let Some(last) = damaged.last().filter(|_| damaged.len() < SET_ASIDE_MAX) {
+            let window = Window::default();
+            let mut next = Reading { publications: Vec::new(), window, limit: 1, bytes: 0 };
+            match self.read_runs(channel, Offset(*last), &mut next) {
+                Err(Stop::Damaged { offset, .. }) => damaged.push(offset),
+                Ok(()) | Err(Stop::Io(_)) => break,
+            }
+        }
+        damaged
     }
 
     fn read_runs(

@@ -10,7 +10,7 @@ use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired,
+    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired, SET_ASIDE_MAX,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
     index::Index,
@@ -190,6 +190,16 @@ impl SledJournal {
         })
     }
 
+    /// How many messages of a run right after this one are damaged as well.
+    fn damaged_after(&self, run: &Run, offset: u64) -> u64 {
+        let is_damaged = |it: &u64| {
+            let skip = u32::try_from(it - run.first).unwrap_or(u32::MAX);
+            self.with_message(run, skip, |_| ()).is_ok_and(|it| it.is_none())
+        };
+        let after = (offset + 1..run.end()).take(SET_ASIDE_MAX);
+        after.take_while(is_damaged).count() as u64
+    }
+
     fn at_ms(&self, run: &Run, skip: u32) -> io::Result<u64> {
         Ok(self.with_message(run, skip, |it| it.at_ms)?.unwrap_or(run.last_at_ms))
     }
@@ -242,11 +252,11 @@ impl Journal for SledJournal {
                     bytes += it.text_bytes();
                     publications.push(Arc::new(it));
                 }
-                Some(_) | None if !publications.is_empty() => return Ok(publications),
                 Some(_) | None => {
                     let segment = run.segment;
+                    let more = self.damaged_after(run, offset);
                     self.quarantined += 1;
-                    self.index.set_aside(channel, offset);
+                    (offset..=offset + more).for_each(|it| self.index.set_aside(channel, it));
                     return Err(JournalError::Corrupt { segment, at: 0 });
                 }
             }
@@ -265,6 +275,13 @@ impl Journal for SledJournal {
 
     fn fresh_epoch(&self) -> Epoch {
         self.mark.fresh_epoch
+    }
+
+    fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
+        self.gate()?;
+        let Some(stand) = self.index.stand_in(channel, epoch) else { return Ok(()) };
+        let result = self.stand(&[stand]).and_then(|()| self.commit());
+        self.fence(result)
     }
 
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {

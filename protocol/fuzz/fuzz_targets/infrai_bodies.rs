@@ -1,0 +1,4 @@
+//! See `protocol::fuzzing::infrai_bodies`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| protocol::fuzzing::infrai_bodies(bytes));
