@@ -19,4 +19,5 @@ pub mod planted;
 pub mod reactor;
 pub mod session;
 pub mod shard;
+pub mod side;
 pub mod tenants;

@@ -19,6 +19,14 @@ pub struct Limits {
     pub journal_queue_bytes_max: usize,
     /// Calls of one shard that take steps and are not finished. Over it: `503`.
     pub control_calls_max: usize,
+    /// Calls of one shard that the side threads run. Over it: `503`.
+    pub side_calls_max: usize,
+    /// Bytes that bodies of such calls may take, to and from the side threads. Over it: `503`.
+    pub side_bytes_max: usize,
+    /// Bytes of one part of a streamed answer.
+    pub side_part_bytes_max: usize,
+    /// Bytes of the result of a query.
+    pub database_result_bytes_max: usize,
     /// Of a tenant at its seat.
     pub seat: SeatLimits,
     /// Channels in memory on one shard. Over it: a new one is refused with `503`, or close 1013.
@@ -56,6 +64,10 @@ impl Default for Limits {
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
             control_calls_max: 16 * 1024,
+            side_calls_max: 256,
+            side_bytes_max: 64 * 1024 * 1024,
+            side_part_bytes_max: 64 * 1024,
+            database_result_bytes_max: 4 * 1024 * 1024,
             seat: SeatLimits {
                 queue_max: 4 * 1024,
                 channels_max: 1_000_000,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use protocol::ws::CloseCode;
 use storage::{
@@ -19,9 +20,10 @@ use crate::limits::Limits;
 use crate::reactor::ring::{self, Bell, Driver, Waker};
 use crate::reactor::{
     self, CatalogPort, Clock, Core, JournalPort, Lanes, OperationAnswer, Order, Parts, Reactor,
-    between, cpus,
+    SidePort, between, cpus,
 };
 use crate::shard::{Shard, ShardOptions};
+use crate::side::{Side, SideDoor, SideOptions};
 use crate::tenants::{TenantSpec, Tenants};
 
 /// What a node is started with.
@@ -52,6 +54,10 @@ pub struct NodeOptions {
     pub retention: Retention,
     /// How many messages with an idempotency key are looked for when a journal is opened.
     pub keyed_max: usize,
+    /// What runs beside the cores; without it RealtimeKit, the database and vendors are not there.
+    pub side: Option<SideOptions>,
+    /// Bytes of one part of a streamed answer.
+    pub stream_part_bytes_max: usize,
     /// Random: seeds the hashers and the message ids.
     pub seed: u64,
     /// Random: hashes the keys.
@@ -109,6 +115,7 @@ pub struct Node {
     cores: Vec<CoreHandle>,
     /// Ends once the cores have.
     catalog: Option<CatalogWriter>,
+    side: Option<Side>,
 }
 
 struct CoreHandle {
@@ -146,6 +153,9 @@ struct Plan {
     orders: flume::Receiver<Order>,
     inputs_per_turn_max: usize,
     busy_cores: Arc<AtomicUsize>,
+    side: Option<SideDoor>,
+    read_timeout: Duration,
+    stream_part_bytes_max: usize,
     meeting: Meeting,
 }
 
@@ -160,7 +170,8 @@ impl Node {
         let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
-        let mut node = Self { local_addr: options.listen, cores: Vec::new(), catalog: None };
+        let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
+        let mut node = Self { local_addr: options.listen, cores: Vec::new(), catalog: None, side };
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
@@ -186,6 +197,11 @@ impl Node {
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
                 busy_cores: Arc::clone(&busy_cores),
+                side: node.side.as_ref().map(Side::door),
+                read_timeout: Duration::from_millis(
+                    options.side.as_ref().map_or(0, |it| it.limits.database.time_ms_max),
+                ),
+                stream_part_bytes_max: options.stream_part_bytes_max,
                 meeting,
             };
             let cpu = (usize::from(options.shards) <= cpus.len())
@@ -268,6 +284,10 @@ impl Node {
             result = result.and(ended);
         }
         drop(self.catalog); // Its thread finishes what waits.
+        if let Some(side) = self.side {
+            let ended = side.join();
+            result = result.and_then(|()| ended.map_err(StartError::from));
+        }
         result
     }
 }
@@ -338,6 +358,10 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let wake = Box::new(move || waker.wake());
     let name = format!("journal-{}", id.0);
     let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
+    let side = plan.side.map(|door| {
+        let waker = driver.waker();
+        door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))
+    });
     let Meeting { listening, told } = plan.meeting;
     let said = Listening { address, bell: driver.bell(), waker: driver.waker() };
     listening.send(Ok(said)).map_err(io::Error::other)?;
@@ -349,6 +373,8 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         bells,
         journal: JournalPort::new(writer),
         catalog: CatalogPort::new(catalog),
+        side: SidePort::new(side),
+        stream_backlog_bytes_max: plan.stream_part_bytes_max,
         retention: plan.retention,
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,

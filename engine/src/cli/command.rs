@@ -155,7 +155,7 @@ fn settings_flag(setting: &'static Setting) -> Arg {
         Kind::Number { unit, .. } => {
             arg.value_name(unit.to_uppercase()).allow_negative_numbers(true)
         }
-        Kind::Text(form) => arg.value_name(form.to_uppercase()),
+        Kind::Text(form) | Kind::Secret(form) => arg.value_name(form.to_uppercase()),
         Kind::Choice(words) => arg.value_name(words.join("|")),
     }
 }

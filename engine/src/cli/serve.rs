@@ -13,6 +13,7 @@ use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
 use engine::reactor::{Clock, Reactor};
+use engine::side::{KitOptions, SideOptions};
 use engine::tenants::TenantSpec;
 use protocol::ws::CloseCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -123,10 +124,23 @@ fn options(
         },
         retention: retention(config),
         keyed_max: limits.idempotency_keys_max,
+        side: Some(SideOptions { kit: kit(config), limits: limits.for_side(), shards }),
+        stream_part_bytes_max: limits.side_part_bytes_max(),
         seed: u64::from_le_bytes(seed.try_into().unwrap_or_default()),
         pepper: pepper.try_into().unwrap_or_default(),
     };
     Ok((options, catalog))
+}
+
+/// Where RealtimeKit is, once everything that it takes is there.
+fn kit(config: &Config) -> Option<KitOptions> {
+    let kit = &config.realtimekit;
+    Some(KitOptions {
+        base_url: kit.base_url.as_str().to_owned(),
+        account_id: kit.account_id.text()?.to_owned(),
+        app_id: kit.app_id.text()?.to_owned(),
+        api_token: kit.api_token.secret()?.clone(),
+    })
 }
 
 fn journal_kind(config: &Config) -> storage::JournalKind {

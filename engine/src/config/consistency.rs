@@ -2,13 +2,15 @@
 
 use super::error::ConfigError;
 use super::table::{Config, SETTINGS};
+use super::text::Secrets;
 
 /// What the kernel's rings take only in this form.
 const POWERS_OF_TWO: [&str; 3] =
     ["limits.receive_buffers", "limits.submissions_max", "limits.completions_max"];
 
 /// The first may be at most the second.
-const AT_MOST: [(&str, &str); 5] = [
+const AT_MOST: [(&str, &str); 6] = [
+    ("limits.database_result_bytes_max", "limits.side_bytes_max"),
     ("limits.message_bytes_max", "limits.body_bytes_max"),
     ("limits.message_bytes_max", "limits.outbox_bytes_max"),
     ("limits.outbox_bytes_max", "limits.outbox_total_bytes_max"),
@@ -37,7 +39,9 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
 #[expect(clippy::expect_used, reason = "the names are literals above; every load reads them")]
 fn number(config: &Config, path: &str) -> u64 {
     let setting = SETTINGS.iter().find(|it| it.path() == path);
-    setting.and_then(|it| (it.show)(config).parse().ok()).expect("a setting that is a number")
+    setting
+        .and_then(|it| (it.show)(config, Secrets::Masked).parse().ok())
+        .expect("a setting that is a number")
 }
 
 fn wrong(message: String) -> ConfigError {

@@ -5,6 +5,7 @@ use crate::control::SeatLimits;
 use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
+use crate::side::{DatabaseLimits, SideLimits};
 
 impl LimitsConfig {
     /// What the decoders accept.
@@ -36,6 +37,10 @@ impl LimitsConfig {
             journal_queue_messages_max: self.journal_queue_messages_max,
             journal_queue_bytes_max: self.journal_queue_bytes_max,
             control_calls_max: self.control_calls_max,
+            side_calls_max: self.side_calls_max,
+            side_bytes_max: self.side_bytes_max,
+            side_part_bytes_max: self.side_part_bytes_max(),
+            database_result_bytes_max: self.database_result_bytes_max,
             seat: SeatLimits {
                 queue_max: self.seat_queue_max,
                 channels_max: self.registered_channels_max,
@@ -55,6 +60,29 @@ impl LimitsConfig {
             ping_interval_ms: self.ping_interval_ms,
             pong_timeout_ms: self.pong_timeout_ms,
         }
+    }
+
+    /// What the side threads keep to.
+    #[must_use]
+    pub fn for_side(&self) -> SideLimits {
+        SideLimits {
+            answer_timeout_ms: self.side_answer_timeout_ms,
+            idle_timeout_ms: self.side_idle_timeout_ms,
+            part_bytes_max: self.side_part_bytes_max(),
+            database: DatabaseLimits {
+                queries_max: self.database_queries_max,
+                time_ms_max: self.database_time_ms_max,
+                rows_max: self.database_rows_max,
+                result_bytes_max: self.database_result_bytes_max,
+                memory_bytes_max: self.database_memory_bytes_max,
+            },
+        }
+    }
+
+    /// A few parts always fit into an outbox, so that a stream alone never runs it over.
+    #[must_use]
+    pub fn side_part_bytes_max(&self) -> usize {
+        (self.outbox_bytes_max / 8).min(SideLimits::default().part_bytes_max)
     }
 
     /// What the ring of a shard uses; `shards` of them share what is bounded for the node.
@@ -88,6 +116,7 @@ mod tests {
         let limits = Config::default().limits;
         assert_eq!(limits.for_decoders(), protocol::Limits::default());
         assert_eq!(format!("{:?}", limits.for_shard()), format!("{:?}", Limits::default()));
+        assert_eq!(format!("{:?}", limits.for_side()), format!("{:?}", SideLimits::default()));
         let conns_max = limits.connections_max;
         let driver = Settings { conns_max, ..Settings::default() };
         assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));

@@ -175,6 +175,7 @@ fn shown(setting: &Setting, text: &str) -> String {
     match setting.kind {
         Kind::Number { .. } if text.parse::<i128>().is_ok() => text.to_owned(),
         Kind::Switch if text.parse::<bool>().is_ok() => text.to_owned(),
+        Kind::Secret(_) => format!("{} characters", text.chars().count()),
         Kind::Number { .. } | Kind::Switch | Kind::Text(_) | Kind::Choice(_) => {
             super::value::quoted(text)
         }

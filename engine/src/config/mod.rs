@@ -11,6 +11,7 @@ mod setting;
 mod table;
 mod tenant;
 mod text;
+mod upstream;
 mod value;
 
 pub use credentials::{DevTenant, Tenant, provision, write_private};
@@ -18,7 +19,8 @@ pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};
-pub use table::{Config, LimitsConfig, SETTINGS, ServerConfig, StorageConfig};
+pub use table::{Config, LimitsConfig, RealtimekitConfig, SETTINGS, ServerConfig, StorageConfig};
 pub use tenant::{CohesivityKeys, TenantConfig};
 pub use text::{Secrets, default_file, flag_help, settings_page, shown};
+pub use upstream::{ApiToken, BaseUrl, UpstreamId};
 pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind};

@@ -1,6 +1,7 @@
 //! A row of the table of settings, and the macro that makes typed structs and rows from the same lines.
 
 use super::table::Config;
+use super::text::Secrets;
 
 /// What values a setting takes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,6 +19,8 @@ pub enum Kind {
     Switch,
     /// A text of this form.
     Text(&'static str),
+    /// A text of this form that must not be shown.
+    Secret(&'static str),
     /// One of these words.
     Choice(&'static [&'static str]),
 }
@@ -35,7 +38,7 @@ pub struct Setting {
     pub doc: &'static str,
     pub(super) default_literal: &'static str,
     pub(super) assign: fn(&mut Config, &str) -> Result<(), String>,
-    pub(super) show: fn(&Config) -> String,
+    pub(super) show: fn(&Config, Secrets) -> String,
 }
 
 impl Setting {
@@ -78,7 +81,7 @@ impl Setting {
         match self.kind {
             Kind::Number { min, max, unit } => format!("{min} to {max} {unit}"),
             Kind::Switch => "true or false".to_owned(),
-            Kind::Text(form) => form.to_owned(),
+            Kind::Text(form) | Kind::Secret(form) => form.to_owned(),
             Kind::Choice(words) => words.join(" or "),
         }
     }
@@ -135,7 +138,7 @@ macro_rules! settings {
                     config.$section.$key = <$value as Value>::parse(text)?;
                     Ok(())
                 },
-                show: |config| Value::to_toml(&config.$section.$key),
+                show: |config, secrets| Value::to_toml(&config.$section.$key, secrets),
             },
         )*)*];
     };

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::setting::{Kind, Setting, bare, settings};
 use super::tenant::TenantConfig;
+use super::upstream::{ApiToken, BaseUrl, UpstreamId};
 use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
 
 settings! {
@@ -28,6 +29,14 @@ settings! {
         retention_messages: u64 = 0 in 0..=1_000_000_000_000 messages, "Messages kept in a channel, the newest first; 0 sets no bound.";
         retention_bytes: u64 = 0 in 0..=1_152_921_504_606_846_976 bytes, "Bytes kept in the journal of a shard, the newest first; 0 sets no bound.";
         segment_bytes: usize = 67_108_864 in 4_194_304..=1_073_741_824 bytes, "Size of a segment file, prepared ahead of need.";
+    }
+
+    /// Cloudflare RealtimeKit, which answers below `/edge/realtimekit/`.
+    realtimekit: RealtimekitConfig {
+        base_url: BaseUrl = "https://api.cloudflare.com/client/v4", "Where Cloudflare's API is.";
+        account_id: UpstreamId = "", "The Cloudflare account; empty leaves RealtimeKit out.";
+        app_id: UpstreamId = "", "The RealtimeKit app in it.";
+        api_token: ApiToken = "", "The token for it. Put it into a file or a variable: flags can be seen by others on the host.";
     }
 
     /// The bound of everything that could grow.
@@ -70,6 +79,16 @@ settings! {
         idempotency_keys_max: usize = 1_000_000 in 1..=100_000_000 keys, "Idempotency keys of one tenant that are known, for a day each. More are refused with 429.";
         idempotency_waiters_max: usize = 64 in 0..=65_536 requests, "Requests that wait for an earlier one of the same idempotency key. More are refused with 503.";
         revoked_tokens_max: usize = 1_000_000 in 1..=100_000_000 tokens, "Tokens of one tenant that are revoked and have not expired. More are refused with 503.";
+
+        side_calls_max: usize = 256 in 1..=65_536 calls, "Calls of one shard to other servers and the database that are not finished. More are refused with 503.";
+        side_bytes_max: usize = 67_108_864 in 1_048_576..=17_179_869_184 bytes, "Bytes that the bodies of such calls may take on one shard. More are refused with 503.";
+        side_answer_timeout_ms: u64 = 15_000 in 100..=3_600_000 ms, "A server behind the node that has not begun to answer by then: 504.";
+        side_idle_timeout_ms: u64 = 60_000 in 100..=3_600_000 ms, "A server behind the node that pauses this long within an answer: the client's connection is cut.";
+        database_queries_max: usize = 2 in 1..=256 queries, "Queries that run at once on the node. Others wait, as long as a query may take; then 503.";
+        database_time_ms_max: u64 = 2_000 in 10..=600_000 ms, "Time of one query. Over it: 400.";
+        database_rows_max: usize = 10_000 in 1..=10_000_000 rows, "Rows of one result. Over it: 400.";
+        database_result_bytes_max: usize = 4_194_304 in 1_024..=1_073_741_824 bytes, "Bytes of one result. Over it: 400.";
+        database_memory_bytes_max: usize = 67_108_864 in 1_048_576..=17_179_869_184 bytes, "Memory that all running queries of the node share. Over it: 400.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";

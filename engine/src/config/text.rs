@@ -60,7 +60,7 @@ pub fn shown(loaded: &Loaded, secrets: Secrets) -> String {
     each_section(|section, rows| {
         let _ = writeln!(out, "[{section}]"); // a String takes everything
         for setting in rows {
-            let line = format!("{} = {}", setting.key, (setting.show)(&loaded.config));
+            let line = format!("{} = {}", setting.key, (setting.show)(&loaded.config, secrets));
             let origin = match (loaded.origin(setting), &loaded.file) {
                 (Origin::File { line }, Some(file)) => format!("{}:{line}", file.display()),
                 (origin, _) => origin.to_string(),
@@ -115,7 +115,7 @@ pub fn settings_page() -> String {
 pub fn flag_help(setting: &Setting) -> String {
     let range = match setting.kind {
         Kind::Number { .. } | Kind::Choice(_) => format!("; {}", setting.range()),
-        Kind::Switch | Kind::Text(_) => String::new(),
+        Kind::Switch | Kind::Text(_) | Kind::Secret(_) => String::new(),
     };
     format!("{} [default: {}{range}]", setting.doc, setting.default_toml())
 }

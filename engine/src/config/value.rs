@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::setting::Kind;
+use super::text::Secrets;
 
 /// A type of the table. One text form serves the file, the environment and the flags.
 pub(super) trait Value: Sized {
@@ -14,7 +15,7 @@ pub(super) trait Value: Sized {
     fn parse(text: &str) -> Result<Self, String>;
 
     /// Writes it as TOML.
-    fn to_toml(&self) -> String;
+    fn to_toml(&self, secrets: Secrets) -> String;
 }
 
 macro_rules! numbers {
@@ -26,7 +27,7 @@ macro_rules! numbers {
                 text.parse().map_err(|_| "must be a whole number".to_owned())
             }
 
-            fn to_toml(&self) -> String {
+            fn to_toml(&self, _secrets: Secrets) -> String {
                 self.to_string()
             }
         }
@@ -42,7 +43,7 @@ impl Value for bool {
         text.parse().map_err(|_| "must be true or false".to_owned())
     }
 
-    fn to_toml(&self) -> String {
+    fn to_toml(&self, _secrets: Secrets) -> String {
         self.to_string()
     }
 }
@@ -56,7 +57,7 @@ impl Value for SocketAddr {
         })
     }
 
-    fn to_toml(&self) -> String {
+    fn to_toml(&self, _secrets: Secrets) -> String {
         quoted(&self.to_string())
     }
 }
@@ -68,7 +69,7 @@ impl Value for PathBuf {
         if text.is_empty() { Err("must be a path".to_owned()) } else { Ok(Self::from(text)) }
     }
 
-    fn to_toml(&self) -> String {
+    fn to_toml(&self, _secrets: Secrets) -> String {
         quoted(&self.display().to_string())
     }
 }
@@ -112,7 +113,7 @@ macro_rules! choices {
                 }
             }
 
-            fn to_toml(&self) -> String {
+            fn to_toml(&self, _secrets: Secrets) -> String {
                 quoted(self.name())
             }
         }

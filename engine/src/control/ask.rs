@@ -11,6 +11,7 @@ use super::provisioning::{Provisioning, Region};
 use super::quota::Bill;
 use super::revocations::TokenId;
 use crate::ids::{ChannelKey, MessageId, TenantId};
+use crate::side::VendorAnswer;
 use crate::tenants::Tenants;
 
 /// A question for a tenant's seat.
@@ -192,6 +193,8 @@ pub type Published = Vec<(u16, Result<Placed, Rejection>)>;
 pub enum Came {
     /// The seat answered.
     Seat(Result<SeatAnswer, Rejection>),
+    /// A vendor said so.
+    Side(Result<VendorAnswer, Rejection>),
     /// A shard has done what it was told; one comes from every shard.
     Enforced(Result<Enforced, Rejection>),
     /// A home has published its share of a batch; one comes from every home.

@@ -15,6 +15,7 @@ use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::ring::{Bell, Driver, Event, How, KernelRing, Received, Wait};
+use super::side::SidePort;
 use crate::control::Operation;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, Now};
@@ -42,6 +43,10 @@ pub struct Parts {
     pub journal: JournalPort,
     /// To and from the node's catalog.
     pub catalog: CatalogPort,
+    /// To and from the side threads.
+    pub side: SidePort,
+    /// Bytes that a connection may have waiting when one more part of a streamed answer goes to it.
+    pub stream_backlog_bytes_max: usize,
     /// What the journal keeps.
     pub retention: Retention,
     /// From the node.
@@ -124,6 +129,8 @@ impl Core {
         let now = self.clock.now();
         self.parts.driver.reap(now.monotonic_ms);
         self.worked = false;
+        let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
+        side.reap(|conn| driver.waiting_bytes(conn) < *stream_backlog_bytes_max);
         self.take_deliveries(now);
         self.take_inputs(now);
         self.take_time(now);
@@ -177,6 +184,7 @@ impl Core {
         parts.lanes.is_quiet()
             && parts.journal.is_quiet()
             && parts.catalog.is_quiet()
+            && parts.side.is_quiet()
             && parts.lanes.has_room()
             && !parts.shard.is_resumable()
     }
@@ -213,6 +221,9 @@ impl Core {
         if let Some(answer) = self.parts.catalog.take() {
             self.handle(now, Input::Catalog(answer));
         }
+        if let Some((call, answer)) = self.parts.side.take() {
+            self.handle(now, Input::Side(call, answer));
+        }
         let answer = self.parts.journal.take();
         answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
     }
@@ -243,20 +254,23 @@ impl Core {
 
     fn take_bytes(&mut self, now: Now, mut received: Received) {
         self.worked = true;
-        let Self { parts: Parts { driver, shard, lanes, journal, catalog, .. }, effects, .. } =
-            self;
+        let Self {
+            parts: Parts { driver, shard, lanes, journal, catalog, side, .. }, effects, ..
+        } = self;
         let conn = received.conn;
         shard.handle(now, Input::Bytes(conn, driver.bytes(&mut received)), effects);
         driver.give_back(received);
         catalog.send(effects);
+        side.send(effects);
         pass_on(now, shard, lanes, journal, effects);
     }
 
     fn handle(&mut self, now: Now, input: Input<'_>) {
         self.worked = true;
-        let Self { parts: Parts { shard, lanes, journal, catalog, .. }, effects, .. } = self;
+        let Self { parts: Parts { shard, lanes, journal, catalog, side, .. }, effects, .. } = self;
         shard.handle(now, input, effects);
         catalog.send(effects);
+        side.send(effects);
         pass_on(now, shard, lanes, journal, effects);
     }
 

@@ -11,6 +11,7 @@ mod journal;
 mod lanes;
 mod pin;
 pub mod ring;
+mod side;
 
 pub use catalog::CatalogPort;
 pub use clock::Clock;
@@ -18,5 +19,6 @@ pub use host::{Reactor, run};
 pub use journal::JournalPort;
 pub use lanes::{Lanes, between};
 pub use pin::cpus;
+pub use side::SidePort;
 
 pub use self::core::{Core, Go, OperationAnswer, Order, Parts};

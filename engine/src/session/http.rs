@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use protocol::http::{KeepAlive, Method};
 
-use crate::ids::TenantId;
+use crate::ids::{CallId, TenantId};
 use crate::planted::{self, Fault};
 
 /// An HTTP connection.
@@ -106,7 +106,50 @@ pub struct Tickets {
 #[derive(Debug)]
 enum Ticket {
     Waiting(Asked),
+    /// Its head is written, and its body comes in parts.
+    Streaming(Stream),
     Ready(Answer),
+}
+
+#[derive(Debug)]
+struct Stream {
+    call: CallId,
+    then: KeepAlive,
+    /// What came while others were before it: no more than its call has credit for.
+    held: Vec<u8>,
+    held_parts: u32,
+    end: Option<StreamEnd>,
+}
+
+/// How a streamed answer ends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StreamEnd {
+    /// All of it was sent.
+    Whole,
+    /// The rest is missing, and the connection is the only way to say so.
+    Cut,
+}
+
+/// Where a piece of a streamed answer goes.
+#[derive(Debug)]
+pub enum Place<'a> {
+    /// Out, at once.
+    Out,
+    /// Behind others: here, until its turn comes.
+    Held(&'a mut Vec<u8>),
+    /// Nowhere: the ticket was answered.
+    Nowhere,
+}
+
+/// What goes out next.
+#[derive(Debug)]
+pub enum Next {
+    /// A whole answer.
+    Answer(Answer),
+    /// A piece of a streamed one, and of how many parts.
+    Piece(CallId, Vec<u8>, u32),
+    /// Nothing more: a streamed answer broke off.
+    Cut,
 }
 
 impl Tickets {
@@ -153,7 +196,7 @@ impl Tickets {
     pub fn asked(&self, ticket: u32) -> Option<Asked> {
         match self.line.get(self.place(ticket))? {
             Ticket::Waiting(asked) => Some(*asked),
-            Ticket::Ready(_) => None,
+            Ticket::Streaming(_) | Ticket::Ready(_) => None,
         }
     }
 
@@ -176,18 +219,58 @@ impl Tickets {
         }
     }
 
-    /// The next answer that nobody else has to wait for.
-    pub fn pop(&mut self) -> Option<Answer> {
-        match self.line.pop_front()? {
-            Ticket::Ready(answer) => {
-                self.first = self.first.wrapping_add(1);
-                Some(answer)
-            }
-            waiting @ Ticket::Waiting(_) => {
-                self.line.push_front(waiting);
-                None
-            }
+    /// Begins to stream the answer of a ticket.
+    pub fn stream(&mut self, ticket: u32, call: CallId, then: KeepAlive) {
+        let place = self.place(ticket);
+        if let Some(entry) = self.line.get_mut(place) {
+            let (held, held_parts) = (Vec::new(), 0);
+            *entry = Ticket::Streaming(Stream { call, then, held, held_parts, end: None });
         }
+    }
+
+    /// Where the next piece of a streamed answer goes, which is so many parts of its body.
+    pub fn piece(&mut self, ticket: u32, parts: u32) -> Place<'_> {
+        let place = self.place(ticket);
+        match self.line.get_mut(place) {
+            Some(Ticket::Streaming(stream)) if place == 0 && stream.held.is_empty() => Place::Out,
+            Some(Ticket::Streaming(stream)) => {
+                stream.held_parts += parts;
+                Place::Held(&mut stream.held)
+            }
+            Some(Ticket::Waiting(_) | Ticket::Ready(_)) | None => Place::Nowhere,
+        }
+    }
+
+    /// Ends a streamed answer.
+    pub fn end_stream(&mut self, ticket: u32, how: StreamEnd) {
+        let place = self.place(ticket);
+        if let Some(Ticket::Streaming(stream)) = self.line.get_mut(place) {
+            stream.end = Some(how);
+        }
+    }
+
+    /// What goes out next, without anyone having to wait for it longer.
+    pub fn pop(&mut self) -> Option<Next> {
+        if let Ticket::Streaming(stream) = self.line.front_mut()?
+            && !stream.held.is_empty()
+        {
+            let held = std::mem::take(&mut stream.held);
+            let parts = std::mem::take(&mut stream.held_parts);
+            return Some(Next::Piece(stream.call, held, parts));
+        }
+        let next = match self.line.pop_front()? {
+            Ticket::Ready(answer) => Next::Answer(answer),
+            Ticket::Streaming(Stream { end: Some(StreamEnd::Whole), then, .. }) => {
+                Next::Answer(Answer { bytes: Vec::new(), then })
+            }
+            Ticket::Streaming(Stream { end: Some(StreamEnd::Cut), .. }) => Next::Cut,
+            waiting @ (Ticket::Waiting(_) | Ticket::Streaming(_)) => {
+                self.line.push_front(waiting);
+                return None;
+            }
+        };
+        self.first = self.first.wrapping_add(1);
+        Some(next)
     }
 
     fn place(&self, ticket: u32) -> usize {
@@ -218,9 +301,60 @@ mod tests {
         assert_eq!(tickets.asked(first), Some(asked(KeepAlive::Keep)));
         assert_eq!(tickets.asked(second), None);
         tickets.answer(first, answer(1));
-        let order: Vec<_> = std::iter::from_fn(|| tickets.pop()).flat_map(|it| it.bytes).collect();
-        assert_eq!(order, [1, 2, 3]);
+        assert_eq!(popped(&mut tickets), [1, 2, 3]);
         assert_eq!(tickets.next(), 3);
+    }
+
+    fn popped(tickets: &mut Tickets) -> Vec<u8> {
+        let bytes = |next| match next {
+            Next::Answer(answer) => answer.bytes,
+            Next::Piece(_, bytes, _) => bytes,
+            Next::Cut => vec![0],
+        };
+        std::iter::from_fn(|| tickets.pop()).flat_map(bytes).collect()
+    }
+
+    fn push(tickets: &mut Tickets, ticket: u32, byte: u8) -> bool {
+        match tickets.piece(ticket, 1) {
+            Place::Out => true,
+            Place::Held(held) => {
+                held.push(byte);
+                false
+            }
+            Place::Nowhere => panic!("nobody streams there"),
+        }
+    }
+
+    #[test]
+    fn a_stream_waits_for_those_before_it_and_others_for_its_end() {
+        let mut tickets = Tickets::default();
+        let first = tickets.wait(asked(KeepAlive::Keep));
+        let second = tickets.wait(asked(KeepAlive::Keep));
+        tickets.ready(answer(9));
+        tickets.stream(second, CallId(1), KeepAlive::Keep);
+        assert_eq!(tickets.asked(second), None);
+        assert!(!push(&mut tickets, second, 2) && !push(&mut tickets, second, 3));
+        assert_eq!(popped(&mut tickets), [0; 0]);
+        tickets.answer(first, answer(1));
+        assert_eq!(popped(&mut tickets), [1, 2, 3]);
+        assert!(push(&mut tickets, second, 4));
+        assert_eq!(popped(&mut tickets), [0; 0]);
+        tickets.end_stream(second, StreamEnd::Whole);
+        assert_eq!(popped(&mut tickets), [9]);
+        assert!(tickets.is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_broke_off_is_cut_after_what_came_of_it() {
+        let mut tickets = Tickets::default();
+        let first = tickets.wait(asked(KeepAlive::Keep));
+        let second = tickets.wait(asked(KeepAlive::Keep));
+        tickets.stream(second, CallId(1), KeepAlive::Keep);
+        assert!(!push(&mut tickets, second, 2));
+        tickets.end_stream(second, StreamEnd::Cut);
+        assert!(matches!(tickets.piece(first, 1), Place::Nowhere));
+        tickets.answer(first, answer(1));
+        assert_eq!(popped(&mut tickets), [1, 2, 0]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod http;
 mod socket;
 mod table;
 
-pub use http::{Answer, Asked, CredentialKind, HttpSession, Surface, Tickets, Verified};
+pub use http::{
+    Answer, Asked, CredentialKind, HttpSession, Next, Place, StreamEnd, Surface, Tickets, Verified,
+};
 pub use socket::{Lease, SocketSession, Subscription};
 pub use table::{Load, Slot, State, Table};

@@ -12,7 +12,7 @@ use super::edge::view;
 use super::effects::{Effects, Ending};
 use super::input::ReplyTo;
 use crate::ids::ConnId;
-use crate::session::{Answer, Asked, HttpSession, State, Surface};
+use crate::session::{Answer, Asked, HttpSession, Next, State, Surface};
 
 /// The shape of an answer around its body.
 #[derive(Clone, Copy)]
@@ -198,14 +198,25 @@ impl Shard {
     }
 
     /// Sends every answer that nobody else has to wait for.
-    fn release(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
+    pub(super) fn release(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Http(http) = &mut slot.state else { return };
-        while let Some(answer) = http.tickets.pop() {
+        while let Some(next) = http.tickets.pop() {
+            let (bytes, then) = match next {
+                Next::Answer(Answer { bytes, then }) => (bytes, then),
+                Next::Piece(call, bytes, parts) => {
+                    self.sides.went_out(call, parts);
+                    (bytes, KeepAlive::Keep)
+                }
+                Next::Cut => {
+                    slot.state = State::Ending;
+                    return super::close(conn, Ending::Now, closes);
+                }
+            };
             self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
-                out.extend_from_slice(&answer.bytes);
+                out.extend_from_slice(&bytes);
             });
-            if answer.then == KeepAlive::Close {
+            if then == KeepAlive::Close {
                 slot.state = State::Ending;
                 return super::close(conn, Ending::Linger, closes);
             }

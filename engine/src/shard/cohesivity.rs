@@ -13,6 +13,7 @@ use super::answers::{Reply, Shape};
 use super::calls::{Body, keep, unplaced};
 use super::effects::Effects;
 use super::paid::Paid;
+use super::side::{KitCall, StreamCall};
 use super::sockets::Opening;
 use super::steps;
 use crate::broker::Member;
@@ -33,6 +34,10 @@ pub(super) enum Call {
     Publish(TenantId),
     /// A part of a channel's past.
     History(Box<HistoryCall>),
+    /// What RealtimeKit has to say.
+    Kit(Box<KitCall>),
+    /// The rows of a query.
+    Database(StreamCall),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// To have the resource.
@@ -83,15 +88,19 @@ impl Shard {
                 let after = Offset(query.after);
                 Ok(Call::History(Box::new(HistoryCall { channel, after, limit })))
             }
+            Route::RealtimeKit => {
+                let call = StreamCall::of(self.tenant(conn, head)?, head);
+                Ok(Call::Kit(Box::new(KitCall::of(call, head))))
+            }
+            Route::EdgeDatabase => {
+                self.tenant(conn, head).map(|it| Call::Database(StreamCall::of(it, head)))
+            }
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
             Route::ResourceProvision => self.manager(head).map(Call::Provision),
             Route::ResourceDelete => self.manager(head).map(Call::Unprovision),
-            Route::EdgeDatabase
-            | Route::RealtimeKit
-            | Route::Infrai(_)
-            | Route::Discovery
-            | Route::DiscoveryOf
-            | Route::InfraiSocket => Err(Rejection::Unimplemented { what: "this call" }),
+            Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
+                Err(Rejection::Unimplemented { what: "this call" })
+            }
             Route::HealthLive | Route::HealthReady | Route::Version => Err(Rejection::NotFound),
         }
     }
@@ -105,6 +114,8 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
+            Call::Kit(call) => self.call_kit(conn, body, *call),
+            Call::Database(call) => self.query(conn, body, call),
             Call::Session(tenant) => self.buy(conn, body.shape, (tenant, Paid::Session), effects),
             Call::Token(tenant) => {
                 let asked = cohesivity::decode_token_body(body.bytes, &self.limits.wire)?;
@@ -284,7 +295,7 @@ impl Shard {
 pub(super) fn enforced(came: Vec<Came>) -> Result<Enforced, Rejection> {
     came.into_iter().try_fold(Enforced::default(), |sum, it| match it {
         Came::Enforced(done) => Ok(Enforced { count: sum.count + done?.count }),
-        Came::Seat(_) | Came::Published(_) => Err(Rejection::Internal),
+        Came::Seat(_) | Came::Side(_) | Came::Published(_) => Err(Rejection::Internal),
     })
 }
 

@@ -10,6 +10,7 @@ use super::input::{Delivery, HistoryAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ChannelKey, ConnId, Epoch, ShardId};
+use crate::side::SideAsk;
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -28,6 +29,8 @@ pub struct Effects {
     pub drops: Vec<Arc<ChannelKey>>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
+    /// For the side threads.
+    pub side: Vec<SideAsk>,
     /// Answers to operations, by their numbers.
     pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.

@@ -9,6 +9,7 @@ use storage::Publication;
 use crate::broker::{Member, Start};
 use crate::control::{Came, CatalogAnswer, Enforce, Operation, SeatAsk};
 use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId, TenantId};
+use crate::side::SideAnswer;
 use crate::tenants::Tenants;
 
 /// One thing that happened.
@@ -32,6 +33,8 @@ pub enum Input<'a> {
     Journal(JournalAnswer),
     /// The catalog answered, in the order of the asks.
     Catalog(CatalogAnswer),
+    /// The side threads have something for a call.
+    Side(CallId, SideAnswer),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
     Resume,
     /// The operator asks for something.

@@ -16,6 +16,7 @@ mod paid;
 mod publishing;
 mod requests;
 mod seat;
+mod side;
 mod sockets;
 mod steps;
 mod watch;
@@ -29,6 +30,7 @@ use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
 use input::{Delivery, Input, JournalAnswer, Request};
+use side::Sides;
 use steps::Calls;
 
 use crate::broker::Broker;
@@ -74,6 +76,8 @@ pub struct Shard {
     seats: Seats,
     /// Calls of connections here that take steps.
     calls: Calls,
+    /// Those of them that the side threads run.
+    sides: Sides,
     /// Batches that are homed here.
     batches: Batches,
     /// Tokens that open nothing; the same on every shard.
@@ -143,6 +147,7 @@ impl Shard {
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
+            sides: Sides::new(hasher.clone()),
             orders: Orders::default(),
             unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
@@ -205,12 +210,14 @@ impl Shard {
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
+            Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
             Input::Operation(operation) => self.on_operation(*operation, effects),
             Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
         }
+        self.sides.say(&mut effects.side);
     }
 
     /// Hands out what the turn made for connections.

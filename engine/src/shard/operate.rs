@@ -149,7 +149,9 @@ fn keyed(
 fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
     match came.into_iter().next() {
         Some(Came::Seat(answer)) => answer,
-        Some(Came::Enforced(_) | Came::Published(_)) | None => Err(Rejection::Internal),
+        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_)) | None => {
+            Err(Rejection::Internal)
+        }
     }
 }
 

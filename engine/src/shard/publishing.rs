@@ -128,7 +128,7 @@ impl Shard {
             match it {
                 Came::Seat(it) => answer = Some(it),
                 Came::Published(published) => work.note(published),
-                Came::Enforced(_) => {}
+                Came::Side(_) | Came::Enforced(_) => {}
             }
         }
         match (work.progress, answer) {

@@ -11,6 +11,7 @@ use super::calls::{keep, unplaced};
 use super::effects::{Effects, Ending};
 use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
+use super::side::Gone;
 use crate::broker::Member;
 use crate::control::{OnTokenEnd, TokenId};
 use crate::hub::Seat;
@@ -182,6 +183,7 @@ impl Shard {
 
     /// A client that stops sending is gone; a server may still wait for its answers.
     pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
+        self.sides.abandon(conn, Gone::HalfClosed);
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &mut slot.state {
             State::Http(http) if !http.tickets.is_empty() || self.resumable.contains(&conn) => {
@@ -203,6 +205,7 @@ impl Shard {
     }
 
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
+        self.sides.abandon(conn, Gone::Closed);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe(*socket, effects);

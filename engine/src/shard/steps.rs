@@ -252,6 +252,19 @@ impl Shard {
         }
     }
 
+    /// Takes a call out, whose answer goes its own way.
+    pub(super) fn forget(&mut self, call: CallId) {
+        self.calls.running.remove(&call);
+    }
+
+    /// Where the answer of a call goes.
+    pub(super) fn reply_of(&self, call: CallId) -> Option<ReplyTo> {
+        match self.calls.running.get(&call)?.asker {
+            For::Connection(reply) => Some(reply),
+            For::Operator(_) | For::Nobody => None,
+        }
+    }
+
     /// Whose call it is.
     pub(super) fn tenant_of(&self, call: CallId) -> Option<TenantId> {
         self.calls.running.get(&call).map(|it| it.tenant)

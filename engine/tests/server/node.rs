@@ -121,6 +121,13 @@ impl Node {
         assert_eq!(self.wait().code(), Some(0));
     }
 
+    /// The same, and gives what it logged since it listened.
+    pub(crate) fn stop_and_read(mut self) -> String {
+        self.signal(Signal::TERM);
+        assert_eq!(self.wait().code(), Some(0));
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Ends it between two instructions.
     pub(crate) fn kill(mut self) {
         self.signal(Signal::KILL);

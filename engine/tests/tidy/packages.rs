@@ -23,7 +23,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
     ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
-    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node"]),
+    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node", "engine/src/side/"]),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
     ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
@@ -40,6 +40,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
+    ("reqwest", &["engine/src/side/"]),
+    ("rusqlite", &["engine/src/side/database/"]),
     (
         "rustix",
         &[
@@ -61,6 +63,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sled", &["storage/"]),
     ("strsim", &["engine/src/config/"]),
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
+    ("tokio", &["engine/src/side/"]),
     ("toml", &["engine/src/config/", "engine/tests/tidy/"]),
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),

@@ -118,6 +118,11 @@ fn has_token(value: &str, token: &str) -> bool {
     value.split(',').any(|item| trim(item).eq_ignore_ascii_case(token))
 }
 
+/// All lines, the values without the blanks around them.
+pub(super) fn trimmed(lines: &str) -> impl Iterator<Item = (&str, &str)> {
+    pairs(lines).map(|(name, value)| (name, trim(value)))
+}
+
 /// The values of a field, without the blanks around them.
 pub(super) fn values<'a, 'n>(
     lines: &'a str,

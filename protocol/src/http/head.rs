@@ -92,6 +92,11 @@ impl<'a> Head<'a> {
         target::query_value(self.query, key)
     }
 
+    /// All header lines in their order, as names and values.
+    pub fn lines(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        fields::trimmed(self.lines)
+    }
+
     /// The value of `Host`.
     #[must_use]
     pub fn host(&self) -> &'a str {

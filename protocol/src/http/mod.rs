@@ -7,6 +7,7 @@ mod method;
 mod parse;
 mod response;
 mod router;
+mod stream;
 mod target;
 
 pub use fault::HttpFault;
@@ -17,3 +18,4 @@ pub use response::{
     CONTINUE, Content, HeaderLine, HeaderValue, Response, write_preflight, write_response,
 };
 pub use router::{Route, Routed, route};
+pub use stream::{Framing, StreamHead, write_last_chunk, write_part, write_stream_head};

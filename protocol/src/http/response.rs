@@ -159,7 +159,7 @@ pub fn write_preflight(out: &mut Vec<u8>, allow: Methods, then: KeepAlive) {
     write_end(out, then);
 }
 
-fn write_start(out: &mut Vec<u8>, status: u16) {
+pub(super) fn write_start(out: &mut Vec<u8>, status: u16) {
     out.extend_from_slice(b"HTTP/1.1 ");
     push_u64(out, u64::from(status));
     out.push(b' ');
@@ -167,7 +167,7 @@ fn write_start(out: &mut Vec<u8>, status: u16) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
+pub(super) fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
     write_line(out, "Access-Control-Allow-Origin", "*");
     match then {
         KeepAlive::Keep => {}
@@ -177,7 +177,7 @@ fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
 }
 
 /// Callers give constants, or values that were checked.
-fn write_line(out: &mut Vec<u8>, name: &'static str, value: &str) {
+pub(super) fn write_line(out: &mut Vec<u8>, name: &'static str, value: &str) {
     debug_assert!(value.bytes().all(|byte| byte >= b' '), "a header value ends its line early");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
@@ -185,7 +185,7 @@ fn write_line(out: &mut Vec<u8>, name: &'static str, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_number_line(out: &mut Vec<u8>, name: &'static str, number: u64) {
+pub(super) fn write_number_line(out: &mut Vec<u8>, name: &'static str, number: u64) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     push_u64(out, number);
@@ -217,6 +217,7 @@ fn reason(status: u16) -> &'static str {
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
+        504 => "Gateway Timeout",
         505 => "HTTP Version Not Supported",
         507 => "Insufficient Storage",
         // RFC 9112 §4: the phrase may be empty.

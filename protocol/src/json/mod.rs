@@ -3,6 +3,7 @@
 
 mod items;
 mod list;
+mod members;
 mod object;
 mod scan;
 mod text;
@@ -10,6 +11,7 @@ mod write;
 
 pub(crate) use items::{Items, items};
 pub(crate) use list::{Listed, read_list};
+pub(crate) use members::{Member, read_members};
 pub(crate) use object::{Field, Kind, read_object};
 pub(crate) use text::unescape;
 pub(crate) use write::{push_string, push_u64};

@@ -25,6 +25,7 @@ impl Rejection {
             | Self::Contradiction { .. }
             | Self::TooMany { .. }
             | Self::TokenTooLarge { .. }
+            | Self::Query(_)
             | Self::UnknownAction(_) => 400,
             Self::Item { cause, .. } => cause.status(),
             Self::CredentialMissing | Self::CredentialInvalid => 401,
@@ -44,7 +45,8 @@ impl Rejection {
             | Self::TooManyConnections { .. } => 429,
             Self::Internal => 500,
             Self::Unimplemented { .. } => 501,
-            Self::Vendor { .. } => 502,
+            Self::Vendor { .. } | Self::UpstreamFailed { .. } => 502,
+            Self::UpstreamTimedOut { .. } => 504,
             Self::Overloaded { .. } | Self::StorageUnavailable | Self::Draining => 503,
             Self::StorageFull => 507,
         }
@@ -85,6 +87,9 @@ impl Rejection {
             | Self::Gone
             | Self::VendorNotConfigured { .. }
             | Self::Vendor { .. }
+            | Self::UpstreamFailed { .. }
+            | Self::UpstreamTimedOut { .. }
+            | Self::Query(_)
             | Self::Unimplemented { .. }
             | Self::MethodNotAllowed { .. }
             | Self::TimedOut
@@ -133,6 +138,9 @@ impl Rejection {
             | Self::Gone
             | Self::VendorNotConfigured { .. }
             | Self::Vendor { .. }
+            | Self::UpstreamFailed { .. }
+            | Self::UpstreamTimedOut { .. }
+            | Self::Query(_)
             | Self::Unimplemented { .. }
             | Self::MethodNotAllowed { .. }
             | Self::UpgradeRequired

@@ -117,6 +117,18 @@ pub enum Rejection {
         /// What happened instead.
         cause: VendorFault,
     },
+    /// A server behind this one could not be reached, or broke off.
+    UpstreamFailed {
+        /// Its name.
+        upstream: &'static str,
+    },
+    /// A server behind this one did not answer in time.
+    UpstreamTimedOut {
+        /// Its name.
+        upstream: &'static str,
+    },
+    /// A query that the database does not take, with what it says of it.
+    Query(Box<str>),
     /// The node is not set up for this.
     Unimplemented {
         /// What is missing.

@@ -34,6 +34,8 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::Gone,
         Rejection::VendorNotConfigured { vendor: "ably" },
         Rejection::Vendor { vendor: "ably", cause: VendorFault::TimedOut },
+        Rejection::UpstreamFailed { upstream: "x" },
+        Rejection::Query("x".into()),
         Rejection::Unimplemented { what: "x" },
         Rejection::MethodNotAllowed { allow: Methods::default().with(Method::Post) },
         Rejection::UpgradeRequired,

@@ -57,6 +57,13 @@ impl<R: Ring> Driver<R> {
         later.iter().for_each(|piece| self.enqueue(conn, piece.clone()));
     }
 
+    /// Bytes that a connection has waiting; none when it is gone.
+    #[must_use]
+    pub fn waiting_bytes(&self, conn: ConnId) -> usize {
+        let found = self.conns.get(conn.index()).filter(|_| self.is_current(conn));
+        found.and_then(|it| it.slow.as_ref()).map_or(0, |it| it.outbox.bytes())
+    }
+
     fn is_current(&self, conn: ConnId) -> bool {
         self.generations.get(conn.index()) == Some(&conn.generation)
     }

@@ -87,7 +87,7 @@ fn status_name(status: u16) -> &'static str {
         403 => "PERMISSION_DENIED",
         404 | 410 => "NOT_FOUND",
         405 | 501 | 505 => "UNIMPLEMENTED",
-        408 => "DEADLINE_EXCEEDED",
+        408 | 504 => "DEADLINE_EXCEEDED",
         409 | 422 | 426 => "FAILED_PRECONDITION",
         402 | 429 | 507 => "RESOURCE_EXHAUSTED",
         500 => "INTERNAL",

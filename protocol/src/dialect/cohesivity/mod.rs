@@ -2,14 +2,19 @@
 
 mod answers;
 mod bodies;
+mod database;
 mod decode;
 mod frames;
 mod provision;
 mod query;
+mod rows;
 
 pub use answers::{write_fault, write_rejection};
 pub use bodies::{
     body_fault, body_history, body_published, body_rejection, body_session, body_token,
+};
+pub use database::{
+    DatabaseQuery, QUERY_PARAMS_MAX, QueryParam, QueryParams, decode_database_body,
 };
 pub use decode::{
     TOKEN_TTL_S_DEFAULT, TOKEN_TTL_S_MAX, TOKEN_TTL_S_MIN, TokenRequest, decode_frame,
@@ -26,6 +31,7 @@ pub use query::{
     ConnectQuery, Credential, HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX, HistoryQuery, KitTarget,
     decode_connect_query, decode_credential, decode_history_query, decode_kit_target,
 };
+pub use rows::{Cell, Rows};
 
 /// How long the bearer token of a server lives.
 pub const EDGE_TOKEN_TTL_S: u32 = 60;

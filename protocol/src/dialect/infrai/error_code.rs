@@ -178,6 +178,7 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         | Rejection::Contradiction { .. }
         | Rejection::TooMany { .. }
         | Rejection::TokenTooLarge { .. }
+        | Rejection::Query(_)
         | Rejection::UnknownAction(_) => ErrorCode::InvalidRequest,
         Rejection::Item { cause, .. } => error_code(cause),
         Rejection::CredentialMissing | Rejection::CredentialInvalid => ErrorCode::Unauthorized,
@@ -199,7 +200,9 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         | Rejection::TooManyConnections { .. } => ErrorCode::RateLimited,
         Rejection::Internal => ErrorCode::Internal,
         Rejection::Unimplemented { .. } => ErrorCode::Unimplemented,
-        Rejection::Vendor { .. } => ErrorCode::VendorError,
+        Rejection::Vendor { .. }
+        | Rejection::UpstreamFailed { .. }
+        | Rejection::UpstreamTimedOut { .. } => ErrorCode::VendorError,
         Rejection::Overloaded { .. } | Rejection::StorageUnavailable | Rejection::Draining => {
             ErrorCode::Unavailable
         }

@@ -1,0 +1,379 @@
+//! Calls that the side threads run. A streamed answer keeps its ticket's place; each part that went out lets one more come, so that
+//! a slow client slows its own stream down, and a stream behind other answers is no larger than its credit.
+
+use hashbrown::HashMap;
+use protocol::Rejection;
+use protocol::dialect::cohesivity;
+use protocol::http::{
+    Framing, Head, HeaderValue, KeepAlive, Method, StreamHead, Version, write_last_chunk,
+    write_part, write_stream_head,
+};
+
+use super::Shard;
+use super::answers::Shape;
+use super::calls::Body;
+use super::effects::Ending;
+use super::input::ReplyTo;
+use super::steps::Work;
+use crate::control::Came;
+use crate::hasher::ShardHasher;
+use crate::ids::{CallId, ConnId, TenantId};
+use crate::session::{Place, State, StreamEnd};
+use crate::side::{
+    DatabaseAsk, KitAsk, PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VendorAnswer, VendorAsk,
+};
+
+/// Bytes that an answer of a vendor may take.
+const VENDOR_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Headers of a request that are not passed on: those of this connection (RFC 9110 §7.6.1), and whatever says who asks.
+const KEPT_BACK: [&str; 17] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-auth-email",
+    "x-auth-key",
+    "x-auth-user-service-key",
+];
+
+/// A call whose answer streams, after its head was checked.
+#[derive(Clone, Copy)]
+pub(super) struct StreamCall {
+    tenant: TenantId,
+    version: Version,
+}
+
+/// A request for RealtimeKit, after its head was checked.
+pub(super) struct KitCall {
+    call: StreamCall,
+    target: String,
+    headers: Vec<(Box<str>, Box<str>)>,
+}
+
+impl StreamCall {
+    pub(super) fn of(tenant: TenantId, head: &Head<'_>) -> Self {
+        Self { tenant, version: head.version() }
+    }
+}
+
+impl KitCall {
+    pub(super) fn of(call: StreamCall, head: &Head<'_>) -> Self {
+        let mut target = head.rest(2).unwrap_or_default().to_owned();
+        let query = head.query_without("key");
+        if !query.is_empty() {
+            target.push('?');
+            target.push_str(&query);
+        }
+        let named: Vec<&str> =
+            head.headers("connection").flat_map(|it| it.split(',')).map(str::trim).collect();
+        let is_passed = |name: &str| {
+            let mut kept_back = KEPT_BACK.iter().chain(&named);
+            !kept_back.any(|it| it.eq_ignore_ascii_case(name))
+        };
+        let lines = head.lines().filter(|(name, _)| is_passed(name));
+        let headers = lines.map(|(name, value)| (name.into(), value.into())).collect();
+        Self { call, target, headers }
+    }
+}
+
+/// How a peer is gone.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum Gone {
+    /// It sends no more. Whoever asked for a stream of unknown length is taken to have left, as proxies do.
+    HalfClosed,
+    /// Wholly.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Bytes that are set aside for it.
+    bytes: usize,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// Its one answer is a step of a call.
+    Step,
+    /// Its answer streams.
+    Stream { reply: ReplyTo, passes_on: bool, is_old: bool, framing: Option<Framing> },
+}
+
+/// The calls of a shard that the side threads run.
+#[derive(Debug)]
+pub(super) struct Sides {
+    running: HashMap<CallId, Running, ShardHasher>,
+    bytes: usize,
+    /// What to tell the side threads after this input.
+    asks: Vec<SideAsk>,
+}
+
+impl Sides {
+    pub(super) fn new(hasher: ShardHasher) -> Self {
+        Self { running: HashMap::with_hasher(hasher), bytes: 0, asks: Vec::new() }
+    }
+
+    /// Hands over what the side threads are to be told.
+    pub(super) fn say(&mut self, to: &mut Vec<SideAsk>) {
+        to.append(&mut self.asks);
+    }
+
+    /// So many parts of a stream went out: as many may come.
+    pub(super) fn went_out(&mut self, call: CallId, parts: u32) {
+        self.asks.extend((0..parts).map(|_| SideAsk::More(call)));
+    }
+
+    /// Cancels what only a peer waits for that is gone.
+    pub(super) fn abandon(&mut self, conn: ConnId, gone: Gone) {
+        let mut calls: Vec<CallId> = Vec::new();
+        for (call, running) in &self.running {
+            match &running.kind {
+                Kind::Stream { reply, passes_on, .. }
+                    if reply.conn == conn && (*passes_on || gone == Gone::Closed) =>
+                {
+                    calls.push(*call);
+                }
+                Kind::Stream { .. } | Kind::Step => {}
+            }
+        }
+        calls.sort_unstable();
+        self.asks.extend(calls.into_iter().map(SideAsk::Cancel));
+    }
+
+    fn free(&mut self, call: CallId) -> Option<Running> {
+        let running = self.running.remove(&call)?;
+        self.bytes -= running.bytes;
+        Some(running)
+    }
+}
+
+impl Shard {
+    /// Passes a request on to RealtimeKit.
+    pub(super) fn call_kit(
+        &mut self,
+        conn: ConnId,
+        body: &Body<'_>,
+        kit: KitCall,
+    ) -> Result<(), Rejection> {
+        let KitCall { call, target, headers } = kit;
+        let bytes = body.bytes.len() + self.window();
+        let call = self.begin_stream(conn, call, body.shape, bytes)?;
+        self.passes_on(call);
+        let (method, body) = (body.shape.method, body.bytes.to_vec());
+        let ask = KitAsk { conn, method, target, headers, body };
+        self.sides.asks.push(SideAsk::Kit(call, Box::new(ask)));
+        Ok(())
+    }
+
+    /// Runs a query.
+    pub(super) fn query(
+        &mut self,
+        conn: ConnId,
+        body: &mut Body<'_>,
+        call: StreamCall,
+    ) -> Result<(), Rejection> {
+        let tenant = call.tenant;
+        let query = cohesivity::decode_database_body(body.bytes, &self.limits.wire)?;
+        let bytes = body.bytes.len() + self.limits.database_result_bytes_max + self.window();
+        let call = self.begin_stream(conn, call, body.shape, bytes)?;
+        let ask = DatabaseAsk { conn, tenant, query };
+        self.sides.asks.push(SideAsk::Database(call, Box::new(ask)));
+        Ok(())
+    }
+
+    /// Asks a vendor for a call that takes steps; `then` goes on with its one answer, a [`Came::Side`].
+    ///
+    /// # Errors
+    /// When the side threads have as much to do as they may. The call is then still to be finished.
+    #[expect(dead_code, reason = "for the calls of dialects whose vendors sign themselves")]
+    pub(super) fn ask_vendor(
+        &mut self,
+        call: CallId,
+        ask: VendorAsk,
+        then: Work,
+    ) -> Result<(), Rejection> {
+        let bytes = ask.body.len() + VENDOR_ANSWER_BYTES;
+        self.has_room_at_the_side(bytes)?;
+        self.sides.bytes += bytes;
+        self.sides.running.insert(call, Running { bytes, kind: Kind::Step });
+        self.calls.wait(call, 1, then);
+        self.sides.asks.push(SideAsk::Vendor(call, Box::new(ask)));
+        Ok(())
+    }
+
+    /// Takes what the side threads say. It sends nothing to a shard, so it can always be taken (invariant 5).
+    pub(super) fn on_side(
+        &mut self,
+        call: CallId,
+        answer: SideAnswer,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        match answer {
+            SideAnswer::Head(head) => self.on_stream_head(call, &head),
+            SideAnswer::Part(part) => self.on_stream_part(call, &part),
+            SideAnswer::End => self.on_stream_end(call, Ok(()), closes),
+            SideAnswer::Whole(answer) => self.on_whole(call, Ok(answer)),
+            SideAnswer::Failed(why) => match self.sides.running.get(&call).map(|it| &it.kind) {
+                Some(Kind::Step) => self.on_whole(call, Err(why)),
+                Some(Kind::Stream { .. }) => self.on_stream_end(call, Err(why), closes),
+                None => {}
+            },
+        }
+    }
+
+    fn on_whole(&mut self, call: CallId, result: Result<VendorAnswer, Rejection>) {
+        if self.sides.free(call).is_some() {
+            self.calls.on_step(call, Came::Side(result));
+        }
+    }
+
+    fn window(&self) -> usize {
+        self.limits.side_part_bytes_max * PARTS_AHEAD as usize
+    }
+
+    fn has_room_at_the_side(&self, bytes: usize) -> Result<(), Rejection> {
+        if self.sides.running.len() >= self.limits.side_calls_max {
+            return Err(Rejection::Overloaded { limit: "side_calls_max" });
+        }
+        if self.sides.bytes + bytes > self.limits.side_bytes_max {
+            return Err(Rejection::Overloaded { limit: "side_bytes_max" });
+        }
+        Ok(())
+    }
+
+    fn begin_stream(
+        &mut self,
+        conn: ConnId,
+        StreamCall { tenant, version }: StreamCall,
+        shape: Shape,
+        bytes: usize,
+    ) -> Result<CallId, Rejection> {
+        self.has_room_at_the_side(bytes)?;
+        // HTTP/1.0 knows no chunks: a body of unknown length ends with the connection.
+        let is_old = version == Version::Http10;
+        let then = if is_old { KeepAlive::Close } else { shape.then };
+        let call = self.begin(conn, tenant, Shape { then, ..shape })?;
+        let reply = self.reply_of(call).ok_or(Rejection::Internal)?;
+        self.sides.bytes += bytes;
+        let kind = Kind::Stream { reply, passes_on: false, is_old, framing: None };
+        self.sides.running.insert(call, Running { bytes, kind });
+        Ok(call)
+    }
+
+    fn passes_on(&mut self, call: CallId) {
+        if let Some(Running { kind: Kind::Stream { passes_on, .. }, .. }) =
+            self.sides.running.get_mut(&call)
+        {
+            *passes_on = true;
+        }
+    }
+
+    fn on_stream_head(&mut self, call: CallId, head: &UpstreamHead) {
+        let Some(Running { kind: Kind::Stream { reply, is_old, framing, .. }, .. }) =
+            self.sides.running.get_mut(&call)
+        else {
+            return;
+        };
+        let (reply, is_old) = (*reply, *is_old);
+        let Some(slot) = self.sessions.slot(reply.conn) else { return };
+        let State::Http(http) = &mut slot.state else { return };
+        let Some(asked) = http.tickets.asked(reply.ticket) else { return };
+        let how = framed(head, asked.method, is_old);
+        *framing = Some(how);
+        http.tickets.stream(reply.ticket, call, asked.then);
+        let lines: Vec<_> = head
+            .lines
+            .iter()
+            .filter_map(|(name, value)| Some((*name, HeaderValue::parse(value)?)))
+            .collect();
+        let (status, then) = (head.status, asked.then);
+        self.write_stream(reply, 0, |out| {
+            write_stream_head(out, &StreamHead { status, framing: how, lines: &lines, then });
+        });
+    }
+
+    fn on_stream_part(&mut self, call: CallId, part: &[u8]) {
+        let Some(Running { kind: Kind::Stream { reply, framing: Some(framing), .. }, .. }) =
+            self.sides.running.get(&call)
+        else {
+            return;
+        };
+        let (reply, framing) = (*reply, *framing);
+        if self.write_stream(reply, 1, |out| write_part(out, framing, part)) {
+            self.sides.went_out(call, 1);
+        }
+    }
+
+    fn on_stream_end(
+        &mut self,
+        call: CallId,
+        result: Result<(), Rejection>,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        self.forget(call);
+        let Some(Running { kind: Kind::Stream { reply, framing, .. }, .. }) = self.sides.free(call)
+        else {
+            return;
+        };
+        match (framing, result) {
+            (None, Ok(())) => self.answer_refused(reply, &Rejection::Internal, closes),
+            (None, Err(why)) => self.answer_refused(reply, &why, closes),
+            (Some(framing), Ok(())) => {
+                self.write_stream(reply, 0, |out| write_last_chunk(out, framing));
+                self.end_stream(reply, StreamEnd::Whole, closes);
+            }
+            (Some(_), Err(_)) => self.end_stream(reply, StreamEnd::Cut, closes),
+        }
+    }
+
+    fn end_stream(&mut self, reply: ReplyTo, how: StreamEnd, closes: &mut Vec<(ConnId, Ending)>) {
+        let Some(http) = self.http(reply.conn) else { return };
+        http.tickets.end_stream(reply.ticket, how);
+        self.release(reply.conn, closes);
+    }
+
+    /// Writes a piece of a streamed answer, of so many parts. Whether it went out at once.
+    fn write_stream(
+        &mut self,
+        reply: ReplyTo,
+        parts: u32,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> bool {
+        let Some(slot) = self.sessions.slot(reply.conn) else { return false };
+        let State::Http(http) = &mut slot.state else { return false };
+        match http.tickets.piece(reply.ticket, parts) {
+            Place::Out => {
+                self.turn.write(&self.hub, reply.conn, std::iter::empty(), encode);
+                true
+            }
+            Place::Held(held) => {
+                encode(held);
+                false
+            }
+            Place::Nowhere => false,
+        }
+    }
+}
+
+fn framed(head: &UpstreamHead, method: Method, is_old: bool) -> Framing {
+    match (head.length, method) {
+        (length, Method::Head) => Framing::Absent(length),
+        // RFC 9112 §6.3: these have no body.
+        (_, _) if matches!(head.status, 204 | 304) => Framing::Absent(None),
+        (Some(length), _) => Framing::Counted(length),
+        (None, _) if is_old => Framing::UntilClose,
+        (None, _) => Framing::Chunked,
+    }
+}

@@ -1,0 +1,53 @@
+//! The HTTP client. It follows no redirect, uses no proxy of the environment, and its errors are told as faults that name nothing.
+
+use std::time::Duration;
+
+use protocol::Rejection;
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder};
+
+/// Connections to one server that stay open without a call.
+const IDLE_PER_HOST_MAX: usize = 32;
+
+/// Why a call of another server came to nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    /// It cannot be reached, or it broke off.
+    Failed,
+    /// It took too long.
+    TimedOut,
+}
+
+impl Fault {
+    /// The fault alone: the text of an error may have the URL in it, which is the operator's business.
+    pub(super) fn of(error: &reqwest::Error) -> Self {
+        if error.is_timeout() { Self::TimedOut } else { Self::Failed }
+    }
+
+    /// What the caller hears.
+    pub(super) fn rejection(self, upstream: &'static str) -> Rejection {
+        match self {
+            Self::Failed => Rejection::UpstreamFailed { upstream },
+            Self::TimedOut => Rejection::UpstreamTimedOut { upstream },
+        }
+    }
+}
+
+/// Makes the client of the node.
+pub(super) fn client(connect_timeout_ms: u64) -> Result<Client, reqwest::Error> {
+    let builder = || -> ClientBuilder {
+        Client::builder()
+            .redirect(Policy::none())
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(Duration::from_millis(connect_timeout_ms))
+            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
+    };
+    builder().build().or_else(|_| {
+        // Where the system has no certificates, servers without TLS can still be called.
+        tracing::warn!(
+            "no certificates of authorities on this system: https servers cannot be called"
+        );
+        builder().tls_certs_only([]).build()
+    })
+}

@@ -1,0 +1,152 @@
+//! The journals of all shards, as a query reads them: one tenant's channels, and a count of what was read.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use protocol::Rejection;
+use storage::{ChannelState, JournalError, Publication, Reader};
+
+use crate::ids::{ChannelKey, Offset, ShardId, TenantId};
+use crate::shard::home;
+
+/// The readers of a node's journals, by their shards.
+#[derive(Clone)]
+pub(in crate::side) struct Journals(Vec<Option<Reader>>);
+
+impl Journals {
+    pub(in crate::side) fn new(shards: u16) -> Self {
+        Self(vec![None; usize::from(shards)])
+    }
+
+    pub(in crate::side) fn join(&mut self, shard: ShardId, reader: Reader) {
+        if let Some(slot) = self.0.get_mut(shard.index()) {
+            *slot = Some(reader);
+        }
+    }
+
+    fn of(&self, channel: &ChannelKey) -> Result<&Reader, Trouble> {
+        let shards = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
+        let reader = self.0.get(home(channel, shards).index());
+        reader.and_then(Option::as_ref).ok_or(Trouble::Absent)
+    }
+}
+
+/// Why a query cannot read on. It is not the query's fault.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// A shard has not started yet.
+    Absent,
+    /// Its journal does not answer as it should.
+    Journal(JournalError),
+    /// The query takes too long, or nobody waits for it.
+    Overdue,
+}
+
+/// What one query reads from.
+pub(super) struct Source {
+    journals: Journals,
+    tenant: TenantId,
+    overdue: Arc<AtomicBool>,
+    trouble: OnceLock<Trouble>,
+    read: AtomicU64,
+}
+
+impl Source {
+    pub(super) fn new(journals: Journals, tenant: TenantId, overdue: Arc<AtomicBool>) -> Self {
+        let trouble = OnceLock::new();
+        Self { journals, tenant, overdue, trouble, read: AtomicU64::new(0) }
+    }
+
+    /// Whether the query has to end.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed)
+    }
+
+    /// The flag that says so.
+    pub(super) fn overdue(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.overdue)
+    }
+
+    /// Messages read so far.
+    #[cfg(test)]
+    pub(super) fn messages_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn key(&self, name: &str) -> Arc<ChannelKey> {
+        Arc::new(ChannelKey::new(self.tenant, name))
+    }
+
+    /// All channels of the tenant, by name.
+    pub(super) fn channels(&self) -> Result<Vec<(Arc<ChannelKey>, ChannelState)>, Stopped> {
+        let mut all = Vec::new();
+        for reader in &self.journals.0 {
+            self.check()?;
+            let reader = reader.as_ref().ok_or_else(|| self.stop(Trouble::Absent))?;
+            let some = reader.channels(self.tenant);
+            all.extend(some.map_err(|why| self.stop(Trouble::Journal(why)))?);
+        }
+        all.sort_unstable_by(|one, other| one.0.name().cmp(other.0.name()));
+        Ok(all)
+    }
+
+    /// Messages of a channel behind an offset, rising, at most so many.
+    pub(super) fn read(
+        &self,
+        channel: &Arc<ChannelKey>,
+        after: u64,
+        max: usize,
+    ) -> Result<Vec<Arc<Publication>>, Stopped> {
+        self.check()?;
+        let reader = self.journals.of(channel).map_err(|why| self.stop(why))?;
+        let some = reader.read(channel, Offset(after), max);
+        let some = some.map_err(|why| self.stop(Trouble::Journal(why)))?;
+        self.read.fetch_add(some.len() as u64, Ordering::Relaxed);
+        Ok(some)
+    }
+
+    /// What the caller hears, where the query itself is not to blame.
+    pub(super) fn rejection(&self, time_ms_max: u64) -> Option<Rejection> {
+        match self.trouble.get() {
+            None if self.is_overdue() => Some(super::run::over_time(time_ms_max)),
+            None => None,
+            Some(Trouble::Overdue) => Some(super::run::over_time(time_ms_max)),
+            Some(Trouble::Absent) => Some(Rejection::StorageUnavailable),
+            Some(Trouble::Journal(why)) => {
+                tracing::debug!(%why, "a query could not read the journal");
+                Some(match why {
+                    JournalError::TimedOut => {
+                        Rejection::Overloaded { limit: "database_time_ms_max" }
+                    }
+                    JournalError::Corrupt { .. } => Rejection::Internal,
+                    JournalError::Full { .. }
+                    | JournalError::Io { .. }
+                    | JournalError::Fenced
+                    | JournalError::TooLarge { .. }
+                    | JournalError::OutOfOrder
+                    | JournalError::Ended => Rejection::StorageUnavailable,
+                })
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), Stopped> {
+        if self.is_overdue() { Err(self.stop(Trouble::Overdue)) } else { Ok(()) }
+    }
+
+    /// Remembers the first reason: SQLite carries none.
+    fn stop(&self, why: Trouble) -> Stopped {
+        let _ = self.trouble.set(why); // the first one counts
+        Stopped
+    }
+}
+
+/// The query ends here; its source knows why.
+#[derive(Debug)]
+pub(super) struct Stopped;
+
+impl From<Stopped> for rusqlite::Error {
+    fn from(_: Stopped) -> Self {
+        Self::ModuleError("the messages cannot be read".to_owned())
+    }
+}
