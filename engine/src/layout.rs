@@ -81,6 +81,12 @@ impl Layout {
         self.shards
     }
 
+    /// The catalog that it is kept in, for the node that runs on it.
+    #[must_use]
+    pub fn into_catalog(self) -> Catalog {
+        self.catalog
+    }
+
     /// The number of a tenant; a new name gets the next one. It is durable before it is returned.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Every bound of a shard, by name (invariant 7). What happens when one is reached stands with it.
 
+use crate::control::SeatLimits;
+
 /// The bounds. All are settings.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -17,8 +19,8 @@ pub struct Limits {
     pub journal_queue_bytes_max: usize,
     /// Calls of one shard that take steps and are not finished. Over it: `503`.
     pub control_calls_max: usize,
-    /// Asks of one tenant that wait for its seat. Over it: `503`.
-    pub seat_queue_max: usize,
+    /// Of a tenant at its seat.
+    pub seat: SeatLimits,
     /// Channels in memory on one shard. Over it: a new one is refused with `503`, or close 1013.
     pub channels_max: usize,
     /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
@@ -54,7 +56,13 @@ impl Default for Limits {
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
             control_calls_max: 16 * 1024,
-            seat_queue_max: 4 * 1024,
+            seat: SeatLimits {
+                queue_max: 4 * 1024,
+                channels_max: 1_000_000,
+                claims_max: 1_000_000,
+                claim_waiters_max: 64,
+                revoked_max: 1_000_000,
+            },
             channels_max: 1_000_000,
             deliveries_per_turn_max: 16_384,
             tail_total_bytes_max: 64 * 1024 * 1024,

@@ -8,13 +8,18 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 
 use protocol::ws::CloseCode;
-use storage::{Journal, JournalKind, JournalOptions, OpenError, QueueLimits, Retention, Writer};
+use storage::{
+    Catalog, CatalogHandle, CatalogWriter, Journal, JournalError, JournalKind, JournalOptions,
+    OpenError, QueueLimits, Retention, Wake, Writer,
+};
 
+use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::limits::Limits;
-use crate::reactor::ring::{self, Bell, Driver};
+use crate::reactor::ring::{self, Bell, Driver, Waker};
 use crate::reactor::{
-    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, between, cpus,
+    self, CatalogPort, Clock, Core, JournalPort, Lanes, OperationAnswer, Order, Parts, Reactor,
+    between, cpus,
 };
 use crate::shard::{Shard, ShardOptions};
 use crate::tenants::{TenantSpec, Tenants};
@@ -45,6 +50,8 @@ pub struct NodeOptions {
     pub journal_options: JournalOptions,
     /// What journals keep.
     pub retention: Retention,
+    /// How many messages with an idempotency key are looked for when a journal is opened.
+    pub keyed_max: usize,
     /// Random: seeds the hashers and the message ids.
     pub seed: u64,
     /// Random: hashes the keys.
@@ -58,6 +65,8 @@ pub enum StartError {
     Ring(ring::StartError),
     /// A journal that does not open.
     Journal(ShardId, OpenError),
+    /// The catalog, or a journal, that cannot be read.
+    Kept(JournalError),
     /// A thread that does not start, or a core that broke.
     Io(io::Error),
 }
@@ -73,6 +82,7 @@ impl std::fmt::Display for StartError {
         match self {
             Self::Ring(why) => why.fmt(f),
             Self::Journal(shard, why) => write!(f, "journal of shard {}: {why}", shard.0),
+            Self::Kept(why) => write!(f, "what is kept cannot be read: {why}"),
             Self::Io(why) => write!(f, "a core could not run: {why}"),
         }
     }
@@ -97,6 +107,8 @@ impl NodeOptions {
 pub struct Node {
     local_addr: SocketAddr,
     cores: Vec<CoreHandle>,
+    /// Ends once the cores have.
+    catalog: Option<CatalogWriter>,
 }
 
 struct CoreHandle {
@@ -106,8 +118,19 @@ struct CoreHandle {
 
 /// What a core says once it listens, and what it is told then.
 struct Meeting {
-    listening: flume::Sender<Result<(ShardId, SocketAddr, Bell), StartError>>,
-    bells: flume::Receiver<Vec<Bell>>,
+    listening: flume::Sender<Result<Listening, StartError>>,
+    told: flume::Receiver<Told>,
+}
+
+struct Listening {
+    address: SocketAddr,
+    bell: Bell,
+    waker: Waker,
+}
+
+struct Told {
+    bells: Vec<Bell>,
+    catalog: Option<CatalogHandle>,
 }
 
 /// What one core is made from, on its own thread.
@@ -117,6 +140,7 @@ struct Plan {
     shard: ShardOptions,
     lanes: Lanes,
     journal: Box<dyn Journal>,
+    kept: Arc<Kept>,
     queue: QueueLimits,
     retention: Retention,
     orders: flume::Receiver<Order>,
@@ -126,34 +150,34 @@ struct Plan {
 }
 
 impl Node {
-    /// Starts all cores. Returns once every one of them listens.
+    /// Starts all cores. Returns once every one of them listens. Without a catalog nothing of the control plane is kept.
     ///
     /// # Errors
     /// When something is missing; nothing keeps running then.
-    pub fn start(options: &NodeOptions) -> Result<Self, StartError> {
+    pub fn start(options: &NodeOptions, catalog: Option<Catalog>) -> Result<Self, StartError> {
         ring::claim(options.listen).map_err(StartError::Ring)?;
         let clock = Clock::start();
         let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
-        let mut node = Self { local_addr: options.listen, cores: Vec::new() };
+        let mut node = Self { local_addr: options.listen, cores: Vec::new(), catalog: None };
+        let journals = open_journals(options)?;
+        let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
-        let mut bells = Vec::new();
-        let mut tellers = Vec::new();
-        for (lanes, id) in between(options.shards, options.lane_capacity).into_iter().zip(0..) {
+        let (mut bells, mut wakes, mut tellers) = (Vec::new(), Vec::new(), Vec::new());
+        let lanes = between(options.shards, options.lane_capacity);
+        for ((lanes, journal), id) in lanes.into_iter().zip(journals).zip(0..) {
             let id = ShardId(id);
             let (order, orders) = flume::unbounded();
             let (teller, told) = flume::bounded(1);
-            let meeting = Meeting { listening: listening.clone(), bells: told };
-            let dir = options.journal_dir.join(format!("shard-{:03}", id.0));
-            let journal = storage::open(options.journal, &dir, &options.journal_options)
-                .map_err(|why| StartError::Journal(id, why))?;
+            let meeting = Meeting { listening: listening.clone(), told };
             let plan = Plan {
                 listen: node.local_addr,
                 ring: options.ring,
                 shard: options.shard(id, &tenants, clock),
                 lanes,
                 journal,
+                kept: Arc::clone(&kept),
                 queue: QueueLimits {
                     messages_max: options.limits.journal_queue_messages_max,
                     bytes_max: options.limits.journal_queue_bytes_max as u64,
@@ -170,14 +194,22 @@ impl Node {
             let thread = spawn(options.reactor, cpu, clock, id, plan)?;
             node.cores.push(CoreHandle { orders: order, thread });
             // One after the other: the first decides the port.
-            let heard = heard.recv().map_err(io::Error::other)?;
-            let (_, local_addr, bell) = heard?;
-            node.local_addr = local_addr;
+            let Listening { address, bell, waker } = heard.recv().map_err(io::Error::other)??;
+            node.local_addr = address;
             bells.push(bell);
+            wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
+        let mut handles = Vec::new();
+        if let Some(catalog) = catalog {
+            let (writer, each) = CatalogWriter::spawn(catalog, wakes)?;
+            node.catalog = Some(writer);
+            handles = each;
+        }
+        let mut handles = handles.into_iter();
         for teller in tellers {
-            teller.send(bells.clone()).map_err(io::Error::other)?;
+            let told = Told { bells: bells.clone(), catalog: handles.next() };
+            teller.send(told).map_err(io::Error::other)?;
         }
         Ok(node)
     }
@@ -193,6 +225,23 @@ impl Node {
         for core in &self.cores {
             let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
         }
+    }
+
+    /// Has every core take these tenants for the node's. Sockets of those that are gone are closed.
+    pub fn replace_tenants(&self, tenants: &Arc<Tenants>) {
+        for core in &self.cores {
+            let _ = core.orders.send(Order::Tenants(Arc::clone(tenants))); // A core that ended has nobody left.
+        }
+    }
+
+    /// Has a core do something for a tenant. The answer comes once every core has done its part; a node that ends gives none.
+    #[must_use]
+    pub fn operate(&self, operation: Operation) -> flume::Receiver<OperationAnswer> {
+        let (answer, answers) = flume::bounded(1);
+        if let Some(core) = self.cores.first() {
+            let _ = core.orders.send(Order::Operate(Box::new(operation), answer)); // See above.
+        }
+        answers
     }
 
     /// Whether a core has ended.
@@ -218,8 +267,38 @@ impl Node {
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("a core panicked").into()));
             result = result.and(ended);
         }
+        drop(self.catalog); // Its thread finishes what waits.
         result
     }
+}
+
+/// How long an idempotency key is known.
+const KEYS_KNOWN_MS: u64 = 24 * 3600 * 1000;
+
+fn open_journals(options: &NodeOptions) -> Result<Vec<Box<dyn Journal>>, StartError> {
+    let open = |id: u16| {
+        let dir = options.journal_dir.join(format!("shard-{id:03}"));
+        storage::open(options.journal, &dir, &options.journal_options)
+            .map_err(|why| StartError::Journal(ShardId(id), why))
+    };
+    (0..options.shards).map(open).collect()
+}
+
+/// What every shard has to know before it takes its first connection.
+fn read_kept(
+    options: &NodeOptions,
+    catalog: Option<&Catalog>,
+    journals: &[Box<dyn Journal>],
+    clock: Clock,
+) -> Result<Kept, StartError> {
+    let kept = catalog.map(Kept::read).transpose().map_err(StartError::Kept)?;
+    let mut kept = kept.unwrap_or_default();
+    let since_ms = clock.now().wall_ms.saturating_sub(KEYS_KNOWN_MS);
+    for journal in journals {
+        let keyed = journal.keyed_since(since_ms, options.keyed_max).map_err(StartError::Kept)?;
+        kept.keyed.extend(keyed);
+    }
+    Ok(kept)
 }
 
 fn spawn(
@@ -251,6 +330,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let address = driver.local_address()?;
     let mut shard = Shard::new(plan.shard);
     shard.begin_epoch(plan.journal.fresh_epoch());
+    plan.kept.restore(&mut shard, clock.now());
     for (channel, state) in plan.journal.channels() {
         shard.restore(channel, state.position);
     }
@@ -258,16 +338,17 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let wake = Box::new(move || waker.wake());
     let name = format!("journal-{}", id.0);
     let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
-    let Meeting { listening, bells } = plan.meeting;
-    listening.send(Ok((id, address, driver.bell()))).map_err(io::Error::other)?;
-    let bells = bells.recv().map_err(io::Error::other)?;
+    let Meeting { listening, told } = plan.meeting;
+    let said = Listening { address, bell: driver.bell(), waker: driver.waker() };
+    listening.send(Ok(said)).map_err(io::Error::other)?;
+    let Told { bells, catalog } = told.recv().map_err(io::Error::other)?;
     let parts = Parts {
         driver,
         shard,
         lanes: plan.lanes,
         bells,
         journal: JournalPort::new(writer),
-        catalog: CatalogPort::in_memory(),
+        catalog: CatalogPort::new(catalog),
         retention: plan.retention,
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,

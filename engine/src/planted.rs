@@ -24,10 +24,18 @@ pub enum Fault {
     ShedStays,
     /// A part of the past begins one message too late.
     HistoryGap,
+    /// A call is answered before every shard has done its order.
+    AnswerBeforeEnforced,
+    /// What came of an idempotency key is forgotten at once.
+    ClaimForgotten,
+    /// What was used is not kept.
+    QuotaForgotten,
+    /// A seat answers before the catalog has kept what it says.
+    AnswerBeforeKept,
 }
 
 impl Fault {
-    /// All of them.
+    /// Those that the life of connections and channels shows.
     pub const ALL: [Self; 10] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
@@ -39,6 +47,14 @@ impl Fault {
         Self::GenerationIgnored,
         Self::ShedStays,
         Self::HistoryGap,
+    ];
+
+    /// Those that the control plane shows.
+    pub const CONTROL: [Self; 4] = [
+        Self::AnswerBeforeEnforced,
+        Self::ClaimForgotten,
+        Self::QuotaForgotten,
+        Self::AnswerBeforeKept,
     ];
 }
 

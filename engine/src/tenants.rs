@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 use protocol::auth;
 
+use crate::control::Plan;
 use crate::ids::TenantId;
 
 /// One tenant, as the configuration or the catalog has it.
@@ -18,6 +19,8 @@ pub struct TenantSpec {
     pub management_key: Option<String>,
     /// Signs its tokens.
     pub signing_key: Vec<u8>,
+    /// What it may do.
+    pub plan: Plan,
 }
 
 /// All tenants of the node.
@@ -28,11 +31,21 @@ pub struct Tenants {
     by_key: HashMap<[u8; 32], TenantId>,
     by_management_key: HashMap<[u8; 32], TenantId>,
     pepper: [u8; 32],
+    /// For a tenant that is not there.
+    no_plan: Plan,
 }
 
 struct Tenant {
     name: Box<str>,
     signing_key: Box<[u8]>,
+    plan: Plan,
+}
+
+impl std::fmt::Debug for Tenants {
+    /// Names alone: what is secret stays so.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.by_name.keys()).finish()
+    }
 }
 
 impl Tenants {
@@ -45,6 +58,7 @@ impl Tenants {
             by_key: HashMap::new(),
             by_management_key: HashMap::new(),
             pepper,
+            no_plan: Plan::default(),
         };
         for spec in specs {
             let id = spec.id;
@@ -58,7 +72,8 @@ impl Tenants {
             }
             let name = spec.name.as_str().into();
             let signing_key = spec.signing_key.as_slice().into();
-            tenants.list.insert(id, Tenant { name, signing_key });
+            let plan = spec.plan.clone();
+            tenants.list.insert(id, Tenant { name, signing_key, plan });
         }
         tenants
     }
@@ -86,6 +101,18 @@ impl Tenants {
     #[must_use]
     pub fn signing_key(&self, id: TenantId) -> &[u8] {
         self.list.get(&id).map_or(&[], |it| &it.signing_key)
+    }
+
+    /// What a tenant may do.
+    #[must_use]
+    pub fn plan(&self, id: TenantId) -> &Plan {
+        self.list.get(&id).map_or(&self.no_plan, |it| &it.plan)
+    }
+
+    /// Whether there is such a tenant.
+    #[must_use]
+    pub fn contains(&self, id: TenantId) -> bool {
+        self.list.contains_key(&id)
     }
 
     /// The tenant's name.

@@ -103,6 +103,12 @@ impl HomeChannel {
         (added, dropped)
     }
 
+    /// Lets the tail go. Returns the bytes that it had.
+    pub(super) fn forget_tail(&mut self) -> usize {
+        self.tail.clear();
+        std::mem::take(&mut self.tail_bytes)
+    }
+
     /// Bytes of the tail.
     #[must_use]
     pub fn tail_bytes(&self) -> usize {

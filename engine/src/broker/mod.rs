@@ -14,9 +14,10 @@ use protocol::Rejection;
 use storage::Publication;
 
 use crate::hasher::ShardHasher;
-use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId};
+use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId, TenantId};
 use crate::limits::Limits;
 use crate::planted::{self, Fault};
+use crate::shard::BatchId;
 use crate::shard::input::{Keep, ReplyTo};
 
 /// All channels homed on one shard.
@@ -66,8 +67,17 @@ enum Waits {
 pub struct Publisher {
     /// The shard of its connection.
     pub edge: ShardId,
-    /// Its question.
-    pub reply: ReplyTo,
+    /// Who waits.
+    pub waiter: Waiter,
+}
+
+/// Who waits for the answer to a publish.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Waiter {
+    /// A connection of that shard.
+    Connection(ReplyTo),
+    /// A batch of this home, and the place in it.
+    Batch(BatchId, u16),
 }
 
 /// What becomes of a publication that a home was asked to order.
@@ -146,6 +156,38 @@ impl Broker {
     #[must_use]
     pub fn has_room_for(&self, key: &ChannelKey) -> bool {
         self.channels.len() < self.channels_max || self.channels.contains_key(key)
+    }
+
+    /// Whether so many more messages with so many bytes may wait for the journal.
+    ///
+    /// # Errors
+    /// Names the limit that they would exceed.
+    pub fn admit(&self, count: usize, bytes: usize) -> Result<(), Rejection> {
+        let limit = if self.line.len() + count > self.line_max {
+            "journal_queue_messages_max"
+        } else if self.appended_bytes + bytes > self.line_bytes_max {
+            "journal_queue_bytes_max"
+        } else {
+            return Ok(());
+        };
+        Err(Rejection::Overloaded { limit })
+    }
+
+    /// The tenant's channels that have ever kept a message, or are used now. It looks at all channels: for rare calls.
+    #[must_use]
+    pub fn channels_of(&self, tenant: TenantId) -> Vec<Arc<ChannelKey>> {
+        let all = self.channels.keys().chain(self.resting.keys());
+        let mut found: Vec<_> = all.filter(|it| it.tenant() == tenant).map(Arc::clone).collect();
+        // The order of a map must not decide what happens when (a seed replays a run).
+        found.sort_by(|one, other| one.name().cmp(other.name()));
+        found
+    }
+
+    /// The journal let a channel's messages go: so does its tail. Offsets go on.
+    pub fn forget_tail(&mut self, key: &ChannelKey) {
+        if let Some(channel) = self.channels.get_mut(key) {
+            self.tail_bytes -= channel.forget_tail();
+        }
     }
 
     /// Has the channel forgotten soon, if nobody uses it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 use engine::config::{Config, JournalKind, ReactorKind, Secrets, Tenant, provision};
+use engine::control::Plan;
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
@@ -16,7 +17,7 @@ use engine::tenants::TenantSpec;
 use protocol::ws::CloseCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use storage::{JournalOptions, Keep, Retention};
+use storage::{Catalog, JournalOptions, Keep, Retention};
 
 use super::banner::{self, Facts};
 use super::exit::{Failure, Status};
@@ -38,8 +39,8 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     // Before the node starts: a signal that comes early must not be lost.
     let signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|cause| Failure::new(Status::Internal, format!("wait for signals: {cause}")))?;
-    let options = options(&config, &tenants, &host)?;
-    let node = Node::start(&options).map_err(|why| failure(&why))?;
+    let (options, catalog) = options(&config, &tenants, &host)?;
+    let node = Node::start(&options, catalog).map_err(|why| failure(&why))?;
     let local = node.local_addr();
     let facts = Facts {
         local,
@@ -81,12 +82,17 @@ fn until_told(mut signals: Signals, node: Node, deadline_ms: u64) -> Result<(), 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What the engine needs of the configuration.
-fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptions, Failure> {
+fn options(
+    config: &Config,
+    tenants: &[Tenant],
+    host: &Host,
+) -> Result<(NodeOptions, Option<Catalog>), Failure> {
     let cores = u16::try_from(host.cores).unwrap_or(u16::MAX);
     let asked = u16::try_from(config.server.shards).unwrap_or(u16::MAX);
-    let (shards, tenants) = if config.server.ephemeral {
+    let (shards, tenants, catalog) = if config.server.ephemeral {
         let shards = if asked == 0 { cores } else { asked };
-        (shards, tenants.iter().zip(1..).map(|(it, id)| spec(it, TenantId(id))).collect())
+        let tenants = tenants.iter().zip(1..).map(|(it, id)| spec(it, TenantId(id)));
+        (shards, tenants.collect(), None)
     } else {
         settle(config, tenants, asked, cores)
             .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?
@@ -97,7 +103,7 @@ fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptio
         Failure::new(Status::Internal, format!("no random numbers from the kernel: {cause}"))
     })?;
     let (seed, pepper) = random.split_at(8);
-    Ok(NodeOptions {
+    let options = NodeOptions {
         listen: config.server.listen,
         shards,
         reactor: match config.server.reactor {
@@ -116,9 +122,11 @@ fn options(config: &Config, tenants: &[Tenant], host: &Host) -> Result<NodeOptio
             ..JournalOptions::default()
         },
         retention: retention(config),
+        keyed_max: limits.idempotency_keys_max,
         seed: u64::from_le_bytes(seed.try_into().unwrap_or_default()),
         pepper: pepper.try_into().unwrap_or_default(),
-    })
+    };
+    Ok((options, catalog))
 }
 
 fn journal_kind(config: &Config) -> storage::JournalKind {
@@ -152,12 +160,12 @@ fn settle(
     tenants: &[Tenant],
     asked: u16,
     cores: u16,
-) -> Result<(u16, Vec<TenantSpec>), LayoutError> {
+) -> Result<(u16, Vec<TenantSpec>, Option<Catalog>), LayoutError> {
     let now_ms = Clock::start().now().wall_ms;
     let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms)?;
     let numbered = |it: &Tenant| Ok(spec(it, layout.tenant(&it.name, now_ms)?));
     let tenants = tenants.iter().map(numbered).collect::<Result<_, LayoutError>>()?;
-    Ok((layout.shards(), tenants))
+    Ok((layout.shards(), tenants, Some(layout.into_catalog())))
 }
 
 fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
@@ -170,13 +178,14 @@ fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
             .map(|it| it.application_key.reveal().to_owned()),
         management_key: tenant.cohesivity.as_ref().map(|it| it.management_key.reveal().to_owned()),
         signing_key: tenant.signing_secret.reveal().to_vec(),
+        plan: Plan::default(),
     }
 }
 
 fn failure(why: &StartError) -> Failure {
     match why {
         StartError::Ring(why) => Failure::from(why),
-        StartError::Journal(..) => Failure::io(why.to_string()),
+        StartError::Journal(..) | StartError::Kept(_) => Failure::io(why.to_string()),
         StartError::Io(_) => Failure::new(Status::Internal, why.to_string()),
     }
 }

@@ -1,6 +1,7 @@
 //! The limits of the table as each room of the house wants them.
 
 use super::table::LimitsConfig;
+use crate::control::SeatLimits;
 use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
@@ -35,7 +36,13 @@ impl LimitsConfig {
             journal_queue_messages_max: self.journal_queue_messages_max,
             journal_queue_bytes_max: self.journal_queue_bytes_max,
             control_calls_max: self.control_calls_max,
-            seat_queue_max: self.seat_queue_max,
+            seat: SeatLimits {
+                queue_max: self.seat_queue_max,
+                channels_max: self.registered_channels_max,
+                claims_max: self.idempotency_keys_max,
+                claim_waiters_max: self.idempotency_waiters_max,
+                revoked_max: self.revoked_tokens_max,
+            },
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,
             tail_total_bytes_max: self.tail_total_bytes_max,

@@ -66,6 +66,10 @@ settings! {
 
         control_calls_max: usize = 16_384 in 1..=1_048_576 calls, "Calls of one shard that take several steps and are not finished. More are refused with 503.";
         seat_queue_max: usize = 4_096 in 1..=1_048_576 asks, "Asks of one tenant that wait for its last commit. More are refused with 503.";
+        registered_channels_max: usize = 1_000_000 in 1..=100_000_000 channels, "Channels that one tenant registered. More are refused with 503.";
+        idempotency_keys_max: usize = 1_000_000 in 1..=100_000_000 keys, "Idempotency keys of one tenant that are known, for a day each. More are refused with 429.";
+        idempotency_waiters_max: usize = 64 in 0..=65_536 requests, "Requests that wait for an earlier one of the same idempotency key. More are refused with 503.";
+        revoked_tokens_max: usize = 1_000_000 in 1..=100_000_000 tokens, "Tokens of one tenant that are revoked and have not expired. More are refused with 503.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";

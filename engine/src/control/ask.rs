@@ -1,9 +1,17 @@
 //! What an edge asks of seats and shards for its calls, and what comes back.
 
+use std::sync::Arc;
+
 use protocol::Rejection;
 
+use super::channels::{ChannelKind, ChannelPage, Registered};
+use super::claims::{ClaimKey, Placed, RequestHash};
+use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
-use crate::ids::TenantId;
+use super::quota::Bill;
+use super::revocations::TokenId;
+use crate::ids::{ChannelKey, MessageId, TenantId};
+use crate::tenants::Tenants;
 
 /// A question for a tenant's seat.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,6 +29,93 @@ pub enum SeatOp {
     Provision(Region),
     /// Have it deleted.
     Unprovision,
+    /// Register a channel, or find the one of its name.
+    CreateChannel {
+        /// Its name.
+        name: Box<str>,
+        /// Its kind; `None` takes what there is, or else a public one.
+        kind: Option<ChannelKind>,
+        /// The id of a new one.
+        id: MessageId,
+    },
+    /// Find a registered channel.
+    FindChannel(Box<str>),
+    /// List some of them.
+    ListChannels {
+        /// Only names behind this one.
+        after: Option<Box<str>>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Forget one. Its subscribers and messages are an [`Enforce::DropChannel`] of their own.
+    DeleteChannel(Box<str>),
+    /// Revoke a token that would expire then. Every shard is told with an [`Enforce::Revoke`].
+    Revoke {
+        /// Which.
+        token: TokenId,
+        /// The second in which it expires.
+        until_s: u64,
+    },
+    /// Take an idempotency key. Whoever is told [`SeatAnswer::Fresh`] has it, and has to settle or abandon it.
+    Claim {
+        /// The key.
+        key: ClaimKey,
+        /// The request that came with it.
+        request: RequestHash,
+        /// The keys of the messages that the request publishes; empty for a call whose answer is kept.
+        items: Box<[ClaimKey]>,
+    },
+    /// Keep the answer of a claim that is held.
+    Settle {
+        /// The key.
+        key: ClaimKey,
+        /// The request that came with it.
+        request: RequestHash,
+        /// The answer.
+        answer: Box<[u8]>,
+    },
+    /// Say which messages a held claim published. When one is missing, the claim is free again and only that one is left to do.
+    SettleMessages {
+        /// The key.
+        key: ClaimKey,
+        /// The request that came with it.
+        request: RequestHash,
+        /// The key of each message, and its place if it was published.
+        items: Box<[(ClaimKey, Option<Placed>)]>,
+    },
+    /// Give a held claim back: nothing came of it.
+    Abandon(ClaimKey),
+    /// Count something that a metered tenant does.
+    Spend(Spend),
+}
+
+impl SeatOp {
+    /// Whether it ends what the seat allowed before: it is never refused for lack of room.
+    pub(super) fn is_owed(&self) -> bool {
+        match self {
+            Self::Settle { .. } | Self::SettleMessages { .. } | Self::Abandon(_) => true,
+            Self::Provision(_)
+            | Self::Unprovision
+            | Self::CreateChannel { .. }
+            | Self::FindChannel(_)
+            | Self::ListChannels { .. }
+            | Self::DeleteChannel(_)
+            | Self::Revoke { .. }
+            | Self::Claim { .. }
+            | Self::Spend(_) => false,
+        }
+    }
+}
+
+/// What a call of a metered tenant takes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spend {
+    /// Of its tier.
+    pub bill: Bill,
+    /// Of its rates.
+    pub pace: Pace,
+    /// Sockets that stay open until each is given back with a [`Request::Release`](crate::shard::input::Request::Release).
+    pub sockets: u32,
 }
 
 /// What a seat says.
@@ -33,13 +128,53 @@ pub enum SeatAnswer {
         /// Now.
         now: Provisioning,
     },
+    /// A registered channel.
+    Channel(Registered),
+    /// Some registered channels.
+    Channels(ChannelPage),
+    /// A channel that was registered until now, if there was one.
+    Deleted(Option<Registered>),
+    /// The token is revoked at the seat.
+    Revoked,
+    /// The key is the asker's. Of the messages, these are there already.
+    Fresh(Box<[Option<Placed>]>),
+    /// The request was answered before, like this.
+    Answered(Box<[u8]>),
+    /// The request's messages were published before.
+    Published(Box<[Placed]>),
+    /// The claim has ended.
+    Settled,
+    /// It is counted.
+    Granted,
 }
 
 /// What every shard has to do before a call is answered.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Enforce {
-    /// Serve the tenant's Cohesivity resource, or refuse it and close its sockets.
+    /// Serve the tenant's Cohesivity resource; or refuse it, close its sockets and drop its messages.
     Provisioning(TenantId, Provisioning),
+    /// Refuse a token from now on, until it has expired.
+    Revoke {
+        /// Whose.
+        tenant: TenantId,
+        /// Which.
+        token: TokenId,
+        /// The second in which it expires.
+        until_s: u64,
+    },
+    /// End every subscription of a channel, and drop its messages.
+    DropChannel(Arc<ChannelKey>),
+    /// Close the sockets of a member.
+    Disconnect {
+        /// Whose member.
+        tenant: TenantId,
+        /// Who.
+        member: Box<str>,
+        /// Only those that listen to this channel.
+        channel: Option<Box<str>>,
+    },
+    /// Take these tenants for those of the node; sockets of tenants that are gone are closed.
+    Tenants(Arc<Tenants>),
 }
 
 /// What one shard did.
@@ -49,6 +184,9 @@ pub struct Enforced {
     pub count: u64,
 }
 
+/// Messages of one home that a call asked for: each with its place in the batch, and what became of it.
+pub type Published = Vec<(u16, Result<Placed, Rejection>)>;
+
 /// What came for a call that waits.
 #[derive(Clone, Debug)]
 pub enum Came {
@@ -56,4 +194,6 @@ pub enum Came {
     Seat(Result<SeatAnswer, Rejection>),
     /// A shard has done what it was told; one comes from every shard.
     Enforced(Result<Enforced, Rejection>),
+    /// A home has published its share of a batch; one comes from every home.
+    Published(Published),
 }

@@ -47,7 +47,7 @@ pub(super) fn key(tenant: TenantId, rest: &[u8]) -> Vec<u8> {
 
 /// Whose row a key is, and what follows.
 #[must_use]
-pub(super) fn tenant_of(key: &[u8]) -> Option<(TenantId, &[u8])> {
+pub fn tenant_of(key: &[u8]) -> Option<(TenantId, &[u8])> {
     let (tenant, rest) = key.split_first_chunk()?;
     Some((TenantId(u32::from_be_bytes(*tenant)), rest))
 }

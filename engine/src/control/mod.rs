@@ -4,16 +4,36 @@
 //! An edge asks it in steps: see `shard/steps.rs`.
 
 mod ask;
+mod bucket;
 mod catalog;
+mod channels;
+mod claims;
+mod kept;
+mod operation;
+mod plan;
 mod provisioning;
+mod quota;
+mod revocations;
+mod round;
 mod seat;
 mod seats;
+mod tier;
 
-pub use ask::{Came, Enforce, Enforced, SeatAnswer, SeatAsk, SeatOp};
-pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry};
-pub use provisioning::{Provisioning, Region};
+pub use ask::{Came, Enforce, Enforced, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
+pub use bucket::{Bucket, Rate};
+pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, tenant_of};
+pub use channels::{CHANNELS, ChannelKind, ChannelPage, Registered, read_channel};
+pub use claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
+pub use kept::Kept;
+pub use operation::{Operate, Operation, OperatorMessage};
+pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates};
+pub use provisioning::{PROVISIONING, Provisioning, Region};
+pub use quota::{Bill, QUOTA, Usage, read_usage};
+pub use revocations::{REVOKED, Revocations, TokenId, read_revocation};
+pub use round::{Asker, Said, SeatLimits};
 pub use seat::Seat;
-pub use seats::{Asker, Outcome, Seats};
+pub use seats::{Outcome, Seats};
+pub use tier::{Metered, Quota, Tier};
 
 use crate::ids::{ShardId, TenantId};
 

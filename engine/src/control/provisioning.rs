@@ -4,7 +4,7 @@ use super::catalog::{CatalogChange, Entry};
 use crate::ids::TenantId;
 
 /// Its table in the catalog.
-pub(super) const TABLE: &str = "provisioning";
+pub const PROVISIONING: &str = "provisioning";
 
 /// Where a tenant wants its messages written. It is kept and shown; a node is in one place.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -79,7 +79,7 @@ impl Provisioning {
 
     /// The change that keeps it.
     pub(super) fn change(self, tenant: TenantId) -> CatalogChange {
-        let entry = Entry { table: TABLE, key: tenant.0.to_be_bytes().to_vec() };
+        let entry = Entry { table: PROVISIONING, key: tenant.0.to_be_bytes().to_vec() };
         match self {
             Self::Implied => CatalogChange::Delete(entry),
             Self::Active(region) => CatalogChange::Put(entry, region.name().into()),

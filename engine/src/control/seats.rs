@@ -6,22 +6,14 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use protocol::Rejection;
 
-use super::ask::{SeatAnswer, SeatAsk, SeatOp};
+use super::ask::{SeatAsk, SeatOp};
 use super::catalog::{CatalogAnswer, CatalogAsk};
-use super::seat::{Done, Seat, Undo};
+use super::round::{Asker, Context, Done, Said, SeatLimits, Undo};
+use super::seat::Seat;
 use crate::hasher::ShardHasher;
-use crate::ids::{CallId, Now, ShardId, TenantId};
-
-/// Which call of which shard asks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Asker {
-    /// The shard of its connection.
-    pub edge: ShardId,
-    /// The call.
-    pub call: CallId,
-}
-
-type Said = (Asker, Result<SeatAnswer, Rejection>);
+use crate::ids::{Now, TenantId};
+use crate::planted::{self, Fault};
+use crate::tenants::Tenants;
 
 /// What seats want said and made durable.
 #[derive(Debug, Default)]
@@ -39,7 +31,8 @@ pub struct Seats {
     /// Whose rounds are with the catalog, in the order in which it answers.
     committing: VecDeque<(u64, TenantId)>,
     next_token: u64,
-    queue_max: usize,
+    limits: SeatLimits,
+    hasher: ShardHasher,
 }
 
 /// A seat and who waits for it.
@@ -58,14 +51,15 @@ struct Round {
 }
 
 impl Seats {
-    /// Seats of which nothing is known. At most `queue_max` asks of a tenant wait; over it they are refused.
+    /// Seats of which nothing is known.
     #[must_use]
-    pub fn new(hasher: ShardHasher, queue_max: usize) -> Self {
+    pub fn new(hasher: ShardHasher, limits: SeatLimits) -> Self {
         Self {
-            tenants: HashMap::with_hasher(hasher),
+            tenants: HashMap::with_hasher(hasher.clone()),
             committing: VecDeque::new(),
             next_token: 0,
-            queue_max,
+            limits,
+            hasher,
         }
     }
 
@@ -74,23 +68,39 @@ impl Seats {
         &mut self.turns(tenant).seat
     }
 
+    /// Sockets that were granted are closed. That needs no answer and no disk: no socket outlives the node.
+    pub fn release(&mut self, tenant: TenantId, count: u32) {
+        self.turns(tenant).seat.release(count);
+    }
+
     /// Somebody asks.
-    pub fn ask(&mut self, now: Now, asker: Asker, ask: SeatAsk, outcome: &mut Outcome) {
-        let queue_max = self.queue_max;
+    pub fn ask(
+        &mut self,
+        (now, tenants): (Now, &Tenants),
+        asker: Asker,
+        ask: SeatAsk,
+        outcome: &mut Outcome,
+    ) {
+        let queue_max = self.limits.queue_max;
         let turns = self.turns(ask.tenant);
-        if turns.waiting.len() >= queue_max {
+        if turns.waiting.len() >= queue_max && !ask.op.is_owed() {
             let why = Rejection::Overloaded { limit: "seat_queue_max" };
             return outcome.answers.push((asker, Err(why)));
         }
         turns.waiting.push_back((asker, ask.op));
-        self.go_on(now, ask.tenant, outcome);
+        self.go_on(now, tenants, ask.tenant, outcome);
     }
 
     /// The catalog answered.
     ///
     /// # Panics
     /// When it answers out of order.
-    pub fn settle(&mut self, now: Now, answer: &CatalogAnswer, outcome: &mut Outcome) {
+    pub fn settle(
+        &mut self,
+        (now, tenants): (Now, &Tenants),
+        answer: &CatalogAnswer,
+        outcome: &mut Outcome,
+    ) {
         let Some((token, tenant)) = self.committing.pop_front() else { return };
         assert_eq!(token, answer.token, "the catalog answers in the order of the asks");
         let turns = self.turns(tenant);
@@ -98,38 +108,45 @@ impl Seats {
         match &answer.result {
             Ok(()) => outcome.answers.extend(round.answers),
             Err(why) => {
-                turns.seat.take_back(round.undo);
-                let refused = round.answers.into_iter().map(|(it, _)| (it, Err(why.clone())));
-                outcome.answers.extend(refused);
+                let waited = turns.seat.take_back(round.undo);
+                let refused = round.answers.into_iter().map(|(it, _)| it).chain(waited);
+                outcome.answers.extend(refused.map(|it| (it, Err(why.clone()))));
             }
         }
-        self.go_on(now, tenant, outcome);
+        self.go_on(now, tenants, tenant, outcome);
     }
 
     /// Does what waits, unless a round is on its way.
-    fn go_on(&mut self, now: Now, tenant: TenantId, outcome: &mut Outcome) {
-        let token = self.next_token;
+    fn go_on(&mut self, now: Now, tenants: &Tenants, tenant: TenantId, outcome: &mut Outcome) {
+        let (token, limits) = (self.next_token, self.limits);
+        let context = Context { now, plan: tenants.plan(tenant), limits: &limits };
         let turns = self.turns(tenant);
         if turns.round.is_some() {
             return;
         }
         let mut done = Done::default();
-        let mut answers = Vec::new();
         for (asker, op) in turns.waiting.drain(..) {
-            answers.push((asker, turns.seat.perform(now, op, &mut done)));
+            if let Some(answer) = turns.seat.perform(&context, asker, op, &mut done) {
+                done.said.push((asker, answer));
+            }
         }
+        turns.seat.count_up(&mut done);
         if done.changes.is_empty() {
-            return outcome.answers.append(&mut answers);
+            return outcome.answers.append(&mut done.said);
         }
-        turns.round = Some(Round { answers, undo: done.undo });
+        if planted::is(Fault::AnswerBeforeKept) {
+            outcome.answers.append(&mut done.said);
+        }
+        turns.round = Some(Round { answers: done.said, undo: done.undo });
         self.next_token += 1;
         self.committing.push_back((token, tenant));
         outcome.commits.push(CatalogAsk { token, changes: done.changes });
     }
 
     fn turns(&mut self, tenant: TenantId) -> &mut Turns {
+        let hasher = &self.hasher;
         self.tenants.entry(tenant).or_insert_with(|| Turns {
-            seat: Seat::new(tenant),
+            seat: Seat::new(tenant, hasher),
             round: None,
             waiting: VecDeque::new(),
         })

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use protocol::ws;
+use hashbrown::HashMap;
 use protocol::ws::CloseCode;
+use protocol::{Rejection, ws};
 use storage::Retention;
 
 use super::catalog::CatalogPort;
@@ -14,11 +15,13 @@ use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::ring::{Bell, Driver, Event, How, KernelRing, Received, Wait};
+use crate::control::Operation;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, Now};
 use crate::shard::Shard;
 use crate::shard::effects::{Effects, Ending, Outlet};
-use crate::shard::input::{Input, JournalAnswer};
+use crate::shard::input::Input;
+use crate::tenants::Tenants;
 
 /// Time between two looks at what passes with time.
 const TICK_MS: u64 = 100;
@@ -49,9 +52,16 @@ pub struct Parts {
     pub busy_cores: Arc<AtomicUsize>,
 }
 
+/// What came of an operation.
+pub type OperationAnswer = Result<Vec<u8>, Rejection>;
+
 /// What the node tells its cores.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Order {
+    /// Take these tenants for the node's.
+    Tenants(Arc<Tenants>),
+    /// Do this for a tenant; the answer goes there. Nobody has to be there any more.
+    Operate(Box<Operation>, flume::Sender<OperationAnswer>),
     /// Say goodbye with this code, and end after so many milliseconds at the latest.
     Drain(CloseCode, u64),
 }
@@ -80,6 +90,9 @@ pub struct Core {
     /// Its connections are gone for good. Others may still wait for answers of channels that live here.
     is_drained: bool,
     worked: bool,
+    /// Who waits for which operation.
+    operations: HashMap<u64, flume::Sender<OperationAnswer>>,
+    next_operation: u64,
 }
 
 impl Core {
@@ -96,6 +109,8 @@ impl Core {
             end_ms: None,
             is_drained: false,
             worked: false,
+            operations: HashMap::new(),
+            next_operation: 0,
         }
     }
 
@@ -112,6 +127,7 @@ impl Core {
         self.take_deliveries(now);
         self.take_inputs(now);
         self.take_time(now);
+        self.tell_operators();
         self.hand_out();
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
         Ok(match self.end_ms {
@@ -262,10 +278,36 @@ impl Core {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
             self.parts.journal.retain(&self.parts.retention, now.wall_ms);
         }
-        while let Ok(Order::Drain(code, deadline_ms)) = self.parts.orders.try_recv() {
-            self.end_ms = Some(now.monotonic_ms + deadline_ms);
-            self.parts.driver.stop_accepting();
-            self.handle(now, Input::Drain(code));
+        while self.parts.lanes.has_room()
+            && let Ok(order) = self.parts.orders.try_recv()
+        {
+            self.take_order(now, order);
+        }
+    }
+
+    fn take_order(&mut self, now: Now, order: Order) {
+        match order {
+            Order::Tenants(tenants) => self.handle(now, Input::Tenants(tenants)),
+            Order::Operate(mut operation, answer) => {
+                let number = self.next_operation;
+                self.next_operation += 1;
+                self.operations.insert(number, answer);
+                operation.number = number;
+                self.handle(now, Input::Operation(operation));
+            }
+            Order::Drain(code, deadline_ms) => {
+                self.end_ms = Some(now.monotonic_ms + deadline_ms);
+                self.parts.driver.stop_accepting();
+                self.handle(now, Input::Drain(code));
+            }
+        }
+    }
+
+    fn tell_operators(&mut self) {
+        for (number, result) in self.effects.operated.drain(..) {
+            if let Some(answer) = self.operations.remove(&number) {
+                let _ = answer.send(result); // Whoever asked may have gone.
+            }
         }
     }
 
@@ -296,8 +338,8 @@ fn pass_on(
 ) {
     let mut refused = Vec::new();
     journal.send(effects, &mut refused);
-    for (ticket, why) in refused {
-        shard.handle(now, Input::Journal(JournalAnswer::Read(ticket, Err(why))), effects);
+    for answer in refused {
+        shard.handle(now, Input::Journal(answer), effects);
     }
     lanes.send(effects);
 }

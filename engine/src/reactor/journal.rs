@@ -1,16 +1,23 @@
 //! The way from a core to its storage thread and back. The core never waits for it.
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use protocol::Rejection;
 use storage::{Answer, JournalError, Retention, WriterHandle};
 
+use crate::ids::ChannelKey;
 use crate::shard::effects::Effects;
 use crate::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
+
+/// What is asked of a storage thread that has as many questions as it may.
+const BUSY: Rejection = Rejection::Overloaded { limit: "journal_reads_max" };
 
 /// One shard's journal, as its core sees it.
 pub struct JournalPort {
     writer: WriterHandle,
     reads: HashMap<u64, ReadTicket>,
+    drops: HashMap<u64, Arc<ChannelKey>>,
     next_read: u64,
     /// Whether something was queued since the storage thread was last woken.
     is_queued: bool,
@@ -20,14 +27,15 @@ impl JournalPort {
     /// Talks to a storage thread.
     #[must_use]
     pub fn new(writer: WriterHandle) -> Self {
-        Self { writer, reads: HashMap::new(), next_read: 0, is_queued: false }
+        let (reads, drops) = (HashMap::new(), HashMap::new());
+        Self { writer, reads, drops, next_read: 0, is_queued: false }
     }
 
     /// Hands over what a turn wants stored and read.
     ///
     /// # Panics
     /// When the writer takes less than the broker's limits allow: they are the same numbers.
-    pub fn send(&mut self, effects: &mut Effects, refused: &mut Vec<(ReadTicket, Rejection)>) {
+    pub fn send(&mut self, effects: &mut Effects, refused: &mut Vec<JournalAnswer>) {
         for publication in effects.appends.drain(..) {
             let taken = self.writer.try_queue(publication);
             self.is_queued = true;
@@ -36,8 +44,12 @@ impl JournalPort {
         for (edge, ask) in effects.reads.drain(..) {
             let ticket = ReadTicket { edge, reply: ask.reply };
             if !self.read(ticket, ask) {
-                let limit = "journal_reads_max";
-                refused.push((ticket, Rejection::Overloaded { limit }));
+                refused.push(JournalAnswer::Read(ticket, Err(BUSY)));
+            }
+        }
+        for channel in effects.drops.drain(..) {
+            if !self.let_go(&channel) {
+                refused.push(JournalAnswer::Dropped(channel, Err(BUSY)));
             }
         }
     }
@@ -85,9 +97,11 @@ impl JournalPort {
                 tracing::warn!(%why, "a channel's new epoch is not durable yet");
                 None
             }
-            Answer::Retained { result: Ok(_), .. }
-            | Answer::Dropped { .. }
-            | Answer::DroppedTenant { .. } => None,
+            Answer::Retained { result: Ok(_), .. } | Answer::DroppedTenant { .. } => None,
+            Answer::Dropped { token, result } => {
+                let channel = self.drops.remove(&token)?;
+                Some(JournalAnswer::Dropped(channel, result.map_err(|why| rejection(&why))))
+            }
         }
     }
 
@@ -102,6 +116,16 @@ impl JournalPort {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         !self.writer.has_answers()
+    }
+
+    fn let_go(&mut self, channel: &Arc<ChannelKey>) -> bool {
+        let token = self.next_read;
+        self.next_read += 1;
+        let asked = self.writer.try_drop(token, Arc::clone(channel)).is_ok();
+        if asked {
+            self.drops.insert(token, Arc::clone(channel));
+        }
+        asked
     }
 
     fn read(&mut self, ticket: ReadTicket, ask: HistoryAsk) -> bool {

@@ -19,4 +19,4 @@ pub use journal::JournalPort;
 pub use lanes::{Lanes, between};
 pub use pin::cpus;
 
-pub use self::core::{Core, Go, Order, Parts};
+pub use self::core::{Core, Go, OperationAnswer, Order, Parts};

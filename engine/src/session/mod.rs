@@ -5,5 +5,5 @@ mod socket;
 mod table;
 
 pub use http::{Answer, Asked, CredentialKind, HttpSession, Surface, Tickets, Verified};
-pub use socket::{SocketSession, Subscription};
+pub use socket::{Lease, SocketSession, Subscription};
 pub use table::{Load, Slot, State, Table};

@@ -6,6 +6,7 @@ use protocol::dialect::Dialect;
 use protocol::ws::{Reader, Role};
 
 use crate::broker::Member;
+use crate::control::TokenId;
 use crate::hub::{GroupId, Seat};
 use crate::ids::{ChannelKey, SubscriptionId, TenantId};
 
@@ -24,9 +25,22 @@ pub struct SocketSession {
     pub reader: Reader,
     /// Its publishes that the journal has not answered: what comes after them may not overtake (promise: order).
     pub unanswered: u32,
+    /// What its token says, if it closes with it.
+    pub lease: Option<Box<Lease>>,
+    /// Whether its tenant's seat counts it.
+    pub is_counted: bool,
     /// When a ping went out to which nothing has come; zero when none did.
     pub pinged_at_ms: u64,
     control: ControlRate,
+}
+
+/// The token that a socket was opened with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Lease {
+    /// Which.
+    pub token: TokenId,
+    /// When it expires, on the monotonic clock.
+    pub ends_at_ms: u64,
 }
 
 /// A channel that a client listens to.
@@ -51,6 +65,8 @@ impl SocketSession {
             subscription,
             reader: Reader::new(Role::Server),
             unanswered: 0,
+            lease: None,
+            is_counted: false,
             pinged_at_ms: 0,
             control: ControlRate::default(),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol::auth::{self, EdgeClaims, RealtimeClaims};
+use protocol::auth;
 use protocol::dialect::cohesivity::{self, Credential, ProvisionAnswer};
 use protocol::http::{Head, Route};
 use protocol::ws::{check_handshake, write_accept};
@@ -12,18 +12,14 @@ use super::Shard;
 use super::answers::{Reply, Shape};
 use super::calls::{Body, keep, unplaced};
 use super::effects::Effects;
-use super::input::{HistoryAsk, ReplyTo, Request};
+use super::paid::Paid;
 use super::sockets::Opening;
 use super::steps;
 use crate::broker::Member;
-use crate::control::{Came, Enforce, Provisioning, Region, SeatAnswer, SeatOp};
-use crate::ids::{CallId, ChannelKey, ConnId, MessageId, Offset, TenantId};
+use crate::control::{Came, Enforce, Enforced, Provisioning, Region, SeatAnswer, SeatOp, TokenId};
+use crate::ids::{CallId, ChannelKey, ConnId, Offset, TenantId};
 use crate::session::{CredentialKind, Verified};
 
-/// Life of a server's bearer token.
-const SESSION_TTL_S: u32 = 60;
-/// A token is for whoever asked, and for now.
-const NO_STORE: &str = "private, no-store, max-age=0";
 /// Where the resource is, on this node.
 const EDGE_PATH: &str = "/edge/realtime";
 
@@ -51,14 +47,17 @@ pub(super) enum Work {
     /// The seat decides; then every shard acts.
     Decided,
     /// Every shard has acted; then this is the answer.
-    Acted(SeatAnswer),
+    Acted { before: Provisioning, now: Provisioning },
+    /// The seat has counted what a metered tenant does.
+    Paid(Box<Paid>),
 }
 
 /// See [`Call::History`].
+#[derive(Debug)]
 pub(super) struct HistoryCall {
-    channel: Arc<ChannelKey>,
-    after: Offset,
-    limit: usize,
+    pub channel: Arc<ChannelKey>,
+    pub after: Offset,
+    pub limit: usize,
 }
 
 impl Shard {
@@ -106,11 +105,36 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
-            Call::Session(tenant) => self.mint_session(conn, body.shape, tenant, effects),
-            Call::Token(tenant) => self.mint_token(conn, body, tenant, effects),
-            Call::Publish(tenant) => self.publish(conn, body, tenant, effects),
-            Call::History(ask) => self.ask_history(conn, body.shape, *ask, effects),
-            Call::Upgrade(opening) => self.open_socket(conn, *opening, effects),
+            Call::Session(tenant) => self.buy(conn, body.shape, (tenant, Paid::Session), effects),
+            Call::Token(tenant) => {
+                let asked = cohesivity::decode_token_body(body.bytes, &self.limits.wire)?;
+                let paid = Paid::Token {
+                    user_id: asked.user_id.into(),
+                    user_name: asked.user_name.map(Into::into),
+                    ttl_s: asked.ttl_s,
+                };
+                self.buy(conn, body.shape, (tenant, paid), effects)
+            }
+            Call::Publish(tenant) => {
+                let asked = cohesivity::decode_publish_body(body.bytes, &self.limits.wire)?;
+                let max = self.limits.wire.message_bytes_max;
+                if asked.publish.data.len() > max {
+                    return Err(Rejection::PayloadTooLarge { max });
+                }
+                let channel = self.channel_key(tenant, asked.channel.as_str());
+                let publication = unplaced(&channel, "", &asked.publish);
+                let Some(http) = self.http(conn) else { return Ok(()) };
+                let keep = keep(asked.publish.keep, !http.tickets.is_empty());
+                self.buy(conn, body.shape, (tenant, Paid::Publish(publication, keep)), effects)
+            }
+            Call::History(ask) => {
+                let tenant = ask.channel.tenant();
+                self.buy(conn, body.shape, (tenant, Paid::History(*ask)), effects)
+            }
+            Call::Upgrade(opening) => {
+                let tenant = opening.channel.tenant();
+                self.buy(conn, body.shape, (tenant, Paid::Upgrade(*opening)), effects)
+            }
             Call::Provision(tenant) => {
                 let asked = cohesivity::decode_provision_body(body.bytes, &self.limits.wire)?;
                 let region = match asked.write_region {
@@ -152,27 +176,23 @@ impl Shard {
         let Some(tenant) = self.tenant_of(call) else { return };
         match work {
             Work::Decided => match came.into_iter().next() {
-                Some(Came::Seat(Ok(answer))) => {
-                    let SeatAnswer::Provisioning { now, .. } = &answer;
-                    let order = Enforce::Provisioning(tenant, *now);
-                    let then = steps::Work::Cohesivity(Work::Acted(answer));
+                Some(Came::Seat(Ok(SeatAnswer::Provisioning { before, now }))) => {
+                    let order = Enforce::Provisioning(tenant, now);
+                    let then = steps::Work::Cohesivity(Work::Acted { before, now });
                     self.enforce(call, &order, then, effects);
                 }
-                Some(Came::Seat(Err(why))) => {
-                    self.finish(call, Err(why), &mut effects.closes);
-                }
-                Some(Came::Enforced(_)) | None => {
-                    self.finish(call, Err(Rejection::Internal), &mut effects.closes);
-                }
+                Some(Came::Seat(Err(why))) => self.finish(call, Err(why), effects),
+                Some(_) | None => self.finish(call, Err(Rejection::Internal), effects),
             },
-            Work::Acted(SeatAnswer::Provisioning { before, now }) => {
-                let failed = came.into_iter().find_map(|it| match it {
-                    Came::Enforced(result) => result.err(),
-                    Came::Seat(_) => Some(Rejection::Internal),
-                });
-                let result = failed.map_or_else(|| Ok(provisioned(before, now)), Err);
-                self.finish(call, result, &mut effects.closes);
+            Work::Acted { before, now } => {
+                let result = enforced(came).map(|_| provisioned(before, now));
+                self.finish(call, result, effects);
             }
+            Work::Paid(paid) => match came.into_iter().next() {
+                Some(Came::Seat(Ok(_))) => self.go_on_paid(call, *paid, effects),
+                Some(Came::Seat(Err(why))) => self.refuse_paid(call, *paid, why, effects),
+                Some(_) | None => self.refuse_paid(call, *paid, Rejection::Internal, effects),
+            },
         }
     }
 
@@ -187,7 +207,7 @@ impl Shard {
     }
 
     /// Only who has the resource is served.
-    fn served(&self, tenant: TenantId) -> Result<TenantId, Rejection> {
+    pub(super) fn served(&self, tenant: TenantId) -> Result<TenantId, Rejection> {
         if self.unprovisioned.contains(&tenant) {
             return Err(Rejection::NotProvisioned);
         }
@@ -242,6 +262,10 @@ impl Shard {
         let claims = auth::verify_realtime(&token, self.tenants.signing_key(tenant), now_s, limits)
             .map_err(|_| Rejection::CredentialInvalid)?;
         self.served(tenant)?;
+        let token_id = TokenId::parse(&claims.token_id);
+        if token_id.is_some_and(|it| self.revoked.contains(tenant, it)) {
+            return Err(Rejection::CredentialInvalid);
+        }
         let channel = head.query("channel")?.ok_or(Rejection::MissingField { field: "channel" })?;
         let channel = ChannelName::parse(&channel, limits)
             .map_err(|cause| Rejection::name("channel", cause))?;
@@ -250,92 +274,18 @@ impl Shard {
         let name = claims.user_name.map(String::into_boxed_str);
         let mut accept = Vec::new();
         write_accept(&mut accept, &handshake, None);
-        Ok(Opening { accept, channel, member: Arc::new(Member { id, name }) })
+        let member = Arc::new(Member { id, name });
+        let expires_at_s = claims.expires_at_s;
+        Ok(Opening { accept, channel, member, token: token_id, expires_at_s })
     }
+}
 
-    fn mint_session(
-        &mut self,
-        conn: ConnId,
-        shape: Shape,
-        tenant: TenantId,
-        effects: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let claims = EdgeClaims {
-            tenant: self.tenants.name(tenant).to_owned(),
-            expires_at_s: self.now.wall_ms / 1000 + u64::from(SESSION_TTL_S),
-        };
-        let token = auth::sign_edge(&claims, self.tenants.signing_key(tenant));
-        let shape = Shape { cache: Some(NO_STORE), ..shape };
-        self.answer_json(conn, shape, &mut effects.closes, |out| {
-            cohesivity::body_session(out, &token, SESSION_TTL_S);
-        });
-        Ok(())
-    }
-
-    fn mint_token(
-        &mut self,
-        conn: ConnId,
-        body: &mut Body<'_>,
-        tenant: TenantId,
-        effects: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let asked = cohesivity::decode_token_body(body.bytes, &self.limits.wire)?;
-        let issued_at_s = self.now.wall_ms / 1000;
-        let MessageId(token_id) = self.ids.next(self.now.wall_ms);
-        let claims = RealtimeClaims {
-            tenant: self.tenants.name(tenant).to_owned(),
-            user_id: asked.user_id.to_string(),
-            user_name: asked.user_name.map(str::to_owned),
-            issued_at_s,
-            expires_at_s: issued_at_s + u64::from(asked.ttl_s),
-            token_id: format!("{token_id:032x}"),
-        };
-        let token = auth::sign_realtime(&claims, self.tenants.signing_key(tenant));
-        let shape = Shape { cache: Some(NO_STORE), ..body.shape };
-        let ttl_s = asked.ttl_s;
-        self.answer_json(conn, shape, &mut effects.closes, |out| {
-            cohesivity::body_token(out, &token, ttl_s);
-        });
-        Ok(())
-    }
-
-    fn publish(
-        &mut self,
-        conn: ConnId,
-        body: &mut Body<'_>,
-        tenant: TenantId,
-        effects: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let asked = cohesivity::decode_publish_body(body.bytes, &self.limits.wire)?;
-        let max = self.limits.wire.message_bytes_max;
-        if asked.publish.data.len() > max {
-            return Err(Rejection::PayloadTooLarge { max });
-        }
-        let channel = self.channel_key(tenant, asked.channel.as_str());
-        let publication = unplaced(&channel, "", &asked.publish);
-        let Some(http) = self.http(conn) else { return Ok(()) };
-        let waits = !http.tickets.is_empty();
-        let ticket = http.tickets.wait(body.shape.asked());
-        let reply = ReplyTo { conn, ticket };
-        let keep = keep(asked.publish.keep, waits);
-        self.request(&channel, Request::Publish(publication, keep, reply), effects);
-        Ok(())
-    }
-
-    fn ask_history(
-        &mut self,
-        conn: ConnId,
-        shape: Shape,
-        ask: HistoryCall,
-        effects: &mut Effects,
-    ) -> Result<(), Rejection> {
-        let HistoryCall { channel, after, limit } = ask;
-        let Some(http) = self.http(conn) else { return Ok(()) };
-        let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
-        let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
-        self.request(&channel, Request::History(Box::new(request)), effects);
-        Ok(())
-    }
+/// What all shards did together, or why one could not.
+pub(super) fn enforced(came: Vec<Came>) -> Result<Enforced, Rejection> {
+    came.into_iter().try_fold(Enforced::default(), |sum, it| match it {
+        Came::Enforced(done) => Ok(Enforced { count: sum.count + done?.count }),
+        Came::Seat(_) | Came::Published(_) => Err(Rejection::Internal),
+    })
 }
 
 fn provisioned(before: Provisioning, now: Provisioning) -> Reply {

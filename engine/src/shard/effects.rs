@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use protocol::Rejection;
 use protocol::ws::CloseCode;
 use storage::Publication;
 
 use super::input::{Delivery, HistoryAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
-use crate::ids::{ConnId, ShardId};
+use crate::ids::{ChannelKey, ConnId, ShardId};
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -21,8 +22,12 @@ pub struct Effects {
     pub appends: Vec<Arc<Publication>>,
     /// History to read from the journal.
     pub reads: Vec<(ShardId, HistoryAsk)>,
+    /// Channels whose messages the journal lets go.
+    pub drops: Vec<Arc<ChannelKey>>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
+    /// Answers to operations, by their numbers.
+    pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
 }

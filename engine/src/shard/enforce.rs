@@ -5,51 +5,98 @@
 //! connections at a time (invariant 12).
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
+use protocol::Rejection;
 use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::effects::Effects;
-use crate::control::{Came, Enforce, Enforced, Provisioning};
-use crate::ids::{CallId, ConnId, ShardId, TenantId};
+use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
+use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::session::{SocketSession, State};
+use crate::tenants::Tenants;
 
 /// Connections that one [`Input::Resume`](super::input::Input::Resume) looks at.
 const LOOKED_AT_PER_RESUME: usize = 1024;
+/// Channels of one order that the journal is letting go at a time.
+const DROPS_AT_ONCE: usize = 64;
 
 /// The orders of a shard, oldest first. Each belongs to a running call of some shard, so they are at most
 /// `control_calls_max` a shard.
 #[derive(Debug, Default)]
 pub(super) struct Orders {
+    /// Those that can go on.
     line: VecDeque<Order>,
+    /// Those that wait for the journal alone.
+    waiting: VecDeque<Order>,
 }
 
 /// One order under way.
 #[derive(Debug)]
 struct Order {
-    edge: ShardId,
-    call: CallId,
+    /// Who waits; `None` for what the node itself ordered.
+    asker: Option<(ShardId, CallId)>,
     what: Enforce,
-    /// Slots of connections that were looked at.
-    looked_at: usize,
+    /// Slots of connections that were looked at; `None` once all of them were.
+    looked_at: Option<usize>,
+    /// Channels whose messages have to go, the next one last.
+    to_drop: Vec<Arc<ChannelKey>>,
+    /// Those with the journal.
+    dropping: Vec<Arc<ChannelKey>>,
     done: Enforced,
+    failed: Option<Rejection>,
 }
 
 impl Orders {
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_empty()
     }
+
+    fn drops(&mut self, channel: &ChannelKey) -> Option<&mut Order> {
+        let all = self.waiting.iter_mut().chain(&mut self.line);
+        all.into_iter().find(|it| it.dropping.iter().any(|it| **it == *channel))
+    }
 }
 
 impl Shard {
     pub(super) fn on_enforce(&mut self, edge: ShardId, call: CallId, what: Enforce) {
+        self.order(Some((edge, call)), what);
+    }
+
+    /// The node has other tenants now.
+    pub(super) fn on_tenants(&mut self, tenants: Arc<Tenants>) {
+        self.order(None, Enforce::Tenants(tenants));
+    }
+
+    /// What new connections must obey is so at once; those that are there follow.
+    fn order(&mut self, asker: Option<(ShardId, CallId)>, what: Enforce) {
+        let mut to_drop = Vec::new();
         match &what {
             Enforce::Provisioning(tenant, provisioning) => {
                 self.provision(*tenant, *provisioning);
+                if !provisioning.is_active() {
+                    to_drop = self.broker.channels_of(*tenant);
+                }
             }
+            Enforce::Revoke { tenant, token, until_s } => {
+                self.revoked.insert(*tenant, *token, *until_s);
+            }
+            Enforce::DropChannel(channel) if self.home(channel) == self.id => {
+                to_drop.push(Arc::clone(channel));
+            }
+            Enforce::DropChannel(_) | Enforce::Disconnect { .. } => {}
+            Enforce::Tenants(tenants) => self.tenants = Arc::clone(tenants),
         }
-        let order = Order { edge, call, what, looked_at: 0, done: Enforced::default() };
-        self.orders.line.push_back(order);
+        self.orders.line.push_back(Order {
+            asker,
+            looked_at: self.closes_sockets(&what).then_some(0),
+            what,
+            to_drop,
+            dropping: Vec::new(),
+            done: Enforced::default(),
+            failed: None,
+        });
     }
 
     /// Says whether a tenant has its resource.
@@ -61,11 +108,28 @@ impl Shard {
         }
     }
 
-    /// Goes on with the oldest order.
+    /// Goes on with the oldest order that can.
     pub(super) fn obey(&mut self, effects: &mut Effects) {
         let Some(mut order) = self.orders.line.pop_front() else { return };
-        let end = order.looked_at + LOOKED_AT_PER_RESUME;
-        let some: Vec<ConnId> = self.sessions.range(order.looked_at..end).collect();
+        if let Some(start) = order.looked_at {
+            order.looked_at = self.look(&mut order, start, effects);
+        }
+        while order.dropping.len() < DROPS_AT_ONCE {
+            let Some(channel) = order.to_drop.pop() else { break };
+            effects.drops.push(Arc::clone(&channel));
+            order.dropping.push(channel);
+        }
+        match (order.looked_at, order.dropping.is_empty()) {
+            (Some(_), _) => self.orders.line.push_front(order),
+            (None, false) => self.orders.waiting.push_back(order),
+            (None, true) => self.report(order, effects),
+        }
+    }
+
+    /// Looks at some connections. Returns where to go on.
+    fn look(&mut self, order: &mut Order, start: usize, effects: &mut Effects) -> Option<usize> {
+        let end = start + LOOKED_AT_PER_RESUME;
+        let some: Vec<ConnId> = self.sessions.range(start..end).collect();
         for conn in some {
             let Some(slot) = self.sessions.slot(conn) else { continue };
             let State::Socket(socket) = &slot.state else { continue };
@@ -74,12 +138,53 @@ impl Shard {
                 self.end_socket(conn, code, reason, effects);
             }
         }
-        order.looked_at = end;
-        if end < self.sessions.slots() {
-            self.orders.line.push_front(order);
-        } else {
-            let Order { edge, call, done, .. } = order;
-            self.tell_call(edge, call, Came::Enforced(Ok(done)), effects);
+        (end < self.sessions.slots()).then_some(end)
+    }
+
+    /// The journal let a channel's messages go, or could not.
+    pub(super) fn on_dropped(
+        &mut self,
+        channel: &ChannelKey,
+        result: Result<(), Rejection>,
+        effects: &mut Effects,
+    ) {
+        // What was appended before is answered before: the tail has nothing now that the journal kept.
+        if result.is_ok() {
+            self.broker.forget_tail(channel);
+        }
+        let Some(order) = self.orders.drops(channel) else { return };
+        if let Some(place) = order.dropping.iter().position(|it| **it == *channel) {
+            order.dropping.swap_remove(place);
+        }
+        if let Err(why) = result {
+            order.failed = Some(why);
+            order.to_drop.clear();
+        }
+        let can_go_on = |it: &Order| it.dropping.is_empty() || !it.to_drop.is_empty();
+        if let Some(place) = self.orders.waiting.iter().position(can_go_on)
+            && let Some(order) = self.orders.waiting.remove(place)
+        {
+            match (order.to_drop.is_empty(), order.dropping.is_empty()) {
+                (true, true) => self.report(order, effects),
+                (false, _) | (true, false) => self.orders.line.push_back(order),
+            }
+        }
+    }
+
+    fn report(&mut self, order: Order, effects: &mut Effects) {
+        if let Some((edge, call)) = order.asker {
+            let result = order.failed.map_or(Ok(order.done), Err);
+            self.tell_call(edge, call, Came::Enforced(result), effects);
+        }
+    }
+
+    fn closes_sockets(&self, what: &Enforce) -> bool {
+        match what {
+            Enforce::Provisioning(_, provisioning) => !provisioning.is_active(),
+            Enforce::Revoke { tenant, .. } => {
+                self.tenants.plan(*tenant).on_token_end == OnTokenEnd::Close
+            }
+            Enforce::DropChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
         }
     }
 }
@@ -87,11 +192,23 @@ impl Shard {
 impl Enforce {
     /// Whether a socket has to go, and what it is told.
     fn ends(&self, socket: &SocketSession) -> Option<(CloseCode, &'static str)> {
-        match self {
-            Self::Provisioning(tenant, provisioning) => {
-                let goes = !provisioning.is_active() && socket.tenant == *tenant;
-                goes.then_some((CloseCode::Policy, "resource deleted"))
+        let (goes, reason) = match self {
+            Self::Provisioning(tenant, _) => (socket.tenant == *tenant, "resource deleted"),
+            Self::Revoke { tenant, token, .. } => {
+                let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
+                (socket.tenant == *tenant && has_it, "token revoked")
             }
-        }
+            Self::DropChannel(channel) => {
+                (socket.subscription.channel == *channel, "channel deleted")
+            }
+            Self::Disconnect { tenant, member, channel } => {
+                let is_member = socket.tenant == *tenant && socket.member.id == *member;
+                let name = socket.subscription.channel.name();
+                let listens = channel.as_deref().is_none_or(|it| it == name);
+                (is_member && listens, "disconnected")
+            }
+            Self::Tenants(tenants) => (!tenants.contains(socket.tenant), "tenant removed"),
+        };
+        goes.then_some((CloseCode::Policy, reason))
     }
 }

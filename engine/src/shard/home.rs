@@ -6,11 +6,14 @@ use protocol::Rejection;
 use storage::Publication;
 
 use super::Shard;
+use super::batches::Whole;
 use super::effects::Effects;
 use super::input::{
-    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, PresenceChange, ReplyTo, Request,
+    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, PresenceChange, PublishMany, ReplyTo,
+    Request,
 };
-use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict};
+use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
+use crate::control::Came;
 use crate::ids::{ChannelKey, ShardId};
 use crate::planted::{self, Fault};
 
@@ -18,14 +21,16 @@ impl Shard {
     pub(super) fn on_request(&mut self, from: ShardId, request: Request, effects: &mut Effects) {
         match request {
             Request::Publish(publication, keep, reply) => {
-                let publisher = Publisher { edge: from, reply };
+                let publisher = Publisher { edge: from, waiter: Waiter::Connection(reply) };
                 self.on_publish(publication, keep, publisher, effects);
             }
+            Request::PublishMany(many) => self.on_publish_many(from, *many, effects),
             Request::Join(join) => self.on_join(from, *join, effects),
             Request::Leave(leave) => self.on_leave(from, *leave, effects),
             Request::History(ask) => self.on_history(from, *ask, effects),
             Request::Seat(call, ask) => self.on_ask(from, call, *ask, effects),
             Request::Enforce(call, what) => self.on_enforce(from, call, *what),
+            Request::Release(tenant, sockets) => self.seats.release(tenant, sockets),
         }
     }
 
@@ -43,14 +48,32 @@ impl Shard {
         let stamp = Stamp { id: self.ids.next(at_ms), at_ms };
         match self.broker.sequence(publication, keep, publisher, stamp) {
             Sequenced::Append(publication) if planted::is(Fault::AnswerBeforeCommit) => {
-                let accepted = Delivery::Accepted(publisher.reply, Arc::clone(&publication));
-                effects.appends.push(publication);
-                self.deliver(publisher.edge, accepted, effects);
+                effects.appends.push(Arc::clone(&publication));
+                self.accept(publisher, &publication, effects);
             }
             Sequenced::Append(publication) => effects.appends.push(publication),
             Sequenced::Visible(publication) => self.show(&publication, publisher, effects),
             Sequenced::InLine => {}
             Sequenced::Refused(why) => self.refuse(publisher, why, effects),
+        }
+    }
+
+    /// Either there is room in front of the journal for all of them, or none is taken. They go to it side by side, so that one
+    /// sync keeps them all.
+    fn on_publish_many(&mut self, from: ShardId, many: PublishMany, effects: &mut Effects) {
+        let PublishMany { call, keep, publications } = many;
+        let batch = self.batches.open(from, call, publications.len());
+        let bytes = publications.iter().map(|(_, it)| it.text_bytes()).sum();
+        let room = match keep {
+            Keep::Persist => self.broker.admit(publications.len(), bytes),
+            Keep::Pass | Keep::PassInOrder => Ok(()),
+        };
+        for (place, publication) in publications {
+            let publisher = Publisher { edge: from, waiter: Waiter::Batch(batch, place) };
+            match &room {
+                Ok(()) => self.on_publish(publication, keep, publisher, effects),
+                Err(why) => self.refuse(publisher, why.clone(), effects),
+            }
         }
     }
 
@@ -88,13 +111,44 @@ impl Shard {
         self.tell_interested(publication.channel(), effects, |_| {
             Delivery::Publication(Arc::clone(publication))
         });
-        let accepted = Delivery::Accepted(publisher.reply, Arc::clone(publication));
-        self.deliver(publisher.edge, accepted, effects);
+        self.accept(publisher, publication, effects);
+    }
+
+    fn accept(
+        &mut self,
+        publisher: Publisher,
+        publication: &Arc<Publication>,
+        effects: &mut Effects,
+    ) {
+        match publisher.waiter {
+            Waiter::Connection(reply) => {
+                let accepted = Delivery::Accepted(reply, Arc::clone(publication));
+                self.deliver(publisher.edge, accepted, effects);
+            }
+            Waiter::Batch(batch, place) => {
+                let whole = self.batches.note(batch, place, Ok(publication));
+                self.answer_batch(whole, effects);
+            }
+        }
+    }
+
+    fn answer_batch(&mut self, whole: Option<Whole>, effects: &mut Effects) {
+        if let Some(Whole { edge, call, published }) = whole {
+            self.tell_call(edge, call, Came::Published(published), effects);
+        }
     }
 
     fn refuse(&mut self, publisher: Publisher, why: Rejection, effects: &mut Effects) {
         self.counters.refused += 1;
-        self.deliver(publisher.edge, Delivery::Refused(publisher.reply, why), effects);
+        match publisher.waiter {
+            Waiter::Connection(reply) => {
+                self.deliver(publisher.edge, Delivery::Refused(reply, why), effects);
+            }
+            Waiter::Batch(batch, place) => {
+                let whole = self.batches.note(batch, place, Err(why));
+                self.answer_batch(whole, effects);
+            }
+        }
     }
 
     fn on_join(&mut self, from: ShardId, join: Join, effects: &mut Effects) {

@@ -7,8 +7,9 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use crate::broker::{Member, Start};
-use crate::control::{Came, CatalogAnswer, Enforce, SeatAsk};
-use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId};
+use crate::control::{Came, CatalogAnswer, Enforce, Operation, SeatAsk};
+use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId, TenantId};
+use crate::tenants::Tenants;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -33,6 +34,10 @@ pub enum Input<'a> {
     Catalog(CatalogAnswer),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
     Resume,
+    /// The operator asks for something.
+    Operation(Box<Operation>),
+    /// These are the node's tenants from now on.
+    Tenants(Arc<Tenants>),
     /// Time has passed: deadlines may be due.
     Tick,
     /// The node stops: accept nothing new and say goodbye with this code.
@@ -46,6 +51,8 @@ pub enum JournalAnswer {
     Committed(usize),
     /// So many further appends are not, and never will be.
     Refused(usize, Rejection),
+    /// A channel's messages are let go, or not.
+    Dropped(Arc<ChannelKey>, Result<(), Rejection>),
     /// A history read is done.
     Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
 }
@@ -84,6 +91,8 @@ pub enum Keep {
 pub enum Request {
     /// Please order this. It has no place yet, and nobody else holds it.
     Publish(Arc<Publication>, Keep, ReplyTo),
+    /// Please order these, side by side; answered once with a [`Delivery::Step`].
+    PublishMany(Box<PublishMany>),
     /// One more subscriber.
     Join(Box<Join>),
     /// One subscriber less. Every join is followed by exactly one, also if it was refused.
@@ -94,6 +103,19 @@ pub enum Request {
     Seat(CallId, Box<SeatAsk>),
     /// Something that every shard has to do; answered with one [`Delivery::Step`] once it is done.
     Enforce(CallId, Box<Enforce>),
+    /// So many sockets of a metered tenant are closed that its seat had granted. Nobody waits for an answer.
+    Release(TenantId, u32),
+}
+
+/// Messages of one call for channels of one home.
+#[derive(Debug)]
+pub struct PublishMany {
+    /// Which call of the sender.
+    pub call: CallId,
+    /// Whether they are kept.
+    pub keep: Keep,
+    /// Each with its place in the batch; at least one. They have no place in their channel yet, and nobody else holds them.
+    pub publications: Vec<(u16, Arc<Publication>)>,
 }
 
 /// A question for a channel's past.

@@ -1,7 +1,9 @@
 //! Everything one core owns. Synchronous and deterministic: inputs come in, effects come out. No clock, no chance, no I/O.
 
 mod answers;
+mod batches;
 mod calls;
+mod claiming;
 mod cohesivity;
 mod deadlines;
 mod edge;
@@ -9,6 +11,9 @@ pub mod effects;
 mod enforce;
 mod home;
 pub mod input;
+mod operate;
+mod paid;
+mod publishing;
 mod requests;
 mod seat;
 mod sockets;
@@ -17,6 +22,8 @@ mod watch;
 
 use std::sync::Arc;
 
+pub use batches::BatchId;
+use batches::Batches;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -25,7 +32,7 @@ use input::{Delivery, Input, JournalAnswer, Request};
 use steps::Calls;
 
 use crate::broker::Broker;
-use crate::control::{Provisioning, Seats};
+use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
@@ -67,6 +74,10 @@ pub struct Shard {
     seats: Seats,
     /// Calls of connections here that take steps.
     calls: Calls,
+    /// Batches that are homed here.
+    batches: Batches,
+    /// Tokens that open nothing; the same on every shard.
+    revoked: Revocations,
     /// What seats want done here.
     orders: Orders,
     /// Tenants without their resource; the same on every shard.
@@ -128,7 +139,9 @@ impl Shard {
             hub: Hub::new(hasher.clone()),
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
-            seats: Seats::new(hasher.clone(), limits.seat_queue_max),
+            seats: Seats::new(hasher.clone(), limits.seat),
+            batches: Batches::default(),
+            revoked: Revocations::new(hasher.clone()),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             orders: Orders::default(),
             unprovisioned: HashSet::with_hasher(hasher.clone()),
@@ -160,9 +173,23 @@ impl Shard {
     /// Says what the catalog has of a tenant's provisioning. Every shard is told.
     pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
         self.provision(tenant, provisioning);
-        if crate::control::seat_of(tenant, self.shard_count) == self.id {
-            self.seats.seat(tenant).restore_provisioning(provisioning);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_provisioning(provisioning);
         }
+    }
+
+    /// Says that the catalog has a token for revoked. Every shard is told.
+    pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
+        self.revoked.insert(tenant, token, until_s);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_revocation(token, until_s);
+        }
+    }
+
+    /// A tenant's seat, if it is here: to say what the catalog and the journal have.
+    pub fn seat(&mut self, tenant: TenantId) -> Option<&mut Seat> {
+        let is_here = seat_of(tenant, self.shard_count) == self.id;
+        is_here.then(|| self.seats.seat(tenant))
     }
 
     /// The one door in. Runs to completion; never blocks, never fails.
@@ -178,6 +205,8 @@ impl Shard {
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
+            Input::Operation(operation) => self.on_operation(*operation, effects),
+            Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
@@ -259,6 +288,9 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
+            JournalAnswer::Dropped(channel, result) => {
+                self.on_dropped(&channel, result, effects);
+            }
             JournalAnswer::Read(ticket, result) => {
                 let delivery = match result {
                     Ok(publications) => Delivery::History(ticket.reply, publications),

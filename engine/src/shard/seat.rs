@@ -14,13 +14,14 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let mut outcome = Outcome::default();
-        self.seats.ask(self.now, Asker { edge, call }, ask, &mut outcome);
+        let context = (self.now, &*self.tenants);
+        self.seats.ask(context, Asker { edge, call }, ask, &mut outcome);
         self.say_outcome(outcome, effects);
     }
 
     pub(super) fn on_catalog(&mut self, answer: &CatalogAnswer, effects: &mut Effects) {
         let mut outcome = Outcome::default();
-        self.seats.settle(self.now, answer, &mut outcome);
+        self.seats.settle((self.now, &self.tenants), answer, &mut outcome);
         self.say_outcome(outcome, effects);
     }
 

@@ -12,16 +12,22 @@ use super::effects::{Effects, Ending};
 use super::input::{Join, Joiner, Leave, ReplyTo, Request};
 use super::requests::Progress;
 use crate::broker::Member;
+use crate::control::{OnTokenEnd, TokenId};
 use crate::ids::{ChannelKey, ConnId, SubscriptionId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, State, Subscription};
+use crate::session::{Lease, SocketSession, State, Subscription};
 
 /// A WebSocket that may be opened.
+#[derive(Debug)]
 pub(super) struct Opening {
     /// The answer to the handshake.
     pub accept: Vec<u8>,
     pub channel: Arc<ChannelKey>,
     pub member: Arc<Member>,
+    /// The token that it came with.
+    pub token: Option<TokenId>,
+    /// The second in which that expires.
+    pub expires_at_s: u64,
 }
 
 impl Shard {
@@ -31,7 +37,8 @@ impl Shard {
         opening: Opening,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let Opening { accept, channel, member } = opening;
+        let lease = self.lease(&opening);
+        let Opening { accept, channel, member, .. } = opening;
         let Some(slot) = self.sessions.slot(conn) else { return Ok(()) };
         if let State::Http(http) = &slot.state
             && !http.tickets.is_empty()
@@ -42,7 +49,8 @@ impl Shard {
         let id = SubscriptionId(self.next_subscription);
         self.next_subscription += 1;
         let subscription = Subscription { channel: Arc::clone(&channel), id, seat: None };
-        let socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        let mut socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        socket.lease = lease;
         slot.state = State::Socket(Box::new(socket));
         self.counters.sockets += 1;
         self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
@@ -54,6 +62,14 @@ impl Shard {
             Join { channel: Arc::clone(&channel), joiner, member: Some(member), after: None };
         self.request(&channel, Request::Join(Box::new(join)), effects);
         Ok(())
+    }
+
+    /// What a socket keeps of its token: nothing, unless its tenant wants it closed with it.
+    fn lease(&self, opening: &Opening) -> Option<Box<Lease>> {
+        let plan = self.tenants.plan(opening.channel.tenant());
+        let token = opening.token.filter(|_| plan.on_token_end == OnTokenEnd::Close)?;
+        let left_ms = (opening.expires_at_s * 1000).saturating_sub(self.now.wall_ms);
+        Some(Box::new(Lease { token, ends_at_ms: self.now.monotonic_ms + left_ms }))
     }
 
     pub(super) fn read_frame(
@@ -130,6 +146,9 @@ impl Shard {
         let channel = Arc::clone(&socket.subscription.channel);
         let publication = unplaced(&channel, &socket.member.id, publish);
         let keep = keep(publish.keep, socket.unanswered > 0);
+        if self.tenants.plan(channel.tenant()).is_metered() {
+            return self.buy_publish(conn, (publication, keep), effects);
+        }
         socket.unanswered += 1;
         let reply = ReplyTo { conn, ticket: 0 };
         self.request(&channel, Request::Publish(publication, keep, reply), effects);
@@ -224,5 +243,8 @@ impl Shard {
         let leave =
             Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
         self.request(&channel, Request::Leave(Box::new(leave)), effects);
+        if socket.is_counted {
+            self.give_socket_back(socket.tenant, effects);
+        }
     }
 }

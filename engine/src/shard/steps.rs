@@ -4,18 +4,21 @@
 //! A call outlives its connection: what it began is finished, and its answer finds nobody.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use hashbrown::HashMap;
 use protocol::Rejection;
+use storage::Publication;
 
 use super::Shard;
-use super::answers::Reply;
-use super::cohesivity;
-use super::effects::{Effects, Ending};
-use super::input::{Delivery, ReplyTo, Request};
+use super::answers::{Reply, Shape};
+use super::effects::Effects;
+use super::input::{Delivery, Keep, PublishMany, ReplyTo, Request};
+use super::{claiming, cohesivity, operate, publishing};
 use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
+use crate::planted::{self, Fault};
 
 /// Calls that go on in one [`Input::Resume`](super::input::Input::Resume); the others follow in the next.
 const STEPS_PER_RESUME: usize = 16;
@@ -25,13 +28,32 @@ const STEPS_PER_RESUME: usize = 16;
 pub(super) enum Work {
     /// See [`cohesivity::Work`].
     Cohesivity(cohesivity::Work),
+    /// See [`publishing::Publishing`].
+    Publishing(Box<publishing::Publishing>),
+    /// See [`claiming::Claiming`].
+    Claiming(claiming::Claiming),
+    /// See [`operate::Operating`].
+    Operating(operate::Operating),
+}
+
+/// Whom a call is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum For {
+    /// A request over HTTP.
+    Connection(ReplyTo),
+    /// An operation of this number.
+    Operator(u64),
+    /// Nobody who hears of its end: it says what it has to on its way.
+    Nobody,
 }
 
 /// One call that runs.
 #[derive(Debug)]
 struct Running {
-    reply: ReplyTo,
+    asker: For,
     tenant: TenantId,
+    /// The idempotency key that it holds.
+    claim: Option<claiming::Claim>,
     /// `None` while its step is being done.
     work: Option<Work>,
     /// How many deliveries are still to come before its next step.
@@ -65,27 +87,51 @@ impl Calls {
         self.running.len()
     }
 
-    /// Says what a call does next, and after how many deliveries.
-    fn wait(&mut self, call: CallId, awaited: usize, work: Work) {
+    /// Says what a call does next, and after how many deliveries. Without any it is due at once.
+    pub(super) fn wait(&mut self, call: CallId, awaited: usize, work: Work) {
         let Some(running) = self.running.get_mut(&call) else { return };
         running.work = Some(work);
         running.awaited = awaited;
+        if awaited == 0 {
+            self.ready.push_back(call);
+        }
     }
 
     /// Keeps what came for a call.
     pub(super) fn on_step(&mut self, call: CallId, came: Came) {
-        let Some(running) = self.running.get_mut(&call) else { return };
+        let Some(running) = self.running.get_mut(&call).filter(|it| it.awaited > 0) else { return };
         running.came.push(came);
-        running.awaited = running.awaited.saturating_sub(1);
+        running.awaited -= 1;
         if running.awaited == 0 {
             self.ready.push_back(call);
         }
+    }
+
+    /// Says that a call holds a key: its answer is kept before it leaves.
+    pub(super) fn hold(&mut self, call: CallId, claim: claiming::Claim) {
+        if let Some(running) = self.running.get_mut(&call) {
+            running.claim = Some(claim);
+        }
+    }
+
+    fn start(&mut self, asker: For, tenant: TenantId) -> CallId {
+        let call = CallId(self.next);
+        self.next += 1;
+        let running =
+            Running { asker, tenant, claim: None, work: None, awaited: 0, came: Vec::new() };
+        self.running.insert(call, running);
+        call
+    }
+
+    fn has_room(&self) -> Result<(), Rejection> {
+        let is_full = self.running.len() >= self.max;
+        if is_full { Err(Rejection::Overloaded { limit: "control_calls_max" }) } else { Ok(()) }
     }
 }
 
 impl Shard {
     /// Starts a call that takes steps, lined up with the connection's other requests. Every call that is started is ended with
-    /// [`Shard::finish`].
+    /// [`Shard::finish`] or [`Shard::hand_over`].
     ///
     /// # Errors
     /// When the shard has as many as it may: nothing is lined up then.
@@ -93,27 +139,28 @@ impl Shard {
         &mut self,
         conn: ConnId,
         tenant: TenantId,
-        shape: super::answers::Shape,
+        shape: Shape,
     ) -> Result<CallId, Rejection> {
-        if self.calls.running.len() >= self.calls.max {
-            return Err(Rejection::Overloaded { limit: "control_calls_max" });
-        }
+        self.calls.has_room()?;
         let Some(http) = self.http(conn) else { return Err(Rejection::Internal) };
         let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
-        let call = CallId(self.calls.next);
-        self.calls.next += 1;
-        let running = Running { reply, tenant, work: None, awaited: 0, came: Vec::new() };
-        self.calls.running.insert(call, running);
-        Ok(call)
+        Ok(self.calls.start(For::Connection(reply), tenant))
+    }
+
+    /// Starts a call that no request over HTTP waits for.
+    ///
+    /// # Errors
+    /// When the shard has as many as it may.
+    pub(super) fn begin_for(&mut self, asker: For, tenant: TenantId) -> Result<CallId, Rejection> {
+        self.calls.has_room()?;
+        Ok(self.calls.start(asker, tenant))
     }
 
     /// Asks the seat of the call's tenant. `then` goes on with its one answer.
     pub(super) fn ask_seat(&mut self, call: CallId, op: SeatOp, then: Work, effects: &mut Effects) {
-        let Some(tenant) = self.calls.running.get(&call).map(|it| it.tenant) else { return };
+        let Some(tenant) = self.tenant_of(call) else { return };
         self.calls.wait(call, 1, then);
-        let seat = control::seat_of(tenant, self.shard_count);
-        let ask = Box::new(SeatAsk { tenant, op });
-        self.send(seat, Request::Seat(call, ask), effects);
+        self.tell_seat(call, tenant, op, effects);
     }
 
     /// Has every shard do something. `then` goes on once all of them have.
@@ -124,24 +171,84 @@ impl Shard {
         then: Work,
         effects: &mut Effects,
     ) {
-        self.calls.wait(call, usize::from(self.shard_count), then);
+        let is_hasty = planted::is(Fault::AnswerBeforeEnforced);
+        let awaited = if is_hasty { 1 } else { usize::from(self.shard_count) };
+        self.calls.wait(call, awaited, then);
         for shard in 0..self.shard_count {
             let order = Box::new(order.clone());
             self.send(ShardId(shard), Request::Enforce(call, order), effects);
         }
     }
 
-    /// Ends a call with its answer.
+    /// Publishes messages, each with its place in the batch: one request a home, which gives them to its journal together.
+    /// `then` goes on once every home has answered.
+    pub(super) fn publish_many(
+        &mut self,
+        call: CallId,
+        (publications, keep): (Vec<(u16, Arc<Publication>)>, Keep),
+        then: Work,
+        effects: &mut Effects,
+    ) {
+        let mut homes: Vec<(ShardId, Vec<(u16, Arc<Publication>)>)> = Vec::new();
+        for (place, publication) in publications {
+            let home = self.home(publication.channel());
+            match homes.iter_mut().find(|(it, _)| *it == home) {
+                Some((_, share)) => share.push((place, publication)),
+                None => homes.push((home, vec![(place, publication)])),
+            }
+        }
+        self.calls.wait(call, homes.len(), then);
+        for (home, publications) in homes {
+            let many = Box::new(PublishMany { call, keep, publications });
+            self.send(home, Request::PublishMany(many), effects);
+        }
+    }
+
+    /// Ends a call with its answer. If it holds an idempotency key, the answer is kept before it leaves, and a refusal gives
+    /// the key back.
     pub(super) fn finish(
         &mut self,
         call: CallId,
         result: Result<Reply, Rejection>,
-        closes: &mut Vec<(ConnId, Ending)>,
+        effects: &mut Effects,
+    ) {
+        let Some(running) = self.calls.running.get_mut(&call) else { return };
+        match (running.claim.take(), result) {
+            (Some(claim), Ok(reply)) => self.settle_claim(call, claim, reply, effects),
+            (Some(claim), Err(why)) => {
+                self.abandon_claim(call, &claim, effects);
+                self.answer_call(call, Err(why), effects);
+            }
+            (None, result) => self.answer_call(call, result, effects),
+        }
+    }
+
+    fn answer_call(
+        &mut self,
+        call: CallId,
+        result: Result<Reply, Rejection>,
+        effects: &mut Effects,
     ) {
         let Some(running) = self.calls.running.remove(&call) else { return };
-        match result {
-            Ok(reply) => self.answer_reply(running.reply, &reply, closes),
-            Err(why) => self.answer_refused(running.reply, &why, closes),
+        match (running.asker, result) {
+            (For::Connection(to), Ok(reply)) => {
+                self.answer_reply(to, &reply, &mut effects.closes);
+            }
+            (For::Connection(to), Err(why)) => {
+                self.answer_refused(to, &why, &mut effects.closes);
+            }
+            (For::Operator(number), result) => {
+                effects.operated.push((number, result.map(|it| it.body)));
+            }
+            (For::Nobody, _) => {}
+        }
+    }
+
+    /// Ends a call whose answer somebody else gives.
+    pub(super) fn hand_over(&mut self, call: CallId) -> Option<ReplyTo> {
+        match self.calls.running.remove(&call)?.asker {
+            For::Connection(reply) => Some(reply),
+            For::Operator(_) | For::Nobody => None,
         }
     }
 
@@ -156,11 +263,32 @@ impl Shard {
             let Some(call) = self.calls.ready.pop_front() else { return };
             let Some(running) = self.calls.running.get_mut(&call) else { continue };
             let came = std::mem::take(&mut running.came);
-            match running.work.take() {
-                Some(Work::Cohesivity(work)) => self.go_on_cohesivity(call, work, came, effects),
-                None => {}
+            if let Some(work) = running.work.take() {
+                self.step(call, work, came, effects);
             }
         }
+    }
+
+    fn step(&mut self, call: CallId, work: Work, came: Vec<Came>, effects: &mut Effects) {
+        match work {
+            Work::Cohesivity(work) => self.go_on_cohesivity(call, work, came, effects),
+            Work::Publishing(work) => self.go_on_publishing(call, work, came, effects),
+            Work::Claiming(work) => self.go_on_claiming(call, work, came, effects),
+            Work::Operating(work) => self.go_on_operating(call, work, came, effects),
+        }
+    }
+
+    /// Tells a seat something on behalf of a call. What it answers finds the call, if that still waits.
+    pub(super) fn tell_seat(
+        &mut self,
+        call: CallId,
+        tenant: TenantId,
+        op: SeatOp,
+        effects: &mut Effects,
+    ) {
+        let seat = control::seat_of(tenant, self.shard_count);
+        let ask = Box::new(SeatAsk { tenant, op });
+        self.send(seat, Request::Seat(call, ask), effects);
     }
 
     /// Sends a request to a shard; one to this shard itself takes the same path, just without the trip.

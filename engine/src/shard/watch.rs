@@ -22,6 +22,8 @@ enum Duty {
     Speak(u64),
     /// Answer a ping.
     Answer(u64),
+    /// Go: its token expires.
+    Go(u64),
     /// Nothing.
     Nothing,
 }
@@ -31,10 +33,13 @@ impl Shard {
     pub(super) fn watch(&mut self, conn: ConnId) {
         let limits = &self.limits;
         let Some(slot) = self.sessions.slot(conn) else { return };
-        let (Duty::Finish(at_ms) | Duty::Ask(at_ms) | Duty::Speak(at_ms) | Duty::Answer(at_ms)) =
-            duty(slot, limits)
-        else {
-            return;
+        let at_ms = match duty(slot, limits) {
+            Duty::Finish(at_ms)
+            | Duty::Ask(at_ms)
+            | Duty::Speak(at_ms)
+            | Duty::Answer(at_ms)
+            | Duty::Go(at_ms) => at_ms,
+            Duty::Nothing => return,
         };
         if at_ms < slot.scheduled_ms {
             slot.scheduled_ms = at_ms;
@@ -44,6 +49,7 @@ impl Shard {
 
     pub(super) fn on_tick(&mut self, effects: &mut Effects) {
         self.broker.sweep(SWEPT_PER_TICK);
+        self.revoked.sweep(self.now.wall_ms / 1000, SWEPT_PER_TICK);
         let mut due = std::mem::take(&mut self.due);
         self.deadlines.advance(self.now.monotonic_ms, &mut due);
         for conn in due.drain(..) {
@@ -69,7 +75,15 @@ impl Shard {
             Duty::Answer(at_ms) if at_ms <= now_ms => {
                 self.end_socket(conn, CloseCode::Policy, "no answer to a ping", effects);
             }
-            Duty::Finish(_) | Duty::Ask(_) | Duty::Speak(_) | Duty::Answer(_) | Duty::Nothing => {}
+            Duty::Go(at_ms) if at_ms <= now_ms => {
+                self.end_socket(conn, CloseCode::Policy, "token expired", effects);
+            }
+            Duty::Finish(_)
+            | Duty::Ask(_)
+            | Duty::Speak(_)
+            | Duty::Answer(_)
+            | Duty::Go(_)
+            | Duty::Nothing => {}
         }
     }
 
@@ -122,11 +136,17 @@ fn duty(slot: &Slot, limits: &Limits) -> Duty {
             }
             (since_ms, true) => Duty::Finish(since_ms + limits.head_timeout_ms),
         },
-        State::Socket(socket) => match (slot.since_ms, socket.pinged_at_ms) {
-            (0, 0) => Duty::Speak(slot.heard_at_ms + limits.ping_interval_ms),
-            (0, pinged_at_ms) => Duty::Answer(pinged_at_ms + limits.pong_timeout_ms),
-            (since_ms, _) => Duty::Finish(since_ms + limits.body_timeout_ms),
-        },
+        State::Socket(socket) => {
+            let (at_ms, due): (u64, fn(u64) -> Duty) = match (slot.since_ms, socket.pinged_at_ms) {
+                (0, 0) => (slot.heard_at_ms + limits.ping_interval_ms, Duty::Speak),
+                (0, pinged_at_ms) => (pinged_at_ms + limits.pong_timeout_ms, Duty::Answer),
+                (since_ms, _) => (since_ms + limits.body_timeout_ms, Duty::Finish),
+            };
+            match &socket.lease {
+                Some(lease) if lease.ends_at_ms <= at_ms => Duty::Go(lease.ends_at_ms),
+                Some(_) | None => due(at_ms),
+            }
+        }
         State::Leaving(_) | State::Ending => Duty::Nothing,
     }
 }

@@ -40,6 +40,9 @@ pub struct Journal {
     pub disk: Disk,
     waiting: VecDeque<Arc<Publication>>,
     reads: VecDeque<(ShardId, HistoryAsk)>,
+    drops: VecDeque<Arc<ChannelKey>>,
+    /// What was let go of each channel: up to this offset it is not read.
+    pub gone: BTreeMap<Key, u64>,
     answers: VecDeque<JournalAnswer>,
 }
 
@@ -50,6 +53,8 @@ impl Default for Journal {
             disk: Disk::Fine,
             waiting: VecDeque::new(),
             reads: VecDeque::new(),
+            drops: VecDeque::new(),
+            gone: BTreeMap::new(),
             answers: VecDeque::new(),
         }
     }
@@ -66,10 +71,19 @@ impl Journal {
         self.reads.push_back((edge, ask));
     }
 
+    /// Takes a channel whose messages are to go.
+    pub fn let_go(&mut self, channel: Arc<ChannelKey>) {
+        self.drops.push_back(channel);
+    }
+
     /// Works for a moment: one batch, or one read. Returns what became durable.
     pub fn work(&mut self, random: &mut Random, seen: &mut Seen) -> Vec<Arc<Publication>> {
         if !self.reads.is_empty() && (self.waiting.is_empty() || random.permille(300)) {
             self.answer_read(seen);
+            return Vec::new();
+        }
+        if let Some(channel) = self.drops.pop_front() {
+            self.drop_channel(channel, seen);
             return Vec::new();
         }
         if self.waiting.is_empty() {
@@ -94,7 +108,10 @@ impl Journal {
 
     /// Whether there is anything to do.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.reads.is_empty() && self.answers.is_empty()
+        self.waiting.is_empty()
+            && self.reads.is_empty()
+            && self.drops.is_empty()
+            && self.answers.is_empty()
     }
 
     /// The power fails. What was not written is gone, a batch that was being written may have made it. Returns what did.
@@ -112,6 +129,7 @@ impl Journal {
         seen.note_if(!self.waiting.is_empty(), "crash lost appends");
         self.waiting.clear();
         self.reads.clear();
+        self.drops.clear();
         self.answers.clear();
         self.disk = Disk::Fine;
         survived
@@ -156,11 +174,26 @@ impl Journal {
         }
     }
 
+    fn drop_channel(&mut self, channel: Arc<ChannelKey>, seen: &mut Seen) {
+        if self.disk == Disk::Fenced {
+            let answer = JournalAnswer::Dropped(channel, Err(Rejection::StorageUnavailable));
+            return self.answers.push_back(answer);
+        }
+        let log = self.durable.get(&key(&channel)).map_or(&[][..], Vec::as_slice);
+        seen.note_if(!log.is_empty(), "messages dropped");
+        if let Some(last) = log.last() {
+            self.gone.insert(key(&channel), last.offset().unwrap().0);
+        }
+        self.answers.push_back(JournalAnswer::Dropped(channel, Ok(())));
+    }
+
     fn answer_read(&mut self, seen: &mut Seen) {
         let (edge, ask) = self.reads.pop_front().unwrap();
         let ticket = ReadTicket { edge, reply: ask.reply };
         let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
-        let found = log.iter().filter(|it| it.offset().unwrap() > ask.after);
+        let gone = self.gone.get(&key(&ask.channel)).copied().unwrap_or_default();
+        let after = Offset(ask.after.0.max(gone));
+        let found = log.iter().filter(|it| it.offset().unwrap() > after);
         let found: Vec<_> = found.take(ask.limit).cloned().collect();
         seen.note("history read from the journal");
         let result =

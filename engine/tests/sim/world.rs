@@ -178,6 +178,9 @@ impl World {
         for publication in effects.appends.drain(..) {
             self.journals[shard].append(publication);
         }
+        for channel in effects.drops.drain(..) {
+            self.journals[shard].let_go(channel);
+        }
         for ask in effects.catalog.drain(..) {
             self.catalogs[shard].ask(ask);
         }

@@ -1,0 +1,107 @@
+//! What the catalog and the journals say of the control plane when a node starts, and how each shard is told its part.
+
+use std::sync::Arc;
+
+use protocol::Window;
+use storage::{Catalog, JournalError, KeyedRecord};
+
+use super::catalog::tenant_of;
+use super::channels::{CHANNELS, Registered, read_channel};
+use super::claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
+use super::provisioning::{PROVISIONING, Provisioning};
+use super::quota::{QUOTA, read_usage};
+use super::revocations::{REVOKED, TokenId, read_revocation};
+use super::tier::Metered;
+use crate::ids::{Now, TenantId};
+use crate::shard::Shard;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Kept {
+    provisioning: Vec<(TenantId, Provisioning)>,
+    revoked: Vec<(TenantId, TokenId, u64)>,
+    channels: Vec<(TenantId, Box<str>, Registered)>,
+    claims: Vec<(TenantId, KeptClaim)>,
+    usage: Vec<(TenantId, (Metered, Window, u64, u64))>,
+    /// Messages that came with an idempotency key, a shard's after the other's.
+    pub keyed: Vec<KeyedRecord>,
+}
+
+impl Kept {
+    /// Reads everything that a catalog has. What cannot be read is left out and logged.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn read(catalog: &Catalog) -> Result<Self, JournalError> {
+        let mut kept = Self::default();
+        for table in [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA] {
+            for (key, value) in catalog.entries(table)? {
+                if kept.note(table, &key, &value).is_none() {
+                    tracing::warn!(table, "an entry of the catalog is not understood");
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Takes one entry. `None`: it is none of ours.
+    pub fn note(&mut self, table: &str, key: &[u8], value: &[u8]) -> Option<()> {
+        let (tenant, rest) = tenant_of(key)?;
+        match table {
+            PROVISIONING => self.provisioning.push((tenant, Provisioning::read(value)?)),
+            REVOKED => {
+                let (token, until_s) = read_revocation(rest, value)?;
+                self.revoked.push((tenant, token, until_s));
+            }
+            CHANNELS => {
+                let (name, channel) = read_channel(rest, value)?;
+                self.channels.push((tenant, name.into(), channel));
+            }
+            CLAIMS => self.claims.push((tenant, read_claim(rest, value)?)),
+            QUOTA => self.usage.push((tenant, read_usage(rest, value)?)),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Tells a shard what it has to know.
+    pub fn restore(self: &Arc<Self>, shard: &mut Shard, now: Now) {
+        for (tenant, provisioning) in &self.provisioning {
+            shard.restore_provisioning(*tenant, *provisioning);
+        }
+        for (tenant, token, until_s) in &self.revoked {
+            shard.restore_revocation(*tenant, *token, *until_s);
+        }
+        for (tenant, name, channel) in &self.channels {
+            if let Some(seat) = shard.seat(*tenant) {
+                seat.restore_channel(name, *channel);
+            }
+        }
+        for (tenant, (key, request, at_ms, answer)) in &self.claims {
+            if let Some(seat) = shard.seat(*tenant) {
+                let settled = (*at_ms, Settled::Answer(answer.clone()));
+                seat.restore_claim(*key, *request, settled, now);
+            }
+        }
+        for (tenant, row) in &self.usage {
+            if let Some(seat) = shard.seat(*tenant) {
+                seat.restore_usage(*row);
+            }
+        }
+        for record in &self.keyed {
+            if let Some(seat) = shard.seat(record.channel.tenant()) {
+                let (key, request) = halves(record.idempotency);
+                let offset = Some(record.offset);
+                let placed = Placed { id: record.id, offset, at_ms: record.at_ms };
+                let settled = (record.at_ms, Settled::Message(placed));
+                seat.restore_claim(key, request, settled, now);
+            }
+        }
+    }
+}
+
+/// The key of a message and the request that it came with, as its record has them.
+#[expect(clippy::cast_possible_truncation, reason = "each half is 64 bits")]
+fn halves(idempotency: u128) -> (ClaimKey, RequestHash) {
+    (ClaimKey((idempotency >> 64) as u64), RequestHash(idempotency as u64))
+}

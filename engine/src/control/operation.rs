@@ -1,0 +1,45 @@
+//! What the node's operator asks for, without a connection: the command line does, and the simulator.
+
+use super::ask::SeatOp;
+use super::claims::{ClaimKey, RequestHash};
+use super::revocations::TokenId;
+use crate::ids::TenantId;
+
+/// One operation for one tenant. Any shard can coordinate it.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Comes back with the answer.
+    pub number: u64,
+    /// Whose.
+    pub tenant: TenantId,
+    /// An idempotency key and the request that came with it, hashed.
+    pub claim: Option<(ClaimKey, RequestHash)>,
+    /// What is to be done.
+    pub what: Operate,
+}
+
+/// What can be done.
+#[derive(Clone, Debug)]
+pub enum Operate {
+    /// Register a channel, or find it: an ask of the seat alone.
+    Seat(SeatOp),
+    /// Revoke a token on every shard.
+    Revoke(TokenId, u64),
+    /// Delete a channel, its messages and its subscriptions on every shard.
+    DeleteChannel(Box<str>),
+    /// Close the sockets of a member on every shard; or only those that listen to a channel.
+    Disconnect(Box<str>, Option<Box<str>>),
+    /// Publish messages: channel, event and data of each, and a key for each if the whole has one.
+    Publish(Vec<OperatorMessage>, Box<[ClaimKey]>),
+}
+
+/// A message that the operator publishes; it is kept.
+#[derive(Clone, Debug)]
+pub struct OperatorMessage {
+    /// Where.
+    pub channel: Box<str>,
+    /// What kind.
+    pub event: Box<str>,
+    /// The JSON, byte for byte.
+    pub data: Box<[u8]>,
+}

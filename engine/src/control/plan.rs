@@ -1,0 +1,162 @@
+//! What one tenant may do, beside what every tenant may: its tier, its rates, its options.
+
+use super::bucket::{Bucket, Rate};
+use super::tier::Tier;
+
+/// What is limited by the second.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Paced {
+    /// Sockets opened.
+    Connections,
+    /// Calls over HTTP.
+    Requests,
+    /// Messages published.
+    Publishes,
+    /// Bytes of their data.
+    Bytes,
+    /// Subscriptions begun.
+    Subscriptions,
+    /// Channels registered.
+    Channels,
+}
+
+/// How many kinds there are.
+const KINDS: usize = 6;
+
+impl Paced {
+    /// All of them.
+    pub const ALL: [Self; KINDS] = [
+        Self::Connections,
+        Self::Requests,
+        Self::Publishes,
+        Self::Bytes,
+        Self::Subscriptions,
+        Self::Channels,
+    ];
+}
+
+/// A number for each of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Pace {
+    counts: [u32; KINDS],
+}
+
+impl Pace {
+    /// So much of one thing.
+    #[must_use]
+    pub fn of(what: Paced, count: u32) -> Self {
+        Self::default().and(what, count)
+    }
+
+    /// So much of another as well.
+    #[must_use]
+    pub fn and(mut self, what: Paced, count: u32) -> Self {
+        if let Some(it) = self.counts.get_mut(what as usize) {
+            *it = it.saturating_add(count);
+        }
+        self
+    }
+
+    fn count(&self, what: Paced) -> u64 {
+        self.counts.get(what as usize).copied().unwrap_or_default().into()
+    }
+}
+
+/// A rate for each of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rates {
+    rates: [Rate; KINDS],
+}
+
+impl Rates {
+    /// Limits one thing.
+    pub fn set(&mut self, what: Paced, rate: Rate) {
+        if let Some(it) = self.rates.get_mut(what as usize) {
+            *it = rate;
+        }
+    }
+
+    /// Whether anything is limited.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        self.rates.iter().any(|it| it.is_set())
+    }
+
+    fn rate(&self, what: Paced) -> Rate {
+        self.rates.get(what as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A bucket for each of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Buckets {
+    buckets: [Bucket; KINDS],
+}
+
+impl Buckets {
+    /// Takes from all of them, or from none.
+    ///
+    /// # Errors
+    /// When one has too little; says in how many milliseconds it will have enough.
+    pub fn take(&mut self, rates: &Rates, pace: &Pace, now_ms: u64) -> Result<(), u64> {
+        let before = self.buckets;
+        for (what, bucket) in Paced::ALL.into_iter().zip(&mut self.buckets) {
+            let count = pace.count(what);
+            if count == 0 {
+                continue;
+            }
+            if let Err(wait_ms) = bucket.take(rates.rate(what), count, now_ms) {
+                self.buckets = before;
+                return Err(wait_ms);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Plan {
+    /// What it pays for; `None` counts nothing.
+    pub tier: Option<Tier>,
+    /// How fast it may go.
+    pub rates: Rates,
+    /// What becomes of a socket whose token expires or is revoked.
+    pub on_token_end: OnTokenEnd,
+}
+
+/// See [`Plan::on_token_end`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OnTokenEnd {
+    /// It stays: a token opens, it does not keep open.
+    #[default]
+    Stay,
+    /// It is closed.
+    Close,
+}
+
+impl Plan {
+    /// Whether its calls have to be counted at its seat first.
+    #[must_use]
+    pub fn is_metered(&self) -> bool {
+        self.tier.is_some() || self.rates.is_set()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_is_taken_whole_or_not_at_all() {
+        let mut rates = Rates::default();
+        rates.set(Paced::Publishes, Rate { per_second: 10, burst: 10 });
+        rates.set(Paced::Bytes, Rate { per_second: 100, burst: 100 });
+        let mut buckets = Buckets::default();
+        let pace = |bytes| Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
+        assert_eq!(buckets.take(&rates, &pace(100), 1_000), Ok(()));
+        assert_eq!(buckets.take(&rates, &pace(1), 1_000), Err(10));
+        assert_eq!(buckets.take(&rates, &Pace::of(Paced::Publishes, 9), 1_000), Ok(()));
+        assert!(buckets.take(&rates, &Pace::of(Paced::Publishes, 1), 1_000).is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! What the operator asks of the node: calls without a connection, answered through
+//! [`Effects::operated`](super::effects::Effects::operated).
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use storage::{Draft, Publication};
+
+use super::Shard;
+use super::answers::Reply;
+use super::claiming::Claim;
+use super::cohesivity::enforced;
+use super::effects::Effects;
+use super::input::Keep;
+use super::publishing::Publishing;
+use super::steps::{For, Work};
+use crate::control::{
+    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
+    SeatOp,
+};
+use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
+
+/// What an operation does next.
+#[derive(Debug)]
+pub(super) enum Operating {
+    /// Begin.
+    Start(Operate),
+    /// The seat's answer is the answer.
+    Seat,
+    /// The seat has decided: then every shard is told.
+    Decided(Enforce),
+    /// Every shard has acted.
+    Acted,
+}
+
+impl Shard {
+    pub(super) fn on_operation(&mut self, operation: Operation, effects: &mut Effects) {
+        let Operation { number, tenant, claim, what } = operation;
+        let call = match self.begin_for(For::Operator(number), tenant) {
+            Ok(call) => call,
+            Err(why) => return effects.operated.push((number, Err(why))),
+        };
+        match (what, claim) {
+            (Operate::Publish(messages, items), claim) => {
+                self.operate_publish(call, messages, (claim, items), effects);
+            }
+            (what, None) => self.operate(call, what, effects),
+            (what, Some((key, request))) => {
+                let first = Work::Operating(Operating::Start(what));
+                self.claim(call, Claim { key, request }, first, effects);
+            }
+        }
+    }
+
+    fn operate(&mut self, call: CallId, what: Operate, effects: &mut Effects) {
+        let Some(tenant) = self.tenant_of(call) else { return };
+        match what {
+            Operate::Seat(op) => {
+                self.ask_seat(call, op, Work::Operating(Operating::Seat), effects);
+            }
+            Operate::Revoke(token, until_s) => {
+                let order = Enforce::Revoke { tenant, token, until_s };
+                let then = Work::Operating(Operating::Decided(order));
+                self.ask_seat(call, SeatOp::Revoke { token, until_s }, then, effects);
+            }
+            Operate::DeleteChannel(name) => {
+                let order = Enforce::DropChannel(self.channel_key(tenant, &name));
+                let then = Work::Operating(Operating::Decided(order));
+                self.ask_seat(call, SeatOp::DeleteChannel(name), then, effects);
+            }
+            Operate::Disconnect(member, channel) => {
+                let order = Enforce::Disconnect { tenant, member, channel };
+                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::Publish(messages, items) => {
+                self.operate_publish(call, messages, (None, items), effects);
+            }
+        }
+    }
+
+    pub(super) fn go_on_operating(
+        &mut self,
+        call: CallId,
+        work: Operating,
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        match work {
+            Operating::Start(what) => self.operate(call, what, effects),
+            Operating::Acted => {
+                let result = enforced(came).map(|done| reply("done", done.count));
+                self.finish(call, result, effects);
+            }
+            Operating::Seat => {
+                let result = seat_answer(came).map(|it| reply_of(&it));
+                self.finish(call, result, effects);
+            }
+            Operating::Decided(order) => match seat_answer(came) {
+                Ok(_) => self.enforce(call, &order, Work::Operating(Operating::Acted), effects),
+                Err(why) => self.finish(call, Err(why), effects),
+            },
+        }
+    }
+
+    fn operate_publish(
+        &mut self,
+        call: CallId,
+        messages: Vec<OperatorMessage>,
+        (claim, items): (Option<(ClaimKey, RequestHash)>, Box<[ClaimKey]>),
+        effects: &mut Effects,
+    ) {
+        let Some(tenant) = self.tenant_of(call) else { return };
+        let idempotency = |place: usize| {
+            let (_, RequestHash(request)) = claim?;
+            let ClaimKey(key) = items.get(place)?;
+            Some((u128::from(*key) << 64) | u128::from(request))
+        };
+        let publications = messages.iter().enumerate().map(|(place, message)| {
+            let channel = self.channel_key(tenant, &message.channel);
+            keyed(&channel, message, idempotency(place))
+        });
+        let publications: Vec<_> = publications.collect();
+        let mut work = Publishing::new(publications, Keep::Persist, published);
+        work.spend = None;
+        work.claim = claim.map(|(key, request)| (Claim { key, request }, items));
+        self.publish_by(call, Box::new(work), effects);
+    }
+}
+
+/// A publication without a place that carries the hash of its idempotency key.
+fn keyed(
+    channel: &Arc<ChannelKey>,
+    message: &OperatorMessage,
+    idempotency: Option<u128>,
+) -> Arc<Publication> {
+    Arc::new(Publication::new(&Draft {
+        channel,
+        epoch: Epoch(0),
+        offset: None,
+        id: MessageId(0),
+        at_ms: 0,
+        sender: "",
+        event: &message.event,
+        payload: &message.data,
+        idempotency,
+    }))
+}
+
+fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
+    match came.into_iter().next() {
+        Some(Came::Seat(answer)) => answer,
+        Some(Came::Enforced(_) | Came::Published(_)) | None => Err(Rejection::Internal),
+    }
+}
+
+fn reply(name: &str, number: u64) -> Reply {
+    json(format!("{{\"{name}\":{number}}}"))
+}
+
+/// Names and numbers of ours need no escapes.
+fn json(text: String) -> Reply {
+    Reply { status: 200, body: text.into_bytes(), cache: None }
+}
+
+fn reply_of(answer: &SeatAnswer) -> Reply {
+    match answer {
+        SeatAnswer::Channel(channel) => json(format!("{{\"id\":\"{:032x}\"}}", channel.id.0)),
+        SeatAnswer::Channels(page) => reply("channels", page.channels.len() as u64),
+        SeatAnswer::Provisioning { .. }
+        | SeatAnswer::Deleted(_)
+        | SeatAnswer::Revoked
+        | SeatAnswer::Fresh(_)
+        | SeatAnswer::Answered(_)
+        | SeatAnswer::Published(_)
+        | SeatAnswer::Settled
+        | SeatAnswer::Granted => reply("done", 1),
+    }
+}
+
+/// The ids of what was published, in the order of the batch.
+fn published(all: &[Placed]) -> Reply {
+    let ids: Vec<_> = all.iter().map(|it| format!("\"{:032x}\"", it.id.0)).collect();
+    json(format!("{{\"ids\":[{}]}}", ids.join(",")))
+}

@@ -1,0 +1,292 @@
+//! What a metered tenant does is counted at its seat first; everybody else's is done at once. Either way it is done here.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use protocol::auth::{self, EdgeClaims, RealtimeClaims};
+use protocol::dialect::{Dialect, cohesivity, infrai};
+use storage::Publication;
+
+use super::Shard;
+use super::answers::{Reply, Shape};
+use super::cohesivity::{HistoryCall, Work};
+use super::effects::Effects;
+use super::input::{HistoryAsk, Keep, ReplyTo, Request};
+use super::sockets::Opening;
+use super::steps;
+use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, seat_of};
+use crate::ids::{CallId, ConnId, MessageId, TenantId};
+use crate::session::State;
+
+/// Life of a server's bearer token.
+const SESSION_TTL_S: u32 = 60;
+/// A token is for whoever asked, and for now.
+const NO_STORE: &str = "private, no-store, max-age=0";
+
+/// What is done once it is paid for.
+#[derive(Debug)]
+pub(super) enum Paid {
+    /// Make a bearer token for a server.
+    Session,
+    /// Make a token for a client.
+    Token { user_id: Box<str>, user_name: Option<Box<str>>, ttl_s: u32 },
+    /// Publish for a server.
+    Publish(Arc<Publication>, Keep),
+    /// Publish for a client on this connection.
+    SocketPublish(ConnId, Arc<Publication>, Keep),
+    /// Read history.
+    History(HistoryCall),
+    /// Open a socket.
+    Upgrade(Opening),
+}
+
+impl Paid {
+    /// What it takes of a plan.
+    fn price(&self) -> Spend {
+        let request = Bill::of(Metered::Requests, 1);
+        let call = Pace::of(Paced::Requests, 1);
+        let message = |publication: &Publication| {
+            let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
+            Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes)
+        };
+        let (bill, pace, sockets) = match self {
+            Self::Session => (request, call, 0),
+            Self::Token { .. } => (request.and(Metered::Mints, 1), call, 0),
+            Self::Publish(publication, _) => {
+                let pace = message(publication).and(Paced::Requests, 1);
+                (request.and(Metered::Messages, 1), pace, 0)
+            }
+            Self::SocketPublish(_, publication, _) => {
+                (Bill::of(Metered::Messages, 1), message(publication), 0)
+            }
+            Self::History(_) => (request.and(Metered::HistoryReads, 1), call, 0),
+            Self::Upgrade(_) => {
+                let pace = call.and(Paced::Connections, 1).and(Paced::Subscriptions, 1);
+                (request, pace, 1)
+            }
+        };
+        Spend { bill, pace, sockets }
+    }
+}
+
+impl Shard {
+    /// Does something for a server, once it is paid for.
+    pub(super) fn buy(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        (tenant, paid): (TenantId, Paid),
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        if !self.tenants.plan(tenant).is_metered() {
+            return self.do_at_once(conn, shape, (tenant, paid), effects);
+        }
+        if let Paid::Upgrade(_) = &paid
+            && self.http(conn).is_some_and(|it| !it.tickets.is_empty())
+        {
+            return Err(Rejection::UpgradeRequired);
+        }
+        let call = self.begin(conn, tenant, shape)?;
+        self.pay(call, paid, effects);
+        Ok(())
+    }
+
+    /// Publishes for a client of a metered tenant, once it is paid for.
+    pub(super) fn buy_publish(
+        &mut self,
+        conn: ConnId,
+        (publication, keep): (Arc<Publication>, Keep),
+        effects: &mut Effects,
+    ) {
+        match self.begin_for(steps::For::Nobody, publication.channel().tenant()) {
+            Ok(call) => {
+                if let Some(State::Socket(socket)) =
+                    self.sessions.slot(conn).map(|it| &mut it.state)
+                {
+                    socket.unanswered += 1;
+                }
+                self.pay(call, Paid::SocketPublish(conn, publication, keep), effects);
+            }
+            Err(why) => self.say_refused(conn, &why),
+        }
+    }
+
+    fn pay(&mut self, call: CallId, paid: Paid, effects: &mut Effects) {
+        let op = SeatOp::Spend(paid.price());
+        let then = steps::Work::Cohesivity(Work::Paid(Box::new(paid)));
+        self.ask_seat(call, op, then, effects);
+    }
+
+    /// Nobody counts: no trip, no call.
+    fn do_at_once(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        (tenant, paid): (TenantId, Paid),
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        match paid {
+            Paid::Session | Paid::Token { .. } => {
+                let Reply { body, cache, .. } = self.mint(tenant, &paid);
+                let shape = Shape { cache, ..shape };
+                self.answer_json(conn, shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&body);
+                });
+            }
+            Paid::Publish(publication, keep) => {
+                let Some(http) = self.http(conn) else { return Ok(()) };
+                let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
+                self.send_publish(publication, keep, reply, effects);
+            }
+            Paid::SocketPublish(..) => {}
+            Paid::History(ask) => {
+                let Some(http) = self.http(conn) else { return Ok(()) };
+                let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
+                self.send_history(ask, reply, effects);
+            }
+            Paid::Upgrade(opening) => return self.open_socket(conn, opening, effects),
+        }
+        Ok(())
+    }
+
+    /// Does what the seat has counted. Meanwhile much may have happened.
+    pub(super) fn go_on_paid(&mut self, call: CallId, paid: Paid, effects: &mut Effects) {
+        let Some(tenant) = self.tenant_of(call) else { return };
+        if let Err(why) = self.served(tenant) {
+            if let Paid::Upgrade(_) = &paid {
+                self.give_socket_back(tenant, effects);
+            }
+            return self.refuse_paid(call, paid, why, effects);
+        }
+        match paid {
+            Paid::Session | Paid::Token { .. } => {
+                let reply = self.mint(tenant, &paid);
+                self.finish(call, Ok(reply), effects);
+            }
+            Paid::Publish(publication, keep) => {
+                if let Some(reply) = self.hand_over(call) {
+                    self.send_publish(publication, keep, reply, effects);
+                }
+            }
+            Paid::SocketPublish(conn, publication, keep) => {
+                self.hand_over(call);
+                self.send_publish(publication, keep, ReplyTo { conn, ticket: 0 }, effects);
+            }
+            Paid::History(ask) => {
+                if let Some(reply) = self.hand_over(call) {
+                    self.send_history(ask, reply, effects);
+                }
+            }
+            Paid::Upgrade(opening) => self.open_paid(call, opening, effects),
+        }
+    }
+
+    /// The seat counts the socket already: it is given back if there is none after all.
+    fn open_paid(&mut self, call: CallId, opening: Opening, effects: &mut Effects) {
+        let tenant = opening.channel.tenant();
+        let is_revoked = opening.token.is_some_and(|it| self.revoked.contains(tenant, it));
+        if is_revoked {
+            self.give_socket_back(tenant, effects);
+            return self.finish(call, Err(Rejection::CredentialInvalid), effects);
+        }
+        let Some(ReplyTo { conn, ticket }) = self.hand_over(call) else { return };
+        let is_alone = self.http(conn).is_some_and(|it| {
+            it.tickets.len() == 1 && !it.half_closed && it.tickets.leave_first(ticket)
+        });
+        if !is_alone {
+            self.give_socket_back(tenant, effects);
+            let closes = &mut effects.closes;
+            return self.answer_refused(
+                ReplyTo { conn, ticket },
+                &Rejection::UpgradeRequired,
+                closes,
+            );
+        }
+        match self.open_socket(conn, opening, effects) {
+            Ok(()) => {
+                if let Some(State::Socket(socket)) =
+                    self.sessions.slot(conn).map(|it| &mut it.state)
+                {
+                    socket.is_counted = true;
+                }
+                self.watch(conn);
+            }
+            Err(_) => self.give_socket_back(tenant, effects),
+        }
+    }
+
+    pub(super) fn refuse_paid(
+        &mut self,
+        call: CallId,
+        paid: Paid,
+        why: Rejection,
+        effects: &mut Effects,
+    ) {
+        if let Paid::SocketPublish(conn, ..) = paid {
+            self.hand_over(call);
+            if let Some(State::Socket(socket)) = self.sessions.slot(conn).map(|it| &mut it.state) {
+                socket.unanswered = socket.unanswered.saturating_sub(1);
+            }
+            self.say_refused(conn, &why);
+        } else {
+            self.finish(call, Err(why), effects);
+        }
+    }
+
+    /// Tells the seat that a socket which it counts is no more.
+    pub(super) fn give_socket_back(&mut self, tenant: TenantId, effects: &mut Effects) {
+        self.send(seat_of(tenant, self.shard_count), Request::Release(tenant, 1), effects);
+    }
+
+    fn say_refused(&mut self, conn: ConnId, why: &Rejection) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &slot.state else { return };
+        self.turn.write(&self.hub, conn, socket.groups(), |out| match socket.dialect {
+            Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
+            Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
+        });
+    }
+
+    fn send_publish(
+        &mut self,
+        publication: Arc<Publication>,
+        keep: Keep,
+        reply: ReplyTo,
+        effects: &mut Effects,
+    ) {
+        let channel = Arc::clone(publication.channel());
+        self.request(&channel, Request::Publish(publication, keep, reply), effects);
+    }
+
+    fn send_history(&mut self, ask: HistoryCall, reply: ReplyTo, effects: &mut Effects) {
+        let HistoryCall { channel, after, limit } = ask;
+        let request = HistoryAsk { channel: Arc::clone(&channel), after, limit, reply };
+        self.request(&channel, Request::History(Box::new(request)), effects);
+    }
+
+    /// A token, as the answer has it.
+    fn mint(&mut self, tenant: TenantId, paid: &Paid) -> Reply {
+        let mut body = Vec::new();
+        let issued_at_s = self.now.wall_ms / 1000;
+        let name = self.tenants.name(tenant).to_owned();
+        if let Paid::Token { user_id, user_name, ttl_s } = paid {
+            let MessageId(token_id) = self.ids.next(self.now.wall_ms);
+            let claims = RealtimeClaims {
+                tenant: name,
+                user_id: user_id.to_string(),
+                user_name: user_name.as_ref().map(ToString::to_string),
+                issued_at_s,
+                expires_at_s: issued_at_s + u64::from(*ttl_s),
+                token_id: format!("{token_id:032x}"),
+            };
+            let token = auth::sign_realtime(&claims, self.tenants.signing_key(tenant));
+            cohesivity::body_token(&mut body, &token, *ttl_s);
+        } else {
+            let expires_at_s = issued_at_s + u64::from(SESSION_TTL_S);
+            let claims = EdgeClaims { tenant: name, expires_at_s };
+            let token = auth::sign_edge(&claims, self.tenants.signing_key(tenant));
+            cohesivity::body_session(&mut body, &token, SESSION_TTL_S);
+        }
+        Reply { status: 200, body, cache: Some(NO_STORE) }
+    }
+}

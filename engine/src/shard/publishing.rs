@@ -1,0 +1,177 @@
+//! Publishing by a call: paid for by who is metered, claimed by who has an idempotency key, one request a home.
+//!
+//! A keyed message carries the hash of its key in its own record, so the journal knows what was published, also after a crash:
+//! of a batch of which a part was kept, only the rest is published by the retry.
+
+use std::sync::Arc;
+
+use protocol::Rejection;
+use storage::Publication;
+
+use super::Shard;
+use super::answers::Reply;
+use super::claiming::Claim;
+use super::effects::Effects;
+use super::input::Keep;
+use super::steps::Work;
+use crate::control::{Came, ClaimKey, Placed, Published, SeatAnswer, SeatOp, Spend};
+use crate::ids::CallId;
+
+/// What a call publishes, and how far it is.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    /// By place in the batch; `None` once it was handed to its home, or if it is there already.
+    pub publications: Vec<Option<Arc<Publication>>>,
+    pub keep: Keep,
+    /// What it takes of its tenant's plan, if that is metered.
+    pub spend: Option<Spend>,
+    /// Its idempotency key, and that of each message.
+    pub claim: Option<(Claim, Box<[ClaimKey]>)>,
+    /// Where each message is.
+    pub placed: Vec<Option<Placed>>,
+    /// Why one was refused.
+    pub refused: Option<Rejection>,
+    pub progress: Progress,
+    /// What the dialect answers, once all of them are published.
+    pub reply: fn(&[Placed]) -> Reply,
+}
+
+/// What a publishing call waits for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Progress {
+    Payment,
+    Claim,
+    Homes,
+    Settlement,
+}
+
+impl Publishing {
+    /// Messages that nobody has published yet.
+    pub(super) fn new(
+        publications: Vec<Arc<Publication>>,
+        keep: Keep,
+        reply: fn(&[Placed]) -> Reply,
+    ) -> Self {
+        Self {
+            placed: vec![None; publications.len()],
+            publications: publications.into_iter().map(Some).collect(),
+            keep,
+            spend: None,
+            claim: None,
+            refused: None,
+            progress: Progress::Payment,
+            reply,
+        }
+    }
+
+    fn note(&mut self, published: Published) {
+        for (place, result) in published {
+            match result {
+                Ok(placed) => {
+                    if let Some(slot) = self.placed.get_mut(usize::from(place)) {
+                        *slot = Some(placed);
+                    }
+                }
+                Err(why) => self.refused = Some(why),
+            }
+        }
+    }
+
+    /// What is still to be published.
+    fn missing(&mut self) -> Vec<(u16, Arc<Publication>)> {
+        let there = self.placed.iter();
+        let missing = (0..).zip(&mut self.publications).zip(there);
+        let missing = missing.filter(|(_, placed)| placed.is_none());
+        missing.filter_map(|((place, it), _)| Some((place, it.take()?))).collect()
+    }
+}
+
+impl Shard {
+    /// Begins to publish.
+    pub(super) fn publish_by(
+        &mut self,
+        call: CallId,
+        mut work: Box<Publishing>,
+        effects: &mut Effects,
+    ) {
+        match work.spend.take() {
+            Some(spend) => {
+                work.progress = Progress::Payment;
+                self.ask_seat(call, SeatOp::Spend(spend), Work::Publishing(work), effects);
+            }
+            None => self.claim_messages(call, work, effects),
+        }
+    }
+
+    fn claim_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        let Some((Claim { key, request }, items)) = &work.claim else {
+            return self.send_messages(call, work, effects);
+        };
+        let op = SeatOp::Claim { key: *key, request: *request, items: items.clone() };
+        work.progress = Progress::Claim;
+        self.ask_seat(call, op, Work::Publishing(work), effects);
+    }
+
+    fn send_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        let missing = work.missing();
+        let keep = work.keep;
+        work.progress = Progress::Homes;
+        self.publish_many(call, (missing, keep), Work::Publishing(work), effects);
+    }
+
+    pub(super) fn go_on_publishing(
+        &mut self,
+        call: CallId,
+        mut work: Box<Publishing>,
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        let mut answer = None;
+        for it in came {
+            match it {
+                Came::Seat(it) => answer = Some(it),
+                Came::Published(published) => work.note(published),
+                Came::Enforced(_) => {}
+            }
+        }
+        match (work.progress, answer) {
+            (Progress::Payment, Some(Ok(_))) => self.claim_messages(call, work, effects),
+            (Progress::Claim, Some(Ok(SeatAnswer::Fresh(known)))) => {
+                work.placed.iter_mut().zip(known).for_each(|(slot, placed)| *slot = placed);
+                self.send_messages(call, work, effects);
+            }
+            (Progress::Claim, Some(Ok(SeatAnswer::Published(all)))) => {
+                self.finish(call, Ok((work.reply)(&all)), effects);
+            }
+            (Progress::Payment | Progress::Claim, Some(Err(why))) => {
+                self.finish(call, Err(why), effects);
+            }
+            (Progress::Payment | Progress::Claim, Some(Ok(_)) | None) => {
+                self.finish(call, Err(Rejection::Internal), effects);
+            }
+            (Progress::Homes, _) => self.settle_messages(call, work, effects),
+            // What the journal has is published, whatever the seat says.
+            (Progress::Settlement, _) => self.answer_messages(call, *work, effects),
+        }
+    }
+
+    fn settle_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        let Some((Claim { key, request }, items)) = &work.claim else {
+            return self.answer_messages(call, *work, effects);
+        };
+        let items = items.iter().copied().zip(work.placed.iter().copied()).collect();
+        let op = SeatOp::SettleMessages { key: *key, request: *request, items };
+        work.progress = Progress::Settlement;
+        self.ask_seat(call, op, Work::Publishing(work), effects);
+    }
+
+    fn answer_messages(&mut self, call: CallId, work: Publishing, effects: &mut Effects) {
+        let all: Option<Vec<Placed>> = work.placed.iter().copied().collect();
+        let result = match (all, work.refused) {
+            (Some(all), None) => Ok((work.reply)(&all)),
+            (_, Some(why)) => Err(why),
+            (None, None) => Err(Rejection::Internal),
+        };
+        self.finish(call, result, effects);
+    }
+}

@@ -1,0 +1,226 @@
+//! The operator of the node: it revokes, disconnects, deletes and publishes with keys, from any shard, and knows what it was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::control::{
+    ClaimKey, Operate, Operation, OperatorMessage, RequestHash, SeatOp, TokenId,
+};
+use engine::ids::{MessageId, TenantId};
+use engine::shard::input::Input;
+use protocol::Keep;
+use protocol::Rejection;
+
+use crate::checker::Sender;
+use crate::clients::Client;
+use crate::journal::Key;
+use crate::world::{TENANTS, World};
+
+/// What the operator asked for, and was told.
+#[derive(Debug, Default)]
+pub struct Operator {
+    next: u64,
+    waiting: BTreeMap<u64, (usize, Asked)>,
+    /// What came of each key: everyone who comes with it hears the same.
+    keys: BTreeMap<(TenantId, u64), Told>,
+    /// The ids of registered channels, by tenant and name, while nobody deletes them.
+    ids: BTreeMap<(TenantId, Box<str>), String>,
+    /// Channels that somebody may have deleted since they were asked for.
+    unsure: BTreeSet<(TenantId, Box<str>)>,
+    /// Tokens that are revoked for sure.
+    pub revoked: BTreeSet<(TenantId, u128)>,
+}
+
+/// A key, the numbers that its request publishes, and what came of it.
+#[derive(Debug, Default)]
+struct Told {
+    numbers: Vec<usize>,
+    key: Option<Key>,
+    answer: Option<String>,
+}
+
+#[derive(Debug)]
+enum Asked {
+    Revoke(TenantId, u128),
+    Disconnect(TenantId, Box<str>, Vec<(usize, engine::ids::ConnId)>),
+    Create(TenantId, Box<str>),
+    Publish(TenantId, u64),
+}
+
+impl World {
+    /// The operator does something on any shard.
+    pub fn operate(&mut self) {
+        let shard = self.random.below(self.shards.len());
+        if !self.may_ask(shard) || self.operator.waiting.len() > 40 {
+            return;
+        }
+        let tenant = TenantId(u32::try_from(self.random.below(TENANTS as usize)).unwrap());
+        match self.random.below(10) {
+            0 => self.revoke(shard, tenant),
+            1 => self.disconnect(shard, tenant),
+            2..=4 => self.register(shard, tenant),
+            _ => self.publish_keyed(shard, tenant),
+        }
+    }
+
+    fn revoke(&mut self, shard: usize, tenant: TenantId) {
+        let Some(token) = self.any_token(tenant) else { return };
+        let until_s = self.now.wall_ms / 1000 + 400_000;
+        let what = Operate::Revoke(TokenId(token), until_s);
+        self.ask(shard, tenant, None, what, Asked::Revoke(tenant, token));
+    }
+
+    /// The token of some socket, open or not.
+    fn any_token(&mut self, tenant: TenantId) -> Option<u128> {
+        let tokens: Vec<u128> = self.tokens.iter().filter(|it| it.0 == tenant).map(|it| it.1).collect();
+        (!tokens.is_empty()).then(|| tokens[self.random.below(tokens.len())])
+    }
+
+    fn disconnect(&mut self, shard: usize, tenant: TenantId) {
+        let mut live = Vec::new();
+        for (place, net) in self.nets.iter().enumerate() {
+            for wire in net.wires().filter(|it| it.is_open()) {
+                if let Client::Socket(socket) = &wire.client
+                    && socket.is_live()
+                    && socket.view.key.0 == tenant
+                {
+                    live.push((socket.view.user.clone(), place, wire.conn));
+                }
+            }
+        }
+        if live.is_empty() {
+            return;
+        }
+        let member = live[self.random.below(live.len())].0.clone();
+        let theirs = live.into_iter().filter(|it| it.0 == member).map(|it| (it.1, it.2)).collect();
+        let member: Box<str> = member.into();
+        let what = Operate::Disconnect(member.clone(), None);
+        self.ask(shard, tenant, None, what, Asked::Disconnect(tenant, member, theirs));
+    }
+
+    fn register(&mut self, shard: usize, tenant: TenantId) {
+        let name: Box<str> = format!("r{}", self.random.below(3)).into();
+        let id = MessageId(u128::from(self.operator.next) << 64 | u128::from(self.step));
+        let op = SeatOp::CreateChannel { name: name.clone(), kind: None, id };
+        self.ask(shard, tenant, None, Operate::Seat(op), Asked::Create(tenant, name));
+    }
+
+    /// Publishes one to three messages with a key: a new one, or one that was used before with the same request.
+    fn publish_keyed(&mut self, shard: usize, tenant: TenantId) {
+        let number = self.random.below(6) as u64 + 10 * (self.step / 400);
+        let known = self.operator.keys.contains_key(&(tenant, number));
+        if !known {
+            let keys = self.keys();
+            let ours: Vec<_> = keys.into_iter().filter(|it| it.0 == tenant).collect();
+            let key = ours[self.random.below(ours.len())].clone();
+            let count = 1 + self.random.below(3);
+            let publisher = 1_000_000 + usize::try_from(self.operator.next).unwrap();
+            let numbers = (0..count).map(|place| {
+                let sender = Sender { key: &key, publisher: publisher + place, step: u64::MAX };
+                self.truth.issue(&sender, Keep::Persist, |it| crate::clients::payload(it, 0))
+            });
+            let numbers = numbers.collect();
+            let told = Told { numbers, key: Some(key), answer: None };
+            self.operator.keys.insert((tenant, number), told);
+        }
+        let told = &self.operator.keys[&(tenant, number)];
+        let channel = told.key.as_ref().unwrap().1.as_str();
+        let message = |it: &usize| OperatorMessage {
+            channel: channel.into(),
+            event: format!("e{it}").into(),
+            data: self.truth.issued[*it].data.clone().into(),
+        };
+        let messages: Vec<_> = told.numbers.iter().map(message).collect();
+        let root = (u64::from(tenant.0) << 32 | number) << 8;
+        let items = (1..).take(messages.len()).map(|it| ClaimKey(root + it)).collect();
+        let claim = Some((ClaimKey(root), RequestHash(root ^ 0xff)));
+        self.seen.note_if(known, "idempotency key used again");
+        let what = Operate::Publish(messages, items);
+        self.ask(shard, tenant, claim, what, Asked::Publish(tenant, number));
+    }
+
+    fn ask(
+        &mut self,
+        shard: usize,
+        tenant: TenantId,
+        claim: Option<(ClaimKey, RequestHash)>,
+        what: Operate,
+        asked: Asked,
+    ) {
+        let number = self.operator.next;
+        self.operator.next += 1;
+        self.operator.waiting.insert(number, (shard, asked));
+        let operation = Operation { number, tenant, claim, what };
+        self.feed(shard, Input::Operation(Box::new(operation)));
+    }
+
+    /// The node answers an operation.
+    pub fn operated(&mut self, number: u64, result: Result<Vec<u8>, Rejection>) {
+        let (_, asked) = self.operator.waiting.remove(&number).expect("an answer to nothing");
+        let Ok(body) = result else { return self.seen.note("operation refused") };
+        let body = String::from_utf8(body).unwrap();
+        match asked {
+            Asked::Revoke(tenant, token) => {
+                self.seen.note("token revoked");
+                self.operator.revoked.insert((tenant, token));
+                self.check_revoked(tenant, token);
+            }
+            Asked::Disconnect(tenant, member, theirs) => {
+                self.seen.note("member disconnected");
+                self.check_disconnected(tenant, &member, &theirs);
+            }
+            Asked::Create(tenant, name) => {
+                self.seen.note("channel registered");
+                let known = self.operator.ids.entry((tenant, name)).or_insert_with(|| body.clone());
+                assert_eq!(*known, body, "a registered channel changed its id");
+            }
+            Asked::Publish(tenant, number) => {
+                let told = self.operator.keys.get_mut(&(tenant, number)).unwrap();
+                let before = told.answer.get_or_insert_with(|| body.clone());
+                assert_eq!(*before, body, "one key, two results");
+                self.seen.note("published with a key");
+                let key = told.key.clone().unwrap();
+                let numbers = told.numbers.clone();
+                for it in numbers {
+                    let log = self.truth.durable.get(&key).map_or(&[][..], Vec::as_slice);
+                    assert!(log.contains(&it), "e{it} is acknowledged and not durable");
+                }
+            }
+        }
+    }
+
+    /// No shard opens a socket for a token whose revocation was answered.
+    fn check_revoked(&mut self, tenant: TenantId, token: u128) {
+        for shard in &self.shards {
+            assert!(shard.refuses(tenant, TokenId(token)), "revoked, and a shard does not know");
+        }
+    }
+
+    /// Who was there when somebody asked is not there when they are answered.
+    fn check_disconnected(
+        &mut self,
+        tenant: TenantId,
+        member: &str,
+        theirs: &[(usize, engine::ids::ConnId)],
+    ) {
+        for (place, conn) in theirs {
+            let shard = &mut self.shards[*place];
+            assert!(!shard.is_socket(*conn), "{member} of {tenant:?} is still on {conn:?}");
+        }
+    }
+
+    /// The node crashed: nobody answers what was asked before. What it had promised stays promised.
+    pub fn forget_operations(&mut self) {
+        self.operator.waiting.clear();
+        for (tenant, token) in self.operator.revoked.clone() {
+            self.check_revoked(tenant, token);
+        }
+    }
+
+    /// Whether every operation was answered.
+    pub fn check_operated(&self) {
+        assert!(self.operator.waiting.is_empty(), "unanswered: {:?}", self.operator.waiting);
+        for shard in &self.shards {
+            assert_eq!(shard.running_calls(), 0, "a call that never ends");
+        }
+    }
+}
