@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::setting::{Kind, Setting, bare, settings};
 use super::tenant::TenantConfig;
 use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
+use crate::control::Tier;
 
 settings! {
     /// Where the node listens, and how it runs.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use engine::control::Plan;
 use engine::ids::{ChannelKey, ShardId, TenantId};
 use engine::shard::{Shard, ShardOptions};
 use engine::tenants::{TenantSpec, Tenants};
@@ -60,6 +59,6 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         signing_key: signing_key(&key),
-        plan: Plan::default(),
+        ..TenantSpec::default()
     }
 }
