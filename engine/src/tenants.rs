@@ -2,9 +2,40 @@
 
 use hashbrown::HashMap;
 use protocol::auth;
+use protocol::auth::vendor::VendorKeys;
 
+use crate::config::LIVEBLOCKS_URL;
 use crate::control::Plan;
 use crate::ids::TenantId;
+
+/// What a key of a server opens.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum KeyKind {
+    /// Cohesivity's key of servers that publish.
+    Application,
+    /// Cohesivity's key of operators.
+    Management,
+    /// Infrai's key.
+    Project,
+}
+
+impl KeyKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Application, Self::Management, Self::Project];
+
+    /// Its name in commands.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Management => "management",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// A key as it is kept: HMAC-SHA256 with the secret of the node.
+pub type KeyHash = [u8; 32];
 
 /// One tenant, as the configuration or the catalog has it.
 #[derive(Clone)]
@@ -17,27 +48,59 @@ pub struct TenantSpec {
     pub application_key: Option<String>,
     /// The secret that its operators use.
     pub management_key: Option<String>,
+    /// The secret that its servers speak Infrai with.
+    pub project_key: Option<String>,
+    /// Keys of which only the hash is known: see [`hash_key`].
+    pub hashed_keys: Vec<(KeyKind, KeyHash)>,
     /// Signs its tokens.
     pub signing_key: Vec<u8>,
+    /// What signed its tokens before, and is still taken.
+    pub signing_keys_before: Vec<Vec<u8>>,
+    /// What it has of other vendors.
+    pub vendors: VendorKeys,
+    /// Where Liveblocks is.
+    pub liveblocks_base_url: String,
     /// What it may do.
     pub plan: Plan,
+}
+
+impl Default for TenantSpec {
+    /// A tenant without a name, that no key opens.
+    fn default() -> Self {
+        Self {
+            id: TenantId(0),
+            name: String::new(),
+            application_key: None,
+            management_key: None,
+            project_key: None,
+            hashed_keys: Vec::new(),
+            signing_key: Vec::new(),
+            signing_keys_before: Vec::new(),
+            vendors: VendorKeys::default(),
+            liveblocks_base_url: LIVEBLOCKS_URL.to_owned(),
+            plan: Plan::default(),
+        }
+    }
 }
 
 /// All tenants of the node.
 pub struct Tenants {
     list: HashMap<TenantId, Tenant>,
     by_name: HashMap<String, TenantId>,
-    /// Application keys are looked up by a keyed hash, so that the time of a look-up says nothing about a key.
-    by_key: HashMap<[u8; 32], TenantId>,
-    by_management_key: HashMap<[u8; 32], TenantId>,
+    /// Keys are looked up by a keyed hash, so that the time of a look-up says nothing about a key.
+    by_key: HashMap<(KeyKind, KeyHash), TenantId>,
     pepper: [u8; 32],
     /// For a tenant that is not there.
-    no_plan: Plan,
+    nobody: Tenant,
 }
 
+#[derive(Default)]
 struct Tenant {
     name: Box<str>,
     signing_key: Box<[u8]>,
+    signing_keys_before: Vec<Box<[u8]>>,
+    vendors: VendorKeys,
+    liveblocks_base_url: Box<str>,
     plan: Plan,
 }
 
@@ -48,32 +111,47 @@ impl std::fmt::Debug for Tenants {
     }
 }
 
+/// What is kept of a key.
+#[must_use]
+pub fn hash_key(pepper: &[u8; 32], key: &str) -> KeyHash {
+    auth::hmac_sha256(pepper, key.as_bytes())
+}
+
 impl Tenants {
-    /// All of them. `pepper` is random.
+    /// All of them. `pepper` is random, and the same as long as hashes are kept.
     #[must_use]
     pub fn new(specs: &[TenantSpec], pepper: [u8; 32]) -> Self {
         let mut tenants = Self {
             list: HashMap::new(),
             by_name: HashMap::new(),
             by_key: HashMap::new(),
-            by_management_key: HashMap::new(),
             pepper,
-            no_plan: Plan::default(),
+            nobody: Tenant::default(),
         };
         for spec in specs {
             let id = spec.id;
             tenants.by_name.insert(spec.name.clone(), id);
-            if let Some(key) = &spec.application_key {
-                tenants.by_key.insert(auth::hmac_sha256(&pepper, key.as_bytes()), id);
+            let given = [
+                (KeyKind::Application, &spec.application_key),
+                (KeyKind::Management, &spec.management_key),
+                (KeyKind::Project, &spec.project_key),
+            ];
+            for (kind, key) in given {
+                if let Some(key) = key {
+                    tenants.by_key.insert((kind, hash_key(&pepper, key)), id);
+                }
             }
-            if let Some(key) = &spec.management_key {
-                let hash = auth::hmac_sha256(&pepper, key.as_bytes());
-                tenants.by_management_key.insert(hash, id);
-            }
-            let name = spec.name.as_str().into();
-            let signing_key = spec.signing_key.as_slice().into();
-            let plan = spec.plan.clone();
-            tenants.list.insert(id, Tenant { name, signing_key, plan });
+            tenants.by_key.extend(spec.hashed_keys.iter().map(|it| (*it, id)));
+            let before = spec.signing_keys_before.iter().map(|it| it.as_slice().into());
+            let tenant = Tenant {
+                name: spec.name.as_str().into(),
+                signing_key: spec.signing_key.as_slice().into(),
+                signing_keys_before: before.collect(),
+                vendors: spec.vendors.clone(),
+                liveblocks_base_url: spec.liveblocks_base_url.as_str().into(),
+                plan: spec.plan.clone(),
+            };
+            tenants.list.insert(id, tenant);
         }
         tenants
     }
@@ -81,14 +159,23 @@ impl Tenants {
     /// Whose application key this is.
     #[must_use]
     pub fn of_application_key(&self, key: &str) -> Option<TenantId> {
-        self.by_key.get(&auth::hmac_sha256(&self.pepper, key.as_bytes())).copied()
+        self.of_key(KeyKind::Application, key)
     }
 
     /// Whose management key this is.
     #[must_use]
     pub fn of_management_key(&self, key: &str) -> Option<TenantId> {
-        let hash = auth::hmac_sha256(&self.pepper, key.as_bytes());
-        self.by_management_key.get(&hash).copied()
+        self.of_key(KeyKind::Management, key)
+    }
+
+    /// Whose project key this is.
+    #[must_use]
+    pub fn of_project_key(&self, key: &str) -> Option<TenantId> {
+        self.of_key(KeyKind::Project, key)
+    }
+
+    fn of_key(&self, kind: KeyKind, key: &str) -> Option<TenantId> {
+        self.by_key.get(&(kind, hash_key(&self.pepper, key))).copied()
     }
 
     /// The tenant of a name.
@@ -100,13 +187,39 @@ impl Tenants {
     /// What signs the tenant's tokens.
     #[must_use]
     pub fn signing_key(&self, id: TenantId) -> &[u8] {
-        self.list.get(&id).map_or(&[], |it| &it.signing_key)
+        &self.tenant(id).signing_key
+    }
+
+    /// What is found with the newest of the tenant's signing keys that finds anything: during a rotation there are several.
+    ///
+    /// # Errors
+    /// When none does: what the last one said.
+    pub fn verify<T, E>(
+        &self,
+        id: TenantId,
+        mut with: impl FnMut(&[u8]) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let tenant = self.tenant(id);
+        let first = with(&tenant.signing_key);
+        tenant.signing_keys_before.iter().fold(first, |found, key| found.or_else(|_| with(key)))
+    }
+
+    /// What the tenant has of other vendors.
+    #[must_use]
+    pub fn vendors(&self, id: TenantId) -> &VendorKeys {
+        &self.tenant(id).vendors
+    }
+
+    /// Where Liveblocks is for this tenant; no slash at the end.
+    #[must_use]
+    pub fn liveblocks_base_url(&self, id: TenantId) -> &str {
+        &self.tenant(id).liveblocks_base_url
     }
 
     /// What a tenant may do.
     #[must_use]
     pub fn plan(&self, id: TenantId) -> &Plan {
-        self.list.get(&id).map_or(&self.no_plan, |it| &it.plan)
+        &self.tenant(id).plan
     }
 
     /// Whether there is such a tenant.
@@ -118,6 +231,58 @@ impl Tenants {
     /// The tenant's name.
     #[must_use]
     pub fn name(&self, id: TenantId) -> &str {
-        self.list.get(&id).map_or("", |it| &it.name)
+        &self.tenant(id).name
+    }
+
+    fn tenant(&self, id: TenantId) -> &Tenant {
+        self.list.get(&id).unwrap_or(&self.nobody)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEPPER: [u8; 32] = [3; 32];
+
+    fn tenants() -> Tenants {
+        let spec = TenantSpec {
+            id: TenantId(1),
+            name: "one".into(),
+            application_key: Some("coh_app_a".into()),
+            project_key: Some("ifr_a".into()),
+            hashed_keys: vec![(KeyKind::Project, hash_key(&PEPPER, "ifr_old"))],
+            signing_key: b"new".to_vec(),
+            signing_keys_before: vec![b"old".to_vec()],
+            ..TenantSpec::default()
+        };
+        Tenants::new(&[spec], PEPPER)
+    }
+
+    #[test]
+    fn a_key_opens_the_door_of_its_kind_alone() {
+        let tenants = tenants();
+        assert_eq!(tenants.of_application_key("coh_app_a"), Some(TenantId(1)));
+        assert_eq!(tenants.of_management_key("coh_app_a"), None);
+        assert_eq!(tenants.of_project_key("coh_app_a"), None);
+        assert_eq!(tenants.of_project_key("ifr_old"), Some(TenantId(1)));
+        assert_eq!(tenants.of_project_key("ifr_a"), Some(TenantId(1)));
+        assert_eq!(tenants.of_project_key(""), None);
+    }
+
+    #[test]
+    fn what_either_signing_key_made_is_taken() {
+        let tenants = tenants();
+        for key in [b"new", b"old"] {
+            let found = tenants.verify(TenantId(1), |it| if it == key { Ok(()) } else { Err(()) });
+            assert_eq!(found, Ok(()));
+        }
+        assert_eq!(tenants.verify(TenantId(1), |_| Err::<(), _>("no")), Err("no"));
+        assert!(tenants.signing_key(TenantId(2)).is_empty());
+    }
+
+    #[test]
+    fn nothing_of_a_tenant_but_its_name_is_written() {
+        assert_eq!(format!("{:?}", tenants()), "{\"one\"}");
     }
 }

@@ -178,8 +178,9 @@ fn a_node_stops_with_0_when_it_is_told() {
 #[test]
 fn the_ready_file_tells_a_script_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let mut node = Running::start(folder.path(), &[]);
+    let mut node = Running::start(folder.path(), &["--print-secrets"]);
     let ready = &node.ready;
+    assert!(ready["tenants"][0]["project_key"].as_str().unwrap().starts_with("ifr_pk_proj_"));
     assert_eq!(ready["pid"], node.child.id());
     assert_eq!(ready["tenants"][0]["name"], "dev");
     assert_eq!(ready["data_dir"], "./stentor-data");
@@ -191,7 +192,7 @@ fn the_ready_file_tells_a_script_everything() {
     assert!(node.key().starts_with("coh_app_"));
     let first = node.key();
     assert_eq!(node.stop(Signal::TERM), Some(0));
-    let again = Running::start(folder.path(), &[]);
+    let again = Running::start(folder.path(), &["--print-secrets"]);
     assert_eq!(again.key(), first, "the second start has the tenant of the first");
 }
 
@@ -199,15 +200,27 @@ fn the_ready_file_tells_a_script_everything() {
 fn secrets_are_printed_only_on_request_where_there_is_no_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let mut masked = Running::start(folder.path(), &["--ephemeral"]);
-    let key = masked.key();
     assert_eq!(masked.stop(Signal::TERM), Some(0));
-    assert!(!masked.banner.contains(&key), "{}", masked.banner);
+    for key in ["application_key", "management_key", "project_key"] {
+        assert!(masked.ready["tenants"][0][key].is_null(), "{}", masked.ready);
+    }
+    for line in ["application key  coh_app_…", "Infrai key       ifr_pk_proj_…"] {
+        assert!(masked.banner.contains(line), "{line} in\n{}", masked.banner);
+    }
     assert!(masked.banner.contains("--print-secrets"), "{}", masked.banner);
     let mut shown = Running::start(folder.path(), &["--ephemeral", "--print-secrets"]);
     let key = shown.key();
     assert_eq!(shown.stop(Signal::TERM), Some(0));
-    for part in [&key, "curl ", "/edge/realtime?channel=chat:hello&token=ey", "kernel", "io_uring"]
-    {
+    let project = shown.ready["tenants"][0]["project_key"].as_str().unwrap().to_owned();
+    for part in [
+        &key,
+        &project,
+        "curl ",
+        "/v1/realtime/publish",
+        "/edge/realtime?channel=chat:hello&token=ey",
+        "kernel",
+        "io_uring",
+    ] {
         assert!(shown.banner.contains(part), "{part} in\n{}", shown.banner);
     }
     let folder_is_empty =

@@ -18,7 +18,7 @@ fn config(folder: &Path) -> Config {
 }
 
 fn only(config: &Config) -> Tenant {
-    let (mut tenants, _) = provision(config).unwrap();
+    let mut tenants = provision(config).unwrap().tenants;
     assert_eq!(tenants.len(), 1);
     tenants.pop().unwrap()
 }
@@ -32,6 +32,7 @@ fn same(one: &Tenant, other: &Tenant) -> bool {
     };
     one.name == other.name
         && keys(one) == keys(other)
+        && one.project_key == other.project_key
         && one.signing_secret.reveal() == other.signing_secret.reveal()
 }
 
@@ -66,6 +67,17 @@ fn the_development_tenant_is_a_valid_configuration() {
 }
 
 #[test]
+fn a_node_keeps_its_secret_and_the_development_tenant_has_an_infrai_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let (first, second) = (provision(&config).unwrap(), provision(&config).unwrap());
+    assert_eq!(first.node_secret.reveal(), second.node_secret.reveal());
+    assert_ne!(first.node_secret.reveal(), first.tenants[0].signing_secret.reveal());
+    let key = first.tenants[0].project_key.clone().unwrap();
+    assert!(key.reveal().starts_with("ifr_pk_proj_") && key.reveal().len() == 44, "a key");
+}
+
+#[test]
 fn an_ephemeral_node_leaves_nothing_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(folder.path());
@@ -87,9 +99,9 @@ fn a_configured_tenant_keeps_its_generated_secret_and_its_configured_one() {
         let sources = Sources { file: Some(file.clone()), ..Sources::default() };
         let mut config = sources.load().unwrap().config;
         config.server.data_dir = folder.path().join("data");
-        let (tenants, dev) = provision(&config).unwrap();
-        assert_eq!(dev, DevTenant::Absent);
-        tenants
+        let provisioned = provision(&config).unwrap();
+        assert_eq!(provisioned.dev, DevTenant::Absent);
+        provisioned.tenants
     };
     let generated = load("");
     let configured = load(&format!("signing_secret = \"{secret}\"\n"));

@@ -59,9 +59,8 @@ impl Alone {
             id: TenantId(1),
             name: "bench".into(),
             application_key: Some(KEY.into()),
-            management_key: None,
-            plan: engine::control::Plan::default(),
             signing_key: SECRET.into(),
+            ..TenantSpec::default()
         };
         let now = Now { monotonic_ms: 0, wall_ms: START_MS };
         let shard = Shard::new(ShardOptions {

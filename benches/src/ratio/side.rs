@@ -42,7 +42,10 @@ impl Side {
             Server::Stentor(options) => {
                 let mut command = Command::new(&bench.server);
                 command.args(["serve", "--shards", "1", "--listen", "127.0.0.1:0"]);
-                command.args(["--log-level", "warn", "--ready-file"]).arg(&ready).args(options);
+                command
+                    .args(["--log-level", "warn", "--print-secrets", "--ready-file"])
+                    .arg(&ready)
+                    .args(options);
                 command
             }
             Server::Floor(service) => {

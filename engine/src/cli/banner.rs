@@ -112,6 +112,9 @@ fn tenant_lines(tenant: &Tenant, secrets: Secrets, out: &mut String) {
         line(out, "application key", &secrets.text(&keys.application_key));
         line(out, "management key", &secrets.text(&keys.management_key));
     }
+    if let Some(key) = &tenant.project_key {
+        line(out, "Infrai key", &secrets.text(key));
+    }
 }
 
 fn first_steps(facts: &Facts<'_>, tenant: &Tenant, out: &mut String) -> Result<(), Failure> {
@@ -136,6 +139,15 @@ fn first_steps(facts: &Facts<'_>, tenant: &Tenant, out: &mut String) -> Result<(
          --json '{{\"channel\":\"{CHANNEL}\",\"data\":{{\"text\":\"hello\"}}}}'\n\n",
         urls.ws, urls.http,
     );
+    if let Some(key) = &tenant.project_key {
+        let _ = write!(
+            out,
+            "The same as a call of Infrai:\n  curl {}/v1/realtime/publish -H 'Authorization: Bearer {}' \\\n    \
+             --json '{{\"channel\":\"{CHANNEL}\",\"event\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'\n\n",
+            urls.http,
+            key.reveal(),
+        );
+    }
     Ok(())
 }
 

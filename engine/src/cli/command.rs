@@ -124,7 +124,9 @@ fn with_serve_arguments(command: Command) -> Command {
                 .long(READY_FILE)
                 .value_name("PATH")
                 .value_parser(value_parser!(PathBuf))
-                .help("Once listening, write addresses and keys to this file as JSON (mode 0600)"),
+                .help(
+                    "Once listening, write addresses to this file as JSON, and keys with --print-secrets (mode 0600)",
+                ),
         )
 }
 

@@ -7,8 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::ArgMatches;
-use engine::config::{Config, JournalKind, ReactorKind, Secrets, Tenant, provision};
-use engine::control::Plan;
+use engine::config::{Config, JournalKind, Provisioned, ReactorKind, Secrets, provision};
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
@@ -36,11 +35,11 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     if let Some(failure) = doctor::failure(doctor::examine(&host, &config)) {
         return Err(failure);
     }
-    let (tenants, _) = provision(&config)?;
+    let provisioned = provision(&config)?;
     // Before the node starts: a signal that comes early must not be lost.
     let signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|cause| Failure::new(Status::Internal, format!("wait for signals: {cause}")))?;
-    let (options, catalog) = options(&config, &tenants, &host)?;
+    let (options, catalog) = options(&config, &provisioned, &host)?;
     let node = Node::start(&options, catalog).map_err(|why| failure(&why))?;
     let local = node.local_addr();
     let facts = Facts {
@@ -48,12 +47,12 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
         config: &config,
         host: &host,
         shards: usize::from(options.shards),
-        tenants: &tenants,
+        tenants: &provisioned.tenants,
         secrets: if stdout().is_terminal() { Secrets::Shown } else { secrets(matches) },
     };
     print(&banner::text(&facts)?)?;
     if let Some(path) = matches.get_one::<PathBuf>(command::READY_FILE) {
-        ready::write(path, local, &config, &tenants)?;
+        ready::write(path, &facts, secrets(matches))?;
     }
     tracing::info!(listen = %local, shards = options.shards, "node listens");
     until_told(signals, node, config.server.drain_deadline_ms)
@@ -85,25 +84,23 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// What the engine needs of the configuration.
 fn options(
     config: &Config,
-    tenants: &[Tenant],
+    provisioned: &Provisioned,
     host: &Host,
 ) -> Result<(NodeOptions, Option<Catalog>), Failure> {
     let cores = u16::try_from(host.cores).unwrap_or(u16::MAX);
     let asked = u16::try_from(config.server.shards).unwrap_or(u16::MAX);
     let (shards, tenants, catalog) = if config.server.ephemeral {
         let shards = if asked == 0 { cores } else { asked };
-        let tenants = tenants.iter().zip(1..).map(|(it, id)| spec(it, TenantId(id)));
+        let tenants = provisioned.tenants.iter().zip(1..).map(|(it, id)| it.spec(TenantId(id)));
         (shards, tenants.collect(), None)
     } else {
-        settle(config, tenants, asked, cores)
+        settle(config, &provisioned.tenants, asked, cores)
             .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?
     };
     let limits = &config.limits;
-    let mut random = [0_u8; 40];
-    getrandom::fill(&mut random).map_err(|cause| {
+    let seed = getrandom::u64().map_err(|cause| {
         Failure::new(Status::Internal, format!("no random numbers from the kernel: {cause}"))
     })?;
-    let (seed, pepper) = random.split_at(8);
     let options = NodeOptions {
         listen: config.server.listen,
         shards,
@@ -126,8 +123,8 @@ fn options(
         keyed_max: limits.idempotency_keys_max,
         side: Some(SideOptions { kit: kit(config), limits: limits.for_side(), shards }),
         stream_part_bytes_max: limits.side_part_bytes_max(),
-        seed: u64::from_le_bytes(seed.try_into().unwrap_or_default()),
-        pepper: pepper.try_into().unwrap_or_default(),
+        seed,
+        pepper: *provisioned.node_secret.reveal(),
     };
     Ok((options, catalog))
 }
@@ -171,29 +168,15 @@ fn retention(config: &Config) -> Retention {
 /// What the data directory says of shards and tenants.
 fn settle(
     config: &Config,
-    tenants: &[Tenant],
+    tenants: &[engine::config::Tenant],
     asked: u16,
     cores: u16,
 ) -> Result<(u16, Vec<TenantSpec>, Option<Catalog>), LayoutError> {
     let now_ms = Clock::start().now().wall_ms;
     let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms)?;
-    let numbered = |it: &Tenant| Ok(spec(it, layout.tenant(&it.name, now_ms)?));
+    let numbered = |it: &engine::config::Tenant| Ok(it.spec(layout.tenant(&it.name, now_ms)?));
     let tenants = tenants.iter().map(numbered).collect::<Result<_, LayoutError>>()?;
     Ok((layout.shards(), tenants, Some(layout.into_catalog())))
-}
-
-fn spec(tenant: &Tenant, id: TenantId) -> TenantSpec {
-    TenantSpec {
-        id,
-        name: tenant.name.clone(),
-        application_key: tenant
-            .cohesivity
-            .as_ref()
-            .map(|it| it.application_key.reveal().to_owned()),
-        management_key: tenant.cohesivity.as_ref().map(|it| it.management_key.reveal().to_owned()),
-        signing_key: tenant.signing_secret.reveal().to_vec(),
-        plan: Plan::default(),
-    }
 }
 
 fn failure(why: &StartError) -> Failure {

@@ -36,7 +36,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
     check(holder.user_id, "--user", config.limits.user_id_bytes_max)?;
     check(holder.user_name.unwrap_or("-"), "--name", config.limits.user_name_bytes_max)?;
-    let (tenants, _) = provision(&config)?;
+    let tenants = provision(&config)?.tenants;
     let tenant = choose(&tenants, text("tenant"))?;
     print(&format!("{}\n", issue(tenant, &holder)?))
 }

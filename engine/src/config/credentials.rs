@@ -10,8 +10,13 @@ use super::file;
 use super::secret::{Secret, SigningSecret};
 use super::table::Config;
 use super::tenant::{
-    APPLICATION_KEY_PREFIX, CohesivityKeys, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX, TenantConfig,
+    APPLICATION_KEY_PREFIX, CohesivityKeys, KEY_TAIL_BYTES, LIVEBLOCKS_URL, MANAGEMENT_KEY_PREFIX,
+    PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, TenantConfig, VendorConfig,
 };
+use super::text::Secrets;
+use crate::control::Plan;
+use crate::ids::TenantId;
+use crate::tenants::TenantSpec;
 
 const DEV_TENANT_NAME: &str = "dev";
 const DEV_TENANT_FILE: &str = "dev-tenant.toml";
@@ -28,6 +33,47 @@ pub struct Tenant {
     pub signing_secret: SigningSecret,
     /// Its keys, if it speaks Cohesivity.
     pub cohesivity: Option<CohesivityKeys>,
+    /// Its project key, if it speaks Infrai.
+    pub project_key: Option<Secret>,
+    /// What it has of other vendors.
+    pub vendors: VendorConfig,
+    /// What it may do.
+    pub plan: Plan,
+}
+
+impl Tenant {
+    /// What the shards have to know of it.
+    #[must_use]
+    pub fn spec(&self, id: TenantId) -> TenantSpec {
+        let text = |secret: &Secret| secret.reveal().to_owned();
+        let keys = self.cohesivity.as_ref();
+        let liveblocks = self.vendors.liveblocks.as_ref();
+        TenantSpec {
+            id,
+            name: self.name.clone(),
+            application_key: keys.map(|it| text(&it.application_key)),
+            management_key: keys.map(|it| text(&it.management_key)),
+            project_key: self.project_key.as_ref().map(text),
+            hashed_keys: Vec::new(),
+            signing_key: self.signing_secret.reveal().to_vec(),
+            signing_keys_before: Vec::new(),
+            // They were checked when they were read.
+            vendors: self.vendors.keys().unwrap_or_default(),
+            liveblocks_base_url: liveblocks
+                .map_or_else(|| LIVEBLOCKS_URL.to_owned(), |it| it.base_url.clone()),
+            plan: self.plan.clone(),
+        }
+    }
+}
+
+/// What [`provision`] gives.
+pub struct Provisioned {
+    /// The tenants, each with everything it needs.
+    pub tenants: Vec<Tenant>,
+    /// Whether they are ours.
+    pub dev: DevTenant,
+    /// What keys are hashed with: the hashes of one node are of no use to another.
+    pub node_secret: SigningSecret,
 }
 
 /// Whether the tenants are the operator's or ours.
@@ -44,16 +90,18 @@ pub enum DevTenant {
 ///
 /// # Errors
 /// When the data directory cannot be read or written, or what it holds is damaged.
-pub fn provision(config: &Config) -> Result<(Vec<Tenant>, DevTenant), ConfigError> {
+pub fn provision(config: &Config) -> Result<Provisioned, ConfigError> {
     let folder = (!config.server.ephemeral).then_some(config.server.data_dir.as_path());
     if let Some(folder) = folder {
         make_folder(folder)?;
     }
-    if config.tenants.is_empty() {
-        let tenants = vec![dev_tenant(folder)?];
-        return Ok((complete(tenants, folder)?, DevTenant::Present));
-    }
-    Ok((complete(config.tenants.clone(), folder)?, DevTenant::Absent))
+    let (configured, dev) = if config.tenants.is_empty() {
+        (vec![dev_tenant(folder)?], DevTenant::Present)
+    } else {
+        (config.tenants.clone(), DevTenant::Absent)
+    };
+    let (tenants, node_secret) = complete(config, configured, folder)?;
+    Ok(Provisioned { tenants, dev, node_secret })
 }
 
 fn make_folder(folder: &Path) -> Result<(), ConfigError> {
@@ -71,82 +119,99 @@ fn dev_tenant(folder: Option<&Path>) -> Result<TenantConfig, ConfigError> {
         let damaged = || ConfigError::Wrong {
             message: format!("{}: holds no tenant; delete it to get a new one", path.display()),
         };
-        return file::read_tenants(path)?.pop().ok_or_else(damaged);
+        let mut tenant = file::read_tenants(path)?.pop().ok_or_else(damaged)?;
+        if tenant.project_key.is_none() {
+            // Its folder is of a version that made none.
+            tenant.project_key = Some(generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES)?);
+            write_private(path, &dev_tenant_text(&tenant))?;
+        }
+        return Ok(tenant);
     }
-    let keys = CohesivityKeys {
-        application_key: generate_key(APPLICATION_KEY_PREFIX)?,
-        management_key: generate_key(MANAGEMENT_KEY_PREFIX)?,
+    let tenant = TenantConfig {
+        name: DEV_TENANT_NAME.to_owned(),
+        cohesivity: Some(CohesivityKeys {
+            application_key: generate_key(APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES)?,
+            management_key: generate_key(MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES)?,
+        }),
+        project_key: Some(generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES)?),
+        ..TenantConfig::default()
     };
     if let Some(path) = path {
-        let text = format!(
-            "# The development tenant of this folder. Copy it into a configuration to make it yours.\n\
-             [[tenant]]\nname = \"{DEV_TENANT_NAME}\"\n\n[tenant.cohesivity]\n\
-             application_key = \"{}\"\nmanagement_key = \"{}\"\n",
-            keys.application_key.reveal(),
-            keys.management_key.reveal(),
-        );
-        write_private(&path, &text)?;
+        write_private(&path, &dev_tenant_text(&tenant))?;
     }
-    Ok(TenantConfig {
-        name: DEV_TENANT_NAME.to_owned(),
-        signing_secret: None,
-        cohesivity: Some(keys),
-    })
+    Ok(tenant)
 }
 
-/// Adds the signing secrets that are missing, and keeps the new ones.
+fn dev_tenant_text(tenant: &TenantConfig) -> String {
+    let head =
+        "# The development tenant of this folder. Copy it into a configuration to make it yours.\n";
+    format!("{head}{}", tenant.to_toml(Secrets::Shown))
+}
+
+/// Adds the secrets that are missing, and keeps the new ones.
 fn complete(
+    config: &Config,
     configured: Vec<TenantConfig>,
     folder: Option<&Path>,
-) -> Result<Vec<Tenant>, ConfigError> {
+) -> Result<(Vec<Tenant>, SigningSecret), ConfigError> {
     let path = folder.map(|it| it.join(SECRETS_FILE));
-    let mut kept = match path.as_deref().filter(|it| it.exists()) {
-        Some(path) => file::read_tenants(path)?,
-        None => Vec::new(),
+    let (node_secret, mut kept) = match path.as_deref().filter(|it| it.exists()) {
+        Some(path) => file::read_secrets(path)?,
+        None => (None, Vec::new()),
     };
+    let mut is_new = node_secret.is_none();
+    let node_secret = node_secret.map_or_else(SigningSecret::generate, Ok)?;
     let mut tenants = Vec::with_capacity(configured.len());
-    let count_before = kept.len();
     for tenant in configured {
+        let plan = config.plan(&tenant);
         let known = kept.iter().find(|it| it.name == tenant.name);
         let signing_secret =
             match tenant.signing_secret.or_else(|| known.and_then(|it| it.signing_secret)) {
                 Some(secret) => secret,
                 None => {
                     let secret = SigningSecret::generate()?;
-                    let name = tenant.name.clone();
-                    let signing_secret = Some(secret);
-                    kept.push(TenantConfig { name, signing_secret, cohesivity: None });
+                    let (name, signing_secret) = (tenant.name.clone(), Some(secret));
+                    kept.push(TenantConfig { name, signing_secret, ..TenantConfig::default() });
+                    is_new = true;
                     secret
                 }
             };
-        let (name, cohesivity) = (tenant.name, tenant.cohesivity);
-        tenants.push(Tenant { name, signing_secret, cohesivity });
+        let TenantConfig { name, cohesivity, project_key, vendors, .. } = tenant;
+        tenants.push(Tenant { name, signing_secret, cohesivity, project_key, vendors, plan });
     }
-    if let Some(path) = path.filter(|_| kept.len() > count_before) {
-        write_private(&path, &secrets_text(&kept))?;
+    if let Some(path) = path.filter(|_| is_new) {
+        write_private(&path, &secrets_text(&node_secret, &kept))?;
     }
-    Ok(tenants)
+    Ok((tenants, node_secret))
 }
 
-fn secrets_text(tenants: &[TenantConfig]) -> String {
-    let head = "# What client tokens are signed with. Deleting it makes every token invalid.\n";
+fn secrets_text(node_secret: &SigningSecret, tenants: &[TenantConfig]) -> String {
+    let head = format!(
+        "# What client tokens are signed with. Deleting it makes every token invalid, and every key of a tenant that was\n\
+         # added by command.\nnode_secret = \"{}\"\n",
+        node_secret.to_hex()
+    );
     let rows = tenants.iter().filter_map(|tenant| {
         let secret = tenant.signing_secret?.to_hex();
         Some(format!("\n[[tenant]]\nname = \"{}\"\nsigning_secret = \"{secret}\"\n", tenant.name))
     });
-    std::iter::once(head.to_owned()).chain(rows).collect()
+    std::iter::once(head).chain(rows).collect()
 }
 
-fn generate_key(prefix: &str) -> Result<Secret, ConfigError> {
+/// Draws a key: its prefix and so many of `a-z 0-9`.
+///
+/// # Errors
+/// When the kernel gives no randomness.
+pub fn generate_key(prefix: &str, tail_bytes: usize) -> Result<Secret, ConfigError> {
     const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     /// The largest multiple of the alphabet's length: bytes from here on would make some letters likelier.
     const FAIR_BELOW: u8 = 252;
     let mut key = prefix.to_owned();
-    while key.len() < prefix.len() + KEY_TAIL_BYTES {
-        let mut bytes = [0; KEY_TAIL_BYTES];
+    while key.len() < prefix.len() + tail_bytes {
+        let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
             .map_err(|cause| ConfigError::Randomness { cause: cause.to_string() })?;
-        let missing = prefix.len() + KEY_TAIL_BYTES - key.len();
+        let missing = prefix.len() + tail_bytes - key.len();
         let fair = bytes.into_iter().filter(|byte| *byte < FAIR_BELOW);
         let letters = fair.filter_map(|byte| ALPHABET.get(usize::from(byte) % ALPHABET.len()));
         key.extend(letters.take(missing).map(|it| char::from(*it)));

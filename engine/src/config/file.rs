@@ -9,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
 use super::load::{Loaded, nearest};
-use super::secret::{Secret, SigningSecret};
+use super::secret::SigningSecret;
 use super::setting::Setting;
 use super::table::SETTINGS;
-use super::tenant::{self, CohesivityKeys, TenantConfig};
+use super::tenant::TenantConfig;
 
 /// A configuration is a page, not a database.
 const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -27,9 +27,13 @@ pub(super) fn read(path: &Path, loaded: &mut Loaded) -> Result<(), ConfigError> 
             loaded.config.tenants = source.tenants(value)?;
             continue;
         }
+        if name == "tiers" {
+            loaded.config.tiers = source.tiers(value)?;
+            continue;
+        }
         let place = source.place(key.span());
         if !SETTINGS.iter().any(|it| it.section == name) {
-            let sections = SETTINGS.iter().map(|it| it.section).chain(["tenant"]);
+            let sections = SETTINGS.iter().map(|it| it.section).chain(["tenant", "tiers"]);
             return Err(ConfigError::unknown(&place, name, nearest(name, sections)));
         }
         source.section(name, source.table(name, value)?, loaded)?;
@@ -39,12 +43,20 @@ pub(super) fn read(path: &Path, loaded: &mut Loaded) -> Result<(), ConfigError> 
 
 /// Reads a file that holds only tenants: what [`super::provision`] keeps in the data directory.
 pub(super) fn read_tenants(path: &Path) -> Result<Vec<TenantConfig>, ConfigError> {
+    Ok(read_secrets(path)?.1)
+}
+
+/// Reads a file of tenants that may have the secret of the node as well.
+pub(super) fn read_secrets(
+    path: &Path,
+) -> Result<(Option<SigningSecret>, Vec<TenantConfig>), ConfigError> {
     let text = contents(path)?;
     let source = Source { path, text: &text };
-    match source.parse()?.get_ref().get("tenant") {
-        Some(value) => source.tenants(value),
-        None => Ok(Vec::new()),
-    }
+    let document = source.parse()?;
+    let table = document.get_ref();
+    let node = table.get("node_secret").map(|it| source.hex_secret("node_secret", it));
+    let tenants = table.get("tenant").map(|it| source.tenants(it));
+    Ok((node.transpose()?, tenants.transpose()?.unwrap_or_default()))
 }
 
 fn contents(path: &Path) -> Result<String, ConfigError> {
@@ -58,13 +70,13 @@ fn contents(path: &Path) -> Result<String, ConfigError> {
 }
 
 /// A file while it is read.
-struct Source<'a> {
+pub(super) struct Source<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-type Table<'a> = DeTable<'a>;
-type Item<'a> = Spanned<DeValue<'a>>;
+pub(super) type Table<'a> = DeTable<'a>;
+pub(super) type Item<'a> = Spanned<DeValue<'a>>;
 
 impl<'a> Source<'a> {
     fn parse(&self) -> Result<Spanned<Table<'a>>, ConfigError> {
@@ -74,13 +86,17 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn place(&self, span: Range<usize>) -> Place {
+    pub(super) fn place(&self, span: Range<usize>) -> Place {
         let before = self.text.get(..span.start).unwrap_or_default();
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         Place::File { path: self.path.to_path_buf(), line }
     }
 
-    fn table<'v>(&self, name: &str, value: &'v Item<'a>) -> Result<&'v Table<'a>, ConfigError> {
+    pub(super) fn table<'v>(
+        &self,
+        name: &str,
+        value: &'v Item<'a>,
+    ) -> Result<&'v Table<'a>, ConfigError> {
         value.get_ref().as_table().ok_or_else(|| {
             let rule = format!("it must be a table, as [{name}]");
             ConfigError::value(&self.place(value.span()), name, value.get_ref().type_str(), &rule)
@@ -120,100 +136,5 @@ impl<'a> Source<'a> {
                 Err(ConfigError::value(&self.place(value.span()), &setting.path(), &found, &rule))
             }
         }
-    }
-
-    fn tenants(&self, value: &Item<'a>) -> Result<Vec<TenantConfig>, ConfigError> {
-        let Some(array) = value.get_ref().as_array() else {
-            let found = format!("of type {}", value.get_ref().type_str());
-            let rule = "it must be a list, as [[tenant]]";
-            return Err(ConfigError::value(&self.place(value.span()), "tenant", &found, rule));
-        };
-        array.iter().map(|item| self.tenant(item)).collect()
-    }
-
-    fn tenant(&self, value: &Item<'a>) -> Result<TenantConfig, ConfigError> {
-        let (mut name, mut signing_secret, mut cohesivity) = (None, None, None);
-        for (key, value) in self.table("tenant", value)? {
-            match key.get_ref().as_ref() {
-                "name" => name = Some(self.tenant_name(value)?),
-                "signing_secret" => signing_secret = Some(self.signing_secret(value)?),
-                "cohesivity" => cohesivity = Some(self.cohesivity(value)?),
-                other => {
-                    let known = ["name", "signing_secret", "cohesivity"];
-                    let nearest = nearest(other, known.into_iter());
-                    let place = self.place(key.span());
-                    return Err(ConfigError::unknown(&place, &format!("tenant.{other}"), nearest));
-                }
-            }
-        }
-        let place = self.place(value.span());
-        let name = name.ok_or_else(|| ConfigError::missing(&place, "tenant.name"))?;
-        Ok(TenantConfig { name, signing_secret, cohesivity })
-    }
-
-    fn text<'v>(&self, key: &str, value: &'v Item<'a>) -> Result<&'v str, ConfigError> {
-        value.get_ref().as_str().ok_or_else(|| {
-            let found = format!("of type {}", value.get_ref().type_str());
-            ConfigError::value(&self.place(value.span()), key, &found, "it must be a text")
-        })
-    }
-
-    fn tenant_name(&self, value: &Item<'a>) -> Result<String, ConfigError> {
-        let name = self.text("tenant.name", value)?;
-        if tenant::is_name(name) {
-            return Ok(name.to_owned());
-        }
-        let rule = "it must be 1 to 64 of a-z, 0-9, - and _";
-        let found = super::value::quoted(name);
-        Err(ConfigError::value(&self.place(value.span()), "tenant.name", &found, rule))
-    }
-
-    fn signing_secret(&self, value: &Item<'a>) -> Result<SigningSecret, ConfigError> {
-        let text = self.text("tenant.signing_secret", value)?;
-        SigningSecret::parse(text).ok_or_else(|| {
-            let found = format!("{} characters", text.chars().count());
-            let rule = "it must be 64 hexadecimal digits (openssl rand -hex 32 makes one)";
-            let place = self.place(value.span());
-            ConfigError::value(&place, "tenant.signing_secret", &found, rule)
-        })
-    }
-
-    fn cohesivity(&self, value: &Item<'a>) -> Result<CohesivityKeys, ConfigError> {
-        let (mut application_key, mut management_key) = (None, None);
-        for (key, value) in self.table("tenant.cohesivity", value)? {
-            match key.get_ref().as_ref() {
-                "application_key" => {
-                    let path = "tenant.cohesivity.application_key";
-                    application_key =
-                        Some(self.key(path, tenant::APPLICATION_KEY_PREFIX, value)?);
-                }
-                "management_key" => {
-                    let path = "tenant.cohesivity.management_key";
-                    management_key = Some(self.key(path, tenant::MANAGEMENT_KEY_PREFIX, value)?);
-                }
-                other => {
-                    let nearest = nearest(other, ["application_key", "management_key"].into_iter());
-                    let (place, name) =
-                        (self.place(key.span()), format!("tenant.cohesivity.{other}"));
-                    return Err(ConfigError::unknown(&place, &name, nearest));
-                }
-            }
-        }
-        let place = self.place(value.span());
-        let missing = |key: &str| ConfigError::missing(&place, &format!("tenant.cohesivity.{key}"));
-        Ok(CohesivityKeys {
-            application_key: application_key.ok_or_else(|| missing("application_key"))?,
-            management_key: management_key.ok_or_else(|| missing("management_key"))?,
-        })
-    }
-
-    fn key(&self, path: &str, prefix: &str, value: &Item<'a>) -> Result<Secret, ConfigError> {
-        let text = self.text(path, value)?;
-        if tenant::is_key(text, prefix) {
-            return Ok(Secret::new(text.to_owned()));
-        }
-        let found = format!("{} characters", text.chars().count());
-        let rule = format!("it must be {prefix} and {} of a-z and 0-9", tenant::KEY_TAIL_BYTES);
-        Err(ConfigError::value(&self.place(value.span()), path, &found, &rule))
     }
 }

@@ -7,7 +7,7 @@ use super::error::{ConfigError, Place};
 use super::setting::{Kind, PREFIX, Setting};
 use super::table::{Config, SETTINGS};
 use super::value::JournalKind;
-use super::{file, tenant};
+use super::{file, tenant, tier};
 
 /// The variable that names the file, where no flag does.
 const CONFIG_VARIABLE: &str = "STENTOR_CONFIG";
@@ -99,6 +99,7 @@ impl Sources {
         loaded.imply();
         super::consistency::check(&loaded.config)?;
         tenant::check_unique(&loaded.config.tenants)?;
+        tier::check(&loaded.config)?;
         Ok(loaded)
     }
 }

@@ -10,17 +10,23 @@ mod secret;
 mod setting;
 mod table;
 mod tenant;
+mod tenant_file;
 mod text;
+mod tier;
 mod upstream;
 mod value;
 
-pub use credentials::{DevTenant, Tenant, provision, write_private};
+pub use credentials::{DevTenant, Provisioned, Tenant, generate_key, provision, write_private};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};
 pub use table::{Config, LimitsConfig, RealtimekitConfig, SETTINGS, ServerConfig, StorageConfig};
-pub use tenant::{CohesivityKeys, TenantConfig};
+pub use tenant::{
+    APPLICATION_KEY_PREFIX, CohesivityKeys, KEY_TAIL_BYTES, LIVEBLOCKS_URL, LiveblocksConfig,
+    MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, PusherConfig, TenantConfig,
+    VendorConfig, is_name,
+};
 pub use text::{Secrets, default_file, flag_help, settings_page, shown};
 pub use upstream::{ApiToken, BaseUrl, UpstreamId};
 pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind};

@@ -19,15 +19,20 @@ impl Secret {
         &self.0
     }
 
-    /// Enough to tell two keys apart, not enough to use one: the kind and the last two characters.
+    /// Enough to tell two keys apart, not enough to use one: the kind and the last two characters. Of a short one nothing.
     #[must_use]
     pub fn masked(&self) -> String {
-        let kind = self.0.rfind('_').map_or("", |at| self.0.get(..=at).unwrap_or_default());
-        let mut tail: Vec<char> = self.0.chars().rev().take(2).collect();
-        tail.reverse();
-        format!("{kind}…{}", tail.iter().collect::<String>())
+        let kind = KINDS.into_iter().find(|it| self.0.starts_with(it)).unwrap_or_default();
+        let count = self.0.chars().count();
+        let hidden = if count < SHORT_CHARS { count } else { count - 2 };
+        format!("{kind}…{}", self.0.chars().skip(hidden).collect::<String>())
     }
 }
+
+/// What keys begin with that is no secret.
+const KINDS: [&str; 4] = ["coh_app_", "coh_man_", "ifr_pk_proj_", "sk_"];
+/// Of fewer characters even two are too many to show.
+const SHORT_CHARS: usize = 16;
 
 /// What a tenant's client tokens are signed with: 32 bytes, written as 64 hexadecimal digits.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -86,7 +91,8 @@ mod tests {
     #[test]
     fn a_masked_key_shows_its_kind_and_two_characters() {
         assert_eq!(Secret::new("coh_app_abcdefghijklmnopqrst".into()).masked(), "coh_app_…st");
-        assert_eq!(Secret::new("plain".into()).masked(), "…in");
+        assert_eq!(Secret::new("a_text_that_has_underscores".into()).masked(), "…es");
+        assert_eq!(Secret::new("plain".into()).masked(), "…");
         assert_eq!(Secret::new(String::new()).masked(), "…");
     }
 

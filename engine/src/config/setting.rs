@@ -112,6 +112,8 @@ macro_rules! settings {
             $($(#[$about])* pub $section: $type,)*
             /// The tenants that the file names; see [`provision`](super::provision) for what is added.
             pub tenants: Vec<TenantConfig>,
+            /// The tiers that the file names; see [`Config::tier`].
+            pub tiers: Vec<(String, Tier)>,
         }
 
         impl Default for Config {
@@ -122,6 +124,7 @@ macro_rules! settings {
                             .expect("a default of the table is valid"),)*
                     },)*
                     tenants: Vec::new(),
+                    tiers: Vec::new(),
                 }
             }
         }

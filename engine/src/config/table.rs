@@ -8,6 +8,7 @@ use super::setting::{Kind, Setting, bare, settings};
 use super::tenant::TenantConfig;
 use super::upstream::{ApiToken, BaseUrl, UpstreamId};
 use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
+use crate::control::Tier;
 
 settings! {
     /// Where the node listens, and how it runs.

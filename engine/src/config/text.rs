@@ -6,6 +6,9 @@ use super::load::{Loaded, Origin};
 use super::secret::Secret;
 use super::setting::{Kind, Setting};
 use super::table::SETTINGS;
+use super::tenant::TenantConfig;
+use super::tier::{QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
+use super::value::quoted;
 
 /// Whether secrets are written out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,9 +35,32 @@ const TENANT_EXAMPLE: &str = "\
 #[[tenant]]
 #name = \"demo\"
 #signing_secret = \"…\"                # 64 hexadecimal digits; generated and kept in the data directory if absent
+#tier = \"free\"                       # ephemeral, free, plus, pro or one of [tiers.NAME]; nothing is counted if absent
+#close_on_token_expiry = false         # whether a socket ends with its token
 #[tenant.cohesivity]
 #application_key = \"coh_app_…\"       # then 20 of a-z and 0-9; for servers that publish
 #management_key = \"coh_man_…\"        # the same; for provisioning
+#[tenant.infrai]
+#project_key = \"ifr_pk_proj_…\"       # then 16 to 128 of a-z, A-Z, 0-9, - and _
+#[tenant.pusher]                       # what signatures for clients of Pusher are made with
+#app_id = \"…\"
+#key = \"…\"
+#secret = \"…\"
+#encryption_master_key_base64 = \"…\"  # 32 bytes; only encrypted channels need it
+#[tenant.ably]
+#key = \"app.id:secret\"
+#[tenant.liveblocks]
+#secret_key = \"sk_…\"
+#base_url = \"https://api.liveblocks.io\"
+#[tenant.rates]                        # token buckets: so many a second, and so many at once after a rest
+#publishes_per_s = 100                 # also connections_, requests_, bytes_, subscriptions_ and channels_
+#publishes_burst = 200                 # what comes in a second if absent
+
+# A tier of one's own. A bound that is absent does not hold.
+#[tiers.team]
+#sockets_max = 200
+#requests_per_minute = 600             # also mints_, messages_, history_reads_ and participant_tokens_
+#messages_per_month = 1000000          # each _per_minute, _per_month or _in_all
 ";
 
 /// A file in which every setting has its default.
@@ -69,22 +95,106 @@ pub fn shown(loaded: &Loaded, secrets: Secrets) -> String {
         }
         out.push('\n');
     });
+    for (name, tier) in &loaded.config.tiers {
+        let _ = writeln!(out, "[tiers.{name}]");
+        if let Some(sockets) = tier.sockets_max {
+            let _ = writeln!(out, "{SOCKETS_KEY} = {sockets}");
+        }
+        for quota in &tier.quotas {
+            let key = QUOTA_KEYS.iter().find(|it| (it.1, it.2) == (quota.what, quota.window));
+            let _ = writeln!(out, "{} = {}", key.map_or("", |it| it.0), quota.max);
+        }
+        out.push('\n');
+    }
     for tenant in &loaded.config.tenants {
-        let _ = writeln!(out, "[[tenant]]\nname = \"{}\"", tenant.name);
-        if let Some(secret) = tenant.signing_secret {
-            let secret = secrets.text(&Secret::new(secret.to_hex()));
-            let _ = writeln!(out, "signing_secret = \"{secret}\"");
-        }
-        if let Some(keys) = &tenant.cohesivity {
-            let (application, management) =
-                (secrets.text(&keys.application_key), secrets.text(&keys.management_key));
-            let _ = writeln!(out, "[tenant.cohesivity]\napplication_key = \"{application}\"");
-            let _ = writeln!(out, "management_key = \"{management}\"");
-        }
+        out.push_str(&tenant.to_toml(secrets));
         out.push('\n');
     }
     out
 }
+
+impl TenantConfig {
+    /// The tenant as a file has it.
+    pub(super) fn to_toml(&self, secrets: Secrets) -> String {
+        let mut out = format!("[[tenant]]\nname = \"{}\"\n", self.name);
+        let mut line = |key: &str, value: String| {
+            let _ = writeln!(out, "{key} = {value}"); // a String takes everything
+        };
+        if let Some(secret) = self.signing_secret {
+            line("signing_secret", quoted(&secrets.text(&Secret::new(secret.to_hex()))));
+        }
+        if let Some(tier) = &self.tier {
+            line("tier", quoted(tier));
+        }
+        if self.close_on_token_expiry {
+            line("close_on_token_expiry", "true".to_owned());
+        }
+        let tables = [self.cohesivity_rows(secrets), self.vendor_rows(secrets), self.rate_rows()];
+        for (table, rows) in tables.into_iter().flatten() {
+            let _ = writeln!(out, "[tenant.{table}]"); // a String takes everything
+            for (key, value) in rows {
+                let _ = writeln!(out, "{key} = {value}");
+            }
+        }
+        out
+    }
+
+    fn cohesivity_rows(&self, secrets: Secrets) -> Rows {
+        let mut tables = Vec::new();
+        if let Some(keys) = &self.cohesivity {
+            let rows = vec![
+                ("application_key", quoted(&secrets.text(&keys.application_key))),
+                ("management_key", quoted(&secrets.text(&keys.management_key))),
+            ];
+            tables.push(("cohesivity", rows));
+        }
+        if let Some(key) = &self.project_key {
+            tables.push(("infrai", vec![("project_key", quoted(&secrets.text(key)))]));
+        }
+        tables
+    }
+
+    fn vendor_rows(&self, secrets: Secrets) -> Rows {
+        let mut tables = Vec::new();
+        if let Some(it) = &self.vendors.pusher {
+            let mut rows = vec![
+                ("app_id", quoted(&it.app_id)),
+                ("key", quoted(&it.key)),
+                ("secret", quoted(&secrets.text(&it.secret))),
+            ];
+            let master = it.master_key.as_ref();
+            rows.extend(
+                master.map(|it| ("encryption_master_key_base64", quoted(&secrets.text(it)))),
+            );
+            tables.push(("pusher", rows));
+        }
+        if let Some(key) = &self.vendors.ably {
+            tables.push(("ably", vec![("key", quoted(&secrets.text(key)))]));
+        }
+        if let Some(it) = &self.vendors.liveblocks {
+            let rows = vec![
+                ("secret_key", quoted(&secrets.text(&it.secret_key))),
+                ("base_url", quoted(&it.base_url)),
+            ];
+            tables.push(("liveblocks", rows));
+        }
+        tables
+    }
+
+    fn rate_rows(&self) -> Rows {
+        let rows = self.rates.iter().flat_map(|(what, rate)| {
+            let keys = RATE_KEYS.iter().filter(move |it| it.what == *what);
+            keys.flat_map(|it| {
+                [(it.per_second, rate.per_second.to_string()), (it.burst, rate.burst.to_string())]
+            })
+        });
+        let rows: Vec<_> = rows.collect();
+        if rows.is_empty() { Vec::new() } else { vec![("rates", rows)] }
+    }
+}
+
+/// Tables below a tenant: the name of each, its keys and their values.
+type Rows = Vec<(&'static str, Vec<(&'static str, String)>)>;
 
 /// `docs/settings.md`.
 #[must_use]
@@ -106,7 +216,7 @@ pub fn settings_page() -> String {
             let _ = writeln!(out, "| `{key}` | `{default}` | {range} | {} |", setting.doc);
         }
     });
-    let _ = write!(out, "\n## [[tenant]]\n\n```toml\n{TENANT_EXAMPLE}```\n");
+    let _ = write!(out, "\n## [[tenant]] and [tiers]\n\n```toml\n{TENANT_EXAMPLE}```\n");
     out
 }
 

@@ -257,8 +257,9 @@ impl Shard {
         let limits = &self.limits.wire;
         let name = auth::peek_tenant(token, limits).map_err(|_| Rejection::CredentialInvalid)?;
         let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
-        let claims = auth::verify_edge(token, self.tenants.signing_key(tenant), now_s, limits)
-            .map_err(|_| Rejection::CredentialInvalid)?;
+        let claims =
+            self.tenants.verify(tenant, |key| auth::verify_edge(token, key, now_s, limits));
+        let claims = claims.map_err(|_| Rejection::CredentialInvalid)?;
         Ok(Verified::bearer(token, tenant, claims.expires_at_s))
     }
 
@@ -270,8 +271,9 @@ impl Shard {
         let name = auth::peek_tenant(&token, limits).map_err(|_| Rejection::CredentialInvalid)?;
         let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
         let now_s = self.now.wall_ms / 1000;
-        let claims = auth::verify_realtime(&token, self.tenants.signing_key(tenant), now_s, limits)
-            .map_err(|_| Rejection::CredentialInvalid)?;
+        let verify = |key: &[u8]| auth::verify_realtime(&token, key, now_s, limits);
+        let claims =
+            self.tenants.verify(tenant, verify).map_err(|_| Rejection::CredentialInvalid)?;
         self.served(tenant)?;
         let token_id = TokenId::parse(&claims.token_id);
         if token_id.is_some_and(|it| self.revoked.contains(tenant, it)) {

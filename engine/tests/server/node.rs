@@ -53,7 +53,7 @@ impl Node {
         let ready_file = folder.join("ready.json");
         let mut command = stentor(folder);
         command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]).args(arguments);
-        command.arg("--ready-file").arg(&ready_file);
+        command.arg("--print-secrets").arg("--ready-file").arg(&ready_file);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();
         read_lines(child.stderr.take().unwrap(), sender);

@@ -88,7 +88,7 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         signing_key: signing_key(&key),
-        plan: Plan::default(),
+        ..TenantSpec::default()
     }
 }
 
@@ -99,9 +99,8 @@ fn metered() -> TenantSpec {
     TenantSpec {
         id: METERED,
         name: "metered".to_owned(),
-        application_key: None,
-        management_key: None,
         signing_key: vec![7; 32],
         plan: Plan { tier: Some(tier), ..Plan::default() },
+        ..TenantSpec::default()
     }
 }
