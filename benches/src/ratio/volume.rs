@@ -23,22 +23,21 @@ pub(super) fn volume(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     let lines = tempfile::NamedTempFile::new()?;
     fs::write(lines.path(), text(LINES))?;
     let lines = lines.path().display().to_string();
-    for (kept, persist, flag) in [("not kept", "false", "--ephemeral"), ("kept", "true", "")] {
-        let ways = [
-            ("batches of 100", "--dialect infrai --batch 100", "at most 0.10"),
-            ("`stentor publish --lines`, a request each", "--dialect cohesivity", "-"),
-        ];
-        for (name, options, goal) in ways {
-            let mut pairs = Pairs::default();
-            for _ in 0..bench.rounds {
-                let stream = words(&format!("publish --no-progress --lines {lines} {options}"));
-                let flags = if flag.is_empty() { vec![] } else { vec![flag.to_owned()] };
-                let ours = streamed(bench, &[stream, flags].concat())?;
-                pairs.push(ours, single(bench, persist)?);
-            }
-            let load = format!("{name}, {kept}: server CPU for a message, beside single requests");
-            table.row(pairs.cells(&load, "µs", goal));
+    let keeps = [("not kept", "false", "--ephemeral"), ("kept", "true", "")];
+    let ways = [
+        ("batches of 100", "--dialect infrai --batch 100", "at most 0.10"),
+        ("`stentor publish --lines`, a request each", "--dialect cohesivity", "-"),
+    ];
+    for ((kept, persist, flag), (name, options, goal)) in
+        keeps.into_iter().flat_map(|it| ways.map(|way| (it, way)))
+    {
+        let line = format!("publish --no-progress --lines {lines} {options} {flag}");
+        let mut pairs = Pairs::default();
+        for _ in 0..bench.rounds {
+            pairs.push(streamed(bench, &words(line.trim_end()))?, single(bench, persist)?);
         }
+        let load = format!("{name}, {kept}: server CPU for a message, beside single requests");
+        table.row(pairs.cells(&load, "µs", goal));
     }
     Ok(())
 }
