@@ -38,7 +38,7 @@ use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
-use crate::session::{Load, Table};
+use crate::session::{Load, State, Table};
 use crate::tenants::Tenants;
 
 /// What a shard is made with.
@@ -252,6 +252,17 @@ impl Shard {
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.hub
+    }
+
+    /// Whether a token opens nothing here any more.
+    #[must_use]
+    pub fn refuses(&self, tenant: TenantId, token: TokenId) -> bool {
+        self.revoked.contains(tenant, token)
+    }
+
+    /// Whether a connection is a client's that listens.
+    pub fn is_socket(&mut self, conn: ConnId) -> bool {
+        self.sessions.slot(conn).is_some_and(|it| matches!(it.state, State::Socket(_)))
     }
 
     /// Connections held here.

@@ -83,7 +83,7 @@ impl Journal {
             return Vec::new();
         }
         if let Some(channel) = self.drops.pop_front() {
-            self.drop_channel(channel, seen);
+            self.drop_channel(channel);
             return Vec::new();
         }
         if self.waiting.is_empty() {
@@ -174,13 +174,12 @@ impl Journal {
         }
     }
 
-    fn drop_channel(&mut self, channel: Arc<ChannelKey>, seen: &mut Seen) {
+    fn drop_channel(&mut self, channel: Arc<ChannelKey>) {
         if self.disk == Disk::Fenced {
             let answer = JournalAnswer::Dropped(channel, Err(Rejection::StorageUnavailable));
             return self.answers.push_back(answer);
         }
         let log = self.durable.get(&key(&channel)).map_or(&[][..], Vec::as_slice);
-        seen.note_if(!log.is_empty(), "messages dropped");
         if let Some(last) = log.last() {
             self.gone.insert(key(&channel), last.offset().unwrap().0);
         }

@@ -19,6 +19,7 @@ mod faults;
 mod journal;
 mod lanes;
 mod net;
+mod operator;
 mod presence;
 mod random;
 mod run;
@@ -94,7 +95,7 @@ fn a_seed_replays_exactly() {
 /// A checker that finds nothing may be blind: each of these faults is found within [`PLANTED_SEEDS`] seeds.
 #[test]
 fn every_planted_fault_is_found() {
-    for fault in Fault::ALL {
+    for fault in Fault::ALL.into_iter().chain(Fault::CONTROL) {
         planted::plant(Some(fault));
         let found = (0..PLANTED_SEEDS)
             .find(|seed| catch_unwind(AssertUnwindSafe(|| run::run(Plan::new(*seed)))).is_err());

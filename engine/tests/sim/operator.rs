@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::control::{
-    ClaimKey, Operate, Operation, OperatorMessage, RequestHash, SeatOp, TokenId,
+    Bill, ClaimKey, Metered, Operate, Operation, OperatorMessage, RequestHash, SeatOp, Spend,
+    TokenId,
 };
 use engine::ids::{MessageId, TenantId};
 use engine::shard::input::Input;
@@ -15,6 +16,11 @@ use crate::clients::Client;
 use crate::journal::Key;
 use crate::world::{TENANTS, World};
 
+/// A tenant with a plan; nobody connects as it.
+pub const METERED: TenantId = TenantId(7);
+/// Messages that its plan holds.
+pub const QUOTA_MAX: u64 = 25;
+
 /// What the operator asked for, and was told.
 #[derive(Debug, Default)]
 pub struct Operator {
@@ -24,8 +30,9 @@ pub struct Operator {
     keys: BTreeMap<(TenantId, u64), Told>,
     /// The ids of registered channels, by tenant and name, while nobody deletes them.
     ids: BTreeMap<(TenantId, Box<str>), String>,
-    /// Channels that somebody may have deleted since they were asked for.
-    unsure: BTreeSet<(TenantId, Box<str>)>,
+    /// What the metered tenant was granted for sure, and what it may have been.
+    granted: u64,
+    in_doubt: u64,
     /// Tokens that are revoked for sure.
     pub revoked: BTreeSet<(TenantId, u128)>,
 }
@@ -44,6 +51,7 @@ enum Asked {
     Disconnect(TenantId, Box<str>, Vec<(usize, engine::ids::ConnId)>),
     Create(TenantId, Box<str>),
     Publish(TenantId, u64),
+    Spend(u64),
 }
 
 impl World {
@@ -57,22 +65,26 @@ impl World {
         match self.random.below(10) {
             0 => self.revoke(shard, tenant),
             1 => self.disconnect(shard, tenant),
-            2..=4 => self.register(shard, tenant),
+            2..=3 => self.register(shard, tenant),
+            4..=5 => self.spend(shard),
             _ => self.publish_keyed(shard, tenant),
         }
     }
 
     fn revoke(&mut self, shard: usize, tenant: TenantId) {
-        let Some(token) = self.any_token(tenant) else { return };
+        let token = self.random.below(1_000_000) as u128;
         let until_s = self.now.wall_ms / 1000 + 400_000;
         let what = Operate::Revoke(TokenId(token), until_s);
         self.ask(shard, tenant, None, what, Asked::Revoke(tenant, token));
     }
 
-    /// The token of some socket, open or not.
-    fn any_token(&mut self, tenant: TenantId) -> Option<u128> {
-        let tokens: Vec<u128> = self.tokens.iter().filter(|it| it.0 == tenant).map(|it| it.1).collect();
-        (!tokens.is_empty()).then(|| tokens[self.random.below(tokens.len())])
+    /// The metered tenant publishes something, as far as its plan is concerned.
+    fn spend(&mut self, shard: usize) {
+        let count = 1 + self.random.below(3) as u32;
+        let bill = Bill::of(Metered::Messages, count);
+        let op = SeatOp::Spend(Spend { bill, ..Spend::default() });
+        let asked = Asked::Spend(count.into());
+        self.ask(shard, METERED, None, Operate::Seat(op), asked);
     }
 
     fn disconnect(&mut self, shard: usize, tenant: TenantId) {
@@ -113,7 +125,7 @@ impl World {
             let ours: Vec<_> = keys.into_iter().filter(|it| it.0 == tenant).collect();
             let key = ours[self.random.below(ours.len())].clone();
             let count = 1 + self.random.below(3);
-            let publisher = 1_000_000 + usize::try_from(self.operator.next).unwrap();
+            let publisher = 1_000_000 + 10 * usize::try_from(self.operator.next).unwrap();
             let numbers = (0..count).map(|place| {
                 let sender = Sender { key: &key, publisher: publisher + place, step: u64::MAX };
                 self.truth.issue(&sender, Keep::Persist, |it| crate::clients::payload(it, 0))
@@ -156,7 +168,17 @@ impl World {
     /// The node answers an operation.
     pub fn operated(&mut self, number: u64, result: Result<Vec<u8>, Rejection>) {
         let (_, asked) = self.operator.waiting.remove(&number).expect("an answer to nothing");
-        let Ok(body) = result else { return self.seen.note("operation refused") };
+        let body = match (result, &asked) {
+            (Ok(body), _) => body,
+            (Err(why @ Rejection::QuotaExceeded { .. }), Asked::Spend(count)) => {
+                self.seen.note("quota reached");
+                let most = self.operator.granted + self.operator.in_doubt + self.spending();
+                assert!(most + count > QUOTA_MAX, "refused too early: {why} after {most}");
+                return;
+            }
+            (Err(_), Asked::Spend(count)) => return self.operator.in_doubt += count,
+            (Err(_), _) => return self.seen.note("operation refused"),
+        };
         let body = String::from_utf8(body).unwrap();
         match asked {
             Asked::Revoke(tenant, token) => {
@@ -173,6 +195,10 @@ impl World {
                 let known = self.operator.ids.entry((tenant, name)).or_insert_with(|| body.clone());
                 assert_eq!(*known, body, "a registered channel changed its id");
             }
+            Asked::Spend(count) => {
+                self.operator.granted += count;
+                assert!(self.operator.granted <= QUOTA_MAX, "more than the plan holds");
+            }
             Asked::Publish(tenant, number) => {
                 let told = self.operator.keys.get_mut(&(tenant, number)).unwrap();
                 let before = told.answer.get_or_insert_with(|| body.clone());
@@ -186,6 +212,12 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What is asked for and not answered.
+    fn spending(&self) -> u64 {
+        let asked = self.operator.waiting.values();
+        asked.map(|(_, it)| if let Asked::Spend(count) = it { *count } else { 0 }).sum()
     }
 
     /// No shard opens a socket for a token whose revocation was answered.
@@ -210,6 +242,7 @@ impl World {
 
     /// The node crashed: nobody answers what was asked before. What it had promised stays promised.
     pub fn forget_operations(&mut self) {
+        self.operator.in_doubt += self.spending();
         self.operator.waiting.clear();
         for (tenant, token) in self.operator.revoked.clone() {
             self.check_revoked(tenant, token);

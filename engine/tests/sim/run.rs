@@ -61,6 +61,9 @@ impl World {
             }
             self.spoil_disk(shard);
         }
+        if self.random.permille(200) {
+            self.operate();
+        }
         if self.plan.has(Fault::Crash) && self.random.permille(4) {
             self.crash();
         }
@@ -115,6 +118,8 @@ impl World {
     fn spoil_disk(&mut self, shard: usize) {
         let full = self.plan.has(Fault::FullJournal);
         let fenced = self.plan.has(Fault::FencedJournal);
+        let is_failing = &mut self.catalogs[shard].is_failing;
+        *is_failing = full && (*is_failing != self.random.permille(30));
         let disk = &mut self.journals[shard].disk;
         *disk = match *disk {
             Disk::Fine if full && self.random.permille(20) => Disk::Full,
@@ -164,6 +169,7 @@ impl World {
         for net in &mut self.nets {
             net.wires_mut().for_each(|wire| wire.is_stalled = false);
         }
+        self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
         for journal in &mut self.journals {
             if journal.disk == Disk::Full {
                 journal.disk = Disk::Fine;
@@ -213,6 +219,7 @@ impl World {
             }
         }
         self.check_presence();
+        self.check_operated();
     }
 
     /// A node without trouble takes what it is for.

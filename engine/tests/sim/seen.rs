@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 34] = [
+pub const WANTED: [&str; 42] = [
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "answer refused over HTTP",
@@ -13,6 +13,8 @@ pub const WANTED: [&str; 34] = [
     "batch refused as fenced",
     "batch refused out of order",
     "bytes in pieces",
+    "catalog refused",
+    "channel registered",
     "clock jumped",
     "closed for garbage",
     "closed mid-request",
@@ -25,18 +27,24 @@ pub const WANTED: [&str; 34] = [
     "history answered empty",
     "history read from the journal",
     "history read from the tail",
+    "idempotency key used again",
     "join of another",
     "late Joined of an ended subscription",
     "leave of another",
+    "member disconnected",
     "message delivered",
     "message over its limit",
+    "operation refused",
     "outbox overrun",
     "passed in order",
     "pipelined requests waited",
     "publication not kept delivered",
+    "published with a key",
+    "quota reached",
     "resumed",
     "slot reused within a turn",
     "spilled",
+    "token revoked",
     "two members in a snapshot",
 ];
 

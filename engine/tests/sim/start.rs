@@ -2,25 +2,31 @@
 
 use std::sync::Arc;
 
+use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ShardId, TenantId};
 use engine::shard::{Shard, ShardOptions};
 use engine::tenants::{TenantSpec, Tenants};
+use protocol::Window;
+use storage::KeyedRecord;
 
 use crate::clients::{application_key, management_key, signing_key, tenant_name};
 use crate::journal::FIRST_EPOCH;
 use crate::lanes::Lanes;
 use crate::net::Net;
+use crate::operator::{METERED, QUOTA_MAX};
 use crate::world::{TENANTS, World};
 
 impl World {
     /// Starts every shard on what its journal kept.
     pub fn start(&mut self) {
-        let specs: Vec<_> = (0..TENANTS).map(spec).collect();
+        let mut specs: Vec<_> = (0..TENANTS).map(spec).collect();
+        specs.push(metered());
         let tenants = Arc::new(Tenants::new(&specs, [5; 32]));
         let count = usize::from(self.plan.shards);
         self.requests = Lanes::new(count, self.plan.lane_max);
         self.deliveries = Lanes::new(count, self.plan.lane_max);
         self.nets = (0..count).map(|_| Net::default()).collect();
+        let kept = Arc::new(self.kept());
         self.shards.clear();
         for id in 0..self.plan.shards {
             let mut shard = Shard::new(ShardOptions {
@@ -32,6 +38,7 @@ impl World {
                 now: self.now,
             });
             shard.begin_epoch(FIRST_EPOCH);
+            kept.restore(&mut shard, self.now);
             for (key, position) in self.journals[usize::from(id)].positions() {
                 shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), position);
             }
@@ -48,6 +55,28 @@ impl World {
         }
         self.is_draining = false;
         self.start();
+        self.forget_operations();
+    }
+
+    /// What the catalog and the journals say.
+    fn kept(&self) -> Kept {
+        let mut kept = Kept::default();
+        for ((table, key), value) in self.catalogs.iter().flat_map(|it| &it.durable) {
+            kept.note(table, key, value).expect("an entry that is understood");
+        }
+        for it in self.journals.iter().flat_map(|it| it.durable.values().flatten()) {
+            if let Some(idempotency) = it.idempotency() {
+                kept.keyed.push(KeyedRecord {
+                    channel: Arc::clone(it.channel()),
+                    idempotency,
+                    epoch: it.epoch(),
+                    offset: it.offset().unwrap(),
+                    id: it.id(),
+                    at_ms: it.at_ms(),
+                });
+            }
+        }
+        kept
     }
 }
 
@@ -59,6 +88,19 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         signing_key: signing_key(&key),
+        ..TenantSpec::default()
+    }
+}
+
+/// The tenant with a plan.
+fn metered() -> TenantSpec {
+    let quota = Quota { what: Metered::Messages, window: Window::Lifetime, max: QUOTA_MAX };
+    let tier = Tier { sockets_max: None, quotas: vec![quota] };
+    TenantSpec {
+        id: METERED,
+        name: "metered".to_owned(),
+        signing_key: vec![7; 32],
+        plan: Plan { tier: Some(tier), ..Plan::default() },
         ..TenantSpec::default()
     }
 }

@@ -15,6 +15,7 @@ use crate::faults::Plan;
 use crate::journal::{Disk, Journal, Key, key};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
+use crate::operator::Operator;
 use crate::random::Random;
 use crate::seen::Seen;
 use crate::socket::SocketClient;
@@ -35,6 +36,7 @@ pub struct World {
     pub requests: Lanes<Request>,
     pub deliveries: Lanes<Delivery>,
     pub truth: Truth,
+    pub operator: Operator,
     pub seen: Seen,
     pub is_draining: bool,
     /// A hash of everything that left the node: two runs of a seed have the same.
@@ -59,6 +61,7 @@ impl World {
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
             truth: Truth::default(),
+            operator: Operator::default(),
             seen: Seen::default(),
             is_draining: false,
             transcript: 0xcbf2_9ce4_8422_2325,
@@ -188,7 +191,11 @@ impl World {
             self.journals[shard].read(edge, ask);
         }
         self.nets[shard].closes.append(&mut effects.closes);
+        let operated: Vec<_> = effects.operated.drain(..).collect();
         self.effects = effects;
+        for (number, result) in operated {
+            self.operated(number, result);
+        }
         self.check_bounds(shard);
     }
 
