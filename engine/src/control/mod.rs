@@ -29,7 +29,7 @@ pub use operation::{Operate, Operation, OperatorMessage};
 pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates};
 pub use provisioning::{PROVISIONING, Provisioning, Region};
 pub use quota::{Bill, QUOTA, Usage, read_usage};
-pub use revocations::{REVOKED, Revocations, TokenId, read_revocation};
+pub use revocations::{REVOKED, Revocations, TokenId, kept as kept_revocation, read_revocation};
 pub use round::{Asker, Said, SeatLimits};
 pub use seat::Seat;
 pub use seats::{Outcome, Seats};

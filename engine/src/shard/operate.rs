@@ -15,8 +15,8 @@ use super::input::Keep;
 use super::publishing::Publishing;
 use super::steps::{For, Work};
 use crate::control::{
-    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
-    SeatOp,
+    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, Provisioning,
+    RequestHash, SeatAnswer, SeatOp,
 };
 use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
 
@@ -71,6 +71,18 @@ impl Shard {
             Operate::Disconnect(member, channel) => {
                 let order = Enforce::Disconnect { tenant, member, channel };
                 self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::Tenants(tenants) => {
+                let order = Enforce::Tenants(tenants);
+                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::Forget => {
+                let order = Enforce::Provisioning(tenant, Provisioning::Deleted);
+                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::IsRevoked(token) => {
+                let is_revoked = self.revoked.contains(tenant, token);
+                self.finish(call, Ok(reply("done", is_revoked.into())), effects);
             }
             Operate::Publish(messages, items) => {
                 self.operate_publish(call, messages, (None, items), effects);
