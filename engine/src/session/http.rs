@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use protocol::dialect::infrai::{Metadata, Source, VENDOR};
 use protocol::http::{KeepAlive, Method};
 
-use crate::ids::{CallId, TenantId};
+use crate::ids::{CallId, MessageId, TenantId};
 use crate::planted::{self, Fault};
 
 /// An HTTP connection.
@@ -36,6 +37,8 @@ pub enum CredentialKind {
     Bearer,
     /// An application key in the query.
     Key,
+    /// A project key in the head.
+    Project,
 }
 
 impl Verified {
@@ -49,6 +52,12 @@ impl Verified {
     #[must_use]
     pub fn key(key: &str, tenant: TenantId) -> Self {
         Self { kind: CredentialKind::Key, text: key.into(), tenant, expires_at_s: u64::MAX }
+    }
+
+    /// Remembers a project key.
+    #[must_use]
+    pub fn project(key: &str, tenant: TenantId) -> Self {
+        Self { kind: CredentialKind::Project, text: key.into(), tenant, expires_at_s: u64::MAX }
     }
 
     /// Whose it is.
@@ -71,6 +80,28 @@ pub enum Surface {
     /// Cohesivity's, and that of what no dialect owns.
     #[default]
     Cohesivity,
+    /// Infrai's: an envelope that names the request, and says how long it took.
+    Infrai {
+        /// The request's id.
+        request_id: MessageId,
+        /// When it was read, on the monotonic clock.
+        began_ms: u64,
+    },
+}
+
+impl Surface {
+    /// What an envelope says beside its result.
+    #[must_use]
+    pub fn metadata(self, now_ms: u64) -> Metadata<'static> {
+        let (request_id, latency_ms) = match self {
+            Self::Infrai { request_id, began_ms } => {
+                (request_id.0, now_ms.saturating_sub(began_ms))
+            }
+            Self::Cohesivity => (0, 0),
+        };
+        let source = Source::Work;
+        Metadata { request_id, latency_ms, cost_micro_usd: 0, vendor: VENDOR, source }
+    }
 }
 
 /// What a request that waits says of its answer.
@@ -82,6 +113,8 @@ pub struct Asked {
     pub method: Method,
     /// What becomes of the connection after it.
     pub then: KeepAlive,
+    /// Whether it takes steps before it publishes anything.
+    pub is_call: bool,
 }
 
 /// One answer, encoded.
@@ -163,6 +196,15 @@ impl Tickets {
     #[must_use]
     pub fn ends(&self) -> bool {
         self.ends
+    }
+
+    /// Whether a request waits that has yet to publish, so that one behind it could overtake.
+    #[must_use]
+    pub fn has_call(&self) -> bool {
+        self.line.iter().any(|it| match it {
+            Ticket::Waiting(asked) => asked.is_call,
+            Ticket::Ready(_) | Ticket::Streaming(_) => false,
+        })
     }
 
     /// How many wait.
@@ -283,7 +325,7 @@ mod tests {
     use super::*;
 
     fn asked(then: KeepAlive) -> Asked {
-        Asked { surface: Surface::default(), method: Method::Post, then }
+        Asked { surface: Surface::default(), method: Method::Post, then, is_call: false }
     }
 
     fn answer(byte: u8) -> Answer {
