@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use protocol::dialect::infrai::{Metadata, Source, VENDOR};
 use protocol::http::{KeepAlive, Method};
 
 use crate::ids::{CallId, MessageId, TenantId};
@@ -87,21 +86,6 @@ pub enum Surface {
         /// When it was read, on the monotonic clock.
         began_ms: u64,
     },
-}
-
-impl Surface {
-    /// What an envelope says beside its result.
-    #[must_use]
-    pub fn metadata(self, now_ms: u64) -> Metadata<'static> {
-        let (request_id, latency_ms) = match self {
-            Self::Infrai { request_id, began_ms } => {
-                (request_id.0, now_ms.saturating_sub(began_ms))
-            }
-            Self::Cohesivity => (0, 0),
-        };
-        let source = Source::Work;
-        Metadata { request_id, latency_ms, cost_micro_usd: 0, vendor: VENDOR, source }
-    }
 }
 
 /// What a request that waits says of its answer.

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use protocol::dialect::infrai::{Metadata, Source, VENDOR};
 use protocol::{KeptId, Permit};
 
+use super::http::Surface;
 use crate::ids::{ChannelKey, SubscriptionId};
 
 /// See the module.
@@ -34,6 +36,21 @@ pub enum About {
     Publish(u32, Arc<ChannelKey>),
     /// To listen to a channel.
     Subscribe(SubscriptionId),
+}
+
+impl Surface {
+    /// What an envelope says beside its result.
+    #[must_use]
+    pub fn metadata(self, now_ms: u64) -> Metadata<'static> {
+        let (request_id, latency_ms) = match self {
+            Self::Infrai { request_id, began_ms } => {
+                (request_id.0, now_ms.saturating_sub(began_ms))
+            }
+            Self::Cohesivity => (0, 0),
+        };
+        let source = Source::Work;
+        Metadata { request_id, latency_ms, cost_micro_usd: 0, vendor: VENDOR, source }
+    }
 }
 
 impl InfraiClient {
