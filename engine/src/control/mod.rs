@@ -19,7 +19,7 @@ mod seat;
 mod seats;
 mod tier;
 
-pub use ask::{Came, Enforce, Enforced, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
+pub use ask::{Came, Enforce, Enforced, Peek, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
 pub use bucket::{Bucket, Rate};
 pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, tenant_of};
 pub use channels::{CHANNELS, ChannelKind, ChannelPage, Registered, read_channel};

@@ -10,6 +10,7 @@ mod edge;
 pub mod effects;
 mod enforce;
 mod home;
+mod infrai;
 pub mod input;
 mod operate;
 mod paid;
@@ -19,6 +20,7 @@ mod seat;
 mod side;
 mod sockets;
 mod steps;
+mod subscribe;
 mod watch;
 
 use std::sync::Arc;
@@ -29,6 +31,7 @@ use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
+use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, Request};
 use side::Sides;
 use steps::Calls;
@@ -82,6 +85,8 @@ pub struct Shard {
     batches: Batches,
     /// Tokens that open nothing; the same on every shard.
     revoked: Revocations,
+    /// Registered channels that need no question.
+    known: KnownChannels,
     /// What seats want done here.
     orders: Orders,
     /// Tenants without their resource; the same on every shard.
@@ -146,6 +151,7 @@ impl Shard {
             seats: Seats::new(hasher.clone(), limits.seat),
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
+            known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             orders: Orders::default(),

@@ -12,7 +12,7 @@ use super::claiming::Claim;
 use super::cohesivity::enforced;
 use super::effects::Effects;
 use super::input::Keep;
-use super::publishing::Publishing;
+use super::publishing::{Answering, Publishing};
 use super::steps::{For, Work};
 use crate::control::{
     Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, Provisioning,
@@ -131,8 +131,8 @@ impl Shard {
             let channel = self.channel_key(tenant, &message.channel);
             keyed(&channel, message, idempotency(place))
         });
-        let publications: Vec<_> = publications.collect();
-        let mut work = Publishing::new(publications, Keep::Persist, published);
+        let publications = publications.map(|it| (it, Keep::Persist)).collect();
+        let mut work = Publishing::new(publications, Answering::Operator);
         work.spend = None;
         work.claim = claim.map(|(key, request)| (Claim { key, request }, items));
         self.publish_by(call, Box::new(work), effects);
@@ -161,7 +161,7 @@ fn keyed(
 fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
     match came.into_iter().next() {
         Some(Came::Seat(answer)) => answer,
-        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_)) | None => {
+        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_)) | None => {
             Err(Rejection::Internal)
         }
     }
@@ -192,7 +192,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
 }
 
 /// The ids of what was published, in the order of the batch.
-fn published(all: &[Placed]) -> Reply {
+pub(super) fn published(all: &[Placed]) -> Reply {
     let ids: Vec<_> = all.iter().map(|it| format!("\"{:032x}\"", it.id.0)).collect();
     json(format!("{{\"ids\":[{}]}}", ids.join(",")))
 }
