@@ -9,11 +9,13 @@
 )]
 
 mod calls;
+mod canary;
 mod clients;
 mod crash;
 mod disk;
 mod ends;
 mod node;
+mod operate;
 mod publish;
 mod raw;
 mod readme;
