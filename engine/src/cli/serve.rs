@@ -179,7 +179,10 @@ fn settle(
     cores: u16,
 ) -> Result<(u16, Vec<TenantSpec>, Option<(Catalog, Roster)>), Failure> {
     let now_ms = Clock::start().now().wall_ms;
-    let wrong = |why: LayoutError| Failure::new(Status::Configuration, why.to_string());
+    let wrong = |why: LayoutError| match why {
+        LayoutError::Shards { .. } => Failure::new(Status::Configuration, why.to_string()),
+        LayoutError::Open(_) | LayoutError::Catalog(_) => Failure::io(why.to_string()),
+    };
     let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms).map_err(wrong)?;
     let roster = Roster::load(config, provisioned, &mut layout, now_ms)?;
     finish_removals(config, &mut layout, now_ms)?;
