@@ -57,7 +57,15 @@ impl Shard {
             Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
                 self.find_infrai(conn, head, found).map(Call::Infrai)
             }
-            route => self.find_cohesivity(conn, head, route).map(Call::Cohesivity),
+            Route::EdgeSession
+            | Route::RealtimeToken
+            | Route::RealtimeSocket
+            | Route::RealtimePublish
+            | Route::RealtimeHistory
+            | Route::EdgeDatabase
+            | Route::ResourceProvision
+            | Route::ResourceDelete
+            | Route::RealtimeKit => self.find_cohesivity(conn, head, found).map(Call::Cohesivity),
         }
     }
 

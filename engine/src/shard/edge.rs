@@ -58,7 +58,9 @@ impl Shard {
         let Some(groups) = self.hub.listening(channel) else { return };
         let groups = groups.into_iter().flatten();
         let conns: Vec<_> = groups.flat_map(|it| self.hub.conns(it)).copied().collect();
-        conns.into_iter().for_each(|it| self.send_away(it, closes));
+        for conn in conns {
+            self.send_away(conn, closes);
+        }
     }
 
     fn send_away(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {

@@ -1,114 +1,27 @@
 //! A node: one process, a core a shard, started together and stopped together.
 
+mod core;
+mod options;
+
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol::ws::CloseCode;
-use storage::{
-    Catalog, CatalogHandle, CatalogWriter, Journal, JournalError, JournalKind, JournalOptions,
-    OpenError, QueueLimits, Retention, Wake, Writer,
-};
+use storage::{Catalog, CatalogHandle, CatalogWriter, Journal, QueueLimits, Wake};
 
+use self::core::{Listening, Meeting, Plan, Told, spawn};
+pub use self::options::{NodeOptions, StartError};
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
-use crate::limits::Limits;
 use crate::operator::NodeLink;
-use crate::reactor::ring::{self, Bell, Driver, Waker};
-use crate::reactor::{
-    self, CatalogPort, Clock, Core, JournalPort, Lanes, OperationAnswer, Order, Parts, Reactor,
-    SidePort, between, cpus,
-};
-use crate::shard::{Shard, ShardOptions};
-use crate::side::{Side, SideDoor, SideOptions};
-use crate::tenants::{TenantSpec, Tenants};
-
-/// What a node is started with.
-pub struct NodeOptions {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// How many cores, at least one.
-    pub shards: u16,
-    /// Who runs them.
-    pub reactor: Reactor,
-    /// Their bounds.
-    pub limits: Limits,
-    /// The bounds of their sockets.
-    pub ring: ring::Settings,
-    /// Messages that wait between two cores.
-    pub lane_capacity: usize,
-    /// Inputs of one turn.
-    pub inputs_per_turn_max: usize,
-    /// Who may use the node.
-    pub tenants: Vec<TenantSpec>,
-    /// Where messages are kept.
-    pub journal: JournalKind,
-    /// The journals' folder; one below it a shard. Unused by the memory journal.
-    pub journal_dir: PathBuf,
-    /// How journals are laid out.
-    pub journal_options: JournalOptions,
-    /// What journals keep.
-    pub retention: Retention,
-    /// How many messages with an idempotency key are looked for when a journal is opened.
-    pub keyed_max: usize,
-    /// What runs beside the cores; without it RealtimeKit, the database and vendors are not there.
-    pub side: Option<SideOptions>,
-    /// Bytes of one part of a streamed answer.
-    pub stream_part_bytes_max: usize,
-    /// Random: seeds the hashers and the message ids.
-    pub seed: u64,
-    /// Random: hashes the keys.
-    pub pepper: [u8; 32],
-}
-
-/// Why a node does not start.
-#[derive(Debug)]
-pub enum StartError {
-    /// The ring or the listener.
-    Ring(ring::StartError),
-    /// A journal that does not open.
-    Journal(ShardId, OpenError),
-    /// The catalog, or a journal, that cannot be read.
-    Kept(JournalError),
-    /// A thread that does not start, or a core that broke.
-    Io(io::Error),
-}
-
-impl From<io::Error> for StartError {
-    fn from(cause: io::Error) -> Self {
-        Self::Io(cause)
-    }
-}
-
-impl std::fmt::Display for StartError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Ring(why) => why.fmt(f),
-            Self::Journal(shard, why) => write!(f, "journal of shard {}: {why}", shard.0),
-            Self::Kept(why) => write!(f, "what is kept cannot be read: {why}"),
-            Self::Io(why) => write!(f, "a core could not run: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for StartError {}
-
-impl NodeOptions {
-    fn shard(&self, id: ShardId, tenants: &Arc<Tenants>, clock: Clock) -> ShardOptions {
-        ShardOptions {
-            id,
-            shard_count: self.shards,
-            limits: self.limits.clone(),
-            tenants: Arc::clone(tenants),
-            seed: self.seed.wrapping_add(u64::from(id.0)),
-            now: clock.now(),
-        }
-    }
-}
+use crate::reactor::ring;
+use crate::reactor::{Clock, OperationAnswer, Order, between, cpus};
+use crate::side::Side;
+use crate::tenants::Tenants;
 
 /// A running node.
 pub struct Node {
@@ -124,42 +37,6 @@ pub struct Node {
 struct CoreHandle {
     orders: flume::Sender<Order>,
     thread: JoinHandle<Result<(), StartError>>,
-}
-
-/// What a core says once it listens, and what it is told then.
-struct Meeting {
-    listening: flume::Sender<Result<Listening, StartError>>,
-    told: flume::Receiver<Told>,
-}
-
-struct Listening {
-    address: SocketAddr,
-    bell: Bell,
-    waker: Waker,
-}
-
-struct Told {
-    bells: Vec<Bell>,
-    catalog: Option<CatalogHandle>,
-}
-
-/// What one core is made from, on its own thread.
-struct Plan {
-    listen: SocketAddr,
-    ring: ring::Settings,
-    shard: ShardOptions,
-    lanes: Lanes,
-    journal: Box<dyn Journal>,
-    kept: Arc<Kept>,
-    queue: QueueLimits,
-    retention: Retention,
-    orders: flume::Receiver<Order>,
-    inputs_per_turn_max: usize,
-    busy_cores: Arc<AtomicUsize>,
-    side: Option<SideDoor>,
-    read_timeout: Duration,
-    stream_part_bytes_max: usize,
-    meeting: Meeting,
 }
 
 impl Node {
@@ -220,26 +97,28 @@ impl Node {
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
-        let mut handles = Vec::new();
-        if let Some(catalog) = catalog {
-            let (answered, answers) = flume::bounded(1);
-            // A wake that still waits says the same.
-            wakes.push(Box::new(move || {
-                let _ = answered.try_send(());
-            }) as Wake);
-            let (writer, mut each) = CatalogWriter::spawn(catalog, wakes)?;
-            node.catalog = Some(writer);
-            let first = node.cores.first().map(|it| it.orders.clone());
-            node.link =
-                first.zip(each.pop()).map(|(orders, it)| NodeLink::new(orders, it, answers));
-            handles = each;
-        }
-        let mut handles = handles.into_iter();
+        let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
+        let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
             let told = Told { bells: bells.clone(), catalog: handles.next() };
             teller.send(told).map_err(io::Error::other)?;
         }
         Ok(node)
+    }
+
+    /// Starts the catalog's thread. Returns the handles of the cores, in their order; the operator's door gets one as well.
+    fn share(&mut self, catalog: Catalog, mut wakes: Vec<Wake>) -> io::Result<Vec<CatalogHandle>> {
+        let (answered, answers) = flume::bounded(1);
+        // A wake that still waits says the same.
+        wakes.push(Box::new(move || {
+            let _ = answered.try_send(());
+        }) as Wake);
+        let (writer, mut handles) = CatalogWriter::spawn(catalog, wakes)?;
+        self.catalog = Some(writer);
+        let first = self.cores.first().map(|it| it.orders.clone());
+        let link = first.zip(handles.pop());
+        self.link = link.map(|(orders, it)| NodeLink::new(orders, it, answers));
+        Ok(handles)
     }
 
     /// Where it listens.
@@ -336,66 +215,4 @@ fn read_kept(
         kept.keyed.extend(keyed);
     }
     Ok(kept)
-}
-
-fn spawn(
-    reactor: Reactor,
-    cpu: Option<usize>,
-    clock: Clock,
-    id: ShardId,
-    plan: Plan,
-) -> io::Result<JoinHandle<Result<(), StartError>>> {
-    let name = format!("shard-{}", id.0);
-    thread::Builder::new().name(name.clone()).spawn(move || {
-        let failed = plan.meeting.listening.clone();
-        let result = reactor::run(reactor, cpu, &name, move || make_core(id, plan, clock));
-        if let Err(why) = result {
-            // Before the node listens it waits for this; afterwards nobody does, and `join` tells.
-            return match failed.send(Err(why)) {
-                Ok(()) => Ok(()),
-                Err(flume::SendError(Err(why))) => Err(why),
-                Err(flume::SendError(Ok(_))) => Ok(()),
-            };
-        }
-        Ok(())
-    })
-}
-
-/// Makes a core on the thread that will run it: the ring belongs to the thread that made it.
-fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> {
-    let driver = Driver::start(plan.listen, plan.ring).map_err(StartError::Ring)?;
-    let address = driver.local_address()?;
-    let mut shard = Shard::new(plan.shard);
-    shard.begin_epoch(plan.journal.fresh_epoch());
-    plan.kept.restore(&mut shard, clock.now());
-    for (channel, state) in plan.journal.channels() {
-        shard.restore(channel, state.position);
-    }
-    let waker = driver.waker();
-    let wake = Box::new(move || waker.wake());
-    let name = format!("journal-{}", id.0);
-    let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
-    let side = plan.side.map(|door| {
-        let waker = driver.waker();
-        door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))
-    });
-    let Meeting { listening, told } = plan.meeting;
-    let said = Listening { address, bell: driver.bell(), waker: driver.waker() };
-    listening.send(Ok(said)).map_err(io::Error::other)?;
-    let Told { bells, catalog } = told.recv().map_err(io::Error::other)?;
-    let parts = Parts {
-        driver,
-        shard,
-        lanes: plan.lanes,
-        bells,
-        journal: JournalPort::new(writer),
-        catalog: CatalogPort::new(catalog),
-        side: SidePort::new(side),
-        stream_backlog_bytes_max: plan.stream_part_bytes_max,
-        retention: plan.retention,
-        orders: plan.orders,
-        inputs_per_turn_max: plan.inputs_per_turn_max,
-        busy_cores: plan.busy_cores,
-    };
-    Ok(Core::new(parts, clock))
 }

@@ -1,0 +1,118 @@
+//! One core of a node: what it is made from, and how its thread makes it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use storage::{CatalogHandle, Journal, QueueLimits, Retention, Writer};
+
+use super::StartError;
+use crate::control::Kept;
+use crate::ids::ShardId;
+use crate::reactor::ring::{self, Bell, Driver, Waker};
+use crate::reactor::{
+    self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, SidePort,
+};
+use crate::shard::{Shard, ShardOptions};
+use crate::side::SideDoor;
+
+/// What a core says once it listens, and what it is told then.
+pub(super) struct Meeting {
+    pub(super) listening: flume::Sender<Result<Listening, StartError>>,
+    pub(super) told: flume::Receiver<Told>,
+}
+
+pub(super) struct Listening {
+    pub(super) address: SocketAddr,
+    pub(super) bell: Bell,
+    pub(super) waker: Waker,
+}
+
+pub(super) struct Told {
+    pub(super) bells: Vec<Bell>,
+    pub(super) catalog: Option<CatalogHandle>,
+}
+
+/// What one core is made from, on its own thread.
+pub(super) struct Plan {
+    pub(super) listen: SocketAddr,
+    pub(super) ring: ring::Settings,
+    pub(super) shard: ShardOptions,
+    pub(super) lanes: Lanes,
+    pub(super) journal: Box<dyn Journal>,
+    pub(super) kept: Arc<Kept>,
+    pub(super) queue: QueueLimits,
+    pub(super) retention: Retention,
+    pub(super) orders: flume::Receiver<Order>,
+    pub(super) inputs_per_turn_max: usize,
+    pub(super) busy_cores: Arc<AtomicUsize>,
+    pub(super) side: Option<SideDoor>,
+    pub(super) read_timeout: Duration,
+    pub(super) stream_part_bytes_max: usize,
+    pub(super) meeting: Meeting,
+}
+
+pub(super) fn spawn(
+    reactor: Reactor,
+    cpu: Option<usize>,
+    clock: Clock,
+    id: ShardId,
+    plan: Plan,
+) -> io::Result<JoinHandle<Result<(), StartError>>> {
+    let name = format!("shard-{}", id.0);
+    thread::Builder::new().name(name.clone()).spawn(move || {
+        let failed = plan.meeting.listening.clone();
+        let result = reactor::run(reactor, cpu, &name, move || make_core(id, plan, clock));
+        if let Err(why) = result {
+            // Before the node listens it waits for this; afterwards nobody does, and `join` tells.
+            return match failed.send(Err(why)) {
+                Ok(()) => Ok(()),
+                Err(flume::SendError(Err(why))) => Err(why),
+                Err(flume::SendError(Ok(_))) => Ok(()),
+            };
+        }
+        Ok(())
+    })
+}
+
+/// Makes a core on the thread that will run it: the ring belongs to the thread that made it.
+fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> {
+    let driver = Driver::start(plan.listen, plan.ring).map_err(StartError::Ring)?;
+    let address = driver.local_address()?;
+    let mut shard = Shard::new(plan.shard);
+    shard.begin_epoch(plan.journal.fresh_epoch());
+    plan.kept.restore(&mut shard, clock.now());
+    for (channel, state) in plan.journal.channels() {
+        shard.restore(channel, state.position);
+    }
+    let waker = driver.waker();
+    let wake = Box::new(move || waker.wake());
+    let name = format!("journal-{}", id.0);
+    let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
+    let side = plan.side.map(|door| {
+        let waker = driver.waker();
+        door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))
+    });
+    let Meeting { listening, told } = plan.meeting;
+    let said = Listening { address, bell: driver.bell(), waker: driver.waker() };
+    listening.send(Ok(said)).map_err(io::Error::other)?;
+    let Told { bells, catalog } = told.recv().map_err(io::Error::other)?;
+    let parts = Parts {
+        driver,
+        shard,
+        lanes: plan.lanes,
+        bells,
+        journal: JournalPort::new(writer),
+        catalog: CatalogPort::new(catalog),
+        side: SidePort::new(side),
+        stream_backlog_bytes_max: plan.stream_part_bytes_max,
+        retention: plan.retention,
+        orders: plan.orders,
+        inputs_per_turn_max: plan.inputs_per_turn_max,
+        busy_cores: plan.busy_cores,
+    };
+    Ok(Core::new(parts, clock))
+}
