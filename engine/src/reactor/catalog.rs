@@ -43,9 +43,9 @@ impl CatalogPort {
     pub fn take(&mut self) -> Option<CatalogAnswer> {
         if let Some(handle) = self.handle.as_ref().filter(|it| it.has_answers()) {
             for (token, result) in handle.answers() {
-                let waiting = self.line.iter_mut().find(|(it, _)| *it == token);
-                let Some((_, answer)) = waiting else { continue };
-                *answer = Some(result.map_err(|why| rejection(&why)));
+                let mut waiting = self.line.iter_mut().filter(|(it, _)| *it == token);
+                let answer = waiting.next().map(|(_, answer)| answer);
+                answer.map(|it| it.replace(result.map_err(|why| rejection(&why))));
             }
         }
         match self.line.pop_front()? {
