@@ -94,8 +94,7 @@ fn options(
         let tenants = provisioned.tenants.iter().zip(1..).map(|(it, id)| it.spec(TenantId(id)));
         (shards, tenants.collect(), None)
     } else {
-        settle(config, &provisioned.tenants, asked, cores)
-            .map_err(|why| Failure::new(Status::Configuration, why.to_string()))?
+        settle(config, &provisioned.tenants, asked, cores).map_err(|why| unsettled(&why))?
     };
     let limits = &config.limits;
     let seed = getrandom::u64().map_err(|cause| {
@@ -177,6 +176,14 @@ fn settle(
     let numbered = |it: &engine::config::Tenant| Ok(it.spec(layout.tenant(&it.name, now_ms)?));
     let tenants = tenants.iter().map(numbered).collect::<Result<_, LayoutError>>()?;
     Ok((layout.shards(), tenants, Some(layout.into_catalog())))
+}
+
+fn unsettled(why: &LayoutError) -> Failure {
+    let message = why.to_string();
+    match why {
+        LayoutError::Shards { .. } => Failure::new(Status::Configuration, message),
+        LayoutError::Open(_) | LayoutError::Catalog(_) => Failure::io(message),
+    }
 }
 
 fn failure(why: &StartError) -> Failure {
