@@ -19,6 +19,7 @@ mod seat;
 mod side;
 mod sockets;
 mod steps;
+mod streams;
 mod watch;
 
 use std::sync::Arc;

@@ -23,6 +23,9 @@ use crate::planted::{self, Fault};
 /// Calls that go on in one [`Input::Resume`](super::input::Input::Resume); the others follow in the next.
 const STEPS_PER_RESUME: usize = 16;
 
+/// Messages, each with its place in the batch.
+type Placed = Vec<(u16, Arc<Publication>)>;
+
 /// What a call does once what it waits for has come. One variant a dialect; its arm is in that dialect's file.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -185,11 +188,11 @@ impl Shard {
     pub(super) fn publish_many(
         &mut self,
         call: CallId,
-        (publications, keep): (Vec<(u16, Arc<Publication>)>, Keep),
+        (publications, keep): (Placed, Keep),
         then: Work,
         effects: &mut Effects,
     ) {
-        let mut homes: Vec<(ShardId, Vec<(u16, Arc<Publication>)>)> = Vec::new();
+        let mut homes: Vec<(ShardId, Placed)> = Vec::new();
         for (place, publication) in publications {
             let home = self.home(publication.channel());
             match homes.iter_mut().find(|(it, _)| *it == home) {
