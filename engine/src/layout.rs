@@ -3,11 +3,16 @@
 
 use std::path::Path;
 
-use storage::{Catalog, Change, JournalError, OpenError, TenantId};
+use storage::{Catalog, Change, Entries, JournalError, OpenError, OwnedChange, TenantId};
 
 const NODE: &str = "node";
 const SHARDS: &[u8] = b"shards";
-const TENANTS: &str = "tenants";
+/// The highest number of a tenant that was removed: no number is given twice.
+const LAST: &[u8] = b"last_tenant";
+/// Numbers by names.
+pub const TENANTS: &str = "tenants";
+/// Numbers of tenants that were removed, and whose messages may still be there.
+pub const REMOVED: &str = "removed";
 
 /// The layout of a data directory.
 pub struct Layout {
@@ -98,12 +103,79 @@ impl Layout {
         if let Some(id) = known.and_then(|(_, value)| number(value)) {
             return Ok(TenantId(id));
         }
-        let last = tenants.iter().filter_map(|(_, value)| number(value)).max().unwrap_or(0);
-        let value = &(last + 1).to_le_bytes();
-        let key = name.as_bytes();
-        self.catalog.apply(&[Change::Put { table: TENANTS, key, value }], now_ms)?;
-        Ok(TenantId(last + 1))
+        let id = TenantId(self.last_tenant()? + 1);
+        self.catalog.apply(&[numbered(name, id).as_change()], now_ms)?;
+        Ok(id)
     }
+
+    /// The highest number that a tenant has or had.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn last_tenant(&self) -> Result<u32, LayoutError> {
+        let tenants = self.catalog.entries(TENANTS)?;
+        let number = |value: &[u8]| value.try_into().ok().map(u32::from_le_bytes);
+        let live = tenants.iter().filter_map(|(_, value)| number(value)).max();
+        let removed = self.catalog.get(NODE, LAST)?.and_then(|it| number(&it));
+        Ok(live.max(removed).unwrap_or(0))
+    }
+
+    /// A table of the catalog.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn entries(&self, table: &str) -> Result<Entries, LayoutError> {
+        Ok(self.catalog.entries(table)?)
+    }
+
+    /// One value of the catalog.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn value(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, LayoutError> {
+        Ok(self.catalog.get(table, key)?)
+    }
+
+    /// Changes the catalog: all of it or nothing, durably.
+    ///
+    /// # Errors
+    /// When the catalog cannot be written.
+    pub fn apply(&mut self, changes: &[OwnedChange], now_ms: u64) -> Result<(), LayoutError> {
+        let changes: Vec<_> = changes.iter().map(OwnedChange::as_change).collect();
+        Ok(self.catalog.apply(&changes, now_ms)?)
+    }
+
+    /// Tenants that were removed, and whose messages may still be there.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn removed(&self) -> Result<Vec<TenantId>, LayoutError> {
+        let rows = self.catalog.entries(REMOVED)?;
+        let numbers = rows.into_iter().filter_map(|(key, _)| key.try_into().ok());
+        Ok(numbers.map(|it| TenantId(u32::from_le_bytes(it))).collect())
+    }
+}
+
+/// The change that gives a tenant its number.
+#[must_use]
+pub fn numbered(name: &str, id: TenantId) -> OwnedChange {
+    let (table, key) = (TENANTS.to_owned(), name.as_bytes().to_vec());
+    OwnedChange::Put { table, key, value: id.0.to_le_bytes().to_vec() }
+}
+
+/// The changes that note a tenant as removed, where `last` is the highest number that any has or had.
+#[must_use]
+pub fn removed(id: TenantId, last: u32) -> [OwnedChange; 2] {
+    let key = id.0.to_le_bytes().to_vec();
+    let note = OwnedChange::Put { table: REMOVED.to_owned(), key, value: Vec::new() };
+    let (table, key) = (NODE.to_owned(), LAST.to_vec());
+    [note, OwnedChange::Put { table, key, value: last.to_le_bytes().to_vec() }]
+}
+
+/// The change that says that a removed tenant has no messages any more.
+#[must_use]
+pub fn dropped(id: TenantId) -> OwnedChange {
+    OwnedChange::Delete { table: REMOVED.to_owned(), key: id.0.to_le_bytes().to_vec() }
 }
 
 #[cfg(test)]
@@ -122,6 +194,21 @@ mod tests {
         assert_eq!(open(dir.path(), 3, 8).unwrap().shards(), 3);
         let refused = open(dir.path(), 2, 8).err().unwrap().to_string();
         assert!(refused.contains("made for 3 shards, not for 2"), "{refused}");
+    }
+
+    #[test]
+    fn the_number_of_a_removed_tenant_is_given_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut layout = open(dir.path(), 1, 1).unwrap();
+        let id = layout.tenant("a", 0).unwrap();
+        let (table, key) = (TENANTS.to_owned(), b"a".to_vec());
+        let mut changes = vec![OwnedChange::Delete { table, key }];
+        changes.extend(removed(id, id.0));
+        layout.apply(&changes, 0).unwrap();
+        assert_eq!(layout.removed().unwrap(), [id]);
+        layout.apply(&[dropped(id)], 0).unwrap();
+        assert_eq!(layout.removed().unwrap(), []);
+        assert_eq!(layout.tenant("a", 0).unwrap(), TenantId(id.0 + 1));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod layout;
 pub mod limits;
 pub mod message_ids;
 pub mod node;
+pub mod operator;
 pub mod outbox;
 pub mod planted;
 pub mod reactor;

@@ -39,6 +39,12 @@ pub struct Limits {
     pub tail_messages_max: usize,
     /// Members a presence snapshot lists. Over it: the others are counted, not listed.
     pub presence_members_max: usize,
+    /// Channels that one connection listens to. Over it: the subscription is refused.
+    pub subscriptions_per_connection_max: usize,
+    /// Frames of one connection that wait for their answers. Over it: a frame is refused.
+    pub unanswered_frames_max: usize,
+    /// Registered channels that one shard knows without asking. Over it: it asks each time.
+    pub known_channels_max: usize,
     /// Pings and pongs of one connection in a second. Over it: close 1008.
     pub control_frames_per_second_max: u8,
     /// Time for a request head. Over it: the connection closes.
@@ -80,6 +86,9 @@ impl Default for Limits {
             tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,
             presence_members_max: 1000,
+            subscriptions_per_connection_max: 128,
+            unanswered_frames_max: 1_024,
+            known_channels_max: 65_536,
             control_frames_per_second_max: 20,
             head_timeout_ms: 5_000,
             body_timeout_ms: 10_000,

@@ -17,6 +17,7 @@ use storage::{
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::limits::Limits;
+use crate::operator::NodeLink;
 use crate::reactor::ring::{self, Bell, Driver, Waker};
 use crate::reactor::{
     self, CatalogPort, Clock, Core, JournalPort, Lanes, OperationAnswer, Order, Parts, Reactor,
@@ -116,6 +117,8 @@ pub struct Node {
     /// Ends once the cores have.
     catalog: Option<CatalogWriter>,
     side: Option<Side>,
+    /// For the operator's door.
+    link: Option<NodeLink>,
 }
 
 struct CoreHandle {
@@ -171,7 +174,8 @@ impl Node {
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
         let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
-        let mut node = Self { local_addr: options.listen, cores: Vec::new(), catalog: None, side };
+        let mut node =
+            Self { local_addr: options.listen, cores: Vec::new(), catalog: None, side, link: None };
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
@@ -218,8 +222,16 @@ impl Node {
         }
         let mut handles = Vec::new();
         if let Some(catalog) = catalog {
-            let (writer, each) = CatalogWriter::spawn(catalog, wakes)?;
+            let (answered, answers) = flume::bounded(1);
+            // A wake that still waits says the same.
+            wakes.push(Box::new(move || {
+                let _ = answered.try_send(());
+            }) as Wake);
+            let (writer, mut each) = CatalogWriter::spawn(catalog, wakes)?;
             node.catalog = Some(writer);
+            let first = node.cores.first().map(|it| it.orders.clone());
+            node.link =
+                first.zip(each.pop()).map(|(orders, it)| NodeLink::new(orders, it, answers));
             handles = each;
         }
         let mut handles = handles.into_iter();
@@ -241,6 +253,11 @@ impl Node {
         for core in &self.cores {
             let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
         }
+    }
+
+    /// The way for the operator's door; there is one, and none on a node that keeps nothing.
+    pub fn take_link(&mut self) -> Option<NodeLink> {
+        self.link.take()
     }
 
     /// Has every core take these tenants for the node's. Sockets of those that are gone are closed.

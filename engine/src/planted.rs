@@ -24,6 +24,8 @@ pub enum Fault {
     ShedStays,
     /// A part of the past begins one message too late.
     HistoryGap,
+    /// The answer to a subscription that has ended is taken for that of the one that followed.
+    LateJoined,
     /// Nobody hears that a channel's history is damaged.
     DamageUntold,
     /// A call is answered before every shard has done its order.
@@ -38,7 +40,7 @@ pub enum Fault {
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -49,6 +51,7 @@ impl Fault {
         Self::GenerationIgnored,
         Self::ShedStays,
         Self::HistoryGap,
+        Self::LateJoined,
         Self::DamageUntold,
     ];
 

@@ -4,6 +4,7 @@
 mod journal;
 mod rows;
 mod side;
+mod volume;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) enum Row {
     Publish,
     /// Persisted publishes, beside the journal alone.
     Persisted,
+    /// Batches and streams of messages, beside single publishes.
+    Volume,
     /// Memory of idle connections.
     Idle,
     /// One host of the loop beside the other.
@@ -94,6 +97,7 @@ pub(crate) fn measure(row: Row, bench: &Bench, table: &mut Table) -> Result<(), 
         Row::Saturated => rows::saturated(bench, table),
         Row::Publish => rows::publish(bench, table),
         Row::Persisted => journal::persisted(bench, table),
+        Row::Volume => volume::volume(bench, table),
         Row::Idle => rows::idle(bench, table),
         Row::Reactor => rows::reactor(bench, table),
     }

@@ -21,6 +21,7 @@ pub(super) struct Side {
     folder: tempfile::TempDir,
     url: String,
     key: String,
+    ready: Value,
 }
 
 /// What serves.
@@ -56,11 +57,13 @@ impl Side {
         };
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = machine::pinned(bench.cores.server, || command.spawn())?;
-        let mut side = Self { child, folder, url: String::new(), key: String::new() };
+        let (url, key, ready_value) = (String::new(), String::new(), Value::Null);
+        let mut side = Self { child, folder, url, key, ready: ready_value };
         let ready = side.wait(&ready)?;
         let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str);
         side.url = text("/ws").unwrap_or_default().to_owned();
         side.key = text("/tenants/0/application_key").unwrap_or_default().to_owned();
+        side.ready = ready;
         Ok(side)
     }
 
@@ -83,6 +86,18 @@ impl Side {
                     .into())
             }
         }
+    }
+
+    /// A key of its tenant, as the ready file names it.
+    pub(super) fn key(&self, kind: &str) -> String {
+        let key = self.ready.pointer(&format!("/tenants/0/{kind}")).and_then(Value::as_str);
+        key.unwrap_or_default().to_owned()
+    }
+
+    /// Where it is asked over HTTP.
+    pub(super) fn http(&self) -> String {
+        let url = self.ready.get("http").and_then(Value::as_str);
+        url.unwrap_or_default().to_owned()
     }
 
     /// The server's process.

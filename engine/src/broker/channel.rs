@@ -155,6 +155,12 @@ impl HomeChannel {
         Position { epoch: self.epoch, offset: self.position }
     }
 
+    /// When the newest message of the tail was taken.
+    #[must_use]
+    pub fn last_at_ms(&self) -> Option<u64> {
+        self.tail.back().map(|it| it.at_ms())
+    }
+
     /// What is sequenced from now on is in the next epoch; what is with the journal stays in its own.
     pub fn begin_next_epoch(&mut self) -> Epoch {
         self.epoch = Epoch(self.epoch.0 + 1);

@@ -13,6 +13,7 @@ pub use presence::Member;
 use protocol::Rejection;
 use storage::Publication;
 
+use crate::control::Peek;
 use crate::hasher::ShardHasher;
 use crate::ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, ShardId, TenantId};
 use crate::limits::Limits;
@@ -187,6 +188,18 @@ impl Broker {
     pub fn forget_tail(&mut self, key: &ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             self.tail_bytes -= channel.forget_tail();
+        }
+    }
+
+    /// What there is to see of a channel. To look makes no channel.
+    pub fn peek(&mut self, key: &ChannelKey, listed_max: usize) -> Peek {
+        let Some(channel) = self.channels.get_mut(key) else {
+            return Peek { present: Arc::default(), member_count: 0, last_at_ms: None };
+        };
+        Peek {
+            present: channel.presence.snapshot(listed_max),
+            member_count: channel.presence.count(),
+            last_at_ms: channel.last_at_ms(),
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Member {
     pub id: Box<str>,
     /// What to show.
     pub name: Option<Box<str>>,
+    /// Whose client it is, where that was said as well.
+    pub user_id: Option<Box<str>>,
 }
 
 /// The members of one channel. Ordered by id, so that a snapshot never depends on a hash.
@@ -67,6 +69,12 @@ impl Presence {
         self.members.values().map(|entry| &entry.member)
     }
 
+    /// How many are there.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.members.len() as u64
+    }
+
     /// Whether nobody is there.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -79,7 +87,7 @@ mod tests {
     use super::*;
 
     fn member(id: &str) -> Arc<Member> {
-        Arc::new(Member { id: id.into(), name: None })
+        Arc::new(Member { id: id.into(), name: None, user_id: None })
     }
 
     #[test]

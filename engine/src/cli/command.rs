@@ -21,6 +21,7 @@ EXAMPLES:
   stentor serve --config stentor.toml
   stentor config show --config stentor.toml every value in force, and where it came from
   stentor token issue --user ada --ttl 600  a client token, made offline from the data directory
+  stentor tenant add shop --tier free       a tenant of a server that runs, or of its data directory
   stentor publish --lines - < lines.jsonl   publish a stream of lines at full speed
   stentor bench fanout --spawn              measure a server started for the occasion
   stentor doctor                            what this host allows, and how to allow more
@@ -35,7 +36,7 @@ ENVIRONMENT:
 EXIT CODES:
   0   done; a node that was asked to stop and did
   64  the command line is wrong
-  69  the address is in use
+  69  the address is in use, or a running server does not answer
   70  internal fault
   74  a file or disk failed
   77  permission denied: io_uring, locked memory, a file
@@ -58,7 +59,8 @@ pub(crate) fn build() -> Command {
         .subcommand(super::bench::command())
         .subcommand(super::publish::command())
         .subcommand(config_command())
-        .subcommand(token_command())
+        .subcommand(super::tenant::command())
+        .subcommand(super::token::command())
         .subcommand(
             with_settings(Command::new("doctor"))
                 .about("Say what this host allows, and how to allow more"),
@@ -80,39 +82,6 @@ fn config_command() -> Command {
         .subcommand(Command::new("doc").about("Print the settings as a page of documentation"))
 }
 
-fn token_command() -> Command {
-    let issue = Command::new("issue")
-        .about("Make a client token, offline, with the tenant's signing secret")
-        .arg(
-            Arg::new("user").long("user").value_name("ID").required(true).help("Who the client is"),
-        )
-        .arg(
-            Arg::new("name")
-                .long("name")
-                .value_name("TEXT")
-                .help("How other members see the client"),
-        )
-        .arg(
-            Arg::new("ttl")
-                .long("ttl")
-                .value_name("SECONDS")
-                .value_parser(value_parser!(u64).range(1..=31_536_000))
-                .default_value("3600")
-                .help("How long it opens connections"),
-        )
-        .arg(
-            Arg::new("tenant")
-                .long("tenant")
-                .value_name("NAME")
-                .help("Whose client it is [default: the only tenant]"),
-        );
-    Command::new("token")
-        .about("Make client tokens")
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(with_settings(issue))
-}
-
 fn with_serve_arguments(command: Command) -> Command {
     with_settings(command)
         .arg(switch(
@@ -131,7 +100,7 @@ fn with_serve_arguments(command: Command) -> Command {
 }
 
 /// `--config`, and a flag for each row of the table.
-fn with_settings(command: Command) -> Command {
+pub(crate) fn with_settings(command: Command) -> Command {
     let config = Arg::new(CONFIG)
         .long("config")
         .value_name("FILE")
@@ -162,7 +131,7 @@ fn settings_flag(setting: &'static Setting) -> Arg {
     }
 }
 
-fn switch(name: &'static str, help: &'static str) -> Arg {
+pub(crate) fn switch(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use engine::config::ConfigError;
+use engine::operator::{Refused, Why};
 use engine::reactor::ring::StartError;
 
 /// The codes. `--help` lists them.
@@ -14,7 +15,7 @@ pub(crate) enum Status {
     Done = 0,
     /// The command line is wrong.
     Usage = 64,
-    /// The address is taken.
+    /// The address is taken, or a server does not answer.
     Unavailable = 69,
     /// A fault of ours.
     Internal = 70,
@@ -103,6 +104,17 @@ impl From<ConfigError> for Failure {
             }
             ConfigError::Randomness { .. } => Self::new(Status::Internal, message),
         }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let status = match refused.why {
+            Why::Asked => Status::Usage,
+            Why::Disk => Status::Io,
+            Why::Away => Status::Unavailable,
+        };
+        Self::new(status, refused.message)
     }
 }
 

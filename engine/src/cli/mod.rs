@@ -8,9 +8,11 @@ mod doctor;
 mod exit;
 mod host;
 mod logs;
+mod operate;
 mod publish;
 mod ready;
 mod serve;
+mod tenant;
 mod token;
 mod version;
 
@@ -50,6 +52,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("bench", matches)) => bench::run(matches),
         Some(("publish", matches)) => publish::run(matches),
         Some(("config", matches)) => configuration::run(matches).map(done),
+        Some(("tenant", matches)) => tenant::run(matches).map(done),
         Some(("token", matches)) => token::run(matches).map(done),
         Some(("doctor", matches)) => doctor::run(matches).map(done),
         Some((name, _)) => Err(Failure::usage(format!("no subcommand {name}"))),

@@ -11,6 +11,7 @@ use engine::config::{Config, JournalKind, Provisioned, ReactorKind, Secrets, pro
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
+use engine::operator::{Door, Roster, finish_removals};
 use engine::reactor::{Clock, Reactor};
 use engine::side::{KitOptions, SideOptions};
 use engine::tenants::TenantSpec;
@@ -39,8 +40,14 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     // Before the node starts: a signal that comes early must not be lost.
     let signals = Signals::new([SIGINT, SIGTERM])
         .map_err(|cause| Failure::new(Status::Internal, format!("wait for signals: {cause}")))?;
-    let (options, catalog) = options(&config, &provisioned, &host)?;
-    let node = Node::start(&options, catalog).map_err(|why| failure(&why))?;
+    let (options, kept) = options(&config, &provisioned, &host)?;
+    let (catalog, roster) = kept.unzip();
+    let mut node = Node::start(&options, catalog).map_err(|why| failure(&why))?;
+    let link = node.take_link();
+    let _door = match link.zip(roster) {
+        Some((link, roster)) => Some(Door::open(&config.server.data_dir, link, roster)?),
+        None => None,
+    };
     let local = node.local_addr();
     let facts = Facts {
         local,
@@ -86,15 +93,15 @@ fn options(
     config: &Config,
     provisioned: &Provisioned,
     host: &Host,
-) -> Result<(NodeOptions, Option<Catalog>), Failure> {
+) -> Result<(NodeOptions, Option<(Catalog, Roster)>), Failure> {
     let cores = u16::try_from(host.cores).unwrap_or(u16::MAX);
     let asked = u16::try_from(config.server.shards).unwrap_or(u16::MAX);
-    let (shards, tenants, catalog) = if config.server.ephemeral {
+    let (shards, tenants, kept) = if config.server.ephemeral {
         let shards = if asked == 0 { cores } else { asked };
         let tenants = provisioned.tenants.iter().zip(1..).map(|(it, id)| it.spec(TenantId(id)));
         (shards, tenants.collect(), None)
     } else {
-        settle(config, &provisioned.tenants, asked, cores).map_err(|why| unsettled(&why))?
+        settle(config, provisioned, asked, cores)?
     };
     let limits = &config.limits;
     let seed = getrandom::u64().map_err(|cause| {
@@ -125,7 +132,7 @@ fn options(
         seed,
         pepper: *provisioned.node_secret.reveal(),
     };
-    Ok((options, catalog))
+    Ok((options, kept))
 }
 
 /// Where RealtimeKit is, once everything that it takes is there.
@@ -167,15 +174,17 @@ fn retention(config: &Config) -> Retention {
 /// What the data directory says of shards and tenants.
 fn settle(
     config: &Config,
-    tenants: &[engine::config::Tenant],
+    provisioned: &Provisioned,
     asked: u16,
     cores: u16,
-) -> Result<(u16, Vec<TenantSpec>, Option<Catalog>), LayoutError> {
+) -> Result<(u16, Vec<TenantSpec>, Option<(Catalog, Roster)>), Failure> {
     let now_ms = Clock::start().now().wall_ms;
-    let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms)?;
-    let numbered = |it: &engine::config::Tenant| Ok(it.spec(layout.tenant(&it.name, now_ms)?));
-    let tenants = tenants.iter().map(numbered).collect::<Result<_, LayoutError>>()?;
-    Ok((layout.shards(), tenants, Some(layout.into_catalog())))
+    let layout = Layout::open(&config.server.data_dir, asked, cores, now_ms);
+    let mut layout = layout.map_err(|why| unsettled(&why))?;
+    let roster = Roster::load(config, provisioned, &mut layout, now_ms)?;
+    finish_removals(config, &mut layout, now_ms)?;
+    let (shards, tenants) = (layout.shards(), roster.specs(now_ms));
+    Ok((shards, tenants, Some((layout.into_catalog(), roster))))
 }
 
 fn unsettled(why: &LayoutError) -> Failure {

@@ -104,7 +104,7 @@ pub fn provision(config: &Config) -> Result<Provisioned, ConfigError> {
     Ok(Provisioned { tenants, dev, node_secret })
 }
 
-fn make_folder(folder: &Path) -> Result<(), ConfigError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), ConfigError> {
     if folder.is_dir() {
         return Ok(());
     }

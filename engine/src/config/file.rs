@@ -42,7 +42,7 @@ pub(super) fn read(path: &Path, loaded: &mut Loaded) -> Result<(), ConfigError> 
 }
 
 /// Reads a file that holds only tenants: what [`super::provision`] keeps in the data directory.
-pub(super) fn read_tenants(path: &Path) -> Result<Vec<TenantConfig>, ConfigError> {
+pub(crate) fn read_tenants(path: &Path) -> Result<Vec<TenantConfig>, ConfigError> {
     Ok(read_secrets(path)?.1)
 }
 

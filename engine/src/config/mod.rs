@@ -16,8 +16,10 @@ mod tier;
 mod upstream;
 mod value;
 
+pub(crate) use credentials::make_folder;
 pub use credentials::{DevTenant, Provisioned, Tenant, generate_key, provision, write_private};
 pub use error::ConfigError;
+pub(crate) use file::read_tenants;
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};

@@ -50,6 +50,9 @@ settings! {
         user_name_bytes_max: usize = 256 in 0..=4_096 bytes, "Name of a member. A longer one is refused.";
         json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
         presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
+        subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one WebSocket listens to. One more is refused.";
+        unanswered_frames_max: usize = 1_024 in 1..=65_536 frames, "Frames of one WebSocket that wait for their answers. One more is refused.";
+        known_channels_max: usize = 65_536 in 0..=16_777_216 channels, "Registered channels that a shard knows without asking.";
         token_bytes_max: usize = 4_096 in 256..=16_384 bytes, "A token or key. A longer one is refused unread.";
 
         outbox_bytes_max: usize = 1_048_576 in 4_096..=1_073_741_824 bytes, "Frames waiting for one connection. Over it the connection is closed with 1013.";

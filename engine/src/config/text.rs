@@ -117,7 +117,7 @@ pub fn shown(loaded: &Loaded, secrets: Secrets) -> String {
 
 impl TenantConfig {
     /// The tenant as a file has it.
-    pub(super) fn to_toml(&self, secrets: Secrets) -> String {
+    pub(crate) fn to_toml(&self, secrets: Secrets) -> String {
         let mut out = format!("[[tenant]]\nname = \"{}\"\n", self.name);
         let mut line = |key: &str, value: String| {
             let _ = writeln!(out, "{key} = {value}"); // a String takes everything

@@ -60,7 +60,7 @@ impl Config {
     }
 
     /// What a tenant may do.
-    pub(super) fn plan(&self, tenant: &TenantConfig) -> Plan {
+    pub(crate) fn plan(&self, tenant: &TenantConfig) -> Plan {
         let mut rates = Rates::default();
         for (what, rate) in &tenant.rates {
             rates.set(*what, *rate);

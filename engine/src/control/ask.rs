@@ -10,6 +10,7 @@ use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
 use super::quota::Bill;
 use super::revocations::TokenId;
+use crate::broker::Member;
 use crate::ids::{ChannelKey, MessageId, TenantId};
 use crate::side::VendorAnswer;
 use crate::tenants::Tenants;
@@ -188,6 +189,17 @@ pub struct Enforced {
 /// Messages of one home that a call asked for: each with its place in the batch, and what became of it.
 pub type Published = Vec<(u16, Result<Placed, Rejection>)>;
 
+/// What a home sees of a channel.
+#[derive(Clone, Debug)]
+pub struct Peek {
+    /// Who is there, as many as may be listed.
+    pub present: Arc<[Arc<Member>]>,
+    /// How many are there.
+    pub member_count: u64,
+    /// When it last took a message that it still knows.
+    pub last_at_ms: Option<u64>,
+}
+
 /// What came for a call that waits.
 #[derive(Clone, Debug)]
 pub enum Came {
@@ -199,4 +211,6 @@ pub enum Came {
     Enforced(Result<Enforced, Rejection>),
     /// A home has published its share of a batch; one comes from every home.
     Published(Published),
+    /// A home has looked at a channel.
+    Peeked(Peek),
 }

@@ -19,7 +19,7 @@ mod seat;
 mod seats;
 mod tier;
 
-pub use ask::{Came, Enforce, Enforced, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
+pub use ask::{Came, Enforce, Enforced, Peek, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
 pub use bucket::{Bucket, Rate};
 pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, tenant_of};
 pub use channels::{CHANNELS, ChannelKind, ChannelPage, Registered, read_channel};
@@ -29,7 +29,7 @@ pub use operation::{Operate, Operation, OperatorMessage};
 pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates};
 pub use provisioning::{PROVISIONING, Provisioning, Region};
 pub use quota::{Bill, QUOTA, Usage, read_usage};
-pub use revocations::{REVOKED, Revocations, TokenId, read_revocation};
+pub use revocations::{REVOKED, Revocations, TokenId, kept as kept_revocation, read_revocation};
 pub use round::{Asker, Said, SeatLimits};
 pub use seat::Seat;
 pub use seats::{Outcome, Seats};

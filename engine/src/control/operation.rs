@@ -1,9 +1,12 @@
 //! What the node's operator asks for, without a connection: the command line does, and the simulator.
 
+use std::sync::Arc;
+
 use super::ask::SeatOp;
 use super::claims::{ClaimKey, RequestHash};
 use super::revocations::TokenId;
 use crate::ids::TenantId;
+use crate::tenants::Tenants;
 
 /// One operation for one tenant. Any shard can coordinate it.
 #[derive(Clone, Debug)]
@@ -29,6 +32,12 @@ pub enum Operate {
     DeleteChannel(Box<str>),
     /// Close the sockets of a member on every shard; or only those that listen to a channel.
     Disconnect(Box<str>, Option<Box<str>>),
+    /// Take these tenants on every shard; sockets of those that are gone are closed.
+    Tenants(Arc<Tenants>),
+    /// Drop all messages of a tenant that is gone.
+    Forget,
+    /// Say whether a token is revoked.
+    IsRevoked(TokenId),
     /// Publish messages: channel, event and data of each, and a key for each if the whole has one.
     Publish(Vec<OperatorMessage>, Box<[ClaimKey]>),
 }

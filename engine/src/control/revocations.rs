@@ -104,7 +104,8 @@ fn entry(tenant: TenantId, token: TokenId) -> Entry {
 }
 
 /// The change that keeps a revocation.
-pub(super) fn kept(tenant: TenantId, token: TokenId, until_s: u64) -> CatalogChange {
+#[must_use]
+pub fn kept(tenant: TenantId, token: TokenId, until_s: u64) -> CatalogChange {
     CatalogChange::Put(entry(tenant, token), until_s.to_le_bytes().to_vec())
 }
 

@@ -1,25 +1,26 @@
 //! The subscriptions of this shard's connections. Fan-out happens here: what a turn's publications become is encoded once
-//! a dialect and sent to everyone who speaks it.
+//! an audience and sent to everyone in it.
 
 #![expect(
     clippy::indexing_slicing,
     reason = "group ids and seats are made here and never outlive what they name"
 )]
 
+mod audience;
 mod slices;
 mod turn;
 
 use std::sync::Arc;
 
+pub use audience::Audience;
 use hashbrown::HashMap;
-use protocol::dialect::Dialect;
 pub use turn::{Many, Turn};
 
 use crate::frame::Frame;
 use crate::hasher::ShardHasher;
 use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
-/// The subscribers of one channel that speak one dialect.
+/// The subscribers of one channel that are one audience.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GroupId(u32);
 
@@ -34,7 +35,7 @@ pub struct Seat {
 /// Local subscriptions, from the channel to the connections.
 #[derive(Debug)]
 pub struct Hub {
-    channels: HashMap<Arc<ChannelKey>, [Option<GroupId>; Dialect::ALL.len()], ShardHasher>,
+    channels: HashMap<Arc<ChannelKey>, [Option<GroupId>; Audience::ALL.len()], ShardHasher>,
     groups: Vec<Group>,
     free: Vec<GroupId>,
     /// Empty since this turn; free in the next.
@@ -46,7 +47,7 @@ pub struct Hub {
 #[derive(Debug, Default)]
 struct Group {
     channel: Option<Arc<ChannelKey>>,
-    dialect: usize,
+    audience: usize,
     /// Whom the fan-out visits, side by side in memory.
     conns: Vec<ConnId>,
     /// This turn's frames, encoded. Non-empty exactly while the group is in `dirty`.
@@ -70,8 +71,8 @@ impl Hub {
 
     /// Puts a connection into the fan-out of a channel. What the turn has for it so far is not for this connection:
     /// the caller has [`Turn::cut`] see to that.
-    pub fn enter(&mut self, channel: &Arc<ChannelKey>, dialect: Dialect, conn: ConnId) -> Seat {
-        let id = self.group_for(channel, dialect);
+    pub fn enter(&mut self, channel: &Arc<ChannelKey>, audience: Audience, conn: ConnId) -> Seat {
+        let id = self.group_for(channel, audience);
         let conns = &mut self.groups[id.0 as usize].conns;
         conns.push(conn);
         Seat { group: id, place: small(conns.len() - 1) }
@@ -94,9 +95,12 @@ impl Hub {
         self.groups[group.0 as usize].pending.len()
     }
 
-    /// The groups that listen to a channel, a group a dialect; `None` where nobody does.
+    /// The groups that listen to a channel, a group an audience; `None` where nobody does.
     #[must_use]
-    pub fn listening(&self, channel: &ChannelKey) -> Option<[Option<GroupId>; Dialect::ALL.len()]> {
+    pub fn listening(
+        &self,
+        channel: &ChannelKey,
+    ) -> Option<[Option<GroupId>; Audience::ALL.len()]> {
         self.channels.get(channel).copied()
     }
 
@@ -106,13 +110,19 @@ impl Hub {
         self.channels.get_key_value(channel).map(|(key, _)| key)
     }
 
+    /// What the group's subscribers get.
+    #[must_use]
+    pub fn audience(&self, group: GroupId) -> Audience {
+        Audience::ALL[self.groups[group.0 as usize].audience]
+    }
+
     /// Encodes something for everyone in the group.
-    pub fn append(&mut self, id: GroupId, encode: impl FnOnce(Dialect, &mut Vec<u8>)) {
+    pub fn append(&mut self, id: GroupId, encode: impl FnOnce(Audience, &mut Vec<u8>)) {
         let group = &mut self.groups[id.0 as usize];
         if group.pending.is_empty() {
             self.dirty.push(id);
         }
-        encode(Dialect::ALL[group.dialect], &mut group.pending);
+        encode(Audience::ALL[group.audience], &mut group.pending);
     }
 
     /// Connections in the fan-out of the group, in the order in which it visits them.
@@ -141,8 +151,8 @@ impl Hub {
         self.dirty = dirty;
     }
 
-    fn group_for(&mut self, channel: &Arc<ChannelKey>, dialect: Dialect) -> GroupId {
-        let known = self.channels.get(channel).and_then(|groups| groups[dialect as usize]);
+    fn group_for(&mut self, channel: &Arc<ChannelKey>, audience: Audience) -> GroupId {
+        let known = self.channels.get(channel).and_then(|groups| groups[audience as usize]);
         if let Some(id) = known {
             return id;
         }
@@ -150,12 +160,12 @@ impl Hub {
             self.groups.push(Group::default());
             GroupId(small(self.groups.len() - 1))
         });
-        let nobody = [None; Dialect::ALL.len()];
+        let nobody = [None; Audience::ALL.len()];
         let groups = self.channels.entry(Arc::clone(channel)).or_insert(nobody);
-        groups[dialect as usize] = Some(id);
+        groups[audience as usize] = Some(id);
         let group = &mut self.groups[id.0 as usize];
         group.channel = Some(Arc::clone(channel));
-        group.dialect = dialect as usize;
+        group.audience = audience as usize;
         id
     }
 
@@ -164,10 +174,10 @@ impl Hub {
     fn dissolve(&mut self, id: GroupId) {
         let group = &mut self.groups[id.0 as usize];
         let Some(channel) = group.channel.take() else { return };
-        let dialect = group.dialect;
+        let audience = group.audience;
         self.dissolved.push(id);
         if let Some(groups) = self.channels.get_mut(&channel) {
-            groups[dialect] = None;
+            groups[audience] = None;
             if groups.iter().all(Option::is_none) {
                 self.channels.remove(&channel);
             }

@@ -109,7 +109,7 @@ impl Turn {
     pub fn cut(&mut self, hub: &Hub, conn: ConnId, group: GroupId) {
         let upto = hub.pending_bytes(group);
         if upto > 0 {
-            self.mixed(conn).cuts.push((group, upto));
+            self.mixed(conn).cut(group, upto);
         }
     }
 
@@ -123,10 +123,14 @@ impl Turn {
 
     /// Says whether the connection sits in more than one group.
     pub fn set_many(&mut self, conn: ConnId, many: Many) {
-        if self.many.len() <= conn.index() {
-            self.many.resize(conn.index() + 1, false);
+        match (self.many.get_mut(conn.index()), many) {
+            (Some(is_many), _) => *is_many = many == Many::Yes,
+            (None, Many::No) => {}
+            (None, Many::Yes) => {
+                self.many.resize(conn.index() + 1, false);
+                self.many[conn.index()] = true;
+            }
         }
-        self.many[conn.index()] = many == Many::Yes;
     }
 
     /// Hands everything out and starts the next turn.
@@ -220,6 +224,14 @@ impl Turn {
 }
 
 impl Mixed {
+    /// It may have left the group and come back within the turn: the later cut counts.
+    fn cut(&mut self, group: GroupId, upto: usize) {
+        match self.cuts.iter_mut().find(|(it, _)| *it == group) {
+            Some((_, cut)) => *cut = upto,
+            None => self.cuts.push((group, upto)),
+        }
+    }
+
     fn settle(&mut self, group: GroupId, upto: usize) {
         let start = match self.cuts.iter_mut().find(|(it, _)| *it == group) {
             Some((_, cut)) => std::mem::replace(cut, upto),
@@ -239,11 +251,10 @@ impl Mixed {
 mod tests {
     use std::sync::Arc;
 
-    use protocol::dialect::Dialect;
-
     use super::*;
     use crate::frame::{Frame, Piece};
     use crate::hasher;
+    use crate::hub::Audience;
     use crate::ids::{ChannelKey, TenantId};
 
     #[derive(Default)]
@@ -280,7 +291,7 @@ mod tests {
 
         fn enter(&mut self, channel: &str, slot: u32) -> GroupId {
             let key = Arc::new(ChannelKey::new(TenantId(0), channel));
-            let seat = self.hub.enter(&key, Dialect::Cohesivity, conn(slot));
+            let seat = self.hub.enter(&key, Audience::Cohesivity, conn(slot));
             self.turn.cut(&self.hub, conn(slot), seat.group);
             seat.group
         }
@@ -334,6 +345,25 @@ mod tests {
         room.say(group, "after");
         let early = (0, "share", "beforeafter".to_owned());
         assert_eq!(room.flush(), [early, (1, "gather", "after".to_owned())]);
+    }
+
+    #[test]
+    fn who_leaves_and_comes_back_within_a_turn_misses_only_what_was_said_between() {
+        let mut room = Room::new();
+        let group = room.enter("a", 0);
+        let seat = room.hub.enter(
+            &Arc::new(ChannelKey::new(TenantId(0), "a")),
+            Audience::Cohesivity,
+            conn(1),
+        );
+        room.say(group, "1");
+        room.turn.settle(&room.hub, conn(1), group);
+        room.hub.leave(seat);
+        room.say(group, "2");
+        room.enter("a", 1);
+        room.say(group, "3");
+        let whole = (0, "share", "123".to_owned());
+        assert_eq!(room.flush(), [whole, (1, "gather", "13".to_owned())]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use protocol::http::{KeepAlive, Method};
 
-use crate::ids::{CallId, TenantId};
+use crate::ids::{CallId, MessageId, TenantId};
 use crate::planted::{self, Fault};
 
 /// An HTTP connection.
@@ -36,6 +36,8 @@ pub enum CredentialKind {
     Bearer,
     /// An application key in the query.
     Key,
+    /// A project key in the head.
+    Project,
 }
 
 impl Verified {
@@ -49,6 +51,12 @@ impl Verified {
     #[must_use]
     pub fn key(key: &str, tenant: TenantId) -> Self {
         Self { kind: CredentialKind::Key, text: key.into(), tenant, expires_at_s: u64::MAX }
+    }
+
+    /// Remembers a project key.
+    #[must_use]
+    pub fn project(key: &str, tenant: TenantId) -> Self {
+        Self { kind: CredentialKind::Project, text: key.into(), tenant, expires_at_s: u64::MAX }
     }
 
     /// Whose it is.
@@ -71,6 +79,13 @@ pub enum Surface {
     /// Cohesivity's, and that of what no dialect owns.
     #[default]
     Cohesivity,
+    /// Infrai's: an envelope that names the request, and says how long it took.
+    Infrai {
+        /// The request's id.
+        request_id: MessageId,
+        /// When it was read, on the monotonic clock.
+        began_ms: u64,
+    },
 }
 
 /// What a request that waits says of its answer.
@@ -82,6 +97,8 @@ pub struct Asked {
     pub method: Method,
     /// What becomes of the connection after it.
     pub then: KeepAlive,
+    /// Whether it takes steps before it publishes anything.
+    pub is_call: bool,
 }
 
 /// One answer, encoded.
@@ -163,6 +180,15 @@ impl Tickets {
     #[must_use]
     pub fn ends(&self) -> bool {
         self.ends
+    }
+
+    /// Whether a request waits that has yet to publish, so that one behind it could overtake.
+    #[must_use]
+    pub fn has_call(&self) -> bool {
+        self.line.iter().any(|it| match it {
+            Ticket::Waiting(asked) => asked.is_call,
+            Ticket::Ready(_) | Ticket::Streaming(_) => false,
+        })
     }
 
     /// How many wait.
@@ -283,7 +309,7 @@ mod tests {
     use super::*;
 
     fn asked(then: KeepAlive) -> Asked {
-        Asked { surface: Surface::default(), method: Method::Post, then }
+        Asked { surface: Surface::default(), method: Method::Post, then, is_call: false }
     }
 
     fn answer(byte: u8) -> Answer {

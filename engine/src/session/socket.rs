@@ -1,26 +1,28 @@
-//! A client on a WebSocket: who it is, and the channel it listens to.
+//! A client on a WebSocket: who it is, and the channels it listens to.
 
 use std::sync::Arc;
 
 use protocol::dialect::Dialect;
 use protocol::ws::{Reader, Role};
 
+use super::infrai::InfraiClient;
+use super::subscriptions::Subscriptions;
 use crate::broker::Member;
 use crate::control::TokenId;
-use crate::hub::{GroupId, Seat};
-use crate::ids::{ChannelKey, SubscriptionId, TenantId};
+use crate::hub::GroupId;
+use crate::ids::TenantId;
 
 /// One client.
 #[derive(Debug)]
 pub struct SocketSession {
-    /// Which language it speaks.
-    pub dialect: Dialect,
+    /// Which language it speaks, and what that needs.
+    pub speech: Speech,
     /// Whose client it is.
     pub tenant: TenantId,
     /// Who it is.
     pub member: Arc<Member>,
     /// What it listens to.
-    pub subscription: Subscription,
+    pub subscriptions: Subscriptions,
     /// The reading half of its WebSocket.
     pub reader: Reader,
     /// Its publishes that the journal has not answered: what comes after them may not overtake (promise: order).
@@ -43,26 +45,24 @@ pub struct Lease {
     pub ends_at_ms: u64,
 }
 
-/// A channel that a client listens to.
+/// The language of a client.
 #[derive(Debug)]
-pub struct Subscription {
-    /// The channel.
-    pub channel: Arc<ChannelKey>,
-    /// Which subscription: a late answer to an ended one carries another id.
-    pub id: SubscriptionId,
-    /// Its place in the fan-out, once it is live.
-    pub seat: Option<Seat>,
+pub enum Speech {
+    /// One channel, named when it connected.
+    Cohesivity,
+    /// Many channels, asked for one by one.
+    Infrai(Box<InfraiClient>),
 }
 
 impl SocketSession {
     /// A client that just connected.
     #[must_use]
-    pub fn new(dialect: Dialect, member: Arc<Member>, subscription: Subscription) -> Self {
+    pub fn new(speech: Speech, tenant: TenantId, member: Arc<Member>) -> Self {
         Self {
-            dialect,
-            tenant: subscription.channel.tenant(),
+            speech,
+            tenant,
             member,
-            subscription,
+            subscriptions: Subscriptions::default(),
             reader: Reader::new(Role::Server),
             unanswered: 0,
             lease: None,
@@ -72,9 +72,35 @@ impl SocketSession {
         }
     }
 
+    /// Which language it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.speech {
+            Speech::Cohesivity => Dialect::Cohesivity,
+            Speech::Infrai(_) => Dialect::Infrai,
+        }
+    }
+
+    /// What an Infrai client has beside.
+    pub fn infrai(&mut self) -> Option<&mut InfraiClient> {
+        match &mut self.speech {
+            Speech::Infrai(client) => Some(client),
+            Speech::Cohesivity => None,
+        }
+    }
+
+    /// Whether a frame waits, and those behind it with it.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        match &self.speech {
+            Speech::Infrai(client) => client.waits,
+            Speech::Cohesivity => false,
+        }
+    }
+
     /// The groups that it sits in.
-    pub fn groups(&self) -> impl Iterator<Item = GroupId> + use<> {
-        self.subscription.seat.map(|seat| seat.group).into_iter()
+    pub fn groups(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.subscriptions.groups()
     }
 
     /// Counts a control frame. False when there were too many within a second.

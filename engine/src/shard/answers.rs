@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::dialect::cohesivity;
+use protocol::dialect::{cohesivity, infrai};
 use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use storage::Publication;
 
@@ -37,7 +37,7 @@ impl Shape {
 
     /// What a request that waits for its answer says of it.
     pub(super) fn asked(&self) -> Asked {
-        Asked { surface: self.surface, method: self.method, then: self.then }
+        Asked { surface: self.surface, method: self.method, then: self.then, is_call: false }
     }
 
     fn of(asked: Asked) -> Self {
@@ -53,6 +53,15 @@ pub(super) struct Reply {
     pub body: Vec<u8>,
     /// Who may keep a copy.
     pub cache: Option<&'static str>,
+}
+
+impl Reply {
+    /// A result that nobody may keep a copy of.
+    pub(super) fn data(encode: impl FnOnce(&mut Vec<u8>)) -> Self {
+        let mut body = Vec::new();
+        encode(&mut body);
+        Self { status: 200, body, cache: None }
+    }
 }
 
 impl Shard {
@@ -100,8 +109,9 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         self.counters.rejected += 1;
+        let now_ms = self.now.monotonic_ms;
         self.answer(conn, asked.then, closes, |out| {
-            write_rejection(out, why, asked.asked());
+            write_rejection(out, why, asked.asked(), now_ms);
         });
     }
 
@@ -128,8 +138,18 @@ impl Shard {
         publication: &Publication,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
-        let body = self.body(|out| cohesivity::body_published(out, &view(publication)));
-        self.answer_ticket(to, closes, |asked, out| write_json(out, &Shape::of(asked), &body));
+        let now_ms = self.now.monotonic_ms;
+        let mut body = std::mem::take(&mut self.scratch);
+        let message = view(publication);
+        let data = |out: &mut Vec<u8>| infrai::data_published(out, &message, None);
+        self.answer_ticket(to, closes, |asked, out| match asked.surface {
+            Surface::Infrai { .. } => write_enveloped(out, asked, now_ms, data),
+            Surface::Cohesivity => {
+                body.clear();
+                cohesivity::body_published(&mut body, &message);
+                write_json(out, &Shape::of(asked), &body);
+            }
+        });
         self.scratch = body;
     }
 
@@ -151,8 +171,9 @@ impl Shard {
         why: &Rejection,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
+        let now_ms = self.now.monotonic_ms;
         self.answer_ticket(to, closes, |asked, out| {
-            write_rejection(out, why, asked);
+            write_rejection(out, why, asked, now_ms);
         });
     }
 
@@ -162,7 +183,11 @@ impl Shard {
         reply: &Reply,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
+        let now_ms = self.now.monotonic_ms;
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
+            Surface::Infrai { .. } => {
+                write_enveloped(out, asked, now_ms, |out| out.extend_from_slice(&reply.body));
+            }
             Surface::Cohesivity => {
                 let Reply { status, cache, .. } = *reply;
                 write_json(out, &Shape { status, cache, ..Shape::of(asked) }, &reply.body);
@@ -243,8 +268,18 @@ impl Shard {
     }
 }
 
-fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked) {
+fn write_enveloped(out: &mut Vec<u8>, asked: Asked, now_ms: u64, data: impl FnOnce(&mut Vec<u8>)) {
+    let mut body = Vec::new();
+    infrai::body_success(&mut body, &asked.surface.metadata(now_ms), data);
+    write_json(out, &Shape::of(asked), &body);
+}
+
+fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64) {
     match asked.surface {
+        Surface::Infrai { .. } => {
+            let metadata = asked.surface.metadata(now_ms);
+            infrai::write_rejection(out, why, &metadata, asked.method, asked.then);
+        }
         Surface::Cohesivity => cohesivity::write_rejection(out, why, asked.method, asked.then),
     }
 }

@@ -9,9 +9,9 @@ use storage::{Draft, Publication};
 
 use super::Shard;
 use super::answers::Shape;
-use super::cohesivity;
 use super::effects::Effects;
 use super::input::Keep;
+use super::{cohesivity, infrai};
 use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, TenantId};
 
 /// What a request asks for, after its head was checked.
@@ -28,6 +28,8 @@ pub(super) enum Call {
     Version,
     /// What the Cohesivity dialect is asked for.
     Cohesivity(cohesivity::Call),
+    /// What the Infrai dialect is asked for.
+    Infrai(infrai::Call),
 }
 
 /// The body of a request, and the shape of its answer.
@@ -52,6 +54,9 @@ impl Shard {
             Route::HealthReady => Ok(Call::Ready),
             Route::Version => Ok(Call::Version),
             _ if self.health.draining => Err(Rejection::Draining),
+            Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
+                self.find_infrai(conn, head, found).map(Call::Infrai)
+            }
             route => self.find_cohesivity(conn, head, route).map(Call::Cohesivity),
         }
     }
@@ -84,6 +89,7 @@ impl Shard {
             Call::Ready => self.say_ready(conn, shape, effects),
             Call::Version => self.say(conn, shape, VERSION, effects),
             Call::Cohesivity(call) => self.perform_cohesivity(conn, call, &mut body, effects),
+            Call::Infrai(call) => self.perform_infrai(conn, call, &mut body, effects),
         };
         if let Err(why) = done {
             self.reject(conn, &why, shape, &mut effects.closes);
@@ -128,6 +134,24 @@ pub(super) fn unplaced(
     sender: &str,
     publish: &protocol::Publish<'_>,
 ) -> Arc<Publication> {
+    draft(channel, sender, publish, None)
+}
+
+/// The same for a server, with the hash of the key that makes a retry safe.
+pub(super) fn keyed(
+    channel: &Arc<ChannelKey>,
+    publish: &protocol::Publish<'_>,
+    idempotency: Option<u128>,
+) -> Arc<Publication> {
+    draft(channel, "", publish, idempotency)
+}
+
+fn draft(
+    channel: &Arc<ChannelKey>,
+    sender: &str,
+    publish: &protocol::Publish<'_>,
+    idempotency: Option<u128>,
+) -> Arc<Publication> {
     Arc::new(Publication::new(&Draft {
         channel,
         epoch: Epoch(0),
@@ -137,7 +161,7 @@ pub(super) fn unplaced(
         sender,
         event: publish.event.as_str(),
         payload: publish.data,
-        idempotency: None,
+        idempotency,
     }))
 }
 

@@ -44,9 +44,8 @@ impl Shard {
     ) {
         let answer = match came.into_iter().next() {
             Some(Came::Seat(answer)) => answer,
-            Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_)) | None => {
-                Err(Rejection::Internal)
-            }
+            Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_))
+            | None => Err(Rejection::Internal),
         };
         match (work, answer) {
             (Claiming::Asked(claim, first), Ok(SeatAnswer::Fresh(_))) => {

@@ -249,7 +249,9 @@ impl Shard {
             return self.served(tenant);
         }
         let verified = match kind {
-            CredentialKind::Key => Verified::key(text, self.keyed_tenant(text)?),
+            CredentialKind::Key | CredentialKind::Project => {
+                Verified::key(text, self.keyed_tenant(text)?)
+            }
             CredentialKind::Bearer => self.verify_bearer(text, now_s)?,
         };
         let tenant = verified.tenant();
@@ -293,7 +295,7 @@ impl Shard {
         let name = claims.user_name.map(String::into_boxed_str);
         let mut accept = Vec::new();
         write_accept(&mut accept, &handshake, None);
-        let member = Arc::new(Member { id, name });
+        let member = Arc::new(Member { id, name, user_id: None });
         let expires_at_s = claims.expires_at_s;
         Ok(Opening { accept, channel, member, token: token_id, expires_at_s })
     }
@@ -303,7 +305,9 @@ impl Shard {
 pub(super) fn enforced(came: Vec<Came>) -> Result<Enforced, Rejection> {
     came.into_iter().try_fold(Enforced::default(), |sum, it| match it {
         Came::Enforced(done) => Ok(Enforced { count: sum.count + done?.count }),
-        Came::Seat(_) | Came::Side(_) | Came::Published(_) => Err(Rejection::Internal),
+        Came::Seat(_) | Came::Side(_) | Came::Published(_) | Came::Peeked(_) => {
+            Err(Rejection::Internal)
+        }
     })
 }
 

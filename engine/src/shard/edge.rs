@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::dialect::{self, Dialect, MessageView, cohesivity, infrai};
+use protocol::dialect::{self, Dialect, MessageView, cohesivity};
 use protocol::ws::{self, CloseCode};
 use storage::Publication;
 
 use super::Shard;
 use super::effects::Ending;
-use super::input::{Delivery, Joined, Joiner, Move, PresenceChange, ReplyTo};
+use super::infrai;
+use super::input::{Delivery, Joined, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
 use crate::ids::{ChannelKey, ConnId};
-use crate::planted::{self, Fault};
-use crate::session::State;
+use crate::session::{Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -34,8 +34,8 @@ impl Shard {
     fn on_publication(&mut self, publication: &Publication) {
         let Some(groups) = self.hub.listening(publication.channel()) else { return };
         for group in groups.into_iter().flatten() {
-            self.hub.append(group, |dialect, out| {
-                dialect.encode_publication(out, &view(publication));
+            self.hub.append(group, |audience, out| {
+                audience.dialect().encode_publication(out, &view(publication));
             });
         }
     }
@@ -43,52 +43,13 @@ impl Shard {
     fn on_presence(&mut self, change: &PresenceChange) {
         let Some(groups) = self.hub.listening(&change.channel) else { return };
         for group in groups.into_iter().flatten() {
-            self.hub.append(group, |dialect, out| encode_presence(dialect, out, change));
-        }
-    }
-
-    /// The home counted us before it answered, and the lane is FIFO: everything after the position is still to come
-    /// (invariant 3). An answer to a subscription that has ended finds nobody.
-    fn on_joined(&mut self, joined: &Joined) {
-        let conn = joined.joiner.conn;
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
-        if socket.subscription.id != joined.joiner.subscription {
-            return;
-        }
-        let dialect = socket.dialect;
-        self.turn.write(&self.hub, conn, socket.groups(), |out| {
-            encode_joined(dialect, out, joined);
-        });
-        let seat = self.hub.enter(&joined.channel, dialect, conn);
-        if !planted::is(Fault::NoCut) {
-            self.turn.cut(&self.hub, conn, seat.group);
-        }
-        socket.subscription.seat = Some(seat);
-    }
-
-    /// The client hears why, and may come back. It leaves like everyone else once it is gone; its home knows.
-    fn on_not_joined(
-        &mut self,
-        joiner: Joiner,
-        why: &Rejection,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        let Some(slot) = self.sessions.slot(joiner.conn) else { return };
-        slot.state = match std::mem::replace(&mut slot.state, State::Ending) {
-            State::Socket(socket) if socket.subscription.id == joiner.subscription => {
-                State::Leaving(socket)
+            if !self.hub.audience(group).has_members() {
+                continue;
             }
-            state @ (State::Http(_) | State::Socket(_) | State::Leaving(_) | State::Ending) => {
-                slot.state = state;
-                return;
-            }
-        };
-        let reason = why.to_string();
-        self.turn.write(&self.hub, joiner.conn, std::iter::empty(), |out| {
-            ws::append_close(out, CloseCode::TryAgain, &reason);
-        });
-        super::close(joiner.conn, Ending::Flush, closes);
+            self.hub.append(group, |audience, out| {
+                encode_presence(audience.dialect(), out, change);
+            });
+        }
     }
 
     /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
@@ -107,11 +68,17 @@ impl Shard {
             ws::append_close(out, CloseCode::TryAgain, "read the history again");
         });
         super::close(conn, Ending::Linger, closes);
-        let seat = socket.subscription.seat.take();
+        let all = socket.subscriptions.list_mut().iter_mut();
+        let seats = all.filter_map(|it| {
+            let seat = it.seat();
+            it.stage = Stage::Refused;
+            seat
+        });
+        let seats: Vec<_> = seats.collect();
         if let State::Socket(socket) = std::mem::replace(&mut slot.state, State::Ending) {
             slot.state = State::Leaving(socket);
         }
-        self.leave_hub(seat);
+        seats.into_iter().for_each(|it| self.vacate(it));
     }
 
     fn on_accepted(
@@ -124,12 +91,15 @@ impl Shard {
         match &mut slot.state {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
+                let asked = socket.infrai().and_then(|client| client.published(to.ticket));
                 let view = view(publication);
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
-                    Dialect::Cohesivity => {
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match asked {
+                    Some((channel, id)) => {
+                        infrai::encode_answer(out, Ok(publication), (&channel, id));
+                    }
+                    None => {
                         cohesivity::frame_published(out, view.channel, view.at_ms, view.offset);
                     }
-                    Dialect::Infrai => infrai::frame_published(out, view.id, view.channel, None),
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
@@ -142,9 +112,10 @@ impl Shard {
         match &mut slot.state {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match socket.dialect {
-                    Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
-                    Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
+                let asked = socket.infrai().and_then(|client| client.published(to.ticket));
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match asked {
+                    Some((channel, id)) => infrai::encode_answer(out, Err(why), (&channel, id)),
+                    None => cohesivity::frame_rejection(out, why),
                 });
             }
             State::Http(_) => self.answer_refused(to, why, closes),
@@ -180,8 +151,12 @@ pub(super) fn view(publication: &Publication) -> MessageView<'_> {
     }
 }
 
-fn shown(member: &Member) -> dialect::Member<'_> {
-    dialect::Member { id: &member.id, name: member.name.as_deref(), user_id: None }
+pub(super) fn shown(member: &Member) -> dialect::Member<'_> {
+    dialect::Member {
+        id: &member.id,
+        name: member.name.as_deref(),
+        user_id: member.user_id.as_deref(),
+    }
 }
 
 fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange) {
@@ -192,39 +167,19 @@ fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange)
         (Dialect::Cohesivity, Move::Leave(at_ms)) => {
             cohesivity::frame_leave(out, channel, member, at_ms);
         }
-        (Dialect::Infrai, Move::Join) => infrai::frame_join(out, channel, member),
-        (Dialect::Infrai, Move::Leave(_)) => infrai::frame_leave(out, channel, member),
+        (Dialect::Infrai, Move::Join) => dialect::infrai::frame_join(out, channel, member),
+        (Dialect::Infrai, Move::Leave(_)) => dialect::infrai::frame_leave(out, channel, member),
     }
 }
 
-fn encode_joined(dialect: Dialect, out: &mut Vec<u8>, joined: &Joined) {
-    match dialect {
-        Dialect::Cohesivity => {
-            let members = joined.present.iter().map(|it| shown(it));
-            cohesivity::frame_subscribed(out, joined.channel.name(), members);
-        }
-        Dialect::Infrai => {
-            let (position, begin) = match &joined.start {
-                Start::Fresh { position } => (position, infrai::Begin::Fresh),
-                Start::Resumed { position, .. } => (position, infrai::Begin::Resumed),
-                Start::Gapped { position } => (position, infrai::Begin::Gapped),
-            };
-            let members = joined.present.iter().map(|it| shown(it));
-            let subscribed = infrai::Subscribed {
-                channel: joined.channel.name(),
-                id: None,
-                members: Some(members),
-                position: position.offset.0,
-                begin,
-            };
-            infrai::frame_subscribed(out, subscribed);
-        }
-    }
+pub(super) fn encode_joined(out: &mut Vec<u8>, joined: &Joined) {
+    let members = joined.present.iter().map(|it| shown(it));
+    cohesivity::frame_subscribed(out, joined.channel.name(), members);
     match &joined.start {
         Start::Fresh { .. } | Start::Gapped { .. } => {}
         Start::Resumed { missed, .. } => {
             for publication in missed {
-                dialect.encode_publication(out, &view(publication));
+                cohesivity::frame_message(out, &view(publication));
             }
         }
     }

@@ -8,10 +8,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::Dialect;
 use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::effects::Effects;
+use super::infrai::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::session::{SocketSession, State};
@@ -82,11 +84,17 @@ impl Shard {
             Enforce::Revoke { tenant, token, until_s } => {
                 self.revoked.insert(*tenant, *token, *until_s);
             }
-            Enforce::DropChannel(channel) if self.home(channel) == self.id => {
-                to_drop.push(Arc::clone(channel));
+            Enforce::DropChannel(channel) => {
+                self.known.forget(channel);
+                if self.home(channel) == self.id {
+                    to_drop.push(Arc::clone(channel));
+                }
             }
-            Enforce::DropChannel(_) | Enforce::Disconnect { .. } => {}
-            Enforce::Tenants(tenants) => self.tenants = Arc::clone(tenants),
+            Enforce::Disconnect { .. } => {}
+            Enforce::Tenants(tenants) => {
+                self.tenants = Arc::clone(tenants);
+                self.known.forget_tenants(|it| tenants.contains(it));
+            }
         }
         self.orders.line.push_back(Order {
             asker,
@@ -133,9 +141,14 @@ impl Shard {
         for conn in some {
             let Some(slot) = self.sessions.slot(conn) else { continue };
             let State::Socket(socket) = &slot.state else { continue };
-            if let Some((code, reason)) = order.what.ends(socket) {
-                order.done.count += 1;
-                self.end_socket(conn, code, reason, effects);
+            let Some(end) = order.what.ends(socket) else { continue };
+            order.done.count += 1;
+            match end {
+                End::Close(code, reason) => self.end_socket(conn, code, reason, effects),
+                End::Leave(channel, told) => {
+                    let frames = self.unsubscribe(conn, &channel, effects).unwrap_or_default();
+                    self.write_to(conn, |out| infrai::encode_left(out, &channel, told, &frames));
+                }
             }
         }
         (end < self.sessions.slots()).then_some(end)
@@ -189,26 +202,47 @@ impl Shard {
     }
 }
 
+/// What becomes of a socket that an order is about.
+enum End {
+    Close(CloseCode, &'static str),
+    Leave(Arc<ChannelKey>, Left),
+}
+
 impl Enforce {
     /// Whether a socket has to go, and what it is told.
-    fn ends(&self, socket: &SocketSession) -> Option<(CloseCode, &'static str)> {
-        let (goes, reason) = match self {
-            Self::Provisioning(tenant, _) => (socket.tenant == *tenant, "resource deleted"),
+    fn ends(&self, socket: &SocketSession) -> Option<End> {
+        let policy = |goes: bool, reason| goes.then_some(End::Close(CloseCode::Policy, reason));
+        match self {
+            Self::Provisioning(tenant, _) => {
+                let is_theirs = socket.tenant == *tenant;
+                policy(is_theirs && socket.dialect() == Dialect::Cohesivity, "resource deleted")
+            }
             Self::Revoke { tenant, token, .. } => {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
-                (socket.tenant == *tenant && has_it, "token revoked")
+                policy(socket.tenant == *tenant && has_it, "token revoked")
             }
             Self::DropChannel(channel) => {
-                (socket.subscription.channel == *channel, "channel deleted")
+                let found = socket.subscriptions.of(channel)?;
+                Some(match socket.dialect() {
+                    Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),
+                    Dialect::Infrai => End::Leave(Arc::clone(&found.channel), Left::Deleted),
+                })
             }
             Self::Disconnect { tenant, member, channel } => {
-                let is_member = socket.tenant == *tenant && socket.member.id == *member;
-                let name = socket.subscription.channel.name();
-                let listens = channel.as_deref().is_none_or(|it| it == name);
-                (is_member && listens, "disconnected")
+                if socket.tenant != *tenant || socket.member.id != *member {
+                    return None;
+                }
+                let Some(name) = channel else {
+                    return Some(End::Close(CloseCode::Disconnected, "disconnected"));
+                };
+                let all = socket.subscriptions.list();
+                let found = all.iter().find(|it| it.channel.name() == &**name)?;
+                Some(match socket.dialect() {
+                    Dialect::Cohesivity => End::Close(CloseCode::Disconnected, "disconnected"),
+                    Dialect::Infrai => End::Leave(Arc::clone(&found.channel), Left::Disconnected),
+                })
             }
-            Self::Tenants(tenants) => (!tenants.contains(socket.tenant), "tenant removed"),
-        };
-        goes.then_some((CloseCode::Policy, reason))
+            Self::Tenants(tenants) => policy(!tenants.contains(socket.tenant), "tenant removed"),
+        }
     }
 }

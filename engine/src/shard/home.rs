@@ -9,8 +9,8 @@ use super::Shard;
 use super::batches::Whole;
 use super::effects::Effects;
 use super::input::{
-    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, PresenceChange, PublishMany, ReplyTo,
-    Request,
+    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
+    ReplyTo, Request,
 };
 use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
 use crate::control::Came;
@@ -28,6 +28,7 @@ impl Shard {
             Request::Join(join) => self.on_join(from, *join, effects),
             Request::Leave(leave) => self.on_leave(from, *leave, effects),
             Request::History(ask) => self.on_history(from, *ask, effects),
+            Request::Peek(call, channel) => self.on_peek(from, call, &channel, effects),
             Request::Seat(call, ask) => self.on_ask(from, call, *ask, effects),
             Request::Enforce(call, what) => self.on_enforce(from, call, *what),
             Request::Release(tenant, sockets) => self.seats.release(tenant, sockets),
@@ -61,14 +62,13 @@ impl Shard {
     /// Either there is room in front of the journal for all of them, or none is taken. They go to it side by side, so that one
     /// sync keeps them all.
     fn on_publish_many(&mut self, from: ShardId, many: PublishMany, effects: &mut Effects) {
-        let PublishMany { call, keep, publications } = many;
+        let PublishMany { call, publications } = many;
         let batch = self.batches.open(from, call, publications.len());
-        let bytes = publications.iter().map(|(_, it)| it.text_bytes()).sum();
-        let room = match keep {
-            Keep::Persist => self.broker.admit(publications.len(), bytes),
-            Keep::Pass | Keep::PassInOrder => Ok(()),
-        };
-        for (place, publication) in publications {
+        let kept = publications.iter().filter(|it| it.keep == Keep::Persist);
+        let (count, bytes) = kept
+            .fold((0, 0), |(count, bytes), it| (count + 1, bytes + it.publication.text_bytes()));
+        let room = if count > 0 { self.broker.admit(count, bytes) } else { Ok(()) };
+        for Placing { place, publication, keep } in publications {
             let publisher = Publisher { edge: from, waiter: Waiter::Batch(batch, place) };
             match &room {
                 Ok(()) => self.on_publish(publication, keep, publisher, effects),

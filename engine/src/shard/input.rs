@@ -108,6 +108,8 @@ pub enum Request {
     Seat(CallId, Box<SeatAsk>),
     /// Something that every shard has to do; answered with one [`Delivery::Step`] once it is done.
     Enforce(CallId, Box<Enforce>),
+    /// What does a channel look like? Answered with one [`Delivery::Step`].
+    Peek(CallId, Arc<ChannelKey>),
     /// So many sockets of a metered tenant are closed that its seat had granted. Nobody waits for an answer.
     Release(TenantId, u32),
 }
@@ -117,10 +119,19 @@ pub enum Request {
 pub struct PublishMany {
     /// Which call of the sender.
     pub call: CallId,
-    /// Whether they are kept.
+    /// At least one.
+    pub publications: Vec<Placing>,
+}
+
+/// One message of a batch.
+#[derive(Debug)]
+pub struct Placing {
+    /// Its place in the batch.
+    pub place: u16,
+    /// It has no place in its channel yet, and nobody else holds it.
+    pub publication: Arc<Publication>,
+    /// Whether it is kept.
     pub keep: Keep,
-    /// Each with its place in the batch; at least one. They have no place in their channel yet, and nobody else holds them.
-    pub publications: Vec<(u16, Arc<Publication>)>,
 }
 
 /// A question for a channel's past.

@@ -10,6 +10,7 @@ mod edge;
 pub mod effects;
 mod enforce;
 mod home;
+mod infrai;
 pub mod input;
 mod operate;
 mod paid;
@@ -20,6 +21,7 @@ mod side;
 mod sockets;
 mod steps;
 mod streams;
+mod subscribe;
 mod watch;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
+use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, Request};
 use side::Sides;
 use steps::Calls;
@@ -83,6 +86,8 @@ pub struct Shard {
     batches: Batches,
     /// Tokens that open nothing; the same on every shard.
     revoked: Revocations,
+    /// Registered channels that need no question.
+    known: KnownChannels,
     /// What seats want done here.
     orders: Orders,
     /// Tenants without their resource; the same on every shard.
@@ -147,6 +152,7 @@ impl Shard {
             seats: Seats::new(hasher.clone(), limits.seat),
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
+            known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             orders: Orders::default(),

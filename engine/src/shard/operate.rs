@@ -12,11 +12,11 @@ use super::claiming::Claim;
 use super::cohesivity::enforced;
 use super::effects::Effects;
 use super::input::Keep;
-use super::publishing::Publishing;
+use super::publishing::{Answering, Publishing};
 use super::steps::{For, Work};
 use crate::control::{
-    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
-    SeatOp,
+    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, Provisioning,
+    RequestHash, SeatAnswer, SeatOp,
 };
 use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
 
@@ -72,6 +72,18 @@ impl Shard {
                 let order = Enforce::Disconnect { tenant, member, channel };
                 self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
             }
+            Operate::Tenants(tenants) => {
+                let order = Enforce::Tenants(tenants);
+                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::Forget => {
+                let order = Enforce::Provisioning(tenant, Provisioning::Deleted);
+                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+            }
+            Operate::IsRevoked(token) => {
+                let is_revoked = self.revoked.contains(tenant, token);
+                self.finish(call, Ok(reply("done", is_revoked.into())), effects);
+            }
             Operate::Publish(messages, items) => {
                 self.operate_publish(call, &messages, (None, items), effects);
             }
@@ -119,8 +131,8 @@ impl Shard {
             let channel = self.channel_key(tenant, &message.channel);
             keyed(&channel, message, idempotency(place))
         });
-        let publications: Vec<_> = publications.collect();
-        let mut work = Publishing::new(publications, Keep::Persist, published);
+        let publications = publications.map(|it| (it, Keep::Persist)).collect();
+        let mut work = Publishing::new(publications, Answering::Operator);
         work.spend = None;
         work.claim = claim.map(|(key, request)| (Claim { key, request }, items));
         self.publish_by(call, Box::new(work), effects);
@@ -149,7 +161,7 @@ fn keyed(
 fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
     match came.into_iter().next() {
         Some(Came::Seat(answer)) => answer,
-        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_)) | None => {
+        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_)) | None => {
             Err(Rejection::Internal)
         }
     }
@@ -180,7 +192,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
 }
 
 /// The ids of what was published, in the order of the batch.
-fn published(all: &[Placed]) -> Reply {
+pub(super) fn published(all: &[Placed]) -> Reply {
     let ids: Vec<_> = all.iter().map(|it| format!("\"{:032x}\"", it.id.0)).collect();
     json(format!("{{\"ids\":[{}]}}", ids.join(",")))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::auth::{self, EdgeClaims, RealtimeClaims};
-use protocol::dialect::{Dialect, cohesivity, infrai};
+use protocol::dialect::cohesivity;
 use storage::Publication;
 
 use super::Shard;
@@ -271,9 +271,8 @@ impl Shard {
     fn say_refused(&mut self, conn: ConnId, why: &Rejection) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &slot.state else { return };
-        self.turn.write(&self.hub, conn, socket.groups(), |out| match socket.dialect {
-            Dialect::Cohesivity => cohesivity::frame_rejection(out, why),
-            Dialect::Infrai => infrai::frame_rejection(out, why, None, None),
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            cohesivity::frame_rejection(out, why);
         });
     }
 

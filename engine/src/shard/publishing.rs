@@ -12,17 +12,19 @@ use super::Shard;
 use super::answers::Reply;
 use super::claiming::Claim;
 use super::effects::Effects;
-use super::input::Keep;
+use super::input::{Keep, Placing};
 use super::steps::Work;
+use super::{infrai, operate};
 use crate::control::{Came, ClaimKey, Placed, Published, SeatAnswer, SeatOp, Spend};
-use crate::ids::CallId;
+use crate::ids::{CallId, ChannelKey};
 
 /// What a call publishes, and how far it is.
 #[derive(Debug)]
 pub(super) struct Publishing {
     /// By place in the batch; `None` once it was handed to its home, or if it is there already.
-    pub publications: Vec<Option<Arc<Publication>>>,
-    pub keep: Keep,
+    pub publications: Vec<Option<(Arc<Publication>, Keep)>>,
+    /// Channels that have to be registered first.
+    pub enrol: Vec<Arc<ChannelKey>>,
     /// What it takes of its tenant's plan, if that is metered.
     pub spend: Option<Spend>,
     /// Its idempotency key, and that of each message.
@@ -33,7 +35,25 @@ pub(super) struct Publishing {
     pub refused: Option<Rejection>,
     pub progress: Progress,
     /// What the dialect answers, once all of them are published.
-    pub reply: fn(&[Placed]) -> Reply,
+    pub reply: Answering,
+}
+
+/// What a dialect answers.
+#[derive(Debug)]
+pub(super) enum Answering {
+    /// The ids of what was published, for an operator.
+    Operator,
+    /// See [`infrai::Answering`].
+    Infrai(infrai::Answering),
+}
+
+impl Answering {
+    fn reply(&self, placed: &[Placed]) -> Reply {
+        match self {
+            Self::Operator => operate::published(placed),
+            Self::Infrai(answering) => answering.reply(placed),
+        }
+    }
 }
 
 /// What a publishing call waits for.
@@ -41,21 +61,19 @@ pub(super) struct Publishing {
 pub(super) enum Progress {
     Payment,
     Claim,
+    /// The seat registers channels; their order is that of `enrol`.
+    Enrolment(infrai::Glance),
     Homes,
     Settlement,
 }
 
 impl Publishing {
     /// Messages that nobody has published yet.
-    pub(super) fn new(
-        publications: Vec<Arc<Publication>>,
-        keep: Keep,
-        reply: fn(&[Placed]) -> Reply,
-    ) -> Self {
+    pub(super) fn new(publications: Vec<(Arc<Publication>, Keep)>, reply: Answering) -> Self {
         Self {
             placed: vec![None; publications.len()],
             publications: publications.into_iter().map(Some).collect(),
-            keep,
+            enrol: Vec::new(),
             spend: None,
             claim: None,
             refused: None,
@@ -75,11 +93,12 @@ impl Publishing {
     }
 
     /// What is still to be published.
-    fn missing(&mut self) -> Vec<(u16, Arc<Publication>)> {
+    fn missing(&mut self) -> Vec<Placing> {
         let there = self.placed.iter();
         let missing = (0..).zip(&mut self.publications).zip(there);
         let missing = missing.filter(|(_, placed)| placed.is_none());
-        missing.filter_map(|((place, it), _)| Some((place, it.take()?))).collect()
+        let missing = missing.filter_map(|((place, it), _)| Some((place, it.take()?)));
+        missing.map(|(place, (publication, keep))| Placing { place, publication, keep }).collect()
     }
 }
 
@@ -110,10 +129,52 @@ impl Shard {
     }
 
     fn send_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        if !work.enrol.is_empty() {
+            return self.enrol_channels(call, work, effects);
+        }
         let missing = work.missing();
-        let keep = work.keep;
         work.progress = Progress::Homes;
-        self.publish_many(call, (missing, keep), Work::Publishing(work), effects);
+        self.publish_many(call, missing, Work::Publishing(work), effects);
+    }
+
+    fn enrol_channels(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        let Some(tenant) = self.tenant_of(call) else { return };
+        work.progress = Progress::Enrolment(self.known.glance());
+        let names: Vec<_> = work.enrol.iter().map(Arc::clone).collect();
+        self.calls.wait(call, names.len(), Work::Publishing(work));
+        for channel in names {
+            let op = self.enrol(channel.name());
+            self.tell_seat(call, tenant, op, effects);
+        }
+    }
+
+    /// The channels are registered, or one of them cannot be: then nothing is published.
+    fn enrolled(
+        &mut self,
+        call: CallId,
+        mut work: Box<Publishing>,
+        (glance, came): (infrai::Glance, Vec<Came>),
+        effects: &mut Effects,
+    ) {
+        for (channel, it) in std::mem::take(&mut work.enrol).iter().zip(came) {
+            match it {
+                Came::Seat(Ok(SeatAnswer::Channel(found))) => {
+                    self.known.learn(channel, found, glance);
+                }
+                Came::Seat(Err(why)) => work.refused = Some(why),
+                Came::Seat(Ok(_))
+                | Came::Side(_)
+                | Came::Published(_)
+                | Came::Enforced(_)
+                | Came::Peeked(_) => {
+                    work.refused = Some(Rejection::Internal);
+                }
+            }
+        }
+        match work.refused {
+            None => self.send_messages(call, work, effects),
+            Some(_) => self.settle_messages(call, work, effects),
+        }
     }
 
     pub(super) fn go_on_publishing(
@@ -123,12 +184,15 @@ impl Shard {
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
+        if let Progress::Enrolment(glance) = work.progress {
+            return self.enrolled(call, work, (glance, came), effects);
+        }
         let mut answer = None;
         for it in came {
             match it {
                 Came::Seat(it) => answer = Some(it),
                 Came::Published(published) => work.note(published),
-                Came::Side(_) | Came::Enforced(_) => {}
+                Came::Side(_) | Came::Enforced(_) | Came::Peeked(_) => {}
             }
         }
         match (work.progress, answer) {
@@ -138,7 +202,7 @@ impl Shard {
                 self.send_messages(call, work, effects);
             }
             (Progress::Claim, Some(Ok(SeatAnswer::Published(all)))) => {
-                self.finish(call, Ok((work.reply)(&all)), effects);
+                self.finish(call, Ok(work.reply.reply(&all)), effects);
             }
             (Progress::Payment | Progress::Claim, Some(Err(why))) => {
                 self.finish(call, Err(why), effects);
@@ -146,7 +210,9 @@ impl Shard {
             (Progress::Payment | Progress::Claim, Some(Ok(_)) | None) => {
                 self.finish(call, Err(Rejection::Internal), effects);
             }
-            (Progress::Homes, _) => self.settle_messages(call, work, effects),
+            (Progress::Homes | Progress::Enrolment(_), _) => {
+                self.settle_messages(call, work, effects);
+            }
             // What the journal has is published, whatever the seat says.
             (Progress::Settlement, _) => self.answer_messages(call, *work, effects),
         }
@@ -165,7 +231,7 @@ impl Shard {
     fn answer_messages(&mut self, call: CallId, work: Publishing, effects: &mut Effects) {
         let all: Option<Vec<Placed>> = work.placed.iter().copied().collect();
         let result = match (all, work.refused) {
-            (Some(all), None) => Ok((work.reply)(&all)),
+            (Some(all), None) => Ok(work.reply.reply(&all)),
             (_, Some(why)) => Err(why),
             (None, None) => Err(Rejection::Internal),
         };

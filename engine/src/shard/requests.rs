@@ -1,14 +1,16 @@
 //! Bytes of connections: HTTP requests are cut out of them here, WebSocket frames next door.
 
 use protocol::Rejection;
+use protocol::dialect::Dialect;
 use protocol::http::{self, KeepAlive, parse_head};
+use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::answers::Shape;
 use super::calls::{Body, Call};
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
-use crate::session::{HttpSession, State};
+use crate::session::{HttpSession, State, Surface};
 
 /// How far reading came.
 pub(super) enum Progress {
@@ -110,6 +112,7 @@ impl Shard {
             let progress = match &slot.state {
                 State::Http(http) if http.tickets.ends() => return bytes.len(),
                 State::Http(_) => self.read_request(conn, rest, effects),
+                State::Socket(socket) if socket.waits() => break,
                 State::Socket(_) => self.read_frame(conn, rest, effects),
                 State::Leaving(_) | State::Ending => return bytes.len(),
             };
@@ -152,12 +155,21 @@ impl Shard {
         if slot.since_ms == 0 {
             slot.since_ms = now_ms.max(1);
         }
-        // A socket has no more than one incomplete frame, which its own limit bounds.
-        let is_http = matches!(slot.state, State::Http(_));
-        if is_http && slot.carry.len() > unread_bytes_max {
-            slot.carry = Vec::new();
-            let why = Rejection::Overloaded { limit: "pipelined_requests_max" };
-            self.reject_and_close(conn, &why, &mut effects.closes);
+        if slot.carry.len() <= unread_bytes_max {
+            return;
+        }
+        match &slot.state {
+            State::Http(_) => {
+                slot.carry = Vec::new();
+                let why = Rejection::Overloaded { limit: "pipelined_requests_max" };
+                self.reject_and_close(conn, &why, &mut effects.closes);
+            }
+            State::Socket(socket) if socket.waits() => {
+                slot.carry = Vec::new();
+                self.end_socket(conn, CloseCode::TryAgain, "too many frames at once", effects);
+            }
+            // No more than one incomplete frame, which its own limit bounds.
+            State::Socket(_) | State::Leaving(_) | State::Ending => {}
         }
     }
 
@@ -172,11 +184,12 @@ impl Shard {
                 }
             };
             let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
+            let surface = self.surface(head.path());
             let outline = Outline {
                 head_bytes: head.head_bytes(),
                 content_length: head.content_length(),
                 expects_continue: head.expects_continue(),
-                shape: Shape { method: head.method(), ..Shape::ok(then) },
+                shape: Shape { surface, method: head.method(), ..Shape::ok(then) },
             };
             if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
                 return progress;
@@ -188,6 +201,17 @@ impl Shard {
         let body = body.get_mut(..outline.content_length).unwrap_or_default();
         self.perform(conn, call, Body { bytes: body, shape: outline.shape }, effects);
         Progress::Used(outline.head_bytes + outline.content_length)
+    }
+
+    /// Whose shape the answer to a request has.
+    fn surface(&mut self, path: &str) -> Surface {
+        match Dialect::of_path(path) {
+            Dialect::Cohesivity => Surface::Cohesivity,
+            Dialect::Infrai => {
+                let request_id = self.ids.next(self.now.wall_ms);
+                Surface::Infrai { request_id, began_ms: self.now.monotonic_ms }
+            }
+        }
     }
 
     /// Decides whether a request can be read now. `None`: it can.

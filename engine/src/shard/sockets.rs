@@ -9,15 +9,16 @@ use protocol::{Command, Publish, Rejection};
 use super::Shard;
 use super::calls::{keep, unplaced};
 use super::effects::{Effects, Ending};
-use super::input::{Join, Joiner, Leave, ReplyTo, Request};
+use super::input::{ReplyTo, Request};
 use super::requests::Progress;
 use super::side::Gone;
+use super::subscribe::Wanted;
 use crate::broker::Member;
 use crate::control::{OnTokenEnd, TokenId};
-use crate::hub::Seat;
-use crate::ids::{ChannelKey, ConnId, SubscriptionId};
+use crate::hub::Audience;
+use crate::ids::{ChannelKey, ConnId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::{Lease, SocketSession, State, Subscription};
+use crate::session::{Lease, SocketSession, Speech, State};
 
 /// A WebSocket that may be opened.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ impl Shard {
         opening: Opening,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let lease = self.lease(&opening);
+        let lease = self.lease(opening.channel.tenant(), opening.token, opening.expires_at_s);
         let Opening { accept, channel, member, .. } = opening;
         let Some(slot) = self.sessions.slot(conn) else { return Ok(()) };
         if let State::Http(http) = &slot.state
@@ -48,10 +49,7 @@ impl Shard {
             // RFC 9110 §7.8 lets a server ignore an upgrade; here it would overtake earlier answers.
             return Err(Rejection::UpgradeRequired);
         }
-        let id = SubscriptionId(self.next_subscription);
-        self.next_subscription += 1;
-        let subscription = Subscription { channel: Arc::clone(&channel), id, seat: None };
-        let mut socket = SocketSession::new(Dialect::Cohesivity, Arc::clone(&member), subscription);
+        let mut socket = SocketSession::new(Speech::Cohesivity, channel.tenant(), member);
         socket.lease = lease;
         slot.state = State::Socket(Box::new(socket));
         self.counters.sockets += 1;
@@ -59,18 +57,20 @@ impl Shard {
             out.extend_from_slice(&accept);
             cohesivity::frame_connected(out, channel.name());
         });
-        let joiner = Joiner { conn, subscription: id };
-        let join =
-            Join { channel: Arc::clone(&channel), joiner, member: Some(member), after: None };
-        self.request(&channel, Request::Join(Box::new(join)), effects);
-        Ok(())
+        let wanted = Wanted { audience: Audience::Cohesivity, after: None, frame: None };
+        self.subscribe(conn, &channel, wanted, effects)
     }
 
     /// What a socket keeps of its token: nothing, unless its tenant wants it closed with it.
-    fn lease(&self, opening: &Opening) -> Option<Box<Lease>> {
-        let plan = self.tenants.plan(opening.channel.tenant());
-        let token = opening.token.filter(|_| plan.on_token_end == OnTokenEnd::Close)?;
-        let left_ms = (opening.expires_at_s * 1000).saturating_sub(self.now.wall_ms);
+    pub(super) fn lease(
+        &self,
+        tenant: TenantId,
+        token: Option<TokenId>,
+        expires_at_s: u64,
+    ) -> Option<Box<Lease>> {
+        let plan = self.tenants.plan(tenant);
+        let token = token.filter(|_| plan.on_token_end == OnTokenEnd::Close)?;
+        let left_ms = (expires_at_s * 1000).saturating_sub(self.now.wall_ms);
         Some(Box::new(Lease { token, ends_at_ms: self.now.monotonic_ms + left_ms }))
     }
 
@@ -119,14 +119,18 @@ impl Shard {
     }
 
     fn read_text(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
+        if self.socket(conn).is_some_and(|it| it.dialect() == Dialect::Infrai) {
+            return self.read_infrai(conn, text, effects);
+        }
         let command = match cohesivity::decode_frame(text, &self.limits.wire) {
             Ok(Command::Publish(publish)) => Ok(publish),
+            // Its sockets have one channel, and no other frame.
             Ok(
                 Command::PublishTo { .. }
                 | Command::Subscribe { .. }
                 | Command::Unsubscribe { .. }
                 | Command::Ping { .. },
-            ) => Err(Rejection::Unimplemented { what: "this frame" }),
+            ) => Err(Rejection::Internal),
             Err(why) => Err(why),
         };
         match command {
@@ -145,7 +149,8 @@ impl Shard {
     fn publish_from(&mut self, conn: ConnId, publish: &Publish<'_>, effects: &mut Effects) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &mut slot.state else { return };
-        let channel = Arc::clone(&socket.subscription.channel);
+        let Some(subscription) = socket.subscriptions.list().first() else { return };
+        let channel = Arc::clone(&subscription.channel);
         let publication = unplaced(&channel, &socket.member.id, publish);
         let keep = keep(publish.keep, socket.unanswered > 0);
         if self.tenants.plan(channel.tenant()).is_metered() {
@@ -175,7 +180,7 @@ impl Shard {
             State::Socket(socket) => {
                 self.turn.write(&self.hub, conn, socket.groups(), encode);
                 super::close(conn, Ending::Linger, &mut effects.closes);
-                self.unsubscribe(*socket, effects);
+                self.unsubscribe_all(conn, &socket, effects);
             }
             state @ (State::Http(_) | State::Leaving(_) | State::Ending) => slot.state = state,
         }
@@ -197,7 +202,7 @@ impl Shard {
                 let state = std::mem::replace(&mut slot.state, State::Ending);
                 super::close(conn, Ending::Flush, &mut effects.closes);
                 if let State::Socket(socket) = state {
-                    self.unsubscribe(*socket, effects);
+                    self.unsubscribe_all(conn, &socket, effects);
                 }
             }
             State::Leaving(_) | State::Ending => {}
@@ -208,7 +213,7 @@ impl Shard {
         self.sides.abandon(conn, Gone::Closed);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
-                self.unsubscribe(*socket, effects);
+                self.unsubscribe_all(conn, &socket, effects);
             }
             Some(State::Http(_) | State::Ending) | None => {}
         }
@@ -222,38 +227,16 @@ impl Shard {
             State::Socket(socket) => {
                 super::close(conn, Ending::Shed(CloseCode::TryAgain), &mut effects.closes);
                 if !planted::is(Fault::ShedStays) {
-                    self.unsubscribe(*socket, effects);
+                    self.unsubscribe_all(conn, &socket, effects);
                 }
             }
             State::Leaving(socket) => {
                 super::close(conn, Ending::Now, &mut effects.closes);
-                self.unsubscribe(*socket, effects);
+                self.unsubscribe_all(conn, &socket, effects);
             }
             State::Http(_) | State::Ending => {
                 super::close(conn, Ending::Now, &mut effects.closes);
             }
-        }
-    }
-
-    fn unsubscribe(&mut self, socket: SocketSession, effects: &mut Effects) {
-        let Subscription { channel, seat, id } = socket.subscription;
-        self.leave_hub(seat);
-        let leave =
-            Leave { channel: Arc::clone(&channel), subscription: id, member: Some(socket.member) };
-        self.request(&channel, Request::Leave(Box::new(leave)), effects);
-        if socket.is_counted {
-            self.give_socket_back(socket.tenant, effects);
-        }
-    }
-
-    /// Gives up a seat; whoever moves to its place learns of it.
-    pub(super) fn leave_hub(&mut self, seat: Option<Seat>) {
-        if let Some((moved, seat)) = seat.and_then(|seat| self.hub.leave(seat))
-            && let Some(slot) = self.sessions.slot(moved)
-            && let State::Socket(neighbour) = &mut slot.state
-            && !planted::is(Fault::StaleSeat)
-        {
-            neighbour.subscription.seat = Some(seat);
         }
     }
 }

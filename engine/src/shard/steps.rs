@@ -4,33 +4,31 @@
 //! A call outlives its connection: what it began is finished, and its answer finds nobody.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use hashbrown::HashMap;
 use protocol::Rejection;
-use storage::Publication;
 
 use super::Shard;
 use super::answers::{Reply, Shape};
 use super::effects::Effects;
-use super::input::{Delivery, Keep, PublishMany, ReplyTo, Request};
-use super::{claiming, cohesivity, operate, publishing};
+use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
+use super::{claiming, cohesivity, infrai, operate, publishing};
 use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
+use crate::session::Asked as HttpAsked;
 
 /// Calls that go on in one [`Input::Resume`](super::input::Input::Resume); the others follow in the next.
 const STEPS_PER_RESUME: usize = 16;
-
-/// Messages, each with its place in the batch.
-type Placed = Vec<(u16, Arc<Publication>)>;
 
 /// What a call does once what it waits for has come. One variant a dialect; its arm is in that dialect's file.
 #[derive(Debug)]
 pub(super) enum Work {
     /// See [`cohesivity::Work`].
     Cohesivity(cohesivity::Work),
+    /// See [`infrai::Work`].
+    Infrai(infrai::Work),
     /// See [`publishing::Publishing`].
     Publishing(Box<publishing::Publishing>),
     /// See [`claiming::Claiming`].
@@ -146,7 +144,10 @@ impl Shard {
     ) -> Result<CallId, Rejection> {
         self.calls.has_room()?;
         let Some(http) = self.http(conn) else { return Err(Rejection::Internal) };
-        let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
+        let reply = ReplyTo {
+            conn,
+            ticket: http.tickets.wait(HttpAsked { is_call: true, ..shape.asked() }),
+        };
         Ok(self.calls.start(For::Connection(reply), tenant))
     }
 
@@ -188,21 +189,21 @@ impl Shard {
     pub(super) fn publish_many(
         &mut self,
         call: CallId,
-        (publications, keep): (Placed, Keep),
+        publications: Vec<Placing>,
         then: Work,
         effects: &mut Effects,
     ) {
-        let mut homes: Vec<(ShardId, Placed)> = Vec::new();
-        for (place, publication) in publications {
-            let home = self.home(publication.channel());
+        let mut homes: Vec<(ShardId, Vec<Placing>)> = Vec::new();
+        for placing in publications {
+            let home = self.home(placing.publication.channel());
             match homes.iter_mut().find(|(it, _)| *it == home) {
-                Some((_, share)) => share.push((place, publication)),
-                None => homes.push((home, vec![(place, publication)])),
+                Some((_, share)) => share.push(placing),
+                None => homes.push((home, vec![placing])),
             }
         }
         self.calls.wait(call, homes.len(), then);
         for (home, publications) in homes {
-            let many = Box::new(PublishMany { call, keep, publications });
+            let many = Box::new(PublishMany { call, publications });
             self.send(home, Request::PublishMany(many), effects);
         }
     }
@@ -288,6 +289,7 @@ impl Shard {
     fn step(&mut self, call: CallId, work: Work, came: Vec<Came>, effects: &mut Effects) {
         match work {
             Work::Cohesivity(work) => self.go_on_cohesivity(call, work, came, effects),
+            Work::Infrai(work) => self.go_on_infrai(call, work, came, effects),
             Work::Publishing(work) => self.go_on_publishing(call, work, came, effects),
             Work::Claiming(work) => self.go_on_claiming(call, work, came, effects),
             Work::Operating(work) => self.go_on_operating(call, work, came, effects),

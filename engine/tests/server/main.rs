@@ -15,6 +15,7 @@ mod damage;
 mod database;
 mod disk;
 mod ends;
+mod infrai;
 mod kit;
 mod node;
 mod publish;

@@ -110,6 +110,15 @@ impl Truth {
         }
     }
 
+    /// Its publisher was told that it is accepted, and not where it is.
+    pub fn accept_unplaced(&mut self, number: usize) {
+        let it = &mut self.issued[number];
+        assert_eq!(it.fate, Fate::Unknown, "e{number} is answered twice");
+        it.fate = Fate::Accepted;
+        let is_kept = self.durable.get(&it.key).is_some_and(|log| log.contains(&number));
+        assert_eq!(is_kept, it.keep == Keep::Persist, "acknowledged = durable");
+    }
+
     /// Its publisher was told that it is refused.
     pub fn refuse(&mut self, number: usize) {
         let it = &mut self.issued[number];
@@ -183,12 +192,21 @@ impl View {
         }
     }
 
-    /// The subscription is live; the channel stands at `position` or further back.
-    pub fn subscribed(&mut self, members: BTreeSet<String>, position: u64, step: u64) {
+    /// The subscription is live.
+    pub fn subscribed(&mut self, members: BTreeSet<String>, step: u64) {
         assert_eq!(self.subscribed_at, None, "subscribed twice");
         self.subscribed_at = Some(step);
-        self.range.1 = position;
         self.members = members;
+    }
+
+    /// The channel stands at `position` or further back.
+    pub fn stands_at(&mut self, position: u64) {
+        self.range.1 = position;
+    }
+
+    /// It was told behind which offset it begins.
+    pub fn begin_behind(&mut self, offset: u64) {
+        self.last = Some(offset);
     }
 
     /// A message came.

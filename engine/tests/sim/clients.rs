@@ -8,6 +8,7 @@ use protocol::{Keep, auth};
 
 use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
 use crate::faults::{Fault, Plan};
+use crate::infrai::InfraiClient;
 use crate::journal::Key;
 use crate::random::Random;
 use crate::seen::Seen;
@@ -29,8 +30,10 @@ pub struct Scene<'a> {
 pub enum Client {
     /// A server.
     Http(Box<HttpClient>),
-    /// A client on a WebSocket.
+    /// A client on a WebSocket with one channel.
     Socket(Box<SocketClient>),
+    /// A client on a WebSocket with many.
+    Infrai(Box<InfraiClient>),
 }
 
 /// Which part of a channel's past is asked for, and where the channel stood then.

@@ -16,6 +16,7 @@ mod catalog;
 mod checker;
 mod clients;
 mod faults;
+mod infrai;
 mod journal;
 mod lanes;
 mod net;

@@ -50,6 +50,7 @@ impl Wire {
         match &self.client {
             Client::Http(http) => &http.key,
             Client::Socket(socket) => &socket.view.key,
+            Client::Infrai(client) => &client.key,
         }
     }
 
@@ -69,7 +70,7 @@ impl Wire {
     pub fn take_half_close(&mut self) -> bool {
         let is_due = match &self.client {
             Client::Http(http) => http.is_half_closed && self.said.is_empty() && !self.told_half,
-            Client::Socket(_) => false,
+            Client::Socket(_) | Client::Infrai(_) => false,
         };
         let is_due = is_due && self.ending.is_none();
         self.told_half |= is_due;

@@ -49,6 +49,8 @@ struct Told {
 enum Asked {
     Revoke(TenantId, u128),
     Disconnect(TenantId, Box<str>, Vec<(usize, engine::ids::ConnId)>),
+    /// A client with many channels, from one of them.
+    PutOut,
     Create(TenantId, Box<str>),
     Publish(TenantId, u64),
     Spend(u64),
@@ -64,6 +66,7 @@ impl World {
         let tenant = TenantId(u32::try_from(self.random.below(TENANTS as usize)).unwrap());
         match self.random.below(10) {
             0 => self.revoke(shard, tenant),
+            1 if self.random.permille(400) => self.put_out(shard, tenant),
             1 => self.disconnect(shard, tenant),
             2..=3 => self.register(shard, tenant),
             4..=5 => self.spend(shard),
@@ -104,6 +107,13 @@ impl World {
         let member: Box<str> = member.into();
         let what = Operate::Disconnect(member.clone(), None);
         self.ask(shard, (tenant, None), what, Asked::Disconnect(tenant, member, theirs));
+    }
+
+    /// Disconnects somebody from one channel.
+    fn put_out(&mut self, shard: usize, tenant: TenantId) {
+        let member: Box<str> = format!("u{}", self.random.below(6)).into();
+        let channel = format!("c{}", self.random.below(self.plan.channels)).into();
+        self.ask(shard, (tenant, None), Operate::Disconnect(member, Some(channel)), Asked::PutOut);
     }
 
     fn register(&mut self, shard: usize, tenant: TenantId) {
@@ -186,6 +196,7 @@ impl World {
                 self.seen.note("member disconnected");
                 self.check_disconnected(tenant, &member, &theirs);
             }
+            Asked::PutOut => self.seen.note("member disconnected"),
             Asked::Create(tenant, name) => {
                 self.seen.note("channel registered");
                 let known = self.operator.ids.entry((tenant, name)).or_insert_with(|| body.clone());

@@ -19,8 +19,9 @@ impl World {
                 .map(|it| it.presence.members().map(|member| member.id.to_string()).collect())
                 .unwrap_or_default();
             let members = self.live_sockets(&key);
-            let there: BTreeSet<_> = members.iter().map(|(_, view)| view.user.clone()).collect();
-            let shards: BTreeSet<_> = members.iter().map(|(shard, _)| *shard).collect();
+            let shown = members.iter().filter(|it| it.is_shown);
+            let there: BTreeSet<_> = shown.map(|it| it.view.user.clone()).collect();
+            let shards: BTreeSet<_> = members.iter().map(|it| it.shard).collect();
             assert_eq!(believed, there, "presence of {key:?} has a ghost, or misses somebody");
             let interest: BTreeSet<usize> = (0..)
                 .map_while(|place| home.and_then(|it| it.interested(place)))
@@ -35,21 +36,38 @@ impl World {
         if self.plan.limits.presence_members_max < 1_000 {
             return;
         }
-        for (_, view) in self.live_sockets(key) {
-            assert_eq!(&view.members, believed, "snapshot + deltas = state");
+        for it in self.live_sockets(key).iter().filter(|it| it.is_shown) {
+            assert_eq!(&it.view.members, believed, "snapshot + deltas = state");
         }
     }
 
     /// Who listens to a channel, and from which shard.
-    fn live_sockets(&self, key: &Key) -> Vec<(usize, &View)> {
+    fn live_sockets(&self, key: &Key) -> Vec<Listener<'_>> {
         let nets = self.nets.iter().enumerate();
-        nets.flat_map(|(shard, net)| net.wires().map(move |wire| (shard, wire)))
-            .filter(|(_, wire)| wire.is_open())
-            .filter_map(|(shard, wire)| match &wire.client {
-                Client::Socket(socket) if socket.is_live() => Some((shard, &socket.view)),
-                Client::Socket(_) | Client::Http(_) => None,
-            })
-            .filter(|(_, view)| view.key == *key)
-            .collect()
+        let wires = nets.flat_map(|(shard, net)| net.wires().map(move |wire| (shard, wire)));
+        let mut all = Vec::new();
+        for (shard, wire) in wires.filter(|(_, wire)| wire.is_open()) {
+            match &wire.client {
+                Client::Socket(socket) if socket.is_live() => {
+                    all.push(Listener { shard, view: &socket.view, is_shown: true });
+                }
+                Client::Infrai(client) => {
+                    let is_shown = client.is_member;
+                    let views = client.live_views();
+                    all.extend(views.map(|view| Listener { shard, view, is_shown }));
+                }
+                Client::Socket(_) | Client::Http(_) => {}
+            }
+        }
+        all.retain(|it| it.view.key == *key);
+        all
     }
+}
+
+/// One who listens.
+struct Listener<'a> {
+    shard: usize,
+    view: &'a View,
+    /// Whether the others see it.
+    is_shown: bool,
 }

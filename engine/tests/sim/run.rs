@@ -10,6 +10,7 @@ use crate::faults::{Fault, Plan};
 use crate::journal::Disk;
 use crate::net::{Net, Wire};
 use crate::seen::Seen;
+use crate::start::Kind;
 use crate::world::{READ_BYTES_MAX, World};
 
 /// Rounds in which a node without trouble settles, whatever it had to do.
@@ -98,8 +99,12 @@ impl World {
         }
         let keys = self.keys();
         let key = keys[self.random.below(keys.len())].clone();
-        let is_socket = self.random.permille(650);
-        self.accept(shard, key, is_socket);
+        let kind = match self.random.below(20) {
+            0..=6 => Kind::Http,
+            7..=13 => Kind::Socket,
+            _ => Kind::Infrai,
+        };
+        self.accept(shard, key, kind);
     }
 
     fn disturb(&mut self, shard: usize, conn: ConnId) {
@@ -116,6 +121,7 @@ impl World {
             0 => self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.act(out, scene),
                 Client::Socket(socket) => socket.act(out, scene),
+                Client::Infrai(client) => client.act(out, scene),
             }),
             _ => _ = self.write(shard, conn, most),
         }
@@ -181,6 +187,7 @@ impl World {
                 journal.disk = Disk::Fine;
             }
         }
+        self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
     }
 
     /// Lets the node finish what it has. That this ends is the proof that nobody waits forever.
@@ -220,8 +227,14 @@ impl World {
     fn check_quiescent(&mut self) {
         assert!(self.requests.is_empty() && self.deliveries.is_empty());
         for wire in self.nets.iter().flat_map(Net::wires).filter(|wire| wire.is_open()) {
-            if let Client::Socket(socket) = &wire.client {
-                socket.check_quiescent(&self.truth, self.position(&socket.view.key));
+            match &wire.client {
+                Client::Socket(socket) => {
+                    socket.check_quiescent(&self.truth, self.position(&socket.view.key));
+                }
+                Client::Infrai(client) => {
+                    client.check_quiescent(&self.truth, |key| self.position(key));
+                }
+                Client::Http(_) => {}
             }
         }
         self.check_presence();
@@ -236,10 +249,10 @@ impl World {
             }
             let before = self.position(&key);
             let shard = self.random.below(self.shards.len());
-            let conn = self.accept(shard, key.clone(), false);
+            let conn = self.accept(shard, key.clone(), Kind::Http);
             self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.publish(out, scene, Keep::Persist),
-                Client::Socket(_) => {}
+                Client::Socket(_) | Client::Infrai(_) => {}
             });
             self.settle();
             let fits = !self.plan.has(Fault::TinyLimits);
@@ -259,7 +272,7 @@ impl World {
     fn drain(&mut self) {
         let waits = |client: &Client| match client {
             Client::Http(http) => http.waiting() > 0,
-            Client::Socket(_) => false,
+            Client::Socket(_) | Client::Infrai(_) => false,
         };
         self.is_draining = true;
         for shard in 0..self.shards.len() {
@@ -276,6 +289,7 @@ impl World {
             match &wire.client {
                 Client::Http(http) => assert_eq!(http.waiting(), 0, "a request was not answered"),
                 Client::Socket(socket) => assert!(!socket.is_live(), "a drained node has sockets"),
+                Client::Infrai(client) => assert!(!client.is_live(), "a drained node has sockets"),
             }
         }
     }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 44] = [
+pub const WANTED: [&str; 50] = [
     "acknowledged over HTTP",
     "acknowledged over a socket",
+    "acknowledged to a client of many channels",
     "answer refused over HTTP",
     "answer refused over a socket",
     "batch of several",
-    "batch refused as full",
     "batch refused as fenced",
+    "batch refused as full",
     "batch refused out of order",
     "bytes in pieces",
     "catalog refused",
@@ -35,18 +36,23 @@ pub const WANTED: [&str; 44] = [
     "member disconnected",
     "message delivered",
     "message over its limit",
+    "missed messages after a subscribe",
     "operation refused",
     "outbox overrun",
     "passed in order",
     "pipelined requests waited",
     "publication not kept delivered",
     "published with a key",
+    "put out of a channel",
     "quota reached",
     "resumed",
     "slot reused within a turn",
     "spilled",
+    "subscribed again without a pause",
     "subscribers told of damage",
     "token revoked",
+    "told of a gap",
+    "two channels on one socket",
     "two members in a snapshot",
 ];
 

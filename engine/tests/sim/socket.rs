@@ -185,7 +185,8 @@ impl SocketClient {
                 let is_whole = members.len() < listed_max;
                 assert!(!is_whole || members.contains(&self.view.user), "it lists the joiner");
                 scene.seen.note_if(members.len() > 1, "two members in a snapshot");
-                self.view.subscribed(members, scene.position, scene.step);
+                self.view.subscribed(members, scene.step);
+                self.view.stands_at(scene.position);
             }
             "published" => self.hear_accepted(text, scene),
             "join" => {

@@ -3,20 +3,61 @@
 use std::sync::Arc;
 
 use engine::control::{Kept, Metered, Plan, Quota, Tier};
-use engine::ids::{ChannelKey, ShardId, TenantId};
+use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
+use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
 use engine::tenants::{TenantSpec, Tenants};
 use protocol::Window;
 use storage::KeyedRecord;
 
-use crate::clients::{application_key, management_key, signing_key, tenant_name};
-use crate::journal::FIRST_EPOCH;
+use crate::clients::{
+    Client, HttpClient, application_key, management_key, signing_key, tenant_name,
+};
+use crate::infrai::InfraiClient;
+use crate::journal::{FIRST_EPOCH, Key};
 use crate::lanes::Lanes;
-use crate::net::Net;
+use crate::net::{Net, Wire};
 use crate::operator::{METERED, QUOTA_MAX};
+use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
+/// What connects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    Http,
+    Socket,
+    Infrai,
+}
+
 impl World {
+    /// A client connects. Returns its connection.
+    pub fn accept(&mut self, shard: usize, key: Key, kind: Kind) -> ConnId {
+        let conn = self.nets[shard].next_conn();
+        let publisher = self.next_publisher;
+        self.next_publisher += 1;
+        let mut said = Vec::new();
+        let position = self.position(&key);
+        let mut scene = self.scene(position);
+        let client = match kind {
+            Kind::Socket => {
+                let socket = SocketClient::new(publisher, key, &mut said, &mut scene);
+                Client::Socket(Box::new(socket))
+            }
+            Kind::Infrai => {
+                let client = InfraiClient::new(publisher, key, &mut said, &mut scene);
+                Client::Infrai(Box::new(client))
+            }
+            Kind::Http => Client::Http(Box::new(HttpClient::new(publisher, key))),
+        };
+        let mut wire = Wire::new(conn, client);
+        wire.said.extend(said);
+        if self.nets[shard].plug(wire) {
+            self.seen.note("slot reused within a turn");
+        }
+        self.feed(shard, Input::Opened(conn));
+        conn
+    }
+
     /// Starts every shard on what its journal kept.
     pub fn start(&mut self) {
         let mut specs: Vec<_> = (0..TENANTS).map(spec).collect();

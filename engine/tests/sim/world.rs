@@ -10,15 +10,14 @@ use storage::Publication;
 
 use crate::catalog::Catalog;
 use crate::checker::Truth;
-use crate::clients::{Client, HttpClient, Scene};
+use crate::clients::{Client, Scene};
 use crate::faults::Plan;
 use crate::journal::{Disk, Journal, Key, key};
 use crate::lanes::Lanes;
-use crate::net::{Net, Wire};
+use crate::net::Net;
 use crate::operator::Operator;
 use crate::random::Random;
 use crate::seen::Seen;
-use crate::socket::SocketClient;
 
 /// Tenants of the node. Their channels have the same names.
 pub const TENANTS: u32 = 2;
@@ -41,7 +40,7 @@ pub struct World {
     pub is_draining: bool,
     /// A hash of everything that left the node: two runs of a seed have the same.
     pub transcript: u64,
-    next_publisher: usize,
+    pub next_publisher: usize,
     effects: Effects,
 }
 
@@ -242,29 +241,6 @@ impl World {
         self.deliveries.check();
     }
 
-    /// A client connects. Returns its connection.
-    pub fn accept(&mut self, shard: usize, key: Key, is_socket: bool) -> ConnId {
-        let conn = self.nets[shard].next_conn();
-        let publisher = self.next_publisher;
-        self.next_publisher += 1;
-        let mut said = Vec::new();
-        let position = self.position(&key);
-        let client = if is_socket {
-            let mut scene = self.scene(position);
-            let socket = SocketClient::new(publisher, key, &mut said, &mut scene);
-            Client::Socket(Box::new(socket))
-        } else {
-            Client::Http(Box::new(HttpClient::new(publisher, key)))
-        };
-        let mut wire = Wire::new(conn, client);
-        wire.said.extend(said);
-        if self.nets[shard].plug(wire) {
-            self.seen.note("slot reused within a turn");
-        }
-        self.feed(shard, Input::Opened(conn));
-        conn
-    }
-
     /// A client on a connection does something.
     pub fn act(
         &mut self,
@@ -310,6 +286,7 @@ impl World {
             match &mut wire.client {
                 Client::Http(http) => http.hear(&bytes, &mut scene),
                 Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
+                Client::Infrai(client) => client.hear(&bytes, &mut said, &mut scene),
             }
             wire.said.extend(said);
         }

@@ -23,7 +23,16 @@ const PLACES: &[(&str, &[&str])] = &[
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/lanes"]),
     ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
-    ("flume", &["storage/", "engine/src/reactor/", "engine/src/node", "engine/src/side/"]),
+    (
+        "flume",
+        &[
+            "storage/",
+            "engine/src/reactor/",
+            "engine/src/node",
+            "engine/src/side/",
+            "engine/src/operator/",
+        ],
+    ),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
     ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
@@ -47,6 +56,7 @@ const PLACES: &[(&str, &[&str])] = &[
         &[
             "engine/src/reactor/",
             "engine/src/cli/host.rs",
+            "engine/src/operator/",
             "engine/tests/",
             "storage/",
             "loadtest/src/",
@@ -56,7 +66,14 @@ const PLACES: &[(&str, &[&str])] = &[
     ("serde", &["protocol/src/auth/"]),
     (
         "serde_json",
-        &["engine/src/cli/ready.rs", "engine/tests/", "loadtest/", "protocol/tests/", "benches/"],
+        &[
+            "engine/src/cli/",
+            "engine/src/operator/",
+            "engine/tests/",
+            "loadtest/",
+            "protocol/tests/",
+            "benches/",
+        ],
     ),
     ("signal-hook", &["engine/src/cli/serve.rs", "loadtest/src/report/"]),
     ("simd-json", &["protocol/src/json/"]),

@@ -13,7 +13,7 @@ use crate::rejection::Rejection;
 use crate::uuid_text::{parse_uuid, push_uuid};
 
 /// What every token starts with.
-const PREFIX: &str = "irt1.";
+pub const INFRAI_TOKEN_PREFIX: &str = "irt1.";
 /// Longest life that a token can have.
 const LIFE_S_MAX: u64 = 86_400;
 
@@ -55,7 +55,7 @@ pub fn sign_infrai(
     key: &[u8],
     limits: &Limits,
 ) -> Result<String, Rejection> {
-    let mut token = PREFIX.to_owned();
+    let mut token = INFRAI_TOKEN_PREFIX.to_owned();
     URL_SAFE_NO_PAD.encode_string(payload(claims), &mut token);
     let signature = hmac_sha256(key, token.as_bytes());
     token.push('.');
@@ -104,14 +104,14 @@ pub fn open_infrai(token: &str, key: &[u8], limits: &Limits) -> Result<InfraiCla
 
 /// What is signed, and the signature.
 fn split<'a>(token: &'a str, limits: &Limits) -> Result<(&'a str, &'a str), BadToken> {
-    if token.len() > limits.token_bytes_max || !token.starts_with(PREFIX) {
+    if token.len() > limits.token_bytes_max || !token.starts_with(INFRAI_TOKEN_PREFIX) {
         return Err(BadToken);
     }
     token.rsplit_once('.').ok_or(BadToken)
 }
 
 fn read(signed: &str, limits: &Limits) -> Result<InfraiClaims, BadToken> {
-    let text = signed.strip_prefix(PREFIX).ok_or(BadToken)?;
+    let text = signed.strip_prefix(INFRAI_TOKEN_PREFIX).ok_or(BadToken)?;
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadToken)?;
     let claims = claims(&mut bytes.clone(), limits).ok_or(BadToken)?;
     // One form alone: no unknown claim, no other order, no blank, no other spelling of a string.

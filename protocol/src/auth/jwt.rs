@@ -165,6 +165,37 @@ pub fn verify_realtime(
     })
 }
 
+/// The same for a token that may have ended: one that is looked at, or to be revoked.
+///
+/// # Errors
+/// When anything else about it is wrong.
+pub fn open_realtime(token: &str, key: &[u8], limits: &Limits) -> Result<RealtimeClaims, BadToken> {
+    let payload: RealtimePayload = verify(token, key, limits)?;
+    if payload.typ != Door::Realtime {
+        return Err(BadToken);
+    }
+    Ok(RealtimeClaims {
+        tenant: payload.tid,
+        user_id: payload.sub,
+        user_name: payload.name,
+        issued_at_s: payload.iat,
+        expires_at_s: payload.exp,
+        token_id: payload.jti,
+    })
+}
+
+/// The bearer token of a server, which may have ended.
+///
+/// # Errors
+/// When anything else about it is wrong.
+pub fn open_edge(token: &str, key: &[u8], limits: &Limits) -> Result<EdgeClaims, BadToken> {
+    let payload: EdgePayload = verify(token, key, limits)?;
+    if payload.typ != Door::Edge {
+        return Err(BadToken);
+    }
+    Ok(EdgeClaims { tenant: payload.tid, expires_at_s: payload.exp })
+}
+
 fn has_begun(from_s: Option<u64>, now_s: u64) -> bool {
     from_s.is_none_or(|from_s| from_s <= now_s.saturating_add(SKEW_S_MAX))
 }

@@ -24,6 +24,8 @@ pub enum CloseCode {
     Restart = 1012,
     /// The peer is too slow, or the node is at its capacity.
     TryAgain = 1013,
+    /// The server of an application had the client disconnected.
+    Disconnected = 4003,
 }
 
 impl CloseCode {

@@ -39,11 +39,7 @@ pub fn check_handshake<'a>(head: &Head<'a>) -> Result<Handshake<'a>, Rejection> 
 }
 
 /// Appends the `101 Switching Protocols` answer.
-pub fn write_accept(
-    out: &mut Vec<u8>,
-    handshake: &Handshake<'_>,
-    subprotocol: Option<&'static str>,
-) {
+pub fn write_accept(out: &mut Vec<u8>, handshake: &Handshake<'_>, subprotocol: Option<&str>) {
     out.extend_from_slice(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
           Sec-WebSocket-Accept: ",

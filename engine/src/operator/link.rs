@@ -1,0 +1,79 @@
+//! The way from the operator's door to a running node: orders to its first core, changes to its catalog.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use storage::{CatalogHandle, OwnedChange};
+
+use super::{Refused, World};
+use crate::control::{Operate, Operation, TokenId};
+use crate::ids::TenantId;
+use crate::reactor::{OperationAnswer, Order};
+use crate::tenants::Tenants;
+
+/// How long the node may take for one step.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// See the module.
+pub struct NodeLink {
+    orders: flume::Sender<Order>,
+    catalog: CatalogHandle,
+    /// Rings when the catalog has answered.
+    answered: flume::Receiver<()>,
+    next: u64,
+}
+
+impl NodeLink {
+    /// A way to the core that takes these orders, and to the catalog.
+    #[must_use]
+    pub fn new(
+        orders: flume::Sender<Order>,
+        catalog: CatalogHandle,
+        answered: flume::Receiver<()>,
+    ) -> Self {
+        Self { orders, catalog, answered, next: 0 }
+    }
+
+    /// Has the first core see to it that every core does its part.
+    fn operate(&self, tenant: TenantId, what: Operate) -> Result<Vec<u8>, Refused> {
+        let (answer, answers) = flume::bounded(1);
+        let operation = Box::new(Operation { number: 0, tenant, claim: None, what });
+        let away = || Refused::away("the node is about to end");
+        self.orders.send(Order::Operate(operation, answer)).map_err(|_| away())?;
+        let result: OperationAnswer = answers.recv_timeout(PATIENCE).map_err(|_| away())?;
+        result.map_err(|why| Refused::disk(format!("the node refuses: {why}")))
+    }
+}
+
+impl World for NodeLink {
+    fn apply(&mut self, changes: Vec<OwnedChange>) -> Result<(), Refused> {
+        self.next += 1;
+        let busy = |_| Refused::disk("the catalog has as much to do as it may");
+        self.catalog.try_apply(self.next, changes).map_err(busy)?;
+        loop {
+            let mut answers = self.catalog.answers();
+            if let Some((_, result)) = answers.find(|(token, _)| *token == self.next) {
+                return result.map_err(Refused::disk);
+            }
+            let away = |_| Refused::away("the catalog does not answer");
+            self.answered.recv_timeout(PATIENCE).map_err(away)?;
+        }
+    }
+
+    fn take_tenants(&mut self, tenants: Tenants) -> Result<(), Refused> {
+        self.operate(TenantId(0), Operate::Tenants(Arc::new(tenants))).map(drop)
+    }
+
+    fn drop_messages(&mut self, tenant: TenantId) -> Result<(), Refused> {
+        self.operate(tenant, Operate::Forget).map(drop)
+    }
+
+    fn revoke(&mut self, tenant: TenantId, token: TokenId, until_s: u64) -> Result<(), Refused> {
+        self.operate(tenant, Operate::Revoke(token, until_s)).map(drop)
+    }
+
+    fn is_revoked(&mut self, tenant: TenantId, token: TokenId) -> Result<bool, Refused> {
+        let answer = self.operate(tenant, Operate::IsRevoked(token))?;
+        Ok(answer == b"{\"done\":1}")
+    }
+}

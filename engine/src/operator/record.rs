@@ -1,0 +1,161 @@
+//! What is kept of a tenant that a command made: in the catalog its number, its tier and the hashes of its keys; what has to be
+//! known in clear to sign, in a file that its owner alone reads.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::Refused;
+use crate::config::{
+    Secrets, SigningSecret, TenantConfig, VendorConfig, make_folder, read_tenants, write_private,
+};
+use crate::ids::TenantId;
+use crate::tenants::{KeyHash, KeyKind};
+
+/// Its table in the catalog; the key is the tenant's name.
+pub(super) const MADE: &str = "made";
+/// The names of earlier secrets in the file: then the millisecond in which they end.
+const BEFORE: &str = "before-";
+
+/// A key, by its hash.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct KeptKey {
+    pub(super) kind: KeyKind,
+    pub(super) hash: KeyHash,
+    /// When it ends, if it was replaced.
+    pub(super) until_ms: Option<u64>,
+}
+
+/// A row of the catalog.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Record {
+    pub(super) id: TenantId,
+    pub(super) tier: Option<String>,
+    pub(super) keys: Vec<KeptKey>,
+}
+
+impl Record {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let key = |it: &KeptKey| json!({"kind": it.kind.name(), "hash": hex(&it.hash), "until_ms": it.until_ms});
+        let keys: Vec<_> = self.keys.iter().map(key).collect();
+        json!({"id": self.id.0, "tier": self.tier, "keys": keys}).to_string().into_bytes()
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(bytes).ok()?;
+        let id = TenantId(u32::try_from(value.get("id")?.as_u64()?).ok()?);
+        let tier = value.get("tier")?.as_str().map(str::to_owned);
+        let key = |it: &Value| {
+            let name = it.get("kind")?.as_str()?;
+            let kind = KeyKind::ALL.into_iter().find(|it| it.name() == name)?;
+            let hash = *SigningSecret::parse(it.get("hash")?.as_str()?)?.reveal();
+            Some(KeptKey { kind, hash, until_ms: it.get("until_ms")?.as_u64() })
+        };
+        let keys = value.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;
+        Some(Self { id, tier, keys })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
+}
+
+/// The file of a tenant.
+#[derive(Clone)]
+pub(super) struct KeptSecrets {
+    pub(super) signing: SigningSecret,
+    /// What signed before, and until when it is taken.
+    pub(super) before: Vec<(SigningSecret, u64)>,
+    pub(super) vendors: VendorConfig,
+}
+
+fn path_of(data_dir: &Path, name: &str) -> PathBuf {
+    data_dir.join("tenants").join(format!("{name}.toml"))
+}
+
+impl KeptSecrets {
+    /// Reads it; `None` where there is none.
+    pub(super) fn read(data_dir: &Path, name: &str) -> Result<Option<Self>, Refused> {
+        let path = path_of(data_dir, name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut tenants = read_tenants(&path).map_err(Refused::disk)?.into_iter();
+        let damaged = || Refused::disk(format!("{}: holds no signing secret", path.display()));
+        let first = tenants.next().ok_or_else(damaged)?;
+        let before = tenants.filter_map(|it| {
+            let until_ms = it.name.strip_prefix(BEFORE)?.parse().ok()?;
+            Some((it.signing_secret?, until_ms))
+        });
+        let before = before.collect();
+        let signing = first.signing_secret.ok_or_else(damaged)?;
+        Ok(Some(Self { signing, before, vendors: first.vendors }))
+    }
+
+    /// Writes it, all or nothing.
+    pub(super) fn write(&self, data_dir: &Path, name: &str) -> Result<(), Refused> {
+        let path = path_of(data_dir, name);
+        if let Some(folder) = path.parent() {
+            make_folder(folder).map_err(Refused::disk)?;
+        }
+        let tenant = |name: String, secret, vendors| {
+            let signing_secret = Some(secret);
+            let tenant = TenantConfig { name, signing_secret, vendors, ..TenantConfig::default() };
+            tenant.to_toml(Secrets::Shown)
+        };
+        let mut text = tenant(name.to_owned(), self.signing, self.vendors.clone());
+        for (secret, until_ms) in &self.before {
+            text.push_str(&tenant(format!("{BEFORE}{until_ms}"), *secret, VendorConfig::default()));
+        }
+        write_private(&path, &text).map_err(Refused::disk)
+    }
+
+    /// Removes it. One that is not there is removed.
+    pub(super) fn remove(data_dir: &Path, name: &str) -> Result<(), Refused> {
+        match fs::remove_file(path_of(data_dir, name)) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(Refused::disk(cause)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+}
+
+/// What signs the tokens of a tenant that a command made; `None` where no command made it.
+///
+/// # Errors
+/// When its file cannot be read.
+pub fn signing_secret_of(data_dir: &Path, name: &str) -> Result<Option<SigningSecret>, Refused> {
+    Ok(KeptSecrets::read(data_dir, name)?.map(|it| it.signing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_as_it_was_written() {
+        let key = |kind, until_ms| KeptKey { kind, hash: [0xa5; 32], until_ms };
+        let record = Record {
+            id: TenantId(7),
+            tier: Some("free".to_owned()),
+            keys: vec![key(KeyKind::Project, None), key(KeyKind::Application, Some(u64::MAX))],
+        };
+        assert_eq!(Record::decode(&record.encode()), Some(record));
+        for damaged in ["", "{}", "{\"id\":1}", "{\"id\":1,\"tier\":null,\"keys\":[{}]}"] {
+            assert_eq!(Record::decode(damaged.as_bytes()), None, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn secrets_read_as_they_were_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = |it: &str| SigningSecret::parse(&it.repeat(32)).unwrap();
+        let before = vec![(secret("bb"), 12)];
+        let kept = KeptSecrets { signing: secret("aa"), before, vendors: VendorConfig::default() };
+        kept.write(folder.path(), "one").unwrap();
+        let read = KeptSecrets::read(folder.path(), "one").unwrap().unwrap();
+        assert!(read.signing == secret("aa") && read.before == [(secret("bb"), 12)]);
+        KeptSecrets::remove(folder.path(), "one").unwrap();
+        assert!(KeptSecrets::read(folder.path(), "one").unwrap().is_none());
+    }
+}

@@ -1,0 +1,162 @@
+//! All tenants of a node: those of its configuration, and those that commands made.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::record::{KeptSecrets, MADE, Record};
+use super::{Refused, World};
+use crate::config::{Config, Provisioned, TenantConfig};
+use crate::ids::TenantId;
+use crate::layout::Layout;
+use crate::tenants::{TenantSpec, Tenants};
+
+/// See the module.
+pub struct Roster {
+    pub(super) config: Config,
+    pub(super) data_dir: PathBuf,
+    pub(super) node_secret: [u8; 32],
+    pub(super) configured: Vec<TenantSpec>,
+    pub(super) made: BTreeMap<String, Made>,
+    /// The highest number that a tenant ever had.
+    pub(super) last_id: u32,
+}
+
+/// A tenant that a command made.
+#[derive(Clone)]
+pub(super) struct Made {
+    pub(super) record: Record,
+    pub(super) secrets: KeptSecrets,
+}
+
+impl Roster {
+    /// Reads what the data directory has. Tenants of the configuration get their numbers.
+    ///
+    /// # Errors
+    /// When the catalog or a file cannot be read, or two tenants have one name.
+    pub fn load(
+        config: &Config,
+        provisioned: &Provisioned,
+        layout: &mut Layout,
+        now_ms: u64,
+    ) -> Result<Self, Refused> {
+        let mut made = BTreeMap::new();
+        for (key, value) in layout.entries(MADE).map_err(Refused::disk)? {
+            let name = String::from_utf8_lossy(&key).into_owned();
+            let damaged = |what| Refused::disk(format!("tenant \"{name}\": {what} is not there"));
+            let record = Record::decode(&value).ok_or_else(|| damaged("its row"))?;
+            let secrets = KeptSecrets::read(&config.server.data_dir, &name)?;
+            let secrets = secrets.ok_or_else(|| damaged("its file of secrets"))?;
+            made.insert(name, Made { record, secrets });
+        }
+        let mut configured = Vec::new();
+        for tenant in &provisioned.tenants {
+            if made.contains_key(&tenant.name) {
+                let name = &tenant.name;
+                return Err(Refused::asked(format!(
+                    "tenant \"{name}\" is in the configuration and was made by command; rename one, or remove the latter"
+                )));
+            }
+            let id = layout.tenant(&tenant.name, now_ms).map_err(Refused::disk)?;
+            configured.push(tenant.spec(id));
+        }
+        Ok(Self {
+            config: config.clone(),
+            data_dir: config.server.data_dir.clone(),
+            node_secret: *provisioned.node_secret.reveal(),
+            configured,
+            made,
+            last_id: layout.last_tenant().map_err(Refused::disk)?,
+        })
+    }
+
+    /// Everything that shards have to know, at this time.
+    #[must_use]
+    pub fn specs(&self, now_ms: u64) -> Vec<TenantSpec> {
+        let made = self.made.iter().map(|(name, it)| self.spec(name, it, now_ms));
+        self.configured.iter().cloned().chain(made).collect()
+    }
+
+    fn spec(&self, name: &str, made: &Made, now_ms: u64) -> TenantSpec {
+        let Made { record, secrets } = made;
+        let keys = record.keys.iter().filter(|it| it.until_ms.is_none_or(|it| it > now_ms));
+        let before = secrets.before.iter().filter(|(_, until_ms)| *until_ms > now_ms);
+        let tenant = TenantConfig { tier: record.tier.clone(), ..TenantConfig::default() };
+        let mut spec = TenantSpec {
+            id: record.id,
+            name: name.to_owned(),
+            hashed_keys: keys.map(|it| (it.kind, it.hash)).collect(),
+            signing_key: secrets.signing.reveal().to_vec(),
+            signing_keys_before: before.map(|(secret, _)| secret.reveal().to_vec()).collect(),
+            vendors: secrets.vendors.keys().unwrap_or_default(), // they were checked when they were read
+            plan: self.config.plan(&tenant),
+            ..TenantSpec::default()
+        };
+        if let Some(liveblocks) = &secrets.vendors.liveblocks {
+            spec.liveblocks_base_url.clone_from(&liveblocks.base_url);
+        }
+        spec
+    }
+
+    pub(super) fn tenants(&self, now_ms: u64) -> Tenants {
+        Tenants::new(&self.specs(now_ms), self.node_secret)
+    }
+
+    /// When the next replaced key ends, if one does.
+    #[must_use]
+    pub fn next_end_ms(&self, now_ms: u64) -> Option<u64> {
+        let ends = self.made.values().flat_map(|it| {
+            let keys = it.record.keys.iter().filter_map(|it| it.until_ms);
+            keys.chain(it.secrets.before.iter().map(|it| it.1))
+        });
+        ends.filter(|it| *it > now_ms).min()
+    }
+
+    /// Has the shards forget keys that have ended.
+    ///
+    /// # Errors
+    /// When the shards do not answer.
+    pub fn end_keys(&self, world: &mut dyn World, now_ms: u64) -> Result<(), Refused> {
+        world.take_tenants(self.tenants(now_ms))
+    }
+
+    /// Does what an operator asks for.
+    ///
+    /// # Errors
+    /// Says what is wrong with it, or what failed.
+    pub fn perform(
+        &mut self,
+        ask: &Value,
+        world: &mut dyn World,
+        now_ms: u64,
+    ) -> Result<Value, Refused> {
+        match text(ask, "do")? {
+            "tenant.add" => self.add(ask, world, now_ms),
+            "tenant.list" => Ok(self.list(now_ms)),
+            "tenant.rotate" => self.rotate(ask, world, now_ms),
+            "tenant.remove" => self.remove(ask, world, now_ms),
+            "token.inspect" => self.inspect(ask, world, now_ms),
+            "token.revoke" => self.revoke(ask, world, now_ms),
+            other => Err(Refused::asked(format!("nothing is called {other}"))),
+        }
+    }
+
+    pub(super) fn id_of(&self, name: &str) -> Result<TenantId, Refused> {
+        let configured = self.configured.iter().find(|it| it.name == name).map(|it| it.id);
+        let made = || self.made.get(name).map(|it| it.record.id);
+        configured.or_else(made).ok_or_else(|| self.unknown(name))
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> Refused {
+        let names = self.configured.iter().map(|it| &it.name).chain(self.made.keys());
+        let names = names.map(String::as_str).collect::<Vec<_>>().join(", ");
+        Refused::asked(format!("there is no tenant \"{name}\"; there is {names}"))
+    }
+}
+
+/// A text of an ask.
+pub(super) fn text<'a>(ask: &'a Value, name: &str) -> Result<&'a str, Refused> {
+    let text = ask.get(name).and_then(Value::as_str);
+    text.ok_or_else(|| Refused::asked(format!("the ask says no {name}")))
+}

@@ -1,0 +1,182 @@
+//! Making, listing and removing tenants, and new keys for them.
+
+use serde_json::{Map, Value, json};
+use storage::OwnedChange;
+
+use super::record::{KeptKey, KeptSecrets, MADE, Record};
+use super::roster::{Made, Roster, text};
+use super::{Refused, World};
+use crate::config::{
+    APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX,
+    PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig, generate_key, is_name,
+};
+use crate::control::Tier;
+use crate::ids::TenantId;
+use crate::layout;
+use crate::tenants::{KeyKind, hash_key};
+
+/// The kind of the secret that signs tokens, beside those of keys.
+const SIGNING: &str = "signing";
+
+fn new_key(kind: KeyKind) -> Result<Secret, Refused> {
+    let (prefix, tail_bytes) = match kind {
+        KeyKind::Application => (APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Management => (MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Project => (PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES),
+    };
+    generate_key(prefix, tail_bytes).map_err(Refused::disk)
+}
+
+fn put(name: &str, record: &Record) -> OwnedChange {
+    let (table, key) = (MADE.to_owned(), name.as_bytes().to_vec());
+    OwnedChange::Put { table, key, value: record.encode() }
+}
+
+impl Roster {
+    pub(super) fn add(
+        &mut self,
+        ask: &Value,
+        world: &mut dyn World,
+        now_ms: u64,
+    ) -> Result<Value, Refused> {
+        let name = text(ask, "name")?;
+        if !is_name(name) {
+            return Err(Refused::asked("the name must be 1 to 64 of a-z, 0-9, - and _"));
+        }
+        if self.id_of(name).is_ok() {
+            return Err(Refused::asked(format!("there is a tenant \"{name}\" already")));
+        }
+        let tier = ask.get("tier").and_then(Value::as_str);
+        if let Some(tier) = tier.filter(|it| self.config.tier(it).is_none()) {
+            let own = self.config.tiers.iter().map(|it| it.0.as_str());
+            let names = Tier::PRESETS.into_iter().chain(own).collect::<Vec<_>>().join(", ");
+            return Err(Refused::asked(format!("there is no tier \"{tier}\"; there is {names}")));
+        }
+        let mut kinds = Vec::new();
+        for dialect in ask.get("dialects").and_then(Value::as_array).into_iter().flatten() {
+            match dialect.as_str() {
+                Some("cohesivity") => kinds.extend([KeyKind::Application, KeyKind::Management]),
+                Some("infrai") => kinds.push(KeyKind::Project),
+                Some(_) | None => return Err(Refused::asked("a dialect is cohesivity or infrai")),
+            }
+        }
+        let (mut keys, mut shown) = (Vec::new(), Map::new());
+        for kind in kinds {
+            let key = new_key(kind)?;
+            let hash = hash_key(&self.node_secret, key.reveal());
+            keys.push(KeptKey { kind, hash, until_ms: None });
+            shown.insert(format!("{}_key", kind.name()), json!(key.reveal()));
+        }
+        let signing = SigningSecret::generate().map_err(Refused::disk)?;
+        let secrets = KeptSecrets { signing, before: Vec::new(), vendors: VendorConfig::default() };
+        let id = TenantId(self.last_id + 1);
+        let record = Record { id, tier: tier.map(str::to_owned), keys };
+        // The row makes the tenant: a file without one is overwritten by the next tenant of its name.
+        secrets.write(&self.data_dir, name)?;
+        world.apply(vec![layout::numbered(name, id), put(name, &record)])?;
+        self.last_id = id.0;
+        self.made.insert(name.to_owned(), Made { record, secrets });
+        world.take_tenants(self.tenants(now_ms))?;
+        Ok(json!({"name": name, "tier": tier, "keys": shown}))
+    }
+
+    pub(super) fn list(&self, now_ms: u64) -> Value {
+        let configured = self.configured.iter().map(|it| {
+            let given = [
+                (KeyKind::Application, it.application_key.is_some()),
+                (KeyKind::Management, it.management_key.is_some()),
+                (KeyKind::Project, it.project_key.is_some()),
+            ];
+            let kinds = given.into_iter().filter(|it| it.1);
+            let keys: Vec<_> =
+                kinds.map(|it| json!({"kind": it.0.name(), "until_ms": null})).collect();
+            let tenant = self.config.tenants.iter().find(|config| config.name == it.name);
+            let tier = tenant.and_then(|it| it.tier.as_deref());
+            json!({"name": it.name, "tier": tier, "origin": "configuration", "keys": keys})
+        });
+        let made = self.made.iter().map(|(name, it)| {
+            let live = |it: &&KeptKey| it.until_ms.is_none_or(|it| it > now_ms);
+            let keys = it.record.keys.iter().filter(live);
+            let keys = keys.map(|it| json!({"kind": it.kind.name(), "until_ms": it.until_ms}));
+            let keys: Vec<_> = keys.collect();
+            json!({"name": name, "tier": it.record.tier, "origin": "command", "keys": keys})
+        });
+        Value::Array(configured.chain(made).collect())
+    }
+
+    fn made(&self, name: &str) -> Result<Made, Refused> {
+        if self.configured.iter().any(|it| it.name == name) {
+            return Err(Refused::asked(format!(
+                "tenant \"{name}\" is of the configuration; change it there"
+            )));
+        }
+        self.made.get(name).cloned().ok_or_else(|| self.unknown(name))
+    }
+
+    pub(super) fn rotate(
+        &mut self,
+        ask: &Value,
+        world: &mut dyn World,
+        now_ms: u64,
+    ) -> Result<Value, Refused> {
+        let (name, kind) = (text(ask, "name")?, text(ask, "kind")?);
+        let grace_ms = ask.get("grace_ms").and_then(Value::as_u64).unwrap_or(0);
+        let until_ms = now_ms.saturating_add(grace_ms);
+        let mut made = self.made(name)?;
+        let shown = if kind == SIGNING {
+            let secrets = &mut made.secrets;
+            // One earlier secret lives on, not two.
+            secrets.before.clear();
+            if grace_ms > 0 {
+                secrets.before.push((secrets.signing, until_ms));
+            }
+            secrets.signing = SigningSecret::generate().map_err(Refused::disk)?;
+            secrets.write(&self.data_dir, name)?;
+            None
+        } else {
+            let known = KeyKind::ALL.into_iter().find(|it| it.name() == kind);
+            let kind = known.ok_or_else(|| {
+                Refused::asked("a key is of the kind application, management, project or signing")
+            })?;
+            let keys = &mut made.record.keys;
+            keys.retain(|it| it.kind != kind || it.until_ms.is_none() && grace_ms > 0);
+            for old in keys.iter_mut().filter(|it| it.kind == kind) {
+                old.until_ms = Some(until_ms);
+            }
+            let key = new_key(kind)?;
+            let hash = hash_key(&self.node_secret, key.reveal());
+            keys.push(KeptKey { kind, hash, until_ms: None });
+            world.apply(vec![put(name, &made.record)])?;
+            Some(key)
+        };
+        self.made.insert(name.to_owned(), made);
+        world.take_tenants(self.tenants(now_ms))?;
+        let until_ms = (grace_ms > 0).then_some(until_ms);
+        let key = shown.as_ref().map(Secret::reveal);
+        Ok(json!({"name": name, "kind": kind, "key": key, "old_until_ms": until_ms}))
+    }
+
+    pub(super) fn remove(
+        &mut self,
+        ask: &Value,
+        world: &mut dyn World,
+        now_ms: u64,
+    ) -> Result<Value, Refused> {
+        let name = text(ask, "name")?;
+        let id = self.made(name)?.record.id;
+        let delete = |table: &str| {
+            let (table, key) = (table.to_owned(), name.as_bytes().to_vec());
+            OwnedChange::Delete { table, key }
+        };
+        // From here on it is gone, whatever fails: what is left over is dropped at the next start.
+        let mut changes = vec![delete(MADE), delete(layout::TENANTS)];
+        changes.extend(layout::removed(id, self.last_id));
+        world.apply(changes)?;
+        self.made.remove(name);
+        world.take_tenants(self.tenants(now_ms))?;
+        KeptSecrets::remove(&self.data_dir, name)?;
+        world.drop_messages(id)?;
+        world.apply(vec![layout::dropped(id)])?;
+        Ok(json!({"name": name, "removed": true}))
+    }
+}

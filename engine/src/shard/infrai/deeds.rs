@@ -1,0 +1,316 @@
+//! What calls change: each is paid for by who is metered, claimed by who has an idempotency key, decided by the seat, and done
+//! on every shard before the answer.
+
+use std::sync::Arc;
+
+use protocol::dialect::infrai::{self, ChannelView, Deleted, Operation};
+use protocol::{Rejection, auth};
+
+use super::super::Shard;
+use super::super::answers::{Reply, Shape};
+use super::super::calls::Body;
+use super::super::claiming::Claim;
+use super::super::cohesivity::enforced;
+use super::super::effects::Effects;
+use super::super::steps;
+use super::channels::Looking;
+use super::known::{Glance, kind_of, type_of};
+use super::{Asked, Work};
+use crate::control::{
+    Bill, Came, ChannelKind, ClaimKey, Enforce, Metered, Pace, Paced, Registered, RequestHash,
+    SeatAnswer, SeatOp, Spend, TokenId,
+};
+use crate::ids::{CallId, ChannelKey, ConnId};
+
+/// What is to be done.
+#[derive(Debug)]
+pub(in crate::shard) enum Deed {
+    /// Give an answer that was made already.
+    Answer(Reply),
+    /// Register a channel.
+    Create(Arc<ChannelKey>, Option<ChannelKind>),
+    /// Delete one.
+    Delete(Arc<ChannelKey>),
+    /// Revoke a token that expires in that second.
+    Revoke(TokenId, u64),
+    /// Disconnect a client, altogether or from a channel.
+    Disconnect(Box<str>, Option<Box<str>>),
+    /// Only look.
+    Look(Looking),
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(in crate::shard) enum Doing {
+    /// The seat registers.
+    Create(Arc<ChannelKey>, Glance),
+    /// The seat deletes; then every shard drops it.
+    Delete(Arc<ChannelKey>),
+    /// Every shard drops it.
+    Drop(Arc<ChannelKey>),
+    /// The seat revokes; then every shard does.
+    Revoke(TokenId, u64),
+    /// Every shard revokes.
+    Forbid,
+    /// Every shard disconnects.
+    Disconnect,
+}
+
+impl Shard {
+    /// Does what a call asks for, or begins to.
+    pub(super) fn perform_asked(
+        &mut self,
+        conn: ConnId,
+        mut asked: Asked,
+        body: &mut Body<'_>,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        asked.request = auth::hmac_sha256(self.tenants.signing_key(asked.tenant), body.bytes);
+        match asked.operation {
+            Operation::Publish => return self.perform_publish(conn, &asked, body, effects),
+            Operation::PublishBatch => return self.perform_batch(conn, &asked, body, effects),
+            Operation::EventTypes => {
+                self.say_data(conn, body.shape, effects, infrai::data_event_types);
+                return Ok(());
+            }
+            Operation::TokenIssue
+            | Operation::TokenRevoke
+            | Operation::ChannelCreate
+            | Operation::ChannelGet
+            | Operation::ChannelList
+            | Operation::ChannelDelete
+            | Operation::PresenceGet
+            | Operation::UserDisconnect
+            | Operation::AuthSign => {}
+        }
+        let shape = body.shape;
+        let (deed, key) = self.deed(&asked, body)?;
+        let key = infrai::one_idempotency_key(asked.key.as_deref(), key)?;
+        let claim = key.map(|key| self.claim_of(&asked, key));
+        self.start((conn, shape), (&asked, claim), deed, effects)
+    }
+
+    /// What a call is to do, and the idempotency key in its body.
+    fn deed<'b>(
+        &mut self,
+        asked: &Asked,
+        body: &'b mut Body<'_>,
+    ) -> Result<(Deed, Option<&'b str>), Rejection> {
+        let tenant = asked.tenant;
+        let limits = self.limits.wire.clone();
+        let path = |it: &Asked| self.channel_key(tenant, it.channel.as_deref().unwrap_or_default());
+        let found = match asked.operation {
+            Operation::Publish | Operation::PublishBatch | Operation::EventTypes => {
+                return Err(Rejection::Internal);
+            }
+            Operation::ChannelGet => (Deed::Look(Looking::Find(path(asked))), None),
+            Operation::PresenceGet => (Deed::Look(Looking::Presence(path(asked))), None),
+            Operation::ChannelList => {
+                let page = asked.page.as_ref().ok_or(Rejection::Internal)?;
+                let after = page.after().map(Box::from);
+                (Deed::Look(Looking::List(after, page.limit)), None)
+            }
+            Operation::ChannelDelete => {
+                let key = infrai::decode_channel_delete(body.bytes, &limits)?;
+                (Deed::Delete(path(asked)), key)
+            }
+            Operation::ChannelCreate => {
+                let create = infrai::decode_channel_create(body.bytes, &limits)?;
+                let channel = self.channel_key(tenant, create.name.as_str());
+                let kind = create.channel_type.map(kind_of);
+                (Deed::Create(channel, kind), create.idempotency_key)
+            }
+            Operation::UserDisconnect => {
+                let asked = infrai::decode_user_disconnect(body.bytes, &limits)?;
+                let channel = asked.channel.map(|it| it.as_str().into());
+                (Deed::Disconnect(asked.client_id.into(), channel), asked.idempotency_key)
+            }
+            Operation::TokenRevoke => {
+                let revoke = infrai::decode_token_revoke(body.bytes, &limits)?;
+                let (token, until_s) = self.revocable(tenant, revoke.token)?;
+                (Deed::Revoke(token, until_s), revoke.idempotency_key)
+            }
+            Operation::TokenIssue => {
+                let issue = infrai::decode_token_issue(body.bytes, &limits)?;
+                let endpoint = asked.endpoint.as_deref().unwrap_or_default();
+                let reply = self.issue(tenant, &issue, endpoint)?;
+                (Deed::Answer(reply), issue.idempotency_key)
+            }
+            Operation::AuthSign => {
+                let sign = infrai::decode_auth_sign(body.bytes, &limits)?;
+                let reply = self.sign(tenant, &sign)?;
+                (Deed::Answer(reply), sign.idempotency_key)
+            }
+        };
+        Ok(found)
+    }
+
+    /// Names an idempotency key and the request that came with it, so that nobody can make two of them meet.
+    pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Claim {
+        let signing_key = self.tenants.signing_key(asked.tenant);
+        let path = asked.channel.as_deref().unwrap_or_default();
+        let scope = format!("idempotency\n{}\n{key}", asked.operation.id());
+        let request = [&asked.request, path.as_bytes()].concat();
+        Claim {
+            key: ClaimKey(first_64(auth::hmac_sha256(signing_key, scope.as_bytes()))),
+            request: RequestHash(first_64(auth::hmac_sha256(signing_key, &request))),
+        }
+    }
+
+    fn start(
+        &mut self,
+        (conn, shape): (ConnId, Shape),
+        (asked, claim): (&Asked, Option<Claim>),
+        deed: Deed,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let call = self.begin(conn, asked.tenant, shape)?;
+        if self.tenants.plan(asked.tenant).is_metered() {
+            let op = SeatOp::Spend(price(asked.operation));
+            let then = Work::Paid(claim, Box::new(deed));
+            self.ask_seat(call, op, steps::Work::Infrai(then), effects);
+        } else {
+            self.claim_deed(call, claim, Box::new(deed), effects);
+        }
+        Ok(())
+    }
+
+    /// It is paid for.
+    pub(super) fn claim_deed(
+        &mut self,
+        call: CallId,
+        claim: Option<Claim>,
+        deed: Box<Deed>,
+        effects: &mut Effects,
+    ) {
+        match claim {
+            Some(claim) => {
+                self.claim(call, claim, steps::Work::Infrai(Work::Do(deed)), effects);
+            }
+            None => self.do_deed(call, *deed, effects),
+        }
+    }
+
+    pub(super) fn do_deed(&mut self, call: CallId, deed: Deed, effects: &mut Effects) {
+        let Some(tenant) = self.tenant_of(call) else { return };
+        let doing = |it| steps::Work::Infrai(Work::Doing(it));
+        match deed {
+            Deed::Answer(reply) => self.finish(call, Ok(reply), effects),
+            Deed::Create(channel, kind) => {
+                let id = self.ids.next(self.now.wall_ms);
+                let op = SeatOp::CreateChannel { name: channel.name().into(), kind, id };
+                let then = Doing::Create(channel, self.known.glance());
+                self.ask_seat(call, op, doing(then), effects);
+            }
+            Deed::Delete(channel) => {
+                let op = SeatOp::DeleteChannel(channel.name().into());
+                self.ask_seat(call, op, doing(Doing::Delete(channel)), effects);
+            }
+            Deed::Revoke(token, until_s) => {
+                let op = SeatOp::Revoke { token, until_s };
+                self.ask_seat(call, op, doing(Doing::Revoke(token, until_s)), effects);
+            }
+            Deed::Disconnect(member, channel) => {
+                let order = Enforce::Disconnect { tenant, member, channel };
+                self.enforce(call, &order, doing(Doing::Disconnect), effects);
+            }
+            Deed::Look(looking) => self.look_up(call, looking, effects),
+        }
+    }
+
+    pub(super) fn go_on_doing(
+        &mut self,
+        call: CallId,
+        work: Doing,
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        let result = match work {
+            Doing::Create(channel, glance) => match seat_answer(came) {
+                Ok(SeatAnswer::Channel(found)) => {
+                    self.known.learn(&channel, found, glance);
+                    Ok(described(&channel, found))
+                }
+                Ok(_) => Err(Rejection::Internal),
+                Err(why) => Err(why),
+            },
+            Doing::Delete(channel) => match seat_answer(came) {
+                Ok(SeatAnswer::Deleted(Some(_))) => {
+                    let order = Enforce::DropChannel(Arc::clone(&channel));
+                    let then = Work::Doing(Doing::Drop(channel));
+                    return self.enforce(call, &order, steps::Work::Infrai(then), effects);
+                }
+                Ok(SeatAnswer::Deleted(None)) => Ok(deleted(&channel, Deleted::NotFound)),
+                Ok(_) => Err(Rejection::Internal),
+                Err(why) => Err(why),
+            },
+            Doing::Drop(channel) => enforced(came).map(|_| deleted(&channel, Deleted::Deleted)),
+            Doing::Revoke(token, until_s) => match (seat_answer(came), self.tenant_of(call)) {
+                (Ok(SeatAnswer::Revoked), Some(tenant)) => {
+                    let order = Enforce::Revoke { tenant, token, until_s };
+                    let then = steps::Work::Infrai(Work::Doing(Doing::Forbid));
+                    return self.enforce(call, &order, then, effects);
+                }
+                (Ok(_), _) => Err(Rejection::Internal),
+                (Err(why), _) => Err(why),
+            },
+            Doing::Forbid => enforced(came).map(|_| Reply::data(infrai::data_revoked)),
+            Doing::Disconnect => enforced(came)
+                .map(|done| Reply::data(|out| infrai::data_disconnected(out, done.count))),
+        };
+        self.finish(call, result, effects);
+    }
+}
+
+/// The one answer of a seat.
+pub(super) fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
+    match came.into_iter().next() {
+        Some(Came::Seat(answer)) => answer,
+        Some(_) | None => Err(Rejection::Internal),
+    }
+}
+
+/// A registered channel, as its tenant sees it.
+pub(super) fn seen(name: &str, channel: Registered) -> ChannelView<'_> {
+    ChannelView {
+        id: channel.id.0,
+        name,
+        channel_type: type_of(channel.kind),
+        created_at_ms: channel.created_at_ms,
+        member_count: None,
+        last_published_at_ms: None,
+    }
+}
+
+fn described(channel: &ChannelKey, found: Registered) -> Reply {
+    Reply::data(|out| infrai::data_channel(out, &seen(channel.name(), found)))
+}
+
+fn deleted(channel: &ChannelKey, deleted: Deleted) -> Reply {
+    Reply::data(|out| infrai::data_channel_deleted(out, channel.name(), deleted))
+}
+
+/// What a call takes of its tenant's plan, what it publishes aside.
+pub(super) fn price(operation: Operation) -> Spend {
+    let mut bill = Bill::of(Metered::Requests, 1);
+    let mut pace = Pace::of(Paced::Requests, 1);
+    match operation {
+        Operation::TokenIssue | Operation::AuthSign => bill = bill.and(Metered::Mints, 1),
+        Operation::ChannelCreate => pace = pace.and(Paced::Channels, 1),
+        Operation::TokenRevoke
+        | Operation::ChannelGet
+        | Operation::ChannelList
+        | Operation::ChannelDelete
+        | Operation::Publish
+        | Operation::PublishBatch
+        | Operation::PresenceGet
+        | Operation::UserDisconnect
+        | Operation::EventTypes => {}
+    }
+    Spend { bill, pace, sockets: 0 }
+}
+
+pub(super) fn first_64(hash: [u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}

@@ -1,0 +1,216 @@
+//! Who may call, and who may connect: project keys, client tokens, and the signatures of vendors.
+
+use protocol::auth::vendor::{self, SignAsk, Signed};
+use protocol::auth::{self, InfraiClaims};
+use protocol::dialect::infrai::{self, AuthSign, IssuedToken, TTL_S_MAX, TokenIssue, TokenOrJti};
+use protocol::http::Head;
+use protocol::{Permit, Rejection, uuid_text};
+
+use super::super::Shard;
+use super::super::answers::{Reply, Shape};
+use super::super::effects::Effects;
+use super::super::input::ReplyTo;
+use super::super::steps;
+use super::deeds::first_64;
+use super::{Opening, Work};
+use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId};
+use crate::ids::{CallId, ConnId, MessageId, TenantId};
+use crate::session::{CredentialKind, Verified};
+
+/// Where clients connect.
+const SOCKET_PATH: &str = "/v1/realtime/ws";
+
+impl Shard {
+    /// Whose project key a request has.
+    pub(super) fn project(&mut self, conn: ConnId, head: &Head<'_>) -> Result<TenantId, Rejection> {
+        let key = head.bearer().ok_or(Rejection::CredentialMissing)?;
+        let now_s = self.now.wall_ms / 1000;
+        let known = self.http(conn).and_then(|it| it.verified.as_ref());
+        let known = known.and_then(|it| it.tenant_of(CredentialKind::Project, key, now_s));
+        if let Some(tenant) = known.filter(|it| self.tenants.contains(*it)) {
+            return Ok(tenant);
+        }
+        let tenant = self.tenants.of_project_key(key).ok_or(Rejection::CredentialInvalid)?;
+        if let Some(http) = self.http(conn) {
+            http.verified = Some(Verified::project(key, tenant));
+        }
+        Ok(tenant)
+    }
+
+    /// What a client's token says, if it opens a connection now.
+    pub(super) fn infrai_claims(&self, token: &str) -> Result<InfraiClaims, Rejection> {
+        let limits = &self.limits.wire;
+        let invalid = |_| Rejection::CredentialInvalid;
+        let name = auth::peek_infrai_tenant(token, limits).map_err(invalid)?;
+        let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
+        let now_s = self.now.wall_ms / 1000;
+        auth::verify_infrai(token, self.tenants.signing_key(tenant), now_s, limits).map_err(invalid)
+    }
+
+    pub(super) fn is_revoked(&self, tenant: TenantId, token: TokenId) -> bool {
+        self.revoked.contains(tenant, token)
+    }
+
+    /// Makes a token for a client.
+    pub(super) fn issue(
+        &mut self,
+        tenant: TenantId,
+        asked: &TokenIssue<'_>,
+        endpoint: &str,
+    ) -> Result<Reply, Rejection> {
+        let MessageId(jti) = self.ids.next(self.now.wall_ms);
+        let issued_at_s = self.now.wall_ms / 1000;
+        let client_id = match asked.client_id {
+            Some(client_id) => client_id.to_owned(),
+            None => format!("anon_{}", uuid_text(self.ids.next(self.now.wall_ms).0)),
+        };
+        let names = asked.channels.as_ref();
+        let channels = names.map(|all| all.iter().map(|it| it.as_str().into()).collect());
+        let claims = InfraiClaims {
+            jti,
+            tenant: self.tenants.name(tenant).to_owned(),
+            client_id,
+            user_id: asked.user_id.map(str::to_owned),
+            permit: Permit { capabilities: asked.capabilities, channels },
+            issued_at_s,
+            expires_at_s: issued_at_s + u64::from(asked.ttl_s),
+        };
+        let signing_key = self.tenants.signing_key(tenant);
+        let token = auth::sign_infrai(&claims, signing_key, &self.limits.wire)?;
+        let issued = IssuedToken {
+            token: &token,
+            jti,
+            client_id: &claims.client_id,
+            channels: claims.permit.channels.as_ref().map(|all| all.iter().map(|it| &**it)),
+            capabilities: asked.capabilities,
+            expires_at_ms: claims.expires_at_s * 1000,
+            endpoint,
+        };
+        Ok(Reply::data(|out| infrai::data_token(out, issued)))
+    }
+
+    /// Which token is to be revoked, and the second in which it expires.
+    pub(super) fn revocable(
+        &self,
+        tenant: TenantId,
+        token: TokenOrJti<'_>,
+    ) -> Result<(TokenId, u64), Rejection> {
+        let expected = "a token of this project, or its jti";
+        let foreign = || Rejection::WrongType { field: "token_or_jti", expected };
+        match token {
+            // It expires no later than a token that is made now.
+            TokenOrJti::Jti(jti) => {
+                Ok((TokenId(jti), self.now.wall_ms / 1000 + u64::from(TTL_S_MAX) + 60))
+            }
+            TokenOrJti::Token(token) => {
+                let signing_key = self.tenants.signing_key(tenant);
+                let claims = auth::open_infrai(token, signing_key, &self.limits.wire);
+                let claims = claims.map_err(|_| foreign())?;
+                if claims.tenant != self.tenants.name(tenant) {
+                    return Err(foreign());
+                }
+                Ok((TokenId(claims.jti), claims.expires_at_s))
+            }
+        }
+    }
+
+    /// Makes a signature of a vendor.
+    pub(super) fn sign(
+        &mut self,
+        tenant: TenantId,
+        asked: &AuthSign<'_>,
+    ) -> Result<Reply, Rejection> {
+        let MessageId(id) = self.ids.next(self.now.wall_ms);
+        let signing_key = self.tenants.signing_key(tenant);
+        let keys = self.tenants.vendors(tenant);
+        let channels: Vec<_> = asked.channels.iter().map(|it| it.as_str()).collect();
+        let ask = SignAsk {
+            client_id: asked.client_id,
+            channels: &channels,
+            capabilities: asked.capabilities,
+            vendor: asked.vendor,
+            life_s: Some(asked.ttl_s.into()),
+            socket_id: asked.socket_id,
+            channel_data: asked.channel_data.map(str_of).transpose()?,
+            user_data: asked.user_data.map(str_of).transpose()?,
+        };
+        // An id has few random bits: what it is hashed with has enough.
+        let nonce = u128::from(first_64(auth::hmac_sha256(signing_key, &id.to_be_bytes())));
+        let nonce = id ^ (nonce << 64) ^ nonce;
+        match vendor::sign(&ask, keys, self.now.wall_ms, nonce, &self.limits.wire)? {
+            Signed::Token(token) => Ok(Reply::data(|out| out.extend_from_slice(&token.to_json()))),
+            Signed::Call(_) => Err(Rejection::Unimplemented { what: "calls to Liveblocks" }),
+        }
+    }
+
+    /// Opens a client's socket, once it is counted.
+    pub(super) fn upgrade_infrai(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        opening: Opening,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        if !self.tenants.plan(opening.tenant()).is_metered() {
+            return self.open_infrai(conn, opening);
+        }
+        if self.http(conn).is_some_and(|it| !it.tickets.is_empty()) {
+            return Err(Rejection::UpgradeRequired);
+        }
+        let bill = Bill::of(Metered::Requests, 1);
+        let pace = Pace::of(Paced::Requests, 1).and(Paced::Connections, 1);
+        let op = SeatOp::Spend(Spend { bill, pace, sockets: 1 });
+        let call = self.begin(conn, opening.tenant(), shape)?;
+        let then = steps::Work::Infrai(Work::Upgrade(Box::new(opening)));
+        self.ask_seat(call, op, then, effects);
+        Ok(())
+    }
+
+    /// The seat counts the socket already: it is given back if there is none after all.
+    pub(super) fn open_paid_infrai(
+        &mut self,
+        call: CallId,
+        opening: Opening,
+        effects: &mut Effects,
+    ) {
+        let tenant = opening.tenant();
+        if self.is_revoked(tenant, opening.token()) {
+            self.give_socket_back(tenant, effects);
+            return self.finish(call, Err(Rejection::CredentialInvalid), effects);
+        }
+        let Some(ReplyTo { conn, ticket }) = self.hand_over(call) else { return };
+        let is_alone = self.http(conn).is_some_and(|it| {
+            it.tickets.len() == 1 && !it.half_closed && it.tickets.leave_first(ticket)
+        });
+        if !is_alone {
+            self.give_socket_back(tenant, effects);
+            let to = ReplyTo { conn, ticket };
+            return self.answer_refused(to, &Rejection::UpgradeRequired, &mut effects.closes);
+        }
+        match self.open_infrai(conn, opening) {
+            Ok(()) => {
+                if let Some(socket) = self.socket(conn) {
+                    socket.is_counted = true;
+                }
+                self.watch(conn);
+            }
+            Err(_) => self.give_socket_back(tenant, effects),
+        }
+    }
+}
+
+fn str_of(json: &[u8]) -> Result<&str, Rejection> {
+    std::str::from_utf8(json).map_err(|_| Rejection::InvalidJson)
+}
+
+/// Where the client's WebSocket is, by the name under which the server was called.
+pub(super) fn endpoint(head: &Head<'_>) -> String {
+    let scheme = match head.header("x-forwarded-proto") {
+        Some(proto) if proto.eq_ignore_ascii_case("https") => "wss",
+        Some(_) | None => "ws",
+    };
+    match head.header("host") {
+        Some(host) => format!("{scheme}://{host}{SOCKET_PATH}"),
+        None => SOCKET_PATH.to_owned(),
+    }
+}

@@ -1,0 +1,221 @@
+//! What clients on WebSockets listen to: how a subscription begins, and how it ends.
+
+use std::sync::Arc;
+
+use protocol::ws::{self, CloseCode};
+use protocol::{KeptId, Rejection};
+
+use super::Shard;
+use super::edge::encode_joined;
+use super::effects::{Effects, Ending};
+use super::infrai;
+use super::input::{Join, Joined, Joiner, Leave, Request};
+use crate::hub::{Audience, Many, Seat};
+use crate::ids::{ChannelKey, ConnId, Offset, SubscriptionId};
+use crate::planted::{self, Fault};
+use crate::session::{SocketSession, Stage, State, Subscription};
+
+/// How a client wants to listen.
+pub(super) struct Wanted {
+    pub audience: Audience,
+    /// The last offset that it has seen.
+    pub after: Option<Offset>,
+    /// What it calls its frame.
+    pub frame: Option<KeptId>,
+}
+
+impl Shard {
+    /// Has a client listen to a channel. What it hears of it already goes on meanwhile: the home counts the new subscription in
+    /// before it counts the old one out.
+    ///
+    /// # Errors
+    /// When the client listens to as many channels as it may.
+    pub(super) fn subscribe(
+        &mut self,
+        conn: ConnId,
+        channel: &Arc<ChannelKey>,
+        wanted: Wanted,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        let Wanted { audience, after, frame } = wanted;
+        let id = SubscriptionId(self.next_subscription);
+        let max = self.limits.subscriptions_per_connection_max;
+        self.forget_refused(conn, max, effects);
+        let Some(socket) = self.socket(conn) else { return Ok(()) };
+        let member = audience.has_members().then(|| Arc::clone(&socket.member));
+        let count = socket.subscriptions.list().len();
+        let old = match socket.subscriptions.of_mut(channel) {
+            Some(known) => {
+                if known.stage == Stage::Refused {
+                    known.stage = Stage::Joining;
+                }
+                Some(std::mem::replace(&mut known.id, id))
+            }
+            None if count >= max => {
+                let limit = "subscriptions_per_connection_max";
+                return Err(Rejection::Overloaded { limit });
+            }
+            None => {
+                let stage = Stage::Joining;
+                let channel = Arc::clone(channel);
+                socket.subscriptions.add(Subscription { channel, id, stage, audience });
+                None
+            }
+        };
+        if let Some(client) = socket.infrai() {
+            if let Some(old) = old {
+                client.rejoin(old, id);
+            }
+            client.wait_for_join(id, frame);
+        }
+        self.next_subscription += 1;
+        let joiner = Joiner { conn, subscription: id };
+        let join = Join { channel: Arc::clone(channel), joiner, member: member.clone(), after };
+        self.request(channel, Request::Join(Box::new(join)), effects);
+        if let Some(subscription) = old {
+            let leave = Leave { channel: Arc::clone(channel), subscription, member };
+            self.request(channel, Request::Leave(Box::new(leave)), effects);
+        }
+        Ok(())
+    }
+
+    /// Makes room for one more subscription, if what its homes did not take is in the way.
+    fn forget_refused(&mut self, conn: ConnId, max: usize, effects: &mut Effects) {
+        let Some(socket) = self.socket(conn) else { return };
+        let all = socket.subscriptions.list();
+        let refused = all.iter().find(|it| it.stage == Stage::Refused && all.len() >= max);
+        if let Some(channel) = refused.map(|it| Arc::clone(&it.channel)) {
+            self.unsubscribe(conn, &channel, effects);
+        }
+    }
+
+    /// Ends a client's subscription to a channel. Returns its frames that asked for it and were not answered; `None` when it
+    /// had none.
+    pub(super) fn unsubscribe(
+        &mut self,
+        conn: ConnId,
+        channel: &ChannelKey,
+        effects: &mut Effects,
+    ) -> Option<Vec<Option<KeptId>>> {
+        let socket = self.socket(conn)?;
+        let gone = socket.subscriptions.remove(channel)?;
+        let member = gone.audience.has_members().then(|| Arc::clone(&socket.member));
+        let is_many = socket.groups().nth(1).is_some();
+        let frames = socket.infrai().map(|client| client.joined(gone.id)).unwrap_or_default();
+        if let Some(seat) = gone.seat() {
+            self.turn.settle(&self.hub, conn, seat.group);
+            self.turn.set_many(conn, if is_many { Many::Yes } else { Many::No });
+            self.vacate(seat);
+        }
+        let Subscription { channel, id: subscription, .. } = gone;
+        let leave = Leave { channel: Arc::clone(&channel), subscription, member };
+        self.request(&channel, Request::Leave(Box::new(leave)), effects);
+        Some(frames)
+    }
+
+    /// Ends all subscriptions of a client that is no more.
+    pub(super) fn unsubscribe_all(
+        &mut self,
+        conn: ConnId,
+        socket: &SocketSession,
+        effects: &mut Effects,
+    ) {
+        self.turn.set_many(conn, Many::No);
+        for Subscription { channel, id, stage, audience } in socket.subscriptions.list() {
+            if let Stage::Live(seat) = stage {
+                self.vacate(*seat);
+            }
+            let member = audience.has_members().then(|| Arc::clone(&socket.member));
+            let leave = Leave { channel: Arc::clone(channel), subscription: *id, member };
+            self.request(channel, Request::Leave(Box::new(leave)), effects);
+        }
+        if socket.is_counted {
+            self.give_socket_back(socket.tenant, effects);
+        }
+    }
+
+    /// Takes a seat out of the fan-out, and tells whoever sits there now.
+    pub(super) fn vacate(&mut self, seat: Seat) {
+        if let Some((moved, seat)) = self.hub.leave(seat)
+            && let Some(neighbour) = self.socket(moved)
+            && let Some(subscription) = neighbour.subscriptions.in_group(seat.group)
+            && !planted::is(Fault::StaleSeat)
+        {
+            subscription.stage = Stage::Live(seat);
+        }
+    }
+
+    /// The home counted us before it answered, and the lane is FIFO: everything after the position is still to come
+    /// (invariant 3). An answer to a subscription that has ended finds nobody.
+    pub(super) fn on_joined(&mut self, joined: &Joined) {
+        let Joiner { conn, subscription: id } = joined.joiner;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        let id = match socket.subscriptions.of(&joined.channel) {
+            Some(current) if current.id == id || planted::is(Fault::LateJoined) => current.id,
+            Some(_) | None => return,
+        };
+        let Some(audience) = socket.subscriptions.by_id(id).map(|it| it.audience) else { return };
+        let frames = socket.infrai().map(|client| client.joined(id)).unwrap_or_default();
+        self.turn.write(&self.hub, conn, socket.groups(), |out| match audience {
+            Audience::Cohesivity => encode_joined(out, joined),
+            Audience::Infrai | Audience::InfraiMembers => {
+                infrai::encode_joined(out, joined, &frames, audience);
+            }
+        });
+        let Some(subscription) = socket.subscriptions.by_id(id) else { return };
+        if subscription.stage == Stage::Joining {
+            let seat = self.hub.enter(&joined.channel, audience, conn);
+            if !planted::is(Fault::NoCut) {
+                self.turn.cut(&self.hub, conn, seat.group);
+            }
+            subscription.stage = Stage::Live(seat);
+            if socket.groups().nth(1).is_some() {
+                self.turn.set_many(conn, Many::Yes);
+            }
+        }
+    }
+
+    /// The client hears why, and may come back. It leaves like everyone else once it is gone; its home knows.
+    pub(super) fn on_not_joined(
+        &mut self,
+        joiner: Joiner,
+        why: &Rejection,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
+        let Joiner { conn, subscription } = joiner;
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &mut slot.state else { return };
+        let Some(refused) = socket.subscriptions.by_id(subscription) else { return };
+        refused.stage = Stage::Refused;
+        let channel = Arc::clone(&refused.channel);
+        if let Some(client) = socket.infrai() {
+            let frames = client.joined(subscription);
+            self.turn.write(&self.hub, conn, socket.groups(), |out| {
+                infrai::encode_not_joined(out, &channel, &frames, why);
+            });
+            return;
+        }
+        if let State::Socket(socket) = std::mem::replace(&mut slot.state, State::Ending) {
+            slot.state = State::Leaving(socket);
+        }
+        self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
+            ws::append_close(out, CloseCode::TryAgain, &why.to_string());
+        });
+        super::close(conn, Ending::Flush, closes);
+    }
+
+    /// Writes a frame to a client alone.
+    pub(super) fn write_to(&mut self, conn: ConnId, encode: impl FnOnce(&mut Vec<u8>)) {
+        let Some(slot) = self.sessions.slot(conn) else { return };
+        let State::Socket(socket) = &slot.state else { return };
+        self.turn.write(&self.hub, conn, socket.groups(), encode);
+    }
+
+    pub(super) fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
+        match &mut self.sessions.slot(conn)?.state {
+            State::Socket(socket) => Some(socket),
+            State::Http(_) | State::Leaving(_) | State::Ending => None,
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The calls of Infrai as curl makes them, in both styles of their paths, and what holds across kill -9 and across tenants.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::node::Node;
+use super::raw::Raw;
+use super::tools::{Answer, curl, javascript, post, python};
+
+/// A server that has a project key.
+struct Server<'a> {
+    node: &'a Node,
+    key: String,
+}
+
+impl<'a> Server<'a> {
+    fn of(node: &'a Node, tenant: usize) -> Self {
+        let key = node.ready()["tenants"][tenant]["project_key"].as_str().unwrap();
+        Self { node, key: format!("Authorization: Bearer {key}") }
+    }
+
+    fn call(&self, method: &str, path: &str, more: &[&str]) -> Answer {
+        let url = self.node.url(path);
+        let start = ["-X", method, &url, "-H", &self.key];
+        curl(&[&start[..], more].concat())
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Value {
+        data(&self.call("POST", path, &["--json", &body.to_string()]))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        data(&self.call("GET", path, &[]))
+    }
+}
+
+/// The result in an envelope.
+fn data(answer: &Answer) -> Value {
+    let envelope = answer.json();
+    assert_eq!((answer.status, &envelope["ok"]), (200, &json!(true)), "{}", answer.body);
+    assert_eq!(envelope["error"], Value::Null);
+    let id = envelope["metadata"]["request_id"].as_str().unwrap();
+    assert!(id.len() == 36 && id.as_bytes()[14] == b'7', "a UUIDv7: {id}");
+    assert!(envelope["metadata"]["latency_ms"].is_u64());
+    envelope["data"].clone()
+}
+
+/// The status and code of a refusal.
+fn refused(answer: &Answer) -> (u16, String) {
+    let envelope = answer.json();
+    assert_eq!((&envelope["ok"], &envelope["data"]), (&json!(false), &Value::Null));
+    (answer.status, envelope["error"]["code"].as_str().unwrap().to_owned())
+}
+
+/// The paths of one style: create, list, get, delete, presence; and of a token.
+type Paths = [String; 6];
+
+fn paths(style: &str) -> Paths {
+    let channel = format!("room%3A{style}%20%C3%A4");
+    let all = match style {
+        "new" => [
+            "/channel/create",
+            "/channel/list",
+            "/channel/get/CHANNEL",
+            "/channel/delete/CHANNEL",
+            "/presence/get/CHANNEL",
+            "/token/issue",
+        ],
+        _ => [
+            "/channels",
+            "/channels",
+            "/channels/CHANNEL",
+            "/channels/CHANNEL",
+            "/channels/CHANNEL/presence",
+            "/token",
+        ],
+    };
+    all.map(|it| format!("/v1/realtime{}", it.replace("CHANNEL", &channel)))
+}
+
+#[test]
+fn a_channel_lives_in_both_styles_of_paths() {
+    let node = Node::ephemeral();
+    let server = Server::of(&node, 0);
+    for style in ["new", "old"] {
+        let [create, list, get, delete, presence, token] = paths(style);
+        let name = format!("room:{style} ä");
+        let made = server.post(&create, &json!({"name": name, "type": "private"}));
+        let again = server.post(&create, &json!({"channel": name}));
+        assert_eq!(made["channel_id"], again["channel_id"], "made once");
+        let other = json!({"name": name, "type": "public"}).to_string();
+        assert_eq!(refused(&server.call("POST", &create, &["--json", &other])).0, 409);
+        let issued = server.post(&token, &json!({"user_id": "ada", "channels": [name]}));
+        let endpoint = format!("ws://{}/v1/realtime/ws", node.address());
+        assert_eq!((&issued["client_id"], &issued["endpoint"]), (&json!("ada"), &json!(endpoint)));
+        let message = json!({"channel": name, "event": "e", "data": {"n": 1}});
+        assert!(server.post("/v1/realtime/publish", &message)["message_id"].is_string());
+        let found = server.get(&get);
+        let about = (&found["name"], &found["type"], &found["member_count"]);
+        assert_eq!(about, (&json!(name), &json!("private"), &json!(0)));
+        assert_eq!(server.get(&presence), json!({"members": []}));
+        let listed = server.get(&list)["channels"].as_array().unwrap().clone();
+        assert!(listed.iter().any(|it| it["name"] == name.as_str()));
+        let gone = data(&server.call("DELETE", &delete, &[]));
+        assert_eq!(gone, json!({"channel": name, "deleted": true, "status": "deleted"}));
+        assert_eq!(data(&server.call("DELETE", &delete, &[]))["status"], "not_found");
+        let missing = refused(&server.call("GET", &get, &[]));
+        assert_eq!(missing, (404, "CHANNEL_NOT_FOUND".to_owned()));
+    }
+    node.stop();
+}
+
+#[test]
+fn the_other_calls_answer() {
+    let node = Node::ephemeral();
+    let server = Server::of(&node, 0);
+    let channel = |it: i32| format!("b{}", it % 2);
+    let messages = (0..5).map(|it| json!({"channel": channel(it), "event": "e", "data": it}));
+    let batch = json!({"messages": messages.collect::<Vec<_>>()});
+    assert_eq!(server.post("/v1/realtime/publish/batch", &batch)["published"], 5);
+    let issued = server.post("/v1/realtime/token/issue", &json!({"client_id": "bob"}));
+    let revoked = json!({"token_or_jti": issued["token"]});
+    assert_eq!(server.post("/v1/realtime/token/revoke", &revoked), json!({"revoked": true}));
+    let disconnected = server.post("/v1/realtime/user/disconnect", &json!({"client_id": "bob"}));
+    assert_eq!(disconnected, json!({"disconnected": 0}));
+    assert_eq!(server.get("/v1/realtime/event/types")["types"].as_array().unwrap().len(), 7);
+    let sign = json!({"client_id": "ada", "channels": ["private-a"], "socket_id": "1.2"});
+    let sign = server.call("POST", "/v1/realtime/auth/sign", &["--json", &sign.to_string()]);
+    assert_eq!(refused(&sign), (422, "VENDOR_NOT_CONFIGURED".to_owned()));
+    let discovery = data(&curl(&[&node.url("/v1/discovery")]));
+    assert_eq!(discovery["capabilities"].as_array().unwrap().len(), 12);
+    let described = data(&curl(&[&node.url("/v1/discovery/realtime.publish")]));
+    assert_eq!(described["path"], "/v1/realtime/publish");
+    let nobody = post(&node.url("/v1/realtime/publish"), "{}");
+    assert_eq!(refused(&nobody), (401, "UNAUTHORIZED".to_owned()));
+    node.stop();
+}
+
+#[test]
+fn pages_of_channels_follow_each_other() {
+    let node = Node::ephemeral();
+    let server = Server::of(&node, 0);
+    for number in 0..7 {
+        server.post("/v1/realtime/channels", &json!({"name": format!("c{number}")}));
+    }
+    let mut seen = Vec::new();
+    let mut path = "/v1/realtime/channel/list?limit=3".to_owned();
+    loop {
+        let page = server.get(&path);
+        let names = page["channels"].as_array().unwrap().iter();
+        seen.extend(names.map(|it| it["name"].as_str().unwrap().to_owned()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/v1/realtime/channel/list?limit=3&cursor={cursor}");
+    }
+    assert_eq!(seen, ["c0", "c1", "c2", "c3", "c4", "c5", "c6"]);
+    node.stop();
+}
+
+#[test]
+fn a_retry_with_its_key_after_kill_9_finds_the_one_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--shards", "2"];
+    let mut first = Vec::new();
+    let body = |it: usize| json!({"channel": "orders", "event": "e", "data": it}).to_string();
+    let publish = |node: &Node, it: usize| {
+        let key = format!("Idempotency-Key: order-{it}");
+        let more = ["-H", &key, "--json", &body(it)];
+        data(&Server::of(node, 0).call("POST", "/v1/realtime/publish", &more))
+    };
+    for round in 0..3 {
+        let node = Node::start(folder.path(), &flags);
+        for it in 0..=round * 4 {
+            let told = publish(&node, it)["message_id"].clone();
+            match first.get(it) {
+                Some(known) => assert_eq!(*known, told, "message {it} in round {round}"),
+                None => first.push(told),
+            }
+        }
+        node.kill();
+    }
+    let node = Node::start(folder.path(), &flags);
+    let server = Server::of(&node, 0);
+    let more = ["-H", "Idempotency-Key: order-0", "--json", &body(1)];
+    let other = server.call("POST", "/v1/realtime/publish", &more);
+    assert_eq!(refused(&other), (409, "IDEMPOTENCY_CONFLICT".to_owned()));
+    let history = curl(&[&node.keyed("/edge/realtime/history?channel=orders")]).json();
+    let kept: Vec<_> =
+        history["messages"].as_array().unwrap().iter().map(|it| it["data"].clone()).collect();
+    let expected: Vec<_> = (0..first.len()).map(|it| json!(it)).collect();
+    assert_eq!(kept, expected, "each message once, in order");
+    node.stop();
+}
+
+#[test]
+fn a_revoked_token_opens_no_socket_on_any_shard() {
+    let node = Node::ephemeral();
+    let server = Server::of(&node, 0);
+    let issued = server.post("/v1/realtime/token/issue", &json!({"client_id": "ada"}));
+    let token = issued["token"].as_str().unwrap();
+    let upgrade = format!(
+        "GET /v1/realtime/ws?token={token} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let status = || {
+        let mut raw = Raw::open(&node);
+        raw.send(&upgrade);
+        raw.read_until("\r\n").split(' ').nth(1).unwrap().to_owned()
+    };
+    assert!((0..16).all(|_| status() == "101"));
+    server.post("/v1/realtime/token/revoke", &json!({"token_or_jti": issued["jti"]}));
+    assert!((0..16).all(|_| status() == "401"), "the answer is not older than what it says");
+    node.stop();
+}
+
+const TWO: &str = r#"
+[[tenant]]
+name = "one"
+[tenant.cohesivity]
+application_key = "coh_app_11111111111111111111"
+management_key = "coh_man_11111111111111111111"
+[tenant.infrai]
+project_key = "ifr_pk_proj_11111111111111111111"
+
+[[tenant]]
+name = "two"
+[tenant.infrai]
+project_key = "ifr_pk_proj_22222222222222222222"
+"#;
+
+#[test]
+fn every_call_of_one_tenant_shows_another_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("stentor.toml"), TWO).unwrap();
+    let node = Node::start(folder.path(), &["--config", "stentor.toml", "--shards", "2"]);
+    let (one, two) = (Server::of(&node, 0), Server::of(&node, 1));
+    one.post("/v1/realtime/channels", &json!({"name": "canary", "type": "private"}));
+    let issued = one.post("/v1/realtime/token", &json!({"client_id": "canary-client"}));
+    let keyed = ["-H", "Idempotency-Key: canary-key", "--json"];
+    let body =
+        json!({"channel": "canary", "event": "canary-event", "data": "canary-data"}).to_string();
+    let with = |server: &Server<'_>| {
+        let more = [&keyed[..], &[&body]].concat();
+        data(&server.call("POST", "/v1/realtime/publish", &more))["message_id"].clone()
+    };
+    let first = with(&one);
+    assert_eq!(with(&one), first);
+    let token = json!({"token_or_jti": issued["token"]}).to_string();
+    let user = json!({"client_id": "canary-client"}).to_string();
+    for (method, path, body) in [
+        ("GET", "/v1/realtime/channel/get/canary", None),
+        ("GET", "/v1/realtime/channel/list", None),
+        ("GET", "/v1/realtime/presence/get/canary", None),
+        ("DELETE", "/v1/realtime/channel/delete/canary", None),
+        ("POST", "/v1/realtime/token/revoke", Some(&token)),
+        ("POST", "/v1/realtime/user/disconnect", Some(&user)),
+    ] {
+        let more: Vec<&str> = body.map_or(vec![], |it| vec!["--json", it]);
+        let answer = two.call(method, path, &more);
+        let shown = answer.body.replace("\"channel\":\"canary\"", "");
+        assert!(!shown.contains("canary"), "{method} {path}: {}", answer.body);
+    }
+    assert_ne!(with(&two), first, "a key is a tenant's own");
+    assert_eq!(one.get("/v1/realtime/channel/get/canary")["type"], "private");
+    let history = "/edge/realtime/history?channel=canary&key=coh_app_11111111111111111111";
+    assert_eq!(curl(&[&node.url(history)]).body.matches("canary-data").count(), 1);
+    node.stop();
+}
+
+#[test]
+fn node_ws_speaks_infrai_and_meets_cohesivity() {
+    let node = Node::ephemeral();
+    javascript(&node, "infrai.mjs");
+    node.stop();
+}
+
+#[test]
+fn python_websockets_speaks_it_too() {
+    let node = Node::ephemeral();
+    python(&node, "infrai.py");
+    node.stop();
+}

@@ -1,0 +1,338 @@
+//! A client that speaks Infrai: it listens to many channels, leaves them and comes back, and publishes to any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::auth::{self, InfraiClaims};
+use protocol::client::{self, Target};
+use protocol::ws::{self, Opcode, Reader, Role, Step};
+use protocol::{Capabilities, Capability, Keep, Limits, Permit};
+
+use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
+use crate::clients::{Scene, pad, payload, signing_key, tenant_name};
+use crate::faults::Fault;
+use crate::journal::Key;
+
+/// How far the connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    Asked,
+    Open,
+    /// It was refused, or closed.
+    Over,
+}
+
+/// A frame whose answer is due.
+#[derive(Clone, Debug)]
+enum Asked {
+    Subscribe {
+        key: Key,
+        after: Option<u64>,
+    },
+    Unsubscribe(Key),
+    Publish(usize),
+    Ping,
+    /// Something that will be refused.
+    Nonsense,
+}
+
+/// A client with many channels.
+pub struct InfraiClient {
+    publisher: usize,
+    /// Who it is.
+    user: String,
+    /// Whether it sees who is there, and is seen.
+    pub is_member: bool,
+    /// The channel that it likes best.
+    pub key: Key,
+    /// What it listens to, as far as it was told.
+    pub views: BTreeMap<Key, View>,
+    /// The last offset that it saw of each channel.
+    last: BTreeMap<Key, u64>,
+    asked: BTreeMap<u64, Asked>,
+    next_frame: u64,
+    phase: Phase,
+    reader: Reader,
+    heard: Vec<u8>,
+    /// Whether it broke the protocol, or said goodbye.
+    done: bool,
+}
+
+impl InfraiClient {
+    /// A client that asks for its socket.
+    pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
+        let user = format!("u{}", scene.random.below(6));
+        let is_member = scene.random.permille(600);
+        let capabilities = [Capability::Publish, Capability::History];
+        let mut set = capabilities.into_iter().fold(Capabilities::SUBSCRIBE, Capabilities::with);
+        if is_member {
+            set = set.with(Capability::Presence);
+        }
+        let issued_at_s = scene.now.wall_ms / 1000;
+        let named = scene.random.permille(500);
+        let claims = InfraiClaims {
+            jti: publisher as u128,
+            tenant: tenant_name(&key),
+            client_id: user.clone(),
+            user_id: None,
+            permit: Permit { capabilities: set, channels: named.then(|| Box::from(["c*".into()])) },
+            issued_at_s,
+            expires_at_s: issued_at_s + 3600,
+        };
+        let token = auth::sign_infrai(&claims, &signing_key(&key), &Limits::default()).unwrap();
+        let path = format!("/v1/realtime/ws?token={token}");
+        client::write_upgrade(out, &Target { host: "stentor", path: &path, bearer: None }, [7; 16]);
+        Self {
+            publisher,
+            user,
+            is_member,
+            key,
+            views: BTreeMap::new(),
+            last: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            next_frame: 0,
+            phase: Phase::Asked,
+            reader: Reader::new(Role::Client),
+            heard: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// Whether it is connected, and will stay so.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Open && !self.done
+    }
+
+    /// What it listens to.
+    pub fn live_views(&self) -> impl Iterator<Item = &View> {
+        let is_live = self.is_live();
+        self.views.values().filter(move |_| is_live)
+    }
+
+    /// Does something.
+    pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let is_early = self.phase == Phase::Asked && !scene.random.permille(100);
+        if self.done || is_early || self.phase == Phase::Over {
+            return;
+        }
+        let channel = scene.random.below(scene.plan.channels);
+        let key = (self.key.0, format!("c{channel}"));
+        match scene.random.below(40) {
+            0..=11 => self.subscribe(key, out, scene),
+            12..=18 => {
+                let text = format!("\"type\":\"unsubscribe\",\"channel\":\"{}\"", key.1);
+                self.say(&text, Asked::Unsubscribe(key), out, scene);
+            }
+            19..=29 => self.publish(&key, out, scene, Keep::Persist),
+            30..=34 => self.publish(&key, out, scene, Keep::Pass),
+            35 => self.say("\"type\":\"ping\"", Asked::Ping, out, scene),
+            36 => self.say("\"type\":\"dance\"", Asked::Nonsense, out, scene),
+            37 if scene.random.permille(200) => {
+                let mask = mask(scene);
+                ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), mask);
+                self.done = true;
+            }
+            38 if scene.plan.has(Fault::Garbage) => {
+                let mask = mask(scene);
+                ws::append_masked(out, Opcode::Binary, b"bytes", mask);
+                self.done = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn subscribe(&mut self, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let after = self.last.get(&key).copied().filter(|_| scene.random.permille(500));
+        let tail = after.map(|it| format!(",\"after\":{it}")).unwrap_or_default();
+        let text = format!("\"type\":\"subscribe\",\"channel\":\"{}\"{tail}", key.1);
+        self.say(&text, Asked::Subscribe { key, after }, out, scene);
+    }
+
+    fn publish(&mut self, key: &Key, out: &mut Vec<u8>, scene: &mut Scene<'_>, keep: Keep) {
+        let pad = pad(scene);
+        let sender = Sender { key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
+        let data = String::from_utf8(scene.truth.issued[number].data.clone()).unwrap();
+        let persist = keep == Keep::Persist;
+        let text = format!(
+            "\"type\":\"publish\",\"channel\":\"{}\",\"event\":\"e{number}\",\"persist\":{persist},\"data\":{data}",
+            key.1,
+        );
+        self.say(&text, Asked::Publish(number), out, scene);
+    }
+
+    fn say(&mut self, text: &str, asked: Asked, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let id = self.next_frame;
+        self.next_frame += 1;
+        let mask = mask(scene);
+        let text = format!("{{\"id\":{id},{text}}}");
+        ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
+        self.asked.insert(id, asked);
+        if text.len() > scene.plan.limits.wire.message_bytes_max {
+            self.done = true;
+        }
+    }
+
+    /// Hears bytes of the node; what it answers goes to `out`.
+    pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        self.heard.extend_from_slice(bytes);
+        // Shed before it read anything: all it gets is the close frame.
+        if self.phase == Phase::Asked && self.heard.first() == Some(&0x88) {
+            self.phase = Phase::Over;
+        }
+        if self.phase == Phase::Asked {
+            let head = client::parse_response(&self.heard).expect("an HTTP response");
+            let Some(head) = head else { return };
+            self.phase = if head.status == 101 { Phase::Open } else { Phase::Over };
+            self.heard.drain(..head.head_bytes);
+        }
+        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
+    }
+
+    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
+        let mut heard = std::mem::take(&mut self.heard);
+        let read = self.reader.next(&mut heard, &Limits::default());
+        let consumed = read.consumed;
+        let mut goes_on = true;
+        match read.step {
+            Step::Need => goes_on = false,
+            Step::Text(payload) => {
+                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
+                self.hear_text(&text, scene);
+            }
+            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]),
+            Step::Close { code, .. } => {
+                assert!(code.is_some(), "the node says why");
+                self.phase = Phase::Over;
+                goes_on = false;
+            }
+            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
+                panic!("a frame: {:?}", read.step)
+            }
+        }
+        heard.drain(..consumed);
+        self.heard = heard;
+        goes_on
+    }
+
+    fn hear_text(&mut self, text: &str, scene: &mut Scene<'_>) {
+        let kind = field(text, "type").expect("every frame has a type");
+        match kind {
+            "connected" => assert_eq!(field(text, "client_id"), Some(self.user.as_str())),
+            "message" => self.hear_message(text, scene),
+            "presence" => self.hear_presence(text, scene),
+            "channel_deleted" => self.put_out(text, scene),
+            "unsubscribed" if field(text, "id").is_none() => self.put_out(text, scene),
+            _ => self.hear_answer(kind, text, scene),
+        }
+    }
+
+    fn hear_answer(&mut self, kind: &str, text: &str, scene: &mut Scene<'_>) {
+        let id: u64 = field(text, "id").expect("an answer has the frame's id").parse().unwrap();
+        let asked = self.asked.remove(&id).unwrap_or_else(|| panic!("answered twice: {text}"));
+        match (asked, kind) {
+            (Asked::Subscribe { key, after }, "subscribed") => {
+                self.subscribed(&key, after, text, scene);
+            }
+            (Asked::Unsubscribe(key), "unsubscribed") => _ = self.views.remove(&key),
+            // It was asked for, and taken back before there was an answer.
+            (Asked::Subscribe { .. }, "unsubscribed") => {}
+            (Asked::Publish(number), "published") => {
+                scene.truth.accept_unplaced(number);
+                scene.seen.note("acknowledged to a client of many channels");
+            }
+            (Asked::Publish(number), "error") => scene.truth.refuse(number),
+            (Asked::Ping, "pong") | (Asked::Nonsense, "error") => {}
+            (Asked::Subscribe { key, .. }, "error") => {
+                assert!(!self.views.contains_key(&key), "refused, yet it listens: {text}");
+            }
+            (asked, _) => panic!("{text} answers {asked:?}"),
+        }
+    }
+
+    fn subscribed(&mut self, key: &Key, after: Option<u64>, text: &str, scene: &mut Scene<'_>) {
+        let position: u64 = field(text, "position").unwrap().parse().unwrap();
+        let is_superseded = self.asked.values().any(|it| match it {
+            Asked::Subscribe { key: other, .. } => other == key,
+            Asked::Unsubscribe(_) | Asked::Publish(_) | Asked::Ping | Asked::Nonsense => false,
+        });
+        let start = match (field(text, "recovered"), after) {
+            (Some("true"), Some(after)) => {
+                scene.seen.note_if(position > after, "missed messages after a subscribe");
+                after
+            }
+            (Some("false"), Some(_)) => {
+                scene.seen.note("told of a gap");
+                position
+            }
+            (None, None) => position,
+            // One answer for both, in the later one's terms; its frame follows at once.
+            _ if is_superseded => position,
+            other => panic!("{other:?}: {text}"),
+        };
+        let members: Option<BTreeSet<_>> = text.split_once("\"members\":[").map(|(_, list)| {
+            let names = list.split("{\"client_id\":\"").skip(1);
+            names.map(|it| it.split('"').next().unwrap().to_owned()).collect()
+        });
+        assert_eq!(members.is_some(), self.is_member, "who sees who is there: {text}");
+        let mut view = View::new(key.clone(), self.user.clone(), 0);
+        view.subscribed(members.unwrap_or_default(), scene.step);
+        view.begin_behind(start);
+        let again = self.views.insert(key.clone(), view).is_some();
+        scene.seen.note_if(again, "subscribed again without a pause");
+        scene.seen.note_if(self.views.len() > 1, "two channels on one socket");
+    }
+
+    /// It listens no more, though it did not ask for that.
+    fn put_out(&mut self, text: &str, scene: &mut Scene<'_>) {
+        let key = (self.key.0, field(text, "channel").unwrap().to_owned());
+        self.views.remove(&key);
+        scene.seen.note("put out of a channel");
+    }
+
+    fn hear_message(&mut self, text: &str, scene: &mut Scene<'_>) {
+        let (front, rest) = text.split_once(",\"data\":").expect("a message has data");
+        let end = rest.find(DATA_END).expect("a payload ends as it was made") + DATA_END.len();
+        let (data, back) = rest.split_at(end);
+        let event = field(front, "event").unwrap();
+        let offset = field(back, "offset").map(|it| it.parse().unwrap());
+        let key = (self.key.0, field(front, "channel").unwrap().to_owned());
+        let view = self.views.get_mut(&key);
+        let view = view.unwrap_or_else(|| panic!("it does not listen: {text}"));
+        view.got(scene.truth, &Shown { event, data, offset }, scene.seen);
+        if let Some(offset) = offset {
+            self.last.insert(key, offset);
+        }
+        let sender = scene.truth.issued[number_of(event)].publisher;
+        let is_own = sender == self.publisher;
+        assert!(!is_own || field(back, "client_id") == Some(self.user.as_str()), "{text}");
+    }
+
+    fn hear_presence(&mut self, text: &str, scene: &mut Scene<'_>) {
+        assert!(self.is_member, "it may not see who is there: {text}");
+        let listed_max = scene.plan.limits.presence_members_max;
+        let key = (self.key.0, field(text, "channel").unwrap().to_owned());
+        let user = field(text, "client_id").unwrap();
+        let view = self.views.get_mut(&key);
+        let view = view.unwrap_or_else(|| panic!("it does not listen: {text}"));
+        match field(text, "action") {
+            Some("join") => view.joined(user, listed_max),
+            Some("leave") => view.left(user, listed_max),
+            other => panic!("{other:?}: {text}"),
+        }
+    }
+
+    /// Nothing is under way any more: everything was answered, and everything seen.
+    pub fn check_quiescent(&self, truth: &Truth, position: impl Fn(&Key) -> u64) {
+        if !self.is_live() {
+            return;
+        }
+        assert!(self.asked.is_empty(), "answers are missing: {:?}", self.asked);
+        for (key, view) in &self.views {
+            view.check_quiescent(truth, position(key), self.publisher);
+        }
+    }
+}
+
+fn mask(scene: &mut Scene<'_>) -> [u8; 4] {
+    [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()]
+}
