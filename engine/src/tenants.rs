@@ -136,11 +136,9 @@ impl Tenants {
                 (KeyKind::Management, &spec.management_key),
                 (KeyKind::Project, &spec.project_key),
             ];
-            for (kind, key) in given {
-                if let Some(key) = key {
-                    tenants.by_key.insert((kind, hash_key(&pepper, key)), id);
-                }
-            }
+            let given = given.into_iter().filter_map(|(kind, key)| Some((kind, key.as_ref()?)));
+            let given = given.map(|(kind, key)| ((kind, hash_key(&pepper, key)), id));
+            tenants.by_key.extend(given);
             tenants.by_key.extend(spec.hashed_keys.iter().map(|it| (*it, id)));
             let before = spec.signing_keys_before.iter().map(|it| it.as_slice().into());
             let tenant = Tenant {

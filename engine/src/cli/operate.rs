@@ -34,9 +34,8 @@ pub(crate) fn ask(config: &Config, ask: &Value) -> Result<Value, Failure> {
             ),
         )
         .fix("the same command again, should the server be about to start or to end"),
-        LayoutError::Open(_) | LayoutError::Shards { .. } | LayoutError::Catalog(_) => {
-            Failure::new(Status::Configuration, why.to_string())
-        }
+        LayoutError::Shards { .. } => Failure::new(Status::Configuration, why.to_string()),
+        LayoutError::Open(_) | LayoutError::Catalog(_) => Failure::io(why.to_string()),
     })?;
     let mut roster = Roster::load(config, &provisioned, &mut layout, now_ms)?;
     let mut world = Stopped::new(config, layout, now_ms);

@@ -179,20 +179,15 @@ fn settle(
     cores: u16,
 ) -> Result<(u16, Vec<TenantSpec>, Option<(Catalog, Roster)>), Failure> {
     let now_ms = Clock::start().now().wall_ms;
-    let layout = Layout::open(&config.server.data_dir, asked, cores, now_ms);
-    let mut layout = layout.map_err(|why| unsettled(&why))?;
+    let wrong = |why: LayoutError| match why {
+        LayoutError::Shards { .. } => Failure::new(Status::Configuration, why.to_string()),
+        LayoutError::Open(_) | LayoutError::Catalog(_) => Failure::io(why.to_string()),
+    };
+    let mut layout = Layout::open(&config.server.data_dir, asked, cores, now_ms).map_err(wrong)?;
     let roster = Roster::load(config, provisioned, &mut layout, now_ms)?;
     finish_removals(config, &mut layout, now_ms)?;
     let (shards, tenants) = (layout.shards(), roster.specs(now_ms));
     Ok((shards, tenants, Some((layout.into_catalog(), roster))))
-}
-
-fn unsettled(why: &LayoutError) -> Failure {
-    let message = why.to_string();
-    match why {
-        LayoutError::Shards { .. } => Failure::new(Status::Configuration, message),
-        LayoutError::Open(_) | LayoutError::Catalog(_) => Failure::io(message),
-    }
 }
 
 fn failure(why: &StartError) -> Failure {

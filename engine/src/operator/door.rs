@@ -72,10 +72,10 @@ fn serve(listener: &UnixListener, link: &mut NodeLink, roster: &mut Roster) {
     let now_ms = || clock.now().wall_ms;
     let mut next_end_ms = roster.next_end_ms(now_ms());
     loop {
-        if next_end_ms.is_some_and(|it| it <= now_ms()) {
-            if let Err(why) = roster.end_keys(link, now_ms()) {
-                tracing::error!(why = why.message, "replaced keys live on");
-            }
+        if next_end_ms.is_some_and(|it| it <= now_ms())
+            && let Err(why) = roster.end_keys(link, now_ms())
+        {
+            tracing::error!(why = why.message, "replaced keys live on");
         }
         // Changes of an ask may bring the next end nearer.
         next_end_ms = roster.next_end_ms(now_ms());

@@ -1,6 +1,6 @@
 //! Looking at tokens, and revoking them.
 
-use protocol::{Limits, auth};
+use protocol::{Capability, Limits, auth};
 use serde_json::{Value, json};
 
 use super::roster::{Roster, text};
@@ -114,8 +114,8 @@ impl Roster {
 
 fn open_with(token: &str, key: &[u8], limits: &Limits) -> Option<Opened> {
     if let Ok(it) = auth::open_infrai(token, key, limits) {
-        let capabilities: Vec<_> = it.permit.capabilities.iter().map(|it| it.name()).collect();
-        let channels = it.permit.channels.map(|it| it.into_vec());
+        let capabilities: Vec<_> = it.permit.capabilities.iter().map(Capability::name).collect();
+        let channels = it.permit.channels.map(<[_]>::into_vec);
         return Some(Opened {
             what: "client token of Infrai",
             id: Some(TokenId(it.jti)),

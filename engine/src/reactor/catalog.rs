@@ -43,9 +43,8 @@ impl CatalogPort {
     pub fn take(&mut self) -> Option<CatalogAnswer> {
         if let Some(handle) = self.handle.as_ref().filter(|it| it.has_answers()) {
             for (token, result) in handle.answers() {
-                let Some((_, answer)) = self.line.iter_mut().find(|(it, _)| *it == token) else {
-                    continue;
-                };
+                let waiting = self.line.iter_mut().find(|(it, _)| *it == token);
+                let Some((_, answer)) = waiting else { continue };
                 *answer = Some(result.map_err(|why| rejection(&why)));
             }
         }

@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod canary;
 mod clients;
 mod crash;
 mod damage;
@@ -18,6 +19,7 @@ mod ends;
 mod infrai;
 mod kit;
 mod node;
+mod operate;
 mod publish;
 mod raw;
 mod readme;

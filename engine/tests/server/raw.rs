@@ -47,7 +47,6 @@ impl Raw {
         loop {
             if let Some(at) = self.unread.windows(end.len()).position(|it| it == end) {
                 let bytes: Vec<u8> = self.unread.drain(..at + end.len()).collect();
-                // The heads of frames are no text.
                 return Some(String::from_utf8_lossy(&bytes).into_owned());
             }
             let mut buffer = [0; 4096];
