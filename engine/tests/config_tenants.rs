@@ -115,6 +115,10 @@ fn wrong_sections_are_refused_with_their_place_and_the_nearest_name() {
         "tenant \"a\" has the tier \"gold\"; it must be one of ephemeral, free, plus, pro",
     );
     check(
+        "tier = \"plu\"\n",
+        "tenant \"a\" has the tier \"plu\"; it must be one of ephemeral, free, plus, pro; did you mean `plus`?",
+    );
+    check(
         "close_on_token_expiry = 1\n",
         "stentor.toml:3: tenant.close_on_token_expiry is of type integer; it must be true or false",
     );

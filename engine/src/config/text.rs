@@ -61,6 +61,8 @@ const TENANT_EXAMPLE: &str = "\
 #sockets_max = 200
 #requests_per_minute = 600             # also mints_, messages_, history_reads_ and participant_tokens_
 #messages_per_month = 1000000          # each _per_minute, _per_month or _in_all
+# Whatever is admitted counts, also if nothing comes of it then: a message that the disk has no room for, a query with a mistake.
+# To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others.
 ";
 
 /// A file in which every setting has its default.

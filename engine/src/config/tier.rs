@@ -3,6 +3,7 @@
 use protocol::Window;
 
 use super::error::ConfigError;
+use super::load::nearest;
 use super::table::Config;
 use super::tenant::TenantConfig;
 use crate::control::{Metered, OnTokenEnd, Paced, Plan, Rates, Tier};
@@ -80,10 +81,13 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         if config.tier(name).is_none() {
             let names =
                 Tier::PRESETS.into_iter().chain(config.tiers.iter().map(|it| it.0.as_str()));
-            let names = names.collect::<Vec<_>>().join(", ");
+            let names: Vec<_> = names.collect();
+            let hint = nearest(name, names.iter().copied())
+                .map_or_else(String::new, |it| format!("; did you mean `{it}`?"));
             let message = format!(
-                "tenant \"{}\" has the tier \"{name}\"; it must be one of {names}",
-                tenant.name
+                "tenant \"{}\" has the tier \"{name}\"; it must be one of {}{hint}",
+                tenant.name,
+                names.join(", ")
             );
             return Err(ConfigError::Wrong { message });
         }

@@ -319,13 +319,17 @@ impl Seat {
         {
             return Err(Rejection::TooManyConnections { max });
         }
+        let buckets = self.buckets;
         self.buckets.take(rates, &spend.pace, now.monotonic_ms).map_err(|wait_ms| {
             let retry_after_s = u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             Rejection::RateLimited { retry_after_s }
         })?;
         if let Some(tier) = tier {
             let before = self.usage;
-            self.usage.take(tier, &spend.bill, now.wall_ms)?;
+            if let Err(why) = self.usage.take(tier, &spend.bill, now.wall_ms) {
+                self.buckets = buckets;
+                return Err(why);
+            }
             let is_noted = done.undo.iter().any(|it| matches!(it, Undo::Usage(_)));
             if !is_noted && !planted::is(Fault::QuotaForgotten) {
                 done.undo.push(Undo::Usage(Box::new(before)));

@@ -13,9 +13,9 @@ use super::answers::{Reply, Shape};
 use super::calls::{Body, keep, unplaced};
 use super::effects::Effects;
 use super::paid::Paid;
-use super::side::{KitCall, StreamCall};
 use super::sockets::Opening;
 use super::steps;
+use super::streams::{KitCall, StreamCall};
 use crate::broker::Member;
 use crate::control::{Came, Enforce, Enforced, Provisioning, Region, SeatAnswer, SeatOp, TokenId};
 use crate::ids::{CallId, ChannelKey, ConnId, Offset, TenantId};
@@ -114,8 +114,15 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
-            Call::Kit(call) => self.call_kit(conn, body, *call),
-            Call::Database(call) => self.query(conn, body, call),
+            Call::Kit(call) => {
+                let tenant = call.tenant();
+                let paid = Paid::Stream(Box::new(self.kit(conn, body, *call)));
+                self.buy(conn, body.shape, (tenant, paid), effects)
+            }
+            Call::Database(call) => {
+                let paid = Paid::Stream(Box::new(self.query(conn, body, call)?));
+                self.buy(conn, body.shape, (call.tenant(), paid), effects)
+            }
             Call::Session(tenant) => self.buy(conn, body.shape, (tenant, Paid::Session), effects),
             Call::Token(tenant) => {
                 let asked = cohesivity::decode_token_body(body.bytes, &self.limits.wire)?;
@@ -155,10 +162,10 @@ impl Shard {
                         expected: "a region",
                     })?,
                 };
-                self.decide(conn, body.shape, tenant, SeatOp::Provision(region), effects)
+                self.decide(conn, body.shape, (tenant, SeatOp::Provision(region)), effects)
             }
             Call::Unprovision(tenant) => {
-                self.decide(conn, body.shape, tenant, SeatOp::Unprovision, effects)
+                self.decide(conn, body.shape, (tenant, SeatOp::Unprovision), effects)
             }
         }
     }
@@ -167,8 +174,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        tenant: TenantId,
-        op: SeatOp,
+        (tenant, op): (TenantId, SeatOp),
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         let call = self.begin(conn, tenant, shape)?;
@@ -201,8 +207,8 @@ impl Shard {
             }
             Work::Paid(paid) => match came.into_iter().next() {
                 Some(Came::Seat(Ok(_))) => self.go_on_paid(call, *paid, effects),
-                Some(Came::Seat(Err(why))) => self.refuse_paid(call, *paid, why, effects),
-                Some(_) | None => self.refuse_paid(call, *paid, Rejection::Internal, effects),
+                Some(Came::Seat(Err(why))) => self.refuse_paid(call, &paid, why, effects),
+                Some(_) | None => self.refuse_paid(call, &paid, Rejection::Internal, effects),
             },
         }
     }

@@ -20,6 +20,7 @@ mod seat;
 mod side;
 mod sockets;
 mod steps;
+mod streams;
 mod subscribe;
 mod watch;
 

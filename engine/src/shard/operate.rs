@@ -42,7 +42,7 @@ impl Shard {
         };
         match (what, claim) {
             (Operate::Publish(messages, items), claim) => {
-                self.operate_publish(call, messages, (claim, items), effects);
+                self.operate_publish(call, &messages, (claim, items), effects);
             }
             (what, None) => self.operate(call, what, effects),
             (what, Some((key, request))) => {
@@ -85,7 +85,7 @@ impl Shard {
                 self.finish(call, Ok(reply("done", is_revoked.into())), effects);
             }
             Operate::Publish(messages, items) => {
-                self.operate_publish(call, messages, (None, items), effects);
+                self.operate_publish(call, &messages, (None, items), effects);
             }
         }
     }
@@ -117,7 +117,7 @@ impl Shard {
     fn operate_publish(
         &mut self,
         call: CallId,
-        messages: Vec<OperatorMessage>,
+        messages: &[OperatorMessage],
         (claim, items): (Option<(ClaimKey, RequestHash)>, Box<[ClaimKey]>),
         effects: &mut Effects,
     ) {

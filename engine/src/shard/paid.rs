@@ -14,6 +14,7 @@ use super::effects::Effects;
 use super::input::{HistoryAsk, Keep, ReplyTo, Request};
 use super::sockets::Opening;
 use super::steps;
+use super::streams::Streaming;
 use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, seat_of};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 use crate::session::State;
@@ -36,6 +37,8 @@ pub(super) enum Paid {
     SocketPublish(ConnId, Arc<Publication>, Keep),
     /// Read history.
     History(HistoryCall),
+    /// Ask the side threads.
+    Stream(Box<Streaming>),
     /// Open a socket.
     Upgrade(Opening),
 }
@@ -60,6 +63,10 @@ impl Paid {
                 (Bill::of(Metered::Messages, 1), message(publication), 0)
             }
             Self::History(_) => (request.and(Metered::HistoryReads, 1), call, 0),
+            Self::Stream(it) if it.is_for_participant => {
+                (request.and(Metered::ParticipantTokens, 1), call, 0)
+            }
+            Self::Stream(_) => (request, call, 0),
             Self::Upgrade(_) => {
                 let pace = call.and(Paced::Connections, 1).and(Paced::Subscriptions, 1);
                 (request, pace, 1)
@@ -78,6 +85,18 @@ impl Shard {
         (tenant, paid): (TenantId, Paid),
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
+        let shape = match &paid {
+            Paid::Stream(it) => {
+                self.has_room_for(it)?;
+                it.shape(shape)
+            }
+            Paid::Session
+            | Paid::Token { .. }
+            | Paid::Publish(..)
+            | Paid::SocketPublish(..)
+            | Paid::History(_)
+            | Paid::Upgrade(_) => shape,
+        };
         if !self.tenants.plan(tenant).is_metered() {
             return self.do_at_once(conn, shape, (tenant, paid), effects);
         }
@@ -144,6 +163,12 @@ impl Shard {
                 let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
                 self.send_history(ask, reply, effects);
             }
+            Paid::Stream(it) => {
+                let call = self.begin(conn, tenant, shape)?;
+                if let Err(why) = self.stream(call, *it) {
+                    self.finish(call, Err(why), effects);
+                }
+            }
             Paid::Upgrade(opening) => return self.open_socket(conn, opening, effects),
         }
         Ok(())
@@ -156,7 +181,7 @@ impl Shard {
             if let Paid::Upgrade(_) = &paid {
                 self.give_socket_back(tenant, effects);
             }
-            return self.refuse_paid(call, paid, why, effects);
+            return self.refuse_paid(call, &paid, why, effects);
         }
         match paid {
             Paid::Session | Paid::Token { .. } => {
@@ -175,6 +200,11 @@ impl Shard {
             Paid::History(ask) => {
                 if let Some(reply) = self.hand_over(call) {
                     self.send_history(ask, reply, effects);
+                }
+            }
+            Paid::Stream(it) => {
+                if let Err(why) = self.stream(call, *it) {
+                    self.finish(call, Err(why), effects);
                 }
             }
             Paid::Upgrade(opening) => self.open_paid(call, opening, effects),
@@ -218,11 +248,11 @@ impl Shard {
     pub(super) fn refuse_paid(
         &mut self,
         call: CallId,
-        paid: Paid,
+        paid: &Paid,
         why: Rejection,
         effects: &mut Effects,
     ) {
-        if let Paid::SocketPublish(conn, ..) = paid {
+        if let &Paid::SocketPublish(conn, ..) = paid {
             self.hand_over(call);
             if let Some(State::Socket(socket)) = self.sessions.slot(conn).map(|it| &mut it.state) {
                 socket.unanswered = socket.unanswered.saturating_sub(1);

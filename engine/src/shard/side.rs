@@ -3,89 +3,24 @@
 
 use hashbrown::HashMap;
 use protocol::Rejection;
-use protocol::dialect::cohesivity;
 use protocol::http::{
-    Framing, Head, HeaderValue, KeepAlive, Method, StreamHead, Version, write_last_chunk,
-    write_part, write_stream_head,
+    Framing, HeaderValue, Method, StreamHead, Version, write_last_chunk, write_part,
+    write_stream_head,
 };
 
 use super::Shard;
-use super::answers::Shape;
-use super::calls::Body;
 use super::effects::Ending;
 use super::input::ReplyTo;
 use super::steps::Work;
+use super::streams::{StreamAsk, Streaming};
 use crate::control::Came;
 use crate::hasher::ShardHasher;
-use crate::ids::{CallId, ConnId, TenantId};
+use crate::ids::{CallId, ConnId};
 use crate::session::{Place, State, StreamEnd};
-use crate::side::{
-    DatabaseAsk, KitAsk, PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VendorAnswer, VendorAsk,
-};
+use crate::side::{PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VendorAnswer, VendorAsk};
 
 /// Bytes that an answer of a vendor may take.
 const VENDOR_ANSWER_BYTES: usize = 64 * 1024;
-
-/// Headers of a request that are not passed on: those of this connection (RFC 9110 §7.6.1), and whatever says who asks.
-const KEPT_BACK: [&str; 17] = [
-    "authorization",
-    "connection",
-    "content-length",
-    "cookie",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "x-auth-email",
-    "x-auth-key",
-    "x-auth-user-service-key",
-];
-
-/// A call whose answer streams, after its head was checked.
-#[derive(Clone, Copy)]
-pub(super) struct StreamCall {
-    tenant: TenantId,
-    version: Version,
-}
-
-/// A request for RealtimeKit, after its head was checked.
-pub(super) struct KitCall {
-    call: StreamCall,
-    target: String,
-    headers: Vec<(Box<str>, Box<str>)>,
-}
-
-impl StreamCall {
-    pub(super) fn of(tenant: TenantId, head: &Head<'_>) -> Self {
-        Self { tenant, version: head.version() }
-    }
-}
-
-impl KitCall {
-    pub(super) fn of(call: StreamCall, head: &Head<'_>) -> Self {
-        let mut target = head.rest(2).unwrap_or_default().to_owned();
-        let query = head.query_without("key");
-        if !query.is_empty() {
-            target.push('?');
-            target.push_str(&query);
-        }
-        let named: Vec<&str> =
-            head.headers("connection").flat_map(|it| it.split(',')).map(str::trim).collect();
-        let is_passed = |name: &str| {
-            let mut kept_back = KEPT_BACK.iter().chain(&named);
-            !kept_back.any(|it| it.eq_ignore_ascii_case(name))
-        };
-        let lines = head.lines().filter(|(name, _)| is_passed(name));
-        let headers = lines.map(|(name, value)| (name.into(), value.into())).collect();
-        Self { call, target, headers }
-    }
-}
 
 /// How a peer is gone.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -160,36 +95,28 @@ impl Sides {
 }
 
 impl Shard {
-    /// Passes a request on to RealtimeKit.
-    pub(super) fn call_kit(
-        &mut self,
-        conn: ConnId,
-        body: &Body<'_>,
-        kit: KitCall,
-    ) -> Result<(), Rejection> {
-        let KitCall { call, target, headers } = kit;
-        let bytes = body.bytes.len() + self.window();
-        let call = self.begin_stream(conn, call, body.shape, bytes)?;
-        self.passes_on(call);
-        let (method, body) = (body.shape.method, body.bytes.to_vec());
-        let ask = KitAsk { conn, method, target, headers, body };
-        self.sides.asks.push(SideAsk::Kit(call, Box::new(ask)));
-        Ok(())
-    }
-
-    /// Runs a query.
-    pub(super) fn query(
-        &mut self,
-        conn: ConnId,
-        body: &mut Body<'_>,
-        call: StreamCall,
-    ) -> Result<(), Rejection> {
-        let tenant = call.tenant;
-        let query = cohesivity::decode_database_body(body.bytes, &self.limits.wire)?;
-        let bytes = body.bytes.len() + self.limits.database_result_bytes_max + self.window();
-        let call = self.begin_stream(conn, call, body.shape, bytes)?;
-        let ask = DatabaseAsk { conn, tenant, query };
-        self.sides.asks.push(SideAsk::Database(call, Box::new(ask)));
+    /// Gives a call to the side threads, whose answer streams.
+    ///
+    /// # Errors
+    /// When they have as much to do as they may. The call is then still to be finished.
+    pub(super) fn stream(&mut self, call: CallId, streaming: Streaming) -> Result<(), Rejection> {
+        let Streaming { version, bytes, ask, .. } = streaming;
+        self.has_room_at_the_side(bytes)?;
+        let reply = self.reply_of(call).ok_or(Rejection::Internal)?;
+        let passes_on = matches!(ask, StreamAsk::Kit(_));
+        let is_old = version == Version::Http10;
+        self.sides.bytes += bytes;
+        let kind = Kind::Stream { reply, passes_on, is_old, framing: None };
+        self.sides.running.insert(call, Running { bytes, kind });
+        self.sides.asks.push(match ask {
+            StreamAsk::Kit(ask) => SideAsk::Kit(call, ask),
+            StreamAsk::Database(ask) => SideAsk::Database(call, ask),
+        });
+        // Who left while it was paid for is not there to be missed.
+        let is_awaited = self.http(reply.conn).is_some_and(|it| !(passes_on && it.half_closed));
+        if !is_awaited {
+            self.sides.asks.push(SideAsk::Cancel(call));
+        }
         Ok(())
     }
 
@@ -239,11 +166,12 @@ impl Shard {
         }
     }
 
-    fn window(&self) -> usize {
+    pub(super) fn window(&self) -> usize {
         self.limits.side_part_bytes_max * PARTS_AHEAD as usize
     }
 
-    fn has_room_at_the_side(&self, bytes: usize) -> Result<(), Rejection> {
+    /// Whether the side threads may have one more call of so many bytes.
+    pub(super) fn has_room_at_the_side(&self, bytes: usize) -> Result<(), Rejection> {
         if self.sides.running.len() >= self.limits.side_calls_max {
             return Err(Rejection::Overloaded { limit: "side_calls_max" });
         }
@@ -251,33 +179,6 @@ impl Shard {
             return Err(Rejection::Overloaded { limit: "side_bytes_max" });
         }
         Ok(())
-    }
-
-    fn begin_stream(
-        &mut self,
-        conn: ConnId,
-        StreamCall { tenant, version }: StreamCall,
-        shape: Shape,
-        bytes: usize,
-    ) -> Result<CallId, Rejection> {
-        self.has_room_at_the_side(bytes)?;
-        // HTTP/1.0 knows no chunks: a body of unknown length ends with the connection.
-        let is_old = version == Version::Http10;
-        let then = if is_old { KeepAlive::Close } else { shape.then };
-        let call = self.begin(conn, tenant, Shape { then, ..shape })?;
-        let reply = self.reply_of(call).ok_or(Rejection::Internal)?;
-        self.sides.bytes += bytes;
-        let kind = Kind::Stream { reply, passes_on: false, is_old, framing: None };
-        self.sides.running.insert(call, Running { bytes, kind });
-        Ok(call)
-    }
-
-    fn passes_on(&mut self, call: CallId) {
-        if let Some(Running { kind: Kind::Stream { passes_on, .. }, .. }) =
-            self.sides.running.get_mut(&call)
-        {
-            *passes_on = true;
-        }
     }
 
     fn on_stream_head(&mut self, call: CallId, head: &UpstreamHead) {

@@ -78,30 +78,27 @@ impl World {
         let token = self.random.below(1_000_000) as u128;
         let until_s = self.now.wall_ms / 1000 + 400_000;
         let what = Operate::Revoke(TokenId(token), until_s);
-        self.ask(shard, tenant, None, what, Asked::Revoke(tenant, token));
+        self.ask(shard, (tenant, None), what, Asked::Revoke(tenant, token));
     }
 
     /// The metered tenant publishes something, as far as its plan is concerned.
     fn spend(&mut self, shard: usize) {
-        let count = 1 + self.random.below(3) as u32;
+        let count = 1 + u32::try_from(self.random.below(3)).unwrap();
         let bill = Bill::of(Metered::Messages, count);
         let op = SeatOp::Spend(Spend { bill, ..Spend::default() });
         let asked = Asked::Spend(count.into());
-        self.ask(shard, METERED, None, Operate::Seat(op), asked);
+        self.ask(shard, (METERED, None), Operate::Seat(op), asked);
     }
 
     fn disconnect(&mut self, shard: usize, tenant: TenantId) {
-        let mut live = Vec::new();
-        for (place, net) in self.nets.iter().enumerate() {
-            for wire in net.wires().filter(|it| it.is_open()) {
-                if let Client::Socket(socket) = &wire.client
-                    && socket.is_live()
-                    && socket.view.key.0 == tenant
-                {
-                    live.push((socket.view.user.clone(), place, wire.conn));
-                }
-            }
-        }
+        let wires = self.nets.iter().enumerate();
+        let wires = wires.flat_map(|(place, net)| net.wires().map(move |it| (place, it)));
+        let live = wires.filter(|(_, wire)| wire.is_open()).filter_map(|(place, wire)| {
+            let Client::Socket(socket) = &wire.client else { return None };
+            let is_theirs = socket.is_live() && socket.view.key.0 == tenant;
+            is_theirs.then(|| (socket.view.user.clone(), place, wire.conn))
+        });
+        let live: Vec<_> = live.collect();
         if live.is_empty() {
             return;
         }
@@ -109,21 +106,21 @@ impl World {
         let theirs = live.into_iter().filter(|it| it.0 == member).map(|it| (it.1, it.2)).collect();
         let member: Box<str> = member.into();
         let what = Operate::Disconnect(member.clone(), None);
-        self.ask(shard, tenant, None, what, Asked::Disconnect(tenant, member, theirs));
+        self.ask(shard, (tenant, None), what, Asked::Disconnect(tenant, member, theirs));
     }
 
     /// Disconnects somebody from one channel.
     fn put_out(&mut self, shard: usize, tenant: TenantId) {
         let member: Box<str> = format!("u{}", self.random.below(6)).into();
         let channel = format!("c{}", self.random.below(self.plan.channels)).into();
-        self.ask(shard, tenant, None, Operate::Disconnect(member, Some(channel)), Asked::PutOut);
+        self.ask(shard, (tenant, None), Operate::Disconnect(member, Some(channel)), Asked::PutOut);
     }
 
     fn register(&mut self, shard: usize, tenant: TenantId) {
         let name: Box<str> = format!("r{}", self.random.below(3)).into();
         let id = MessageId(u128::from(self.operator.next) << 64 | u128::from(self.step));
         let op = SeatOp::CreateChannel { name: name.clone(), kind: None, id };
-        self.ask(shard, tenant, None, Operate::Seat(op), Asked::Create(tenant, name));
+        self.ask(shard, (tenant, None), Operate::Seat(op), Asked::Create(tenant, name));
     }
 
     /// Publishes one to three messages with a key: a new one, or one that was used before with the same request.
@@ -157,14 +154,13 @@ impl World {
         let claim = Some((ClaimKey(root), RequestHash(root ^ 0xff)));
         self.seen.note_if(known, "idempotency key used again");
         let what = Operate::Publish(messages, items);
-        self.ask(shard, tenant, claim, what, Asked::Publish(tenant, number));
+        self.ask(shard, (tenant, claim), what, Asked::Publish(tenant, number));
     }
 
     fn ask(
         &mut self,
         shard: usize,
-        tenant: TenantId,
-        claim: Option<(ClaimKey, RequestHash)>,
+        (tenant, claim): (TenantId, Option<(ClaimKey, RequestHash)>),
         what: Operate,
         asked: Asked,
     ) {

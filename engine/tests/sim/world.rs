@@ -163,10 +163,12 @@ impl World {
     pub fn feed(&mut self, shard: usize, input: Input<'_>) {
         let is_read = matches!(&input, Input::Journal(JournalAnswer::Read(..)));
         let mut effects = std::mem::take(&mut self.effects);
-        let changed = match &input {
-            Input::Journal(JournalAnswer::Damaged(channel))
-            | Input::Delivery(Delivery::EpochChanged(channel)) => Some(Arc::clone(channel)),
-            _ => None,
+        let changed = if let Input::Journal(JournalAnswer::Damaged(channel))
+        | Input::Delivery(Delivery::EpochChanged(channel)) = &input
+        {
+            Some(Arc::clone(channel))
+        } else {
+            None
         };
         let is_home = matches!(&input, Input::Journal(_));
         self.shards[shard].handle(self.now, input, &mut effects);
@@ -189,18 +191,7 @@ impl World {
             let spilled = self.deliveries.send(shard, to.index(), delivery);
             self.seen.note_if(spilled, "spilled");
         }
-        for publication in effects.appends.drain(..) {
-            self.journals[shard].append(publication);
-        }
-        for channel in effects.drops.drain(..) {
-            self.journals[shard].let_go(channel);
-        }
-        for ask in effects.catalog.drain(..) {
-            self.catalogs[shard].ask(ask);
-        }
-        for (edge, ask) in effects.reads.drain(..) {
-            self.journals[shard].read(edge, ask);
-        }
+        self.ask_disks(shard, &mut effects);
         self.nets[shard].closes.append(&mut effects.closes);
         let operated: Vec<_> = effects.operated.drain(..).collect();
         self.effects = effects;
@@ -208,6 +199,14 @@ impl World {
             self.operated(number, result);
         }
         self.check_bounds(shard);
+    }
+
+    fn ask_disks(&mut self, shard: usize, effects: &mut Effects) {
+        let (journal, catalog) = (&mut self.journals[shard], &mut self.catalogs[shard]);
+        effects.appends.drain(..).for_each(|it| journal.append(it));
+        effects.drops.drain(..).for_each(|it| journal.let_go(it));
+        effects.catalog.drain(..).for_each(|it| catalog.ask(it));
+        effects.reads.drain(..).for_each(|(edge, it)| journal.read(edge, it));
     }
 
     /// Nobody goes on listening to a channel whose epoch changed: those here are out, the others are told.
