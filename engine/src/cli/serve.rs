@@ -171,13 +171,16 @@ fn retention(config: &Config) -> Retention {
     }
 }
 
+/// Shards, tenants, and where both are kept.
+type Settled = (u16, Vec<TenantSpec>, Option<(Catalog, Roster)>);
+
 /// What the data directory says of shards and tenants.
 fn settle(
     config: &Config,
     provisioned: &Provisioned,
     asked: u16,
     cores: u16,
-) -> Result<(u16, Vec<TenantSpec>, Option<(Catalog, Roster)>), Failure> {
+) -> Result<Settled, Failure> {
     let now_ms = Clock::start().now().wall_ms;
     let wrong = |why: LayoutError| match why {
         LayoutError::Shards { .. } => Failure::new(Status::Configuration, why.to_string()),

@@ -186,7 +186,9 @@ fn inspect(matches: &ArgMatches) -> Result<(), Failure> {
         let value = match value {
             Value::Null => continue,
             Value::String(text) => text.clone(),
-            other => other.to_string(),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                value.to_string()
+            }
         };
         let _ = writeln!(out, "{name:<16} {value}"); // a String takes everything
     }

@@ -1,7 +1,8 @@
 //! Secrets that are easy to find: after all kinds of good and bad calls at the chattiest level none of them is anywhere.
 
 use std::fs;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Child, Stdio};
 
 use super::node::{Node, PATIENCE, pause, run, stentor, wait};
 use super::operate::walk;
@@ -75,17 +76,14 @@ fn calls(url: &str, key: &str, token: &str) -> String {
     answers
 }
 
-#[test]
-fn no_secret_is_in_a_log_an_answer_or_an_output() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path();
+/// A node that logs everything into the folder. Returns it and its ready file.
+fn serve(path: &Path) -> (Child, String) {
     fs::write(path.join("stentor.toml"), config()).unwrap();
-    let (out, log) = (path.join("out"), path.join("log"));
-    let file = |path| Stdio::from(fs::File::create(path).unwrap());
+    let file = |name| Stdio::from(fs::File::create(path.join(name)).unwrap());
     let mut command = stentor(path);
     command.args(["serve", "--config", "stentor.toml", "--listen", "127.0.0.1:0"]);
     command.args(["--shards", "2", "--log-level", "trace", "--ready-file", "ready.json"]);
-    let mut child = command.stdout(file(&out)).stderr(file(&log)).spawn().unwrap();
+    let child = command.stdout(file("out")).stderr(file("log")).spawn().unwrap();
     let ready = path.join("ready.json");
     for _ in 0..PATIENCE.as_millis() / 20 {
         if ready.exists() {
@@ -93,7 +91,24 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
         }
         pause(std::time::Duration::from_millis(20));
     }
-    let told = fs::read_to_string(&ready).unwrap();
+    (child, fs::read_to_string(&ready).unwrap())
+}
+
+/// No text has a canary, and not the first part of one: that is a leak as well.
+fn assert_absent(canaries: &[&str], texts: &[(&str, &str)]) {
+    for canary in canaries {
+        let part = &canary[..canary.len() * 2 / 3];
+        for (place, text) in texts {
+            assert!(!text.contains(part), "{part} is in an {place}");
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_in_a_log_an_answer_or_an_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (mut child, told) = serve(path);
     let url = serde_json::from_str::<serde_json::Value>(&told).unwrap();
     let url = url["http"].as_str().unwrap().to_owned();
 
@@ -129,26 +144,20 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
     for key in made.iter().take(1) {
         seen.push_str(&calls(&url, key, "nothing"));
     }
-    rustix::process::kill_process(
-        rustix::process::Pid::from_child(&child),
-        rustix::process::Signal::TERM,
-    )
-    .unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0));
-    let (out, log) = (fs::read_to_string(&out).unwrap(), fs::read_to_string(&log).unwrap());
+    let [out, log] = ["out", "log"].map(|it| fs::read_to_string(path.join(it)).unwrap());
     assert!(
         out.contains("Infrai key") && log.contains("node listens"),
         "there is something to see"
     );
     assert_eq!(made.len(), 3, "{made:?}");
     let signature = token.rsplit('.').next().unwrap();
-    for canary in CANARIES.into_iter().chain(made.iter().copied()).chain([signature]) {
-        // The first half alone is a leak as well.
-        let part = &canary[..canary.len() * 2 / 3];
-        for (place, text) in [("output", &out), ("log", &log), ("answer or error", &seen)] {
-            assert!(!text.contains(part), "{part} is in an {place}");
-        }
-    }
+    let canaries: Vec<_> = CANARIES.into_iter().chain(made.iter().copied()).collect();
+    let texts = [("output", &*out), ("log", &*log), ("answer or error", &*seen)];
+    assert_absent(&canaries, &texts);
+    assert_absent(&[signature], &texts);
     let data = path.join("stentor-data");
     for canary in made.iter().copied().chain(CANARIES) {
         let kept = walk(&data, canary.as_bytes());

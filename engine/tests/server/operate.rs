@@ -87,10 +87,10 @@ pub(crate) fn walk(folder: &Path, bytes: &[u8]) -> Vec<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(walk(&path, bytes));
-        } else if let Ok(text) = fs::read(&path) {
-            if text.windows(bytes.len()).any(|it| it == bytes) {
-                found.push(path.display().to_string());
-            }
+        } else if let Ok(text) = fs::read(&path)
+            && text.windows(bytes.len()).any(|it| it == bytes)
+        {
+            found.push(path.display().to_string());
         }
     }
     found
