@@ -51,6 +51,8 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat decides; then every shard acts.
     Decided,
+    /// No shard lets anything in any more. What came on its way meanwhile has to go as well.
+    Closed { before: Provisioning, now: Provisioning },
     /// Every shard has acted; then this is the answer.
     Acted { before: Provisioning, now: Provisioning },
     /// The seat has counted what a metered tenant does.
@@ -195,11 +197,23 @@ impl Shard {
             Work::Decided => match came.into_iter().next() {
                 Some(Came::Seat(Ok(SeatAnswer::Provisioning { before, now }))) => {
                     let order = Enforce::Provisioning(tenant, now);
-                    let then = steps::Work::Cohesivity(Work::Acted { before, now });
-                    self.enforce(call, &order, then, effects);
+                    let then = if now.is_active() {
+                        Work::Acted { before, now }
+                    } else {
+                        Work::Closed { before, now }
+                    };
+                    self.enforce(call, &order, steps::Work::Cohesivity(then), effects);
                 }
                 Some(Came::Seat(Err(why))) => self.finish(call, Err(why), effects),
                 Some(_) | None => self.finish(call, Err(Rejection::Internal), effects),
+            },
+            Work::Closed { before, now } => match enforced(came) {
+                Ok(_) => {
+                    let order = Enforce::Provisioning(tenant, now);
+                    let then = steps::Work::Cohesivity(Work::Acted { before, now });
+                    self.enforce(call, &order, then, effects);
+                }
+                Err(why) => self.finish(call, Err(why), effects),
             },
             Work::Acted { before, now } => {
                 let result = enforced(came).map(|_| provisioned(before, now));

@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
-use super::node::Node;
-use super::raw::Raw;
+use super::node::{Node, pause};
+use super::raw::{Raw, request};
 use super::tools::{Answer, curl, post, token};
 
 const FILE: &str = r#"
@@ -217,6 +219,37 @@ fn begins_anew(node: &Node, channels: &[&str], (client, last): (&str, u64)) {
     assert_eq!(rows, json!(vec![json!({"data": "\"new\""}); channels.len()]));
     // A token from before opens sockets again: it is the tenant's, and has not expired.
     open(node, "a", client).read_until("\"action\":\"subscribed\"");
+}
+
+#[test]
+fn nothing_that_was_on_its_way_outlives_the_resource() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path());
+    for round in 0..10 {
+        let mut publishers = Vec::new();
+        for number in 0..6 {
+            let mut raw = Raw::open(&node);
+            let body = format!(r#"{{"channel":"r{round}-{number}","data":"old"}}"#);
+            let publish = request("POST", &format!("/edge/realtime?key={}", node.key()), &body);
+            let text = publish.repeat(16);
+            publishers.push(thread::spawn(move || while publishes(&mut raw, &text) {}));
+        }
+        pause(Duration::from_millis(20));
+        delete(&node);
+        publishers.into_iter().for_each(|it| it.join().unwrap());
+        assert_provisioned(&provision(&node, "{}"), false, "apac");
+        let query = r#"{"query":"SELECT * FROM realtime_messages"}"#;
+        let left = post(&node.keyed("/edge/database"), query);
+        assert_eq!(left.json(), json!({"rows": []}), "round {round}");
+    }
+    node.stop();
+}
+
+/// Sends sixteen requests; whether all of them were served.
+fn publishes(raw: &mut Raw, text: &str) -> bool {
+    raw.send(text);
+    let heads: Vec<_> = (0..16).map(|_| raw.read_until("\r\n\r\n")).collect();
+    heads.iter().all(|it| it.contains(" 200 OK"))
 }
 
 /// Every call of the edge says that the resource is not there.
