@@ -27,6 +27,7 @@ mod readme;
 mod refusals;
 mod resources;
 mod server;
+mod signing;
 mod tenants;
 mod tiers;
 mod tools;
