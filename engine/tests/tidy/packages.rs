@@ -77,7 +77,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ),
     ("signal-hook", &["engine/src/cli/serve.rs", "loadtest/src/report/"]),
     ("simd-json", &["protocol/src/json/"]),
-    ("simdutf8", &["protocol/src/dialect/fields.rs"]),
+    ("simdutf8", &["protocol/src/dialect/fields.rs", "protocol/src/http/parse.rs"]),
     ("sled", &["storage/"]),
     ("strsim", &["engine/src/config/"]),
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
