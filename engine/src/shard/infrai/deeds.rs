@@ -70,7 +70,10 @@ impl Shard {
         body: &mut Body<'_>,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        asked.request = auth::hmac_sha256(self.tenants.signing_key(asked.tenant), body.bytes);
+        if asked.key.is_some() || infrai::may_have_idempotency_key(body.bytes) {
+            let signing_key = self.tenants.signing_key(asked.tenant);
+            asked.request = Some(auth::hmac_sha256(signing_key, body.bytes));
+        }
         match asked.operation {
             Operation::Publish => return self.perform_publish(conn, &asked, body, effects),
             Operation::PublishBatch => return self.perform_batch(conn, &asked, body, effects),
@@ -91,7 +94,7 @@ impl Shard {
         let shape = body.shape;
         let (deed, key) = self.deed(&asked, body)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), key)?;
-        let claim = key.map(|key| self.claim_of(&asked, key));
+        let claim = key.map(|key| self.claim_of(&asked, key)).transpose()?;
         self.start((conn, shape), (&asked, claim), deed, effects)
     }
 
@@ -150,15 +153,16 @@ impl Shard {
     }
 
     /// Names an idempotency key and the request that came with it, so that nobody can make two of them meet.
-    pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Claim {
+    pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Result<Claim, Rejection> {
         let signing_key = self.tenants.signing_key(asked.tenant);
         let path = asked.channel.as_deref().unwrap_or_default();
         let scope = format!("idempotency\n{}\n{key}", asked.operation.id());
-        let request = [&asked.request, path.as_bytes()].concat();
-        Claim {
+        let request = asked.request.as_ref().ok_or(Rejection::Internal)?;
+        let request = [request, path.as_bytes()].concat();
+        Ok(Claim {
             key: ClaimKey(first_64(auth::hmac_sha256(signing_key, scope.as_bytes()))),
             request: RequestHash(first_64(auth::hmac_sha256(signing_key, &request))),
-        }
+        })
     }
 
     fn start(

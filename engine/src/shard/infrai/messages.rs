@@ -16,7 +16,7 @@ use super::super::publishing::{self, Publishing};
 use super::Asked;
 use super::deeds::{first_64, price};
 use crate::control::{ClaimKey, Metered, Paced, Placed, Spend};
-use crate::ids::{ChannelKey, ConnId};
+use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// What is answered once messages are published.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Shard {
             self.request(&channel, Request::Publish(publication, keep, reply), effects);
             return Ok(());
         }
-        let claim = key.map(|key| self.claim_of(asked, key));
+        let claim = key.map(|key| self.claim_of(asked, key)).transpose()?;
         let messages = [one.publish];
         self.publish_asked((conn, shape), (asked, claim), &messages, effects)
     }
@@ -94,7 +94,7 @@ impl Shard {
         let shape = body.shape;
         let batch = infrai::decode_publish_batch(body.bytes, &limits)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), batch.idempotency_key)?;
-        let claim = key.map(|key| self.claim_of(asked, key));
+        let claim = key.map(|key| self.claim_of(asked, key)).transpose()?;
         if batch.messages.is_empty() {
             self.say_data(conn, shape, effects, |out| {
                 infrai::data_published_batch(out, std::iter::empty());
@@ -115,10 +115,11 @@ impl Shard {
         let mut items = Vec::new();
         let mut enrol: Vec<Arc<ChannelKey>> = Vec::new();
         for (place, it) in messages.iter().enumerate() {
-            let channel = self.channel_key(asked.tenant, it.channel.as_str());
-            if self.known.get(&channel).is_none() && !enrol.contains(&channel) {
-                enrol.push(Arc::clone(&channel));
-            }
+            let name = ChannelRef { tenant: asked.tenant, name: it.channel.as_str() };
+            let channel = match self.known.key(&name) {
+                Some(channel) => Arc::clone(channel),
+                None => self.to_enrol(&name, &mut enrol),
+            };
             let item = claim.as_ref().map(|claim| self.item(asked, claim, place));
             let idempotency = item
                 .zip(claim.as_ref())
@@ -141,6 +142,16 @@ impl Shard {
         self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);
         Ok(())
+    }
+
+    /// A channel that has to be registered first.
+    fn to_enrol(&self, name: &ChannelRef<'_>, enrol: &mut Vec<Arc<ChannelKey>>) -> Arc<ChannelKey> {
+        if let Some(channel) = enrol.iter().find(|it| it.name() == name.name) {
+            return Arc::clone(channel);
+        }
+        let channel = self.channel_key(name.tenant, name.name);
+        enrol.push(Arc::clone(&channel));
+        channel
     }
 
     /// The key of one message of a request with a key.
