@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use channel::Tail;
-pub use channel::{HomeChannel, Start};
+pub use channel::{Gap, HomeChannel, Start};
 use hashbrown::HashMap;
 pub use presence::Member;
 use protocol::Rejection;

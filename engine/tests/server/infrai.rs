@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::node::Node;
 use super::raw::Raw;
@@ -227,6 +227,30 @@ fn every_call_of_one_tenant_shows_another_nothing() {
 fn node_ws_speaks_infrai_and_meets_cohesivity() {
     let node = Node::ephemeral();
     javascript(&node, "infrai.mjs");
+    node.stop();
+}
+
+#[test]
+fn what_a_client_missed_comes_from_the_journal_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut flags = vec!["--shards", "2", "--limits-tail-messages-max", "3"];
+    flags.extend(["--limits-recovery-messages-max", "50"]);
+    let node = Node::start(folder.path(), &flags);
+    let server = Server::of(&node, 0);
+    let publish = |messages: Vec<Value>| {
+        server.post("/v1/realtime/publish/batch", &json!({"messages": messages}));
+    };
+    let numbers: Vec<_> = (1..=730).collect();
+    for some in numbers.chunks(73) {
+        let message = |n: &i32| json!({"channel": "past", "event": "e", "data": {"n": n}});
+        publish(some.iter().map(message).collect());
+    }
+    for _ in 0..60 {
+        publish(vec![json!({"channel": "large", "event": "e", "data": "x".repeat(60_000)})]);
+    }
+    node.kill();
+    let node = Node::start(folder.path(), &flags);
+    javascript(&node, "past.mjs");
     node.stop();
 }
 

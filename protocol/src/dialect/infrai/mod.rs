@@ -32,7 +32,7 @@ pub use envelope::{Metadata, Source, body_rejection, body_success, write_rejecti
 pub use error_code::{ErrorCode, error_code};
 pub use frames::{
     Begin, Subscribed, frame_channel_deleted, frame_connected, frame_join, frame_leave,
-    frame_message, frame_pong, frame_published, frame_rejection, frame_subscribed,
+    frame_message, frame_pong, frame_published, frame_recovered, frame_rejection, frame_subscribed,
     frame_unsubscribed,
 };
 pub use idempotency::{
