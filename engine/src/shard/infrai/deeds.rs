@@ -21,6 +21,7 @@ use crate::control::{
     SeatAnswer, SeatOp, Spend, TokenId,
 };
 use crate::ids::{CallId, ChannelKey, ConnId};
+use crate::side::VendorAsk;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(in crate::shard) enum Deed {
     Revoke(TokenId, u64),
     /// Disconnect a client, altogether or from a channel.
     Disconnect(Box<str>, Option<Box<str>>),
+    /// Ask a vendor for its signature.
+    Ask(Box<VendorAsk>),
     /// Only look.
     Look(Looking),
 }
@@ -54,6 +57,8 @@ pub(in crate::shard) enum Doing {
     Forbid,
     /// Every shard disconnects.
     Disconnect,
+    /// The vendor signs.
+    Sign,
 }
 
 impl Shard {
@@ -141,8 +146,7 @@ impl Shard {
             }
             Operation::AuthSign => {
                 let sign = infrai::decode_auth_sign(body.bytes, &limits)?;
-                let reply = self.sign(tenant, &sign)?;
-                (Deed::Answer(reply), sign.idempotency_key)
+                (self.sign(tenant, &sign)?, sign.idempotency_key)
             }
         };
         Ok(found)
@@ -218,6 +222,11 @@ impl Shard {
                 let order = Enforce::Disconnect { tenant, member, channel };
                 self.enforce(call, &order, doing(Doing::Disconnect), effects);
             }
+            Deed::Ask(ask) => {
+                if let Err(why) = self.ask_vendor(call, *ask, doing(Doing::Sign)) {
+                    self.finish(call, Err(why), effects);
+                }
+            }
             Deed::Look(looking) => self.look_up(call, looking, effects),
         }
     }
@@ -261,6 +270,7 @@ impl Shard {
             Doing::Forbid => enforced(came).map(|_| Reply::data(infrai::data_revoked)),
             Doing::Disconnect => enforced(came)
                 .map(|done| Reply::data(|out| infrai::data_disconnected(out, done.count))),
+            Doing::Sign => self.vendor_signed(came),
         };
         self.finish(call, result, effects);
     }

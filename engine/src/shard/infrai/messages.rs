@@ -52,7 +52,8 @@ impl Answering {
 }
 
 impl Shard {
-    /// Nothing but the message itself for the one channel that is known, without a key: no call, no trip but that to its home.
+    /// Nothing but the message itself for the one channel that is known, without a key and with nobody in front who is yet to
+    /// publish: no call, no trip but that to its home.
     pub(super) fn perform_publish(
         &mut self,
         conn: ConnId,
@@ -67,8 +68,9 @@ impl Shard {
         let channel = self.channel_key(asked.tenant, one.publish.channel.as_str());
         let is_metered = self.tenants.plan(asked.tenant).is_metered();
         let is_known = self.known.get(&channel).is_some();
+        let is_alone = !self.calls.lines.has(conn);
         let Some(http) = self.http(conn) else { return Ok(()) };
-        if key.is_none() && is_known && !is_metered && !http.tickets.has_call() {
+        if key.is_none() && is_known && !is_metered && is_alone {
             let keep = keep(one.publish.publish.keep, !http.tickets.is_empty());
             let publication = keyed(&channel, &one.publish.publish, None);
             let ticket = http.tickets.wait(shape.asked());
@@ -137,6 +139,7 @@ impl Shard {
             work.spend = Some(self.price_of(asked, messages));
         }
         let call = self.begin(conn, asked.tenant, shape)?;
+        self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);
         Ok(())
     }

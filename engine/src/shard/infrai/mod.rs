@@ -6,6 +6,7 @@ mod encode;
 mod frames;
 mod known;
 mod messages;
+mod sign;
 mod tokens;
 
 use protocol::Rejection;
