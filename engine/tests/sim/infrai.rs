@@ -141,9 +141,11 @@ impl InfraiClient {
     }
 
     fn subscribe(&mut self, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        let after = self.last.get(&key).copied().filter(|_| scene.random.permille(600));
+        let known = self.last.get(&key).copied().unwrap_or_default();
+        let after = scene.random.permille(600).then_some(known);
         let back = scene.random.one_of(&[0, 0, 1, 4, 100]);
-        let after = after.map(|it| it.saturating_sub(back));
+        let ahead = scene.random.one_of(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1_000]);
+        let after = after.map(|it| it.saturating_sub(back) + ahead);
         let tail = after.map(|it| format!(",\"after\":{it}")).unwrap_or_default();
         let text = format!("\"type\":\"subscribe\",\"channel\":\"{}\"{tail}", key.1);
         self.say(&text, Asked::Subscribe { key, after }, out, scene);
@@ -272,9 +274,11 @@ impl InfraiClient {
             (Some("false"), Some(_)) => {
                 let is_excused = match field(text, "reason") {
                     Some("not_retained") => scene.plan.has(Fault::Damage),
+                    Some("ahead") => after > Some(position),
                     Some("unreadable") => scene.plan.has(Fault::FencedJournal),
                     Some(_) | None => false,
                 };
+                let is_excused = is_excused || is_superseded;
                 assert!(is_excused, "nothing is missing in the journal: {text}");
                 scene.seen.note("told of a gap");
                 position
