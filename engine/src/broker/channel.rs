@@ -1,6 +1,7 @@
 //! One channel at its home: its offsets, the tail of its history, and which shards want it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use storage::Publication;
@@ -60,6 +61,8 @@ pub struct HomeChannel {
     epoch: Epoch,
     last_sequenced: Offset,
     position: Offset,
+    /// When the last one was taken.
+    last_at_ms: Option<NonZeroU64>,
     tail: VecDeque<Arc<Publication>>,
     tail_bytes: usize,
     /// Changes when the journal refused: what was sequenced before then is void.
@@ -74,6 +77,15 @@ pub struct HomeChannel {
     pub(super) is_listed: bool,
 }
 
+/// Where a channel stands that is not in memory.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rest {
+    /// The last visible place.
+    pub position: Position,
+    /// When that message was taken; `None` when no message is kept that says so.
+    pub last_at_ms: Option<NonZeroU64>,
+}
+
 /// What a tail may hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
@@ -84,11 +96,17 @@ pub(super) struct Tail {
 }
 
 impl HomeChannel {
-    /// A channel whose journal ends at `position`.
+    /// A channel whose journal ends there.
     #[must_use]
-    pub fn resting_at(position: Position) -> Self {
-        let Position { epoch, offset } = position;
-        Self { epoch, last_sequenced: offset, position: offset, ..Self::default() }
+    pub fn resting_at(rest: Rest) -> Self {
+        let Rest { position: Position { epoch, offset }, last_at_ms } = rest;
+        Self { epoch, last_sequenced: offset, position: offset, last_at_ms, ..Self::default() }
+    }
+
+    /// What is kept of a channel that nobody uses.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        Rest { position: self.position(), last_at_ms: self.last_at_ms }
     }
 
     /// The next offset, and the run it is valid in. It is invisible until it is committed.
@@ -111,6 +129,7 @@ impl HomeChannel {
         let offset = publication.offset().unwrap_or_default();
         assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
         self.position = offset;
+        self.last_at_ms = NonZeroU64::new(publication.at_ms());
         self.unanswered -= 1;
         self.tail.push_back(Arc::clone(publication));
         let added = publication.text_bytes();
@@ -123,9 +142,10 @@ impl HomeChannel {
         (added, dropped)
     }
 
-    /// Lets the tail go. Returns the bytes that it had.
+    /// Lets the tail go with everything that the journal had. Returns the bytes that it had.
     pub(super) fn forget_tail(&mut self) -> usize {
         self.tail.clear();
+        self.last_at_ms = None;
         std::mem::take(&mut self.tail_bytes)
     }
 
@@ -173,12 +193,6 @@ impl HomeChannel {
     #[must_use]
     pub fn position(&self) -> Position {
         Position { epoch: self.epoch, offset: self.position }
-    }
-
-    /// When the newest message of the tail was taken.
-    #[must_use]
-    pub fn last_at_ms(&self) -> Option<u64> {
-        self.tail.back().map(|it| it.at_ms())
     }
 
     /// What is sequenced from now on is in the next epoch; what is with the journal stays in its own.
@@ -231,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_tail_says_what_was_missed_or_that_it_does_not_reach_back() {
-        let mut channel = HomeChannel::resting_at(at(2));
+        let mut channel = HomeChannel::resting_at(Rest { position: at(2), last_at_ms: None });
         for offset in 3..=7 {
             assert_eq!(channel.sequence().0, Offset(offset));
             channel.commit(&publication(offset), Tail { messages_max: 3, bytes_spare: 100 });
@@ -249,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_tail_shrinks_where_there_is_no_room_for_it() {
-        let mut channel = HomeChannel::resting_at(at(0));
+        let mut channel = HomeChannel::resting_at(Rest::default());
         let bytes = publication(1).text_bytes();
         for (offset, bytes_spare) in [(1, bytes), (2, bytes - 1), (3, bytes)] {
             channel.sequence();

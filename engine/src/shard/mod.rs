@@ -40,11 +40,11 @@ use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use side::Sides;
 use steps::Calls;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Rest};
 use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
-use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
+use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
 use crate::session::{Load, State, Table};
@@ -179,8 +179,8 @@ impl Shard {
     }
 
     /// Says where a channel homed here stood when the journal was opened.
-    pub fn restore(&mut self, channel: Arc<ChannelKey>, position: Position) {
-        self.broker.restore(channel, position);
+    pub fn restore(&mut self, channel: Arc<ChannelKey>, rest: Rest) {
+        self.broker.restore(channel, rest);
     }
 
     /// Says in which epoch channels begin that the journal does not know.

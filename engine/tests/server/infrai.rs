@@ -149,6 +149,74 @@ fn a_retry_with_its_key_after_kill_9_finds_the_one_message() {
 }
 
 #[test]
+fn a_retry_says_that_it_was_answered_from_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = json!({"channel": "c", "event": "e", "data": 1});
+    let calls = [
+        ("POST", "/v1/realtime/publish", message.clone()),
+        ("POST", "/v1/realtime/publish/batch", json!({"messages": [message, message]})),
+        ("POST", "/v1/realtime/token/issue", json!({"client_id": "u"})),
+        ("POST", "/v1/realtime/channel/create", json!({"name": "made"})),
+        ("POST", "/v1/realtime/user/disconnect", json!({"client_id": "u"})),
+        ("DELETE", "/v1/realtime/channel/delete/made", json!({})),
+    ];
+    let ask = |node: &Node| -> Vec<(Value, Value)> {
+        let ask = |(method, path, body): &(&str, &str, Value)| {
+            let more = ["-H", "Idempotency-Key: k", "--json", &body.to_string()];
+            let answer = Server::of(node, 0).call(method, path, &more);
+            (data(&answer), answer.json()["metadata"]["cache_hit"].clone())
+        };
+        calls.iter().map(ask).collect()
+    };
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let first = ask(&node);
+    assert!(first.iter().all(|it| it.1 == json!(false)), "{first:?}");
+    let kept: Vec<_> = first.into_iter().map(|it| (it.0, json!(true))).collect();
+    assert_eq!(ask(&node), kept);
+    let plain = Server::of(&node, 0).call("GET", "/v1/realtime/channel/list", &[]);
+    assert_eq!(plain.json()["metadata"]["cache_hit"], false);
+    node.kill();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    assert_eq!(ask(&node), kept, "also after a kill");
+    node.stop();
+}
+
+#[test]
+fn when_something_was_last_published_is_known_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = |node: &Node, channel: &str| {
+        let found = Server::of(node, 0).get(&format!("/v1/realtime/channel/get/{channel}"));
+        found["last_published_at"].clone()
+    };
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let server = Server::of(&node, 0);
+    let publish = |channel: &str| {
+        let message = json!({"channel": channel, "event": "e", "data": 1});
+        server.post("/v1/realtime/publish", &message)["published_at"].clone()
+    };
+    server.post("/v1/realtime/channels", &json!({"name": "silent"}));
+    let times = ["a", "b", "c", "gone"].map(|it| (it, publish(it)));
+    data(&server.call("DELETE", "/v1/realtime/channel/delete/gone", &[]));
+    server.post("/v1/realtime/channels", &json!({"name": "gone"}));
+    let check = |node: &Node, when: &str| {
+        for (channel, at) in &times[..3] {
+            assert_eq!(last(node, channel), *at, "{channel} {when}");
+        }
+        for channel in ["silent", "gone"] {
+            assert_eq!(last(node, channel), Value::Null, "{channel} {when}");
+        }
+    };
+    check(&node, "at once");
+    // What nobody uses is not kept in memory for long.
+    super::node::pause(std::time::Duration::from_millis(300));
+    check(&node, "later");
+    node.kill();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    check(&node, "after a kill");
+    node.stop();
+}
+
+#[test]
 fn a_revoked_token_opens_no_socket_on_any_shard() {
     let node = Node::ephemeral();
     let server = Server::of(&node, 0);

@@ -119,9 +119,7 @@ fn data(out: &mut Vec<u8>, arguments: &[&str]) {
         }
         ["deleted", name] => infrai::data_channel_deleted(out, name, Deleted::Deleted),
         ["not deleted", name] => infrai::data_channel_deleted(out, name, Deleted::NotFound),
-        ["published", ref message @ .., delivered] => {
-            infrai::data_published(out, &view(message), delivered.parse().ok());
-        }
+        ["published", ref message @ ..] => infrai::data_published(out, &view(message)),
         ["batch", count] => {
             let count: usize = count.parse().unwrap();
             infrai::data_published_batch(out, (0..count).map(|it| it as u128 + 1));
