@@ -133,10 +133,17 @@ impl Shard {
         self.reject(conn, why, Shape::ok(KeepAlive::Close), closes);
     }
 
-    pub(super) fn answer_fault(&mut self, conn: ConnId, fault: &HttpFault, effects: &mut Effects) {
+    pub(super) fn answer_fault(
+        &mut self,
+        conn: ConnId,
+        (fault, surface): (&HttpFault, Surface),
+        effects: &mut Effects,
+    ) {
         self.counters.rejected += 1;
-        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| {
-            cohesivity::write_fault(out, fault);
+        let now_ms = self.now.monotonic_ms;
+        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| match surface {
+            Surface::Infrai { .. } => infrai::write_fault(out, fault, &surface.metadata(now_ms)),
+            Surface::Cohesivity => cohesivity::write_fault(out, fault),
         });
     }
 

@@ -1,7 +1,5 @@
 //! The calls of Infrai as curl makes them, in both styles of their paths, and what holds across kill -9 and across tenants.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use super::node::Node;
@@ -234,60 +232,6 @@ fn a_revoked_token_opens_no_socket_on_any_shard() {
     assert!((0..16).all(|_| status() == "101"));
     server.post("/v1/realtime/token/revoke", &json!({"token_or_jti": issued["jti"]}));
     assert!((0..16).all(|_| status() == "401"), "the answer is not older than what it says");
-    node.stop();
-}
-
-const TWO: &str = r#"
-[[tenant]]
-name = "one"
-[tenant.cohesivity]
-application_key = "coh_app_11111111111111111111"
-management_key = "coh_man_11111111111111111111"
-[tenant.infrai]
-project_key = "ifr_pk_proj_11111111111111111111"
-
-[[tenant]]
-name = "two"
-[tenant.infrai]
-project_key = "ifr_pk_proj_22222222222222222222"
-"#;
-
-#[test]
-fn every_call_of_one_tenant_shows_another_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("stentor.toml"), TWO).unwrap();
-    let node = Node::start(folder.path(), &["--config", "stentor.toml", "--shards", "2"]);
-    let (one, two) = (Server::of(&node, 0), Server::of(&node, 1));
-    one.post("/v1/realtime/channels", &json!({"name": "canary", "type": "private"}));
-    let issued = one.post("/v1/realtime/token", &json!({"client_id": "canary-client"}));
-    let keyed = ["-H", "Idempotency-Key: canary-key", "--json"];
-    let body =
-        json!({"channel": "canary", "event": "canary-event", "data": "canary-data"}).to_string();
-    let with = |server: &Server<'_>| {
-        let more = [&keyed[..], &[&body]].concat();
-        data(&server.call("POST", "/v1/realtime/publish", &more))["message_id"].clone()
-    };
-    let first = with(&one);
-    assert_eq!(with(&one), first);
-    let token = json!({"token_or_jti": issued["token"]}).to_string();
-    let user = json!({"client_id": "canary-client"}).to_string();
-    for (method, path, body) in [
-        ("GET", "/v1/realtime/channel/get/canary", None),
-        ("GET", "/v1/realtime/channel/list", None),
-        ("GET", "/v1/realtime/presence/get/canary", None),
-        ("DELETE", "/v1/realtime/channel/delete/canary", None),
-        ("POST", "/v1/realtime/token/revoke", Some(&token)),
-        ("POST", "/v1/realtime/user/disconnect", Some(&user)),
-    ] {
-        let more: Vec<&str> = body.map_or(vec![], |it| vec!["--json", it]);
-        let answer = two.call(method, path, &more);
-        let shown = answer.body.replace("\"channel\":\"canary\"", "");
-        assert!(!shown.contains("canary"), "{method} {path}: {}", answer.body);
-    }
-    assert_ne!(with(&two), first, "a key is a tenant's own");
-    assert_eq!(one.get("/v1/realtime/channel/get/canary")["type"], "private");
-    let history = "/edge/realtime/history?channel=canary&key=coh_app_11111111111111111111";
-    assert_eq!(curl(&[&node.url(history)]).body.matches("canary-data").count(), 1);
     node.stop();
 }
 
