@@ -128,7 +128,7 @@ fn whatever_liveblocks_does_wrong_is_a_vendor_error() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     urls.push(format!("http://{closed}"));
     urls.push(upstream.url("/as/token"));
-    let world = world(&urls, "", &["--limits-side-answer-timeout-ms", "300"]);
+    let world = world(&urls, "", &["--limits-side-answer-timeout-ms", "1000"]);
     let gone = ("nobody", "liveblocks cannot be reached", true);
     for (tenant, (mode, message, retryable)) in cases.into_iter().chain([gone]).enumerate() {
         let answer = world.server(tenant).call("POST", SIGN, &["--json", &rooms().to_string()]);
@@ -136,7 +136,7 @@ fn whatever_liveblocks_does_wrong_is_a_vendor_error() {
         let error = &answer.json()["error"];
         let told = (error["message"].as_str().unwrap(), error["retryable"].as_bool().unwrap());
         let latency_ms = answer.json()["metadata"]["latency_ms"].as_u64().unwrap();
-        let waited_ms = if message.ends_with("in time") { 290..5_000 } else { 0..290 };
+        let waited_ms = if message.ends_with("in time") { 990..10_000 } else { 0..990 };
         assert!(waited_ms.contains(&latency_ms), "{mode}: {latency_ms} ms");
         assert_eq!(told, (message, retryable), "{mode}");
         assert!(!answer.body.contains("canary") && !answer.body.contains("127.0.0.1"), "{mode}");

@@ -197,8 +197,12 @@ fn frames(node: &Node, others: impl FnOnce()) -> Vec<String> {
     raw.send(frame(
         r#"{"type":"publish","channel":"canary-two","event":"e","data":1,"persist":false}"#,
     ));
+    let is_there = |got: &[String], what: &str| got.iter().any(|it| it.contains(what));
+    while !is_there(&got, "\"published\",") || !is_there(&got, "\"message\",") {
+        got.push(raw.read_frame());
+    }
     raw.send(frame(r#"{"type":"ping"}"#));
-    while got.last().is_some_and(|it| !it.contains("\"pong\"")) {
+    while !is_there(&got, "\"pong\"") {
         got.push(raw.read_frame());
     }
     // The answer to a publish and the message itself come in either order.
