@@ -1,5 +1,6 @@
 //! Who is in a channel.
 
+use crate::auth::insforge::Identity;
 use crate::dialect::write::{push_field, push_time_field};
 
 /// What a member is.
@@ -12,6 +13,15 @@ pub enum PresentKind {
 }
 
 impl PresentKind {
+    /// What somebody is in a channel: a user by their token, whatever their role, and anyone else a socket.
+    #[must_use]
+    pub fn of(identity: &Identity) -> Self {
+        match identity {
+            Identity::User(_) => Self::User,
+            Identity::Server | Identity::Anonymous => Self::Anonymous,
+        }
+    }
+
     /// Its name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
