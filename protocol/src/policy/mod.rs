@@ -3,6 +3,7 @@
 
 mod claims;
 mod decide;
+mod explain;
 mod language;
 mod rule;
 

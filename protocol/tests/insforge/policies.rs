@@ -218,6 +218,33 @@ fn an_explanation_names_every_rule_for_the_action() {
 }
 
 #[test]
+fn an_explanation_can_be_read() {
+    let check = |role: Role, channel: &str, expected: &str| {
+        assert_eq!(publish(&own_rules(), role, channel, "x").to_string(), expected);
+    };
+    check(
+        Role::Authenticated,
+        "user:ada",
+        "\
+allow: \"z own\" grants it
+  \"a broken\" grants nothing: Property not found: absent (line 1, position 8)
+  \"b chat\" is for other channels
+  \"z own\" is true",
+    );
+    check(
+        Role::Anon,
+        "elsewhere",
+        "\
+deny: no policy grants it
+  \"a broken\" is for other channels
+  \"b chat\" is for other channels
+  \"z own\" is for other roles",
+    );
+    let open = Policies::default().explain(&asker(Role::Anon), &QUESTION);
+    assert_eq!(open.to_string(), "allow: there is no policy for this action");
+}
+
+#[test]
 fn what_has_no_rule_is_open_and_administrators_are_not_asked() {
     let policies = own_rules();
     let admin = publish(&policies, Role::ProjectAdmin, "elsewhere", "x");
