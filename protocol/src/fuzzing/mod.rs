@@ -8,6 +8,7 @@ pub use insforge::{
     insforge_token, socketio_message,
 };
 
+use crate::auth::insforge::decode_head_credential;
 use crate::auth::{
     open_infrai, peek_infrai_tenant, peek_tenant, sign_infrai, verify_edge, verify_infrai,
     verify_realtime,
@@ -18,6 +19,7 @@ use crate::dialect::cohesivity::{
     decode_publish_body, decode_token_body, frame_rejection,
 };
 use crate::dialect::{Dialect, MessageView, infrai};
+use crate::engineio::decode_ask;
 use crate::http::{Routed, parse_head, route};
 use crate::limits::Limits;
 use crate::ws::{Reader, Role, Step};
@@ -61,6 +63,7 @@ pub fn http_head(bytes: &[u8]) {
     }
     let _ = (route(&head), decode_credential(&head)); // only their panics are of interest
     let _ = decode_connect_query(&head, &limits); // likewise
+    let _ = (decode_ask(&head), decode_head_credential(&head)); // likewise
     if let Ok(query) = decode_history_query(&head, &limits) {
         assert!((1..=100).contains(&query.limit), "a limit over its limit");
     }

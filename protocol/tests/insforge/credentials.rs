@@ -71,6 +71,24 @@ fn keys_have_a_form() {
 }
 
 #[test]
+fn a_key_set_is_shown_as_it_is_used() {
+    let n = format!("{}A", "b".repeat(341));
+    let shown = |text: &str| {
+        let mut out = Vec::new();
+        Jwks::parse(text).unwrap().push_document(&mut out);
+        String::from_utf8(out).unwrap()
+    };
+    let document = format!(
+        r#"{{"keys":[{{"kty":"RSA","use":"sig","alg":"RS256","kid":"a","n":"{n}","e":"AQAB"}}]}}"#
+    );
+    let given =
+        format!(r#"{{"x":1,"keys":[{{"e":"AQAB","n":"{n}","y":2,"kid":"\u0061","kty":"RSA"}}]}}"#);
+    assert_eq!(shown(&given), document);
+    assert_eq!(shown(&document), document);
+    assert_eq!(shown(r#"{"keys":[]}"#), r#"{"keys":[]}"#);
+}
+
+#[test]
 fn a_key_set_holds_keys_for_rs256_alone() {
     let full = format!("{}A", "b".repeat(341));
     let short = format!("{}{}", "A".repeat(11), full.split_at(11).1);
@@ -100,6 +118,7 @@ fn a_key_set_holds_keys_for_rs256_alone() {
         fault("has a field that is no string"),
     );
     check(&key(&format!(r#""kty":"RSA","kid":"b","n":"{full}""#)), fault("has a field twice"));
+    check(&key(&format!(r#""kty":"RSA","n":"{full}","d":"AQAB""#)), fault("is a private key"));
     check(r#"{"keys":[7]}"#, fault("is no object"));
     check(r#"{"keys":{}}"#, Err(JwksFault::Syntax));
     check("{}", Err(JwksFault::Syntax));

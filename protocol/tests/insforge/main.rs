@@ -11,5 +11,6 @@ mod policies;
 mod polling;
 mod said;
 mod sent;
+mod spread;
 mod transcripts;
 mod vectors;

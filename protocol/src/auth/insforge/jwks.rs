@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 
-use crate::json::{Field, Kind, Listed, read_list, unescape};
+use crate::json::{Field, Kind, Listed, push_string, read_list, unescape};
 
 /// Keys in one set.
 pub const JWKS_KEYS_MAX: usize = 16;
@@ -17,15 +17,23 @@ const MODULUS_BYTES_MAX: usize = 1024;
 const DEPTH_MAX: usize = 4;
 
 const SCHEMA: [&str; 1] = ["keys"];
-const KEY: [&str; 6] = ["kty", "kid", "n", "e", "alg", "use"];
+const KEY: [&str; 7] = ["kty", "kid", "n", "e", "alg", "use", "d"];
 
-/// The keys by their `kid`.
+/// Public keys by their `kid`.
 #[derive(Clone, Default)]
-pub struct Jwks(Vec<(Box<str>, DecodingKey)>);
+pub struct Jwks(Vec<PublicKey>);
+
+#[derive(Clone)]
+struct PublicKey {
+    kid: Box<str>,
+    n: Box<str>,
+    e: Box<str>,
+    decoding: DecodingKey,
+}
 
 impl fmt::Debug for Jwks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(kid, _)| kid)).finish()
+        f.debug_list().entries(self.0.iter().map(|it| &it.kid)).finish()
     }
 }
 
@@ -75,33 +83,53 @@ impl Jwks {
             let (bytes, behind) = rest.split_at_mut_checked(item.bytes).ok_or(JwksFault::Syntax)?;
             rest = behind;
             let key = |what| JwksFault::Key { index, what };
-            let (kid, decoding) = read_key(bytes, item).map_err(key)?;
-            if set.find(&kid).is_some() {
+            let public = read_key(bytes, item).map_err(key)?;
+            if set.find(&public.kid).is_some() {
                 return Err(key("has the \"kid\" of another key"));
             }
-            set.0.push((kid.into(), decoding));
+            set.0.push(public);
         }
         Ok(set)
     }
 
     /// The key of an id.
     pub(super) fn find(&self, kid: &str) -> Option<&DecodingKey> {
-        self.0.iter().find(|(known, _)| **known == *kid).map(|(_, key)| key)
+        self.0.iter().find(|it| *it.kid == *kid).map(|it| &it.decoding)
+    }
+
+    /// Appends the set, for everyone to read: what was in its file beside the keys stays there.
+    pub fn push_document(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"keys\":[");
+        for (index, key) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(b"{\"kty\":\"RSA\",\"use\":\"sig\",\"alg\":\"RS256\",\"kid\":");
+            push_string(out, &key.kid);
+            out.extend_from_slice(b",\"n\":");
+            push_string(out, &key.n);
+            out.extend_from_slice(b",\"e\":");
+            push_string(out, &key.e);
+            out.push(b'}');
+        }
+        out.extend_from_slice(b"]}");
     }
 }
 
-fn read_key(
-    bytes: &mut [u8],
-    item: &Listed<{ KEY.len() }>,
-) -> Result<(String, DecodingKey), &'static str> {
+fn read_key(bytes: &mut [u8], item: &Listed<{ KEY.len() }>) -> Result<PublicKey, &'static str> {
     let fields = match &item.fields {
         Some(Ok(fields)) => fields,
         Some(Err(_)) => return Err("has a field twice"),
         None => return Err("is no object"),
     };
-    let [kty, kid, n, e, alg, usage] = fields.each_ref().map(|it| text(bytes, it.as_ref()));
+    let [kty, kid, n, e, alg, usage, private] =
+        fields.each_ref().map(|it| text(bytes, it.as_ref()));
     if kty?.as_deref() != Some("RSA") {
         return Err("is no RSA key");
+    }
+    // A file with it is read by more than one process, and one of them answers strangers.
+    if private?.is_some() {
+        return Err("is a private key");
     }
     // Whoever holds a key for something else has not agreed to this use of it.
     if alg?.is_some_and(|it| it != "RS256") {
@@ -117,8 +145,9 @@ fn read_key(
     if !(MODULUS_BYTES_MIN..=MODULUS_BYTES_MAX).contains(&bytes) {
         return Err("is of less than 2048 or more than 8192 bits");
     }
-    let key = DecodingKey::from_rsa_components(&n, &e);
-    Ok((kid, key.map_err(|_| "has an \"e\" that is no base64url")?))
+    let decoding = DecodingKey::from_rsa_components(&n, &e);
+    let decoding = decoding.map_err(|_| "has an \"e\" that is no base64url")?;
+    Ok(PublicKey { kid: kid.into(), n: n.into(), e: e.into(), decoding })
 }
 
 /// The text of a field, if it is there.

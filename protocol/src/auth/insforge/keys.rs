@@ -86,6 +86,12 @@ impl InsforgeKeys {
         &self.anon_key
     }
 
+    /// The public keys whose tokens are accepted, for everyone to read.
+    #[must_use]
+    pub fn jwks(&self) -> &Jwks {
+        &self.jwks
+    }
+
     /// Who comes to a socket.
     ///
     /// # Errors
