@@ -2,6 +2,7 @@
 
 mod commands;
 mod frames;
+mod standing;
 
 pub(super) use commands::publish;
 pub use commands::{Refusal, RefusedCommand, Said, decode_message};
@@ -9,3 +10,4 @@ pub use frames::{
     PublishError, SubscribeError, frame_error, frame_join, frame_leave, frame_message,
     frame_refused, frame_shutdown, frame_subscribe_refused, frame_subscribed,
 };
+pub use standing::{Broken, Next, Standing};
