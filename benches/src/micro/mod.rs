@@ -4,6 +4,7 @@ mod decode;
 mod fanout;
 pub(crate) mod journal;
 mod lanes;
+mod patterns;
 mod publish;
 mod shard;
 
@@ -32,6 +33,8 @@ pub(crate) enum Room {
     Fanout,
     /// From the bytes of a request to its answer.
     Publish,
+    /// Which of many patterns a name matches, and what policies say.
+    Patterns,
 }
 
 /// Measures one room.
@@ -42,6 +45,7 @@ pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), 
         Room::Journal => journal::measure(data, table),
         Room::Fanout => fanout::measure(table),
         Room::Publish => publish::measure(table),
+        Room::Patterns => patterns::measure(table),
     }
 }
 

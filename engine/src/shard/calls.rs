@@ -64,6 +64,7 @@ impl Shard {
             Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
                 self.find_infrai(conn, head, found).map(Call::Infrai)
             }
+            Route::Insforge(_) => Err(Rejection::Unimplemented { what: "InsForge" }),
             Route::EdgeSession
             | Route::RealtimeToken
             | Route::RealtimeSocket

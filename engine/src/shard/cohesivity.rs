@@ -100,9 +100,11 @@ impl Shard {
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
             Route::ResourceProvision => self.manager(head).map(Call::Provision),
             Route::ResourceDelete => self.manager(head).map(Call::Unprovision),
-            Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
-                Err(Rejection::Unimplemented { what: "this call" })
-            }
+            Route::Infrai(_)
+            | Route::Discovery
+            | Route::DiscoveryOf
+            | Route::InfraiSocket
+            | Route::Insforge(_) => Err(Rejection::Unimplemented { what: "this call" }),
             Route::HealthLive | Route::HealthReady | Route::Version => Err(Rejection::NotFound),
         }
     }

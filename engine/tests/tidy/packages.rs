@@ -8,7 +8,15 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/", "protocol/tests/"]),
-    ("base64", &["protocol/src/auth/", "protocol/src/dialect/", "protocol/tests/"]),
+    (
+        "base64",
+        &[
+            "protocol/src/auth/",
+            "protocol/src/dialect/",
+            "protocol/src/engineio/",
+            "protocol/tests/",
+        ],
+    ),
     ("crc32c", &["storage/"]),
     (
         "clap",
@@ -48,11 +56,12 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jiff", &["protocol/src/dialect/"]),
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
-    ("memchr", &["protocol/src/http/", "protocol/src/dialect/infrai/idempotency.rs"]),
+    ("memchr", &["protocol/src/http/", "protocol/src/dialect/"]),
     ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     ("reqwest", &["engine/src/side/"]),
+    ("rhai", &["protocol/src/policy/"]),
     ("rusqlite", &["engine/src/side/database/"]),
     (
         "rustix",

@@ -2,6 +2,7 @@
 
 pub mod cohesivity;
 pub mod infrai;
+pub mod insforge;
 
 mod fields;
 mod write;

@@ -99,6 +99,7 @@ fn read_cohesivity(found: Route, head: &Head<'_>, body: &mut [u8]) -> Result<(),
         | Route::Discovery
         | Route::DiscoveryOf
         | Route::InfraiSocket
+        | Route::Insforge(_)
         | Route::HealthLive
         | Route::HealthReady
         | Route::Version => panic!("{found:?} takes no values"),

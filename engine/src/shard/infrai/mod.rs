@@ -125,6 +125,7 @@ impl Shard {
             | Route::ResourceProvision
             | Route::ResourceDelete
             | Route::RealtimeKit
+            | Route::Insforge(_)
             | Route::HealthLive
             | Route::HealthReady
             | Route::Version => Err(Rejection::NotFound),
