@@ -6,6 +6,7 @@ pub(crate) mod journal;
 mod lanes;
 mod publish;
 mod shard;
+mod webhook;
 
 use std::path::Path;
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) enum Room {
     Fanout,
     /// From the bytes of a request to its answer.
     Publish,
+    /// From the journal to receivers.
+    Webhook,
 }
 
 /// Measures one room.
@@ -42,6 +45,7 @@ pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), 
         Room::Journal => journal::measure(data, table),
         Room::Fanout => fanout::measure(table),
         Room::Publish => publish::measure(table),
+        Room::Webhook => webhook::measure(data, table),
     }
 }
 

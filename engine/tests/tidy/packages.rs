@@ -8,7 +8,16 @@ const DECISIONS: &str = "docs/decisions/dependencies.md";
 /// Name in the manifests, and where it may be used.
 const PLACES: &[(&str, &[&str])] = &[
     ("aws-lc-rs", &["protocol/src/auth/", "protocol/tests/"]),
-    ("base64", &["protocol/src/auth/", "protocol/src/dialect/", "protocol/tests/"]),
+    (
+        "base64",
+        &[
+            "protocol/src/auth/",
+            "protocol/src/dialect/",
+            "protocol/tests/",
+            "engine/src/side/webhook/",
+            "engine/tests/webhook/",
+        ],
+    ),
     ("crc32c", &["storage/"]),
     (
         "clap",
@@ -38,11 +47,12 @@ const PLACES: &[(&str, &[&str])] = &[
     ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
     ("glommio", &["engine/src/reactor/", "benches/"]),
     ("hashbrown", &["engine/", "storage/"]),
+    ("hickory-resolver", &["engine/src/side/webhook/egress/"]),
     ("hdrhistogram", &["loadtest/src/record/", "benches/", "engine/src/metrics"]),
     ("httparse", &["protocol/src/http/", "protocol/src/client"]),
     ("indicatif", &["loadtest/src/report/"]),
     ("io-uring", &["engine/src/reactor/ring/", "benches/"]),
-    ("jiff", &["protocol/src/dialect/"]),
+    ("jiff", &["protocol/src/dialect/", "engine/src/side/webhook/"]),
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
     ("memchr", &["protocol/src/http/"]),
@@ -69,6 +79,7 @@ const PLACES: &[(&str, &[&str])] = &[
         &[
             "engine/src/cli/",
             "engine/src/operator/",
+            "engine/src/side/webhook/",
             "engine/tests/",
             "loadtest/",
             "protocol/tests/",
@@ -80,7 +91,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sled", &["storage/"]),
     ("strsim", &["engine/src/config/"]),
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
-    ("tokio", &["engine/src/side/"]),
+    ("tokio", &["engine/src/side/", "engine/tests/webhook/"]),
     ("toml", &["engine/src/config/", "engine/tests/tidy/"]),
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),
