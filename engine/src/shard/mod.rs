@@ -12,6 +12,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod line;
 mod operate;
 mod paid;
 mod publishing;
