@@ -4,6 +4,7 @@ use super::setting::Kind;
 use super::table::WebhooksConfig;
 use super::text::Secrets;
 use super::value::{Value, WebhookFormat, quoted};
+use crate::side::Authorities;
 use crate::side::webhook::{
     BodyFormat, DeliveryForm, EgressRules, Nameservers, Private, Retry, SigningSecrets,
     WebhookLimits, WebhookOptions,
@@ -31,9 +32,9 @@ impl Value for Ports {
 }
 
 impl WebhooksConfig {
-    /// What deliveries are started with. `seed` begins their chance.
+    /// What deliveries are started with: who may vouch for receivers beside the system's authorities, and what chance begins with.
     #[must_use]
-    pub fn options(&self, seed: u64) -> WebhookOptions {
+    pub fn options(&self, authorities: Authorities, seed: u64) -> WebhookOptions {
         let private = if self.allow_private_targets { Private::Allowed } else { Private::Refused };
         let format = match self.format {
             WebhookFormat::Envelope => BodyFormat::Envelope,
@@ -48,6 +49,7 @@ impl WebhooksConfig {
             form: DeliveryForm { format, secrets },
             rules: EgressRules { private, ports: self.ports.0.clone() },
             nameservers: Nameservers::System,
+            authorities,
             seed,
         }
     }
@@ -78,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_room() {
-        let options = Config::default().webhooks.options(1);
+        let options = Config::default().webhooks.options(Authorities::default(), 1);
         assert_eq!(format!("{:?}", options.limits), format!("{:?}", WebhookLimits::default()));
         assert_eq!(format!("{:?}", options.rules), format!("{:?}", EgressRules::default()));
         assert!(options.form.secrets.current.is_none() && options.form.secrets.before.is_none());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::ids::{ChannelKey, Epoch, MessageId, Offset, TenantId};
+use engine::side::Authorities;
 use engine::side::webhook::{
     DeliveryForm, Egress, EgressRules, Fault, Nameservers, Outcome, Private, WebhookLimits,
 };
@@ -16,13 +17,17 @@ use crate::receiver::{OK, Receiver, Reply};
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
 
-struct Way {
+pub(crate) struct Way {
     runtime: tokio::runtime::Runtime,
     egress: Egress,
     rules: Arc<EgressRules>,
 }
 
 fn way(nameservers: &Nameservers) -> Way {
+    way_with(nameservers, &Authorities::default())
+}
+
+pub(crate) fn way_with(nameservers: &Nameservers, authorities: &Authorities) -> Way {
     let rules = EgressRules { private: Private::Allowed, ..EgressRules::default() };
     let limits = WebhookLimits {
         connect_timeout_ms: 400,
@@ -33,13 +38,13 @@ fn way(nameservers: &Nameservers) -> Way {
     let rules = Arc::new(rules);
     let egress = {
         let _inside = runtime.enter();
-        Egress::new(Arc::clone(&rules), nameservers, &limits).unwrap()
+        Egress::new(Arc::clone(&rules), nameservers, authorities, &limits).unwrap()
     };
     Way { runtime, egress, rules }
 }
 
 impl Way {
-    fn post(&self, url: &str) -> Outcome {
+    pub(crate) fn post(&self, url: &str) -> Outcome {
         let channel = Arc::new(ChannelKey::new(TenantId(1), "room:1"));
         let message = Arc::new(Publication::new(&Draft {
             channel: &channel,
@@ -58,7 +63,7 @@ impl Way {
     }
 }
 
-fn answered(status: u16) -> Outcome {
+pub(crate) fn answered(status: u16) -> Outcome {
     Outcome::Answered { status, retry_after_ms: None }
 }
 

@@ -10,7 +10,7 @@ use engine::ids::{ChannelKey, Epoch, MessageId, Offset, TenantId};
 use engine::reactor::Clock;
 use engine::side::webhook::{
     CatalogPlaces, ChannelSource, Counts, EgressRules, EndpointKey, EndpointStatus, Hook, Hooks,
-    Ledger, Letter, Pick, Private, ReplayFault, WebhookDoor, WebhookLimits, WebhookOptions,
+    Ledger, Letter, Pick, Places, Private, ReplayFault, WebhookDoor, WebhookLimits, WebhookOptions,
     WebhookParts, Webhooks,
 };
 use storage::{
@@ -117,7 +117,10 @@ impl World {
     }
 
     pub(crate) fn run(&mut self) {
-        let places = CatalogPlaces::open(&self.dir.join("webhooks")).unwrap();
+        self.run_on(CatalogPlaces::open(&self.dir.join("webhooks")).unwrap());
+    }
+
+    pub(crate) fn run_on(&mut self, places: impl Places) {
         let parts = WebhookParts {
             source: Arc::new(ChannelSource::new(vec![self.writer.reader(READ_TIMEOUT)])),
             ledger: Box::new(Teller(Arc::clone(&self.told))),

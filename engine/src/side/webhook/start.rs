@@ -17,6 +17,7 @@ use super::limits::WebhookLimits;
 use super::places::{Places, PlacesThread};
 use super::source::Source;
 use crate::reactor::Clock;
+use crate::side::client::Authorities;
 
 /// What deliveries are started with.
 #[derive(Clone, Default)]
@@ -29,6 +30,8 @@ pub struct WebhookOptions {
     pub rules: EgressRules,
     /// Whom to ask for addresses.
     pub nameservers: Nameservers,
+    /// Who may vouch for receivers, beside the authorities of the system.
+    pub authorities: Authorities,
     /// Begins the chance of waits.
     pub seed: u64,
 }
@@ -69,7 +72,7 @@ impl Webhooks {
             .build()?;
         let egress = {
             let _inside = runtime.enter();
-            Egress::new(Arc::clone(&rules), &options.nameservers, &limits)?
+            Egress::new(Arc::clone(&rules), &options.nameservers, &options.authorities, &limits)?
         };
         let (orders, taken) = channel(limits.orders_max);
         let tools = Tools {

@@ -74,8 +74,8 @@ impl Standing {
         !self.failed.iter().any(|(first, last)| *first <= place && place <= *last)
     }
 
-    /// Lets go of what no endpoint will be asked for again.
-    fn forget(&mut self, until: Place) {
+    /// Lets go of runs that nobody will ask for again: every endpoint is past this place.
+    pub fn forget(&mut self, until: Place) {
         while self.failed.front().is_some_and(|run| run.1 <= until) {
             let is_last = self.failed.len() == 1;
             self.is_in_run &= !is_last;
@@ -84,22 +84,25 @@ impl Standing {
     }
 }
 
-/// The counts of the message at a place, when every endpoint of its hook is past it. Call it when one of them ends with it.
+/// The counts of the message at a place, when every endpoint of its hook is past it; and the place that all of them are past. Ask
+/// when one of them ends with it, and have each forget the runs before that place.
 pub fn counts<'a>(
     place: Place,
-    standings: impl Iterator<Item = &'a mut Standing>,
-) -> Option<Counts> {
-    let mut all: Vec<&mut Standing> = standings.collect();
-    let concerned = || all.iter().filter(|it| it.since < place);
-    if concerned().any(|it| it.ended < place || it.unknown >= place) {
-        return None;
+    standings: impl Iterator<Item = &'a Standing>,
+) -> Option<(Counts, Place)> {
+    let (mut counts, mut slowest) = (Counts { audience: 0, delivered: 0 }, place);
+    for standing in standings {
+        slowest = slowest.min(standing.ended);
+        if standing.since >= place {
+            continue;
+        }
+        if standing.ended < place || standing.unknown >= place {
+            return None;
+        }
+        counts.audience += 1;
+        counts.delivered += u32::from(standing.took(place));
     }
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let audience = count(concerned().count());
-    let delivered = count(concerned().filter(|it| it.took(place)).count());
-    let slowest = all.iter().map(|it| it.ended).min().unwrap_or_default();
-    all.iter_mut().for_each(|it| it.forget(slowest));
-    Some(Counts { audience, delivered })
+    Some((counts, slowest))
 }
 
 #[cfg(test)]
@@ -112,7 +115,9 @@ mod tests {
 
     fn end(all: &mut [Standing], who: usize, place: u128, verdict: Verdict) -> Option<Counts> {
         all[who].end(Place(place), verdict, 4);
-        counts(Place(place), all.iter_mut())
+        let (counts, slowest) = counts(Place(place), all.iter())?;
+        all.iter_mut().for_each(|it| it.forget(slowest));
+        Some(counts)
     }
 
     #[test]

@@ -359,8 +359,9 @@ impl World {
 
     /// What is told must be what the world knows.
     fn count(&mut self, at: usize, place: Place) {
-        let standings = self.standings.iter_mut().filter_map(|it| it.get_mut(at));
-        let Some(told) = counts(place, standings) else { return };
+        let standings = self.standings.iter().filter_map(|it| it.get(at));
+        let Some((told, slowest)) = counts(place, standings) else { return };
+        self.standings.iter_mut().for_each(|it| it[at].forget(slowest));
         let took = self.seen.iter().filter(|it| it.verdicts[&(at, place.0)] == Verdict::Delivered);
         let known = Counts { audience: self.seen.len() as u32, delivered: took.count() as u32 };
         assert_eq!(told, known, "message {place:?} of feed {at}");

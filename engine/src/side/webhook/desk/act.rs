@@ -110,11 +110,16 @@ impl Desk {
         let Some(post) = self.posts.get(&slot) else { return };
         let Some(tenant) = self.tenants.get(&post.key.tenant) else { return };
         let Some(slots) = tenant.posts.get(&post.key.hook) else { return };
-        let posts = self.posts.iter_mut().filter(|(slot, _)| slots.contains(slot));
-        let standings = posts.filter_map(|(_, post)| post.standings.get_mut(feed));
-        if let Some(counts) = counts(placed.place, standings) {
-            self.tools.ledger.count(&placed.message, counts);
+        let posts = slots.iter().filter_map(|slot| self.posts.get(slot));
+        let standings = posts.filter_map(|post| post.standings.get(feed));
+        let Some((counts, slowest)) = counts(placed.place, standings) else { return };
+        for slot in slots {
+            let post = self.posts.get_mut(slot);
+            if let Some(standing) = post.and_then(|it| it.standings.get_mut(feed)) {
+                standing.forget(slowest);
+            }
         }
+        self.tools.ledger.count(&placed.message, counts);
     }
 
     /// Keeps a dead letter, and lets the oldest go where there are too many.

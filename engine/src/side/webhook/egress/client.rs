@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::guard::{Absence, Gate, Guard, Nameservers, NoAddress};
 use super::target::{EgressRules, Refusal, Target};
+use crate::side::client::Authorities;
 use crate::side::webhook::limits::WebhookLimits;
 use crate::side::webhook::names::{Fault, Outcome};
 
@@ -41,6 +42,7 @@ impl Egress {
     pub fn new(
         rules: Arc<EgressRules>,
         servers: &Nameservers,
+        authorities: &Authorities,
         limits: &WebhookLimits,
     ) -> io::Result<Self> {
         let guard = Guard::new(servers, Arc::clone(&rules), limits.connect_timeout_ms)?;
@@ -59,11 +61,11 @@ impl Egress {
                 .pool_idle_timeout(Duration::from_millis(IDLE_MS_MAX))
                 .user_agent(concat!("Stentor/", env!("CARGO_PKG_VERSION")))
         };
-        let tls = builder(false).build().or_else(|_| {
+        let tls = builder(false).tls_certs_merge(authorities.list()).build().or_else(|_| {
             tracing::warn!(
-                "no certificates of authorities on this system: no webhook goes out by https"
+                "no certificates of authorities on this system: of https receivers only those can be called that upstream_ca_file vouches for"
             );
-            builder(false).tls_certs_only([]).build()
+            builder(false).tls_certs_only(authorities.list()).build()
         });
         Ok(Self {
             plain: builder(true).tls_certs_only([]).build().map_err(io::Error::other)?,
