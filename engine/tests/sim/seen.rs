@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 52] = [
+pub const WANTED: [&str; 55] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
     "answer refused over HTTP",
     "answer refused over a socket",
+    "asked for the next part",
     "batch of several",
     "batch refused as fenced",
     "batch refused as full",
@@ -38,6 +39,7 @@ pub const WANTED: [&str; 52] = [
     "message delivered",
     "message over its limit",
     "missed messages after a subscribe",
+    "missed messages read from the journal",
     "operation refused",
     "outbox overrun",
     "passed in order",
@@ -47,6 +49,7 @@ pub const WANTED: [&str; 52] = [
     "published with a key",
     "put out of a channel",
     "quota reached",
+    "recovered in parts",
     "resumed",
     "slot reused within a turn",
     "spilled",
