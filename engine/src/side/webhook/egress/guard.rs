@@ -1,15 +1,15 @@
 //! Looks names up, and lets through only addresses that deliveries may go to. What it lets through is what is connected to.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolverConfig,
 };
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::Scope;
@@ -54,12 +54,12 @@ impl Guard {
         timeout_ms: u64,
     ) -> io::Result<Self> {
         let mut builder = match servers {
-            Nameservers::System => TokioResolver::builder_tokio().map_err(io::Error::other)?,
-            Nameservers::Listed(addresses) => {
-                let config =
-                    ResolverConfig::from_name_servers(addresses.iter().map(server).collect());
-                TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-            }
+            Nameservers::System => TokioResolver::builder_tokio().unwrap_or_else(|why| {
+                // resolv.conf(5): without it the server is on this host.
+                tracing::warn!("no nameserver is set up, so webhooks ask 127.0.0.1: {why}");
+                asking(vec![NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into())])
+            }),
+            Nameservers::Listed(addresses) => asking(addresses.iter().map(server).collect()),
         };
         let options = builder.options_mut();
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
@@ -79,6 +79,11 @@ impl Guard {
         let all = found.iter().map(scoped).collect::<Result<Vec<_>, _>>()?;
         if all.is_empty() { Err(Absence::Unknown) } else { Ok(all) }
     }
+}
+
+fn asking(servers: Vec<NameServerConfig>) -> ResolverBuilder<TokioRuntimeProvider> {
+    let config = ResolverConfig::from_name_servers(servers);
+    TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
 }
 
 fn server(address: &SocketAddr) -> NameServerConfig {
