@@ -99,7 +99,8 @@ fn an_answer_without_an_end_is_cut_off_and_its_status_counts() {
     let way = way(&Nameservers::System);
     let begun = Instant::now();
     assert_eq!(way.post(&receiver.url()), answered(200));
-    assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
+    // It would go on for as long as it is read; a quarter of a second is enough.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     // That connection is not used again.
     assert_eq!(way.post(&receiver.url()), answered(200));
     assert_eq!(receiver.connections(), 2);
