@@ -7,6 +7,7 @@ mod lanes;
 mod patterns;
 mod publish;
 mod shard;
+mod webhook;
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) enum Room {
     Publish,
     /// Which of many patterns a name matches, and what policies say.
     Patterns,
+    /// From the journal to receivers.
+    Webhook,
 }
 
 /// Measures one room.
@@ -46,6 +49,7 @@ pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), 
         Room::Fanout => fanout::measure(table),
         Room::Publish => publish::measure(table),
         Room::Patterns => patterns::measure(table),
+        Room::Webhook => webhook::measure(data, table),
     }
 }
 

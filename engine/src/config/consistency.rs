@@ -9,13 +9,14 @@ const POWERS_OF_TWO: [&str; 3] =
     ["limits.receive_buffers", "limits.submissions_max", "limits.completions_max"];
 
 /// The first may be at most the second.
-const AT_MOST: [(&str, &str); 6] = [
+const AT_MOST: [(&str, &str); 7] = [
     ("limits.database_result_bytes_max", "limits.side_bytes_max"),
     ("limits.message_bytes_max", "limits.body_bytes_max"),
     ("limits.message_bytes_max", "limits.outbox_bytes_max"),
     ("limits.outbox_bytes_max", "limits.outbox_total_bytes_max"),
     ("limits.token_bytes_max", "limits.head_bytes_max"),
     ("limits.submissions_max", "limits.completions_max"),
+    ("webhooks.breaker_wait_ms", "webhooks.breaker_wait_ms_max"),
 ];
 
 /// Refuses settings that contradict each other.

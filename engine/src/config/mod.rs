@@ -15,6 +15,7 @@ mod text;
 mod tier;
 mod upstream;
 mod value;
+mod webhooks;
 
 pub(crate) use credentials::make_folder;
 pub use credentials::{DevTenant, Provisioned, Tenant, generate_key, provision, write_private};
@@ -23,7 +24,9 @@ pub(crate) use file::read_tenants;
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};
-pub use table::{Config, LimitsConfig, RealtimekitConfig, SETTINGS, ServerConfig, StorageConfig};
+pub use table::{
+    Config, LimitsConfig, RealtimekitConfig, SETTINGS, ServerConfig, StorageConfig, WebhooksConfig,
+};
 pub use tenant::{
     APPLICATION_KEY_PREFIX, CohesivityKeys, KEY_TAIL_BYTES, LIVEBLOCKS_URL, LiveblocksConfig,
     MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, PusherConfig, TenantConfig,
@@ -31,4 +34,5 @@ pub use tenant::{
 };
 pub use text::{Secrets, default_file, flag_help, settings_page, shown};
 pub use upstream::{ApiToken, BaseUrl, UpstreamId};
-pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind};
+pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind, WebhookFormat};
+pub use webhooks::Ports;

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use super::setting::{Kind, Setting, bare, settings};
 use super::tenant::TenantConfig;
 use super::upstream::{ApiToken, BaseUrl, OptionalPath, UpstreamId};
-use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
+use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value, WebhookFormat};
+use super::webhooks::Ports;
 use crate::control::Tier;
 
 settings! {
@@ -39,6 +40,27 @@ settings! {
         account_id: UpstreamId = "", "The Cloudflare account; empty leaves RealtimeKit out.";
         app_id: UpstreamId = "", "The RealtimeKit app in it.";
         api_token: ApiToken = "", "The token for it. Put it into a file or a variable: flags can be seen by others on the host.";
+    }
+
+    /// Deliveries of messages to the receivers of a channel pattern.
+    webhooks: WebhooksConfig {
+        allow_private_targets: bool = false, "Whether deliveries may go to this host and the networks around it, by http too. Link-local addresses stay closed.";
+        ports: Ports = "443", "Ports of public receivers.";
+        format: WebhookFormat = "envelope", "What a body holds: the message with all that is known of it, or what was published alone.";
+        signing_secret: ApiToken = "", "What deliveries are signed with, as whsec_ and base64 or any text; empty leaves signatures out. Put it into a file or a variable.";
+        signing_secret_before: ApiToken = "", "The secret before: during a rotation deliveries are signed with both.";
+        retry_busy: bool = false, "Whether a delivery that is answered with 429 or 5xx is tried again, as one without an answer is.";
+        endpoints_max: usize = 10_000 in 1..=1_000_000 endpoints, "Receivers of the node. More are refused.";
+        in_flight_max: usize = 1 in 1..=64 deliveries, "Deliveries to one receiver at once. With 1 all its messages keep their order, with more those of each channel.";
+        calls_max: usize = 1_024 in 2..=65_536 deliveries, "Deliveries of the node at once. Others wait; half of the room is for receivers whose last answer was good alone.";
+        attempts_max: u32 = 3 in 1..=20 attempts, "Attempts at a delivery that gets no answer. Then it is a dead letter.";
+        breaker_failures: u32 = 5 in 1..=1_000 attempts, "Failed attempts in a row after which a receiver is left alone for a while.";
+        breaker_wait_ms: u64 = 30_000 in 100..=3_600_000 ms, "How long, at first; it doubles with each probe that fails.";
+        breaker_wait_ms_max: u64 = 600_000 in 100..=86_400_000 ms, "How long at most.";
+        waiting_s_max: u64 = 259_200 in 60..=31_536_000 s, "Age of a message that waits for a receiver that is left alone. Over it: a dead letter.";
+        dead_letters_max: usize = 1_000 in 1..=100_000 letters, "Dead letters of one receiver. Over it the oldest is let go.";
+        loaded_bytes_max: usize = 268_435_456 in 1_048_576..=68_719_476_736 bytes, "Messages in memory that are to be delivered. Over it the journal is read later.";
+        save_ms: u64 = 100 in 1..=60_000 ms, "How long the place of a receiver may go unsaved. What a crash delivers twice.";
     }
 
     /// The bound of everything that could grow.

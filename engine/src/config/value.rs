@@ -139,6 +139,14 @@ choices! {
         Memory = "memory",
     }
 
+    /// What the body of a webhook holds.
+    WebhookFormat {
+        /// The message with all that is known of it.
+        Envelope = "envelope",
+        /// What was published.
+        Payload = "payload",
+    }
+
     /// The least important line that is still logged.
     LogLevel {
         /// Something failed.

@@ -49,6 +49,11 @@ impl Authorities {
             Err(_) => Err("it is not a list of certificates in PEM"),
         }
     }
+
+    /// Each of them.
+    pub(super) fn list(&self) -> impl Iterator<Item = Certificate> + '_ {
+        self.0.iter().cloned()
+    }
 }
 
 /// Makes the client of the node.
@@ -56,7 +61,7 @@ pub(super) fn client(
     connect_timeout_ms: u64,
     authorities: &Authorities,
 ) -> Result<Client, reqwest::Error> {
-    let own = || authorities.0.iter().cloned();
+    let own = || authorities.list();
     let builder = || -> ClientBuilder {
         Client::builder()
             .redirect(Policy::none())

@@ -10,6 +10,7 @@ mod limits;
 mod link;
 mod runtime;
 mod vendor;
+pub mod webhook;
 
 pub use answers::{SideAnswer, UpstreamHead, VendorAnswer};
 pub use ask::{DatabaseAsk, KitAsk, SideAsk, VendorAsk};
