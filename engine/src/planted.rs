@@ -36,6 +36,10 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// Messages are let go while others of theirs are still on the lanes.
+    DropOvertakes,
+    /// Messages are let go while others of theirs are still with the journal.
+    DropBeforeAppends,
 }
 
 impl Fault {
@@ -56,11 +60,13 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 4] = [
+    pub const CONTROL: [Self; 6] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::DropOvertakes,
+        Self::DropBeforeAppends,
     ];
 }
 

@@ -51,6 +51,12 @@ settings! {
         json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
         presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
         subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one WebSocket listens to. One more is refused.";
+        connection_requests_per_s: u32 = 0 in 0..=1_000_000_000 requests, "HTTP requests, or frames, of one connection in a second; 0 sets no bound. More are refused with 429 or an error frame. A proxy may carry many clients on one connection.";
+        connection_requests_burst: u32 = 0 in 0..=1_000_000_000 requests, "How many of them may come at once after a rest; 0 is what may come in a second.";
+        connection_publishes_per_s: u32 = 0 in 0..=1_000_000_000 messages, "Messages that one connection publishes in a second; 0 sets no bound. More are refused with 429 or an error frame.";
+        connection_publishes_burst: u32 = 0 in 0..=1_000_000_000 messages, "How many of them may come at once after a rest; 0 is what may come in a second.";
+        connection_bytes_per_s: u32 = 0 in 0..=4_294_967_295 bytes, "Data of the messages that one connection publishes in a second; 0 sets no bound. More is refused with 429 or an error frame.";
+        connection_bytes_burst: u32 = 0 in 0..=4_294_967_295 bytes, "How much of it may come at once after a rest; 0 is what may come in a second.";
         unanswered_frames_max: usize = 1_024 in 1..=65_536 frames, "Frames of one WebSocket that wait for their answers. One more is refused.";
         known_channels_max: usize = 65_536 in 0..=16_777_216 channels, "Registered channels that a shard knows without asking.";
         token_bytes_max: usize = 4_096 in 256..=16_384 bytes, "A token or key. A longer one is refused unread.";

@@ -49,7 +49,7 @@ pub enum SeatOp {
         /// At most so many.
         limit: usize,
     },
-    /// Forget one. Its subscribers and messages are an [`Enforce::DropChannel`] of their own.
+    /// Forget one. Its subscribers are an [`Enforce::CloseChannel`] of their own, its messages an [`Enforce::DropChannel`].
     DeleteChannel(Box<str>),
     /// Revoke a token that would expire then. Every shard is told with an [`Enforce::Revoke`].
     Revoke {
@@ -89,6 +89,11 @@ pub enum SeatOp {
     Abandon(ClaimKey),
     /// Count something that a metered tenant does.
     Spend(Spend),
+    /// Forget everything of a tenant that is gone, so many rows of the catalog at a time.
+    Forget {
+        /// At most so many.
+        rows_max: usize,
+    },
 }
 
 impl SeatOp {
@@ -104,7 +109,8 @@ impl SeatOp {
             | Self::DeleteChannel(_)
             | Self::Revoke { .. }
             | Self::Claim { .. }
-            | Self::Spend(_) => false,
+            | Self::Spend(_)
+            | Self::Forget { .. } => false,
         }
     }
 }
@@ -148,12 +154,16 @@ pub enum SeatAnswer {
     Settled,
     /// It is counted.
     Granted,
+    /// A part of what the seat knew is forgotten.
+    Forgetting,
+    /// All of it is.
+    Forgotten,
 }
 
 /// What every shard has to do before a call is answered.
 #[derive(Clone, Debug)]
 pub enum Enforce {
-    /// Serve the tenant's Cohesivity resource; or refuse it, close its sockets and drop its messages.
+    /// Serve the tenant's Cohesivity resource; or refuse it, and close its sockets.
     Provisioning(TenantId, Provisioning),
     /// Refuse a token from now on, until it has expired.
     Revoke {
@@ -164,8 +174,14 @@ pub enum Enforce {
         /// The second in which it expires.
         until_s: u64,
     },
-    /// End every subscription of a channel, and drop its messages.
+    /// End every subscription of a channel.
+    CloseChannel(Arc<ChannelKey>),
+    /// Drop the messages of a channel.
     DropChannel(Arc<ChannelKey>),
+    /// Drop all messages of a tenant.
+    DropTenant(TenantId),
+    /// Tell the call once everything that was sent before has arrived, at each shard: one answer comes from every pair of shards.
+    Arrive,
     /// Close the sockets of a member.
     Disconnect {
         /// Whose member.

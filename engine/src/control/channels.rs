@@ -116,6 +116,12 @@ impl Channels {
         }
     }
 
+    /// Forgets up to `count`; returns their names.
+    pub(super) fn forget(&mut self, count: usize) -> Vec<Box<str>> {
+        let gone = std::iter::from_fn(|| self.by_name.pop_first());
+        gone.take(count).map(|(name, _)| name).collect()
+    }
+
     /// The channels behind a name. What is registered meanwhile changes nothing of what was listed before.
     #[must_use]
     pub(super) fn page(&self, after: Option<&str>, limit: usize) -> ChannelPage {

@@ -114,6 +114,19 @@ impl Usage {
         changes
     }
 
+    /// The changes that forget all of it.
+    pub(super) fn forgotten(&self, tenant: TenantId) -> Vec<CatalogChange> {
+        let mut changes = Vec::new();
+        for (what, windows) in (0..).zip(&self.used) {
+            for (window, used) in (0..).zip(windows) {
+                let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
+                let is_kept = *used != Used::default();
+                changes.extend(is_kept.then_some(CatalogChange::Delete(entry)));
+            }
+        }
+        changes
+    }
+
     fn at(&mut self, what: Metered, window: Window) -> Option<&mut Used> {
         self.used.get_mut(what as usize)?.get_mut(window as usize)
     }

@@ -195,7 +195,8 @@ impl Shard {
                 return progress;
             }
             self.counters.requests += 1;
-            (self.find(conn, &head).unwrap_or_else(Call::Reject), outline)
+            let found = self.pace_request(conn).and_then(|()| self.find(conn, &head));
+            (found.unwrap_or_else(Call::Reject), outline)
         };
         let body = bytes.get_mut(outline.head_bytes..).unwrap_or_default();
         let body = body.get_mut(..outline.content_length).unwrap_or_default();

@@ -12,7 +12,7 @@ use super::Shard;
 use super::answers::{Reply, Shape};
 use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
-use super::{claiming, cohesivity, infrai, operate, publishing};
+use super::{claiming, cohesivity, dropping, infrai, operate, publishing};
 use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
@@ -35,6 +35,8 @@ pub(super) enum Work {
     Claiming(claiming::Claiming),
     /// See [`operate::Operating`].
     Operating(operate::Operating),
+    /// See [`dropping::Dropping`].
+    Dropping(dropping::Dropping),
 }
 
 /// Whom a call is for.
@@ -46,6 +48,16 @@ pub(super) enum For {
     Operator(u64),
     /// Nobody who hears of its end: it says what it has to on its way.
     Nobody,
+}
+
+impl For {
+    /// Whether it ends when its tenant is removed. What the operator wants done for one goes on.
+    fn is_client(self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Nobody => true,
+            Self::Operator(_) => false,
+        }
+    }
 }
 
 /// One call that runs.
@@ -280,7 +292,11 @@ impl Shard {
             let Some(call) = self.calls.ready.pop_front() else { return };
             let Some(running) = self.calls.running.get_mut(&call) else { continue };
             let came = std::mem::take(&mut running.came);
-            if let Some(work) = running.work.take() {
+            let Some(work) = running.work.take() else { continue };
+            let is_orphan = running.asker.is_client() && !self.tenants.contains(running.tenant);
+            if is_orphan {
+                self.finish(call, Err(Rejection::CredentialInvalid), effects);
+            } else {
                 self.step(call, work, came, effects);
             }
         }
@@ -293,6 +309,7 @@ impl Shard {
             Work::Publishing(work) => self.go_on_publishing(call, work, came, effects),
             Work::Claiming(work) => self.go_on_claiming(call, work, came, effects),
             Work::Operating(work) => self.go_on_operating(call, work, came, effects),
+            Work::Dropping(work) => self.go_on_dropping(call, work, came, effects),
         }
     }
 

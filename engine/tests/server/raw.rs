@@ -57,6 +57,17 @@ impl Raw {
         }
     }
 
+    /// So many bytes, which must come.
+    pub(crate) fn read_count(&mut self, count: usize) -> Vec<u8> {
+        while self.unread.len() < count {
+            let mut buffer = [0; 4096];
+            let read = self.stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "the connection ended {} bytes too early", count - self.unread.len());
+            self.unread.extend_from_slice(&buffer[..read]);
+        }
+        self.unread.drain(..count).collect()
+    }
+
     /// Everything up to and with `end`, which must come.
     pub(crate) fn read_until(&mut self, end: &str) -> String {
         let read = self.try_read_until(end);

@@ -1,6 +1,7 @@
 //! What a seed decides: the size of the node, its limits, and which faults it suffers. Swarm testing: each seed enables a
 //! random subset, because a run in which everything fails at once shows less than many runs with few faults each.
 
+use engine::control::{Paced, Rate};
 use engine::limits::Limits;
 
 use crate::random::Random;
@@ -113,6 +114,8 @@ impl Plan {
             limits.wire.message_bytes_max = random.one_of(&[200, 500]);
             limits.wire.body_bytes_max = 600;
             limits.control_frames_per_second_max = 2;
+            let rate = Rate { per_second: 200, burst: 5 };
+            limits.connection_rates.set(Paced::Publishes, rate);
         }
     }
 }

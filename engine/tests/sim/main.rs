@@ -15,6 +15,7 @@
 mod catalog;
 mod checker;
 mod clients;
+mod dooms;
 mod faults;
 mod infrai;
 mod journal;

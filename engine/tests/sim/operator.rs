@@ -18,6 +18,8 @@ use crate::world::{TENANTS, World};
 
 /// A tenant with a plan; nobody connects as it.
 pub const METERED: TenantId = TenantId(7);
+/// The first of the operator's numbers as a publisher: what it publishes has a key.
+pub const FIRST_KEYED: usize = 1_000_000;
 /// Messages that its plan holds.
 pub const QUOTA_MAX: u64 = 25;
 
@@ -132,7 +134,7 @@ impl World {
             let ours: Vec<_> = keys.into_iter().filter(|it| it.0 == tenant).collect();
             let key = ours[self.random.below(ours.len())].clone();
             let count = 1 + self.random.below(3);
-            let publisher = 1_000_000 + 10 * usize::try_from(self.operator.next).unwrap();
+            let publisher = FIRST_KEYED + 10 * usize::try_from(self.operator.next).unwrap();
             let numbers = (0..count).map(|place| {
                 let sender = Sender { key: &key, publisher: publisher + place, step: u64::MAX };
                 self.truth.issue(&sender, Keep::Persist, |it| crate::clients::payload(it, 0))

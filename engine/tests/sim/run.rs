@@ -34,6 +34,7 @@ pub fn run(plan: Plan) -> (Seen, u64) {
     if world.is_draining {
         world.check_drained();
     } else {
+        world.provision();
         world.check_service();
     }
     world.wait_out();
@@ -56,7 +57,7 @@ impl World {
             }
         }
         for shard in 0..self.journals.len() {
-            let laziness = if self.plan.has(Fault::SlowJournal) { 150 } else { 700 };
+            let laziness = if self.plan.has(Fault::SlowJournal) { 100 } else { 700 };
             if self.random.permille(laziness) {
                 self.work(shard);
             }
@@ -239,6 +240,23 @@ impl World {
         }
         self.check_presence();
         self.check_operated();
+    }
+
+    /// Whoever gave the resource up has it again.
+    fn provision(&mut self) {
+        for key in self.keys() {
+            let shard = self.random.below(self.shards.len());
+            let conn = self.accept(shard, key, Kind::Http);
+            self.act(shard, conn, |client, out, _| match client {
+                Client::Http(http) => http.provision(out),
+                Client::Socket(_) | Client::Infrai(_) => {}
+            });
+            self.settle();
+            if let Some(wire) = self.nets[shard].wire_mut(conn) {
+                wire.hang_up();
+            }
+            self.settle();
+        }
     }
 
     /// A node without trouble takes what it is for.

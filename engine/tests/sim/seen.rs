@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 50] = [
+pub const WANTED: [&str; 52] = [
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
@@ -24,6 +24,7 @@ pub const WANTED: [&str; 50] = [
     "crash with unanswered commits",
     "cross-shard publish",
     "damage found",
+    "deletion of messages asked for",
     "drain with waiting answers",
     "half closed",
     "history answered empty",
@@ -36,6 +37,7 @@ pub const WANTED: [&str; 50] = [
     "member disconnected",
     "message delivered",
     "message over its limit",
+    "messages let go",
     "missed messages after a subscribe",
     "operation refused",
     "outbox overrun",

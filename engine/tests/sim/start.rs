@@ -11,7 +11,7 @@ use protocol::Window;
 use storage::KeyedRecord;
 
 use crate::clients::{
-    Client, HttpClient, application_key, management_key, signing_key, tenant_name,
+    Client, HttpClient, application_key, management_key, project_key, signing_key, tenant_name,
 };
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
@@ -128,6 +128,7 @@ fn spec(tenant: u32) -> TenantSpec {
         name: tenant_name(&key),
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
+        project_key: Some(project_key(&key)),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

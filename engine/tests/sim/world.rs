@@ -156,6 +156,7 @@ impl World {
     pub fn work(&mut self, shard: usize) {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
+        self.note_let_go(shard);
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
     }
 
@@ -254,6 +255,7 @@ impl World {
         act(&mut wire.client, &mut said, &mut self.scene(position));
         wire.said.extend(said);
         self.nets[shard].replug(wire);
+        self.fill_dooms();
     }
 
     /// Bytes of a client reach the shard. `most` at a time.

@@ -42,7 +42,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::UnsupportedMediaType,
         Rejection::TimedOut,
         Rejection::PayloadTooLarge { max: 1 },
-        Rejection::RateLimited { retry_after_s: 7 },
+        Rejection::RateLimited { limit: "publishes_per_s", retry_after_s: 7 },
         Rejection::QuotaExceeded { quota: "x", window: Window::Month, retry_after_s: 9 },
         Rejection::TooManyConnections { max: 5 },
         Rejection::Overloaded { limit: "x" },

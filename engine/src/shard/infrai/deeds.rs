@@ -65,7 +65,7 @@ impl Shard {
         body: &mut Body<'_>,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        asked.request = auth::hmac_sha256(self.tenants.signing_key(asked.tenant), body.bytes);
+        asked.request = auth::hmac_sha256(self.tenants.claim_key(asked.tenant), body.bytes);
         match asked.operation {
             Operation::Publish => return self.perform_publish(conn, &asked, body, effects),
             Operation::PublishBatch => return self.perform_batch(conn, &asked, body, effects),
@@ -147,13 +147,13 @@ impl Shard {
 
     /// Names an idempotency key and the request that came with it, so that nobody can make two of them meet.
     pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Claim {
-        let signing_key = self.tenants.signing_key(asked.tenant);
+        let claim_key = self.tenants.claim_key(asked.tenant);
         let path = asked.channel.as_deref().unwrap_or_default();
         let scope = format!("idempotency\n{}\n{key}", asked.operation.id());
         let request = [&asked.request, path.as_bytes()].concat();
         Claim {
-            key: ClaimKey(first_64(auth::hmac_sha256(signing_key, scope.as_bytes()))),
-            request: RequestHash(first_64(auth::hmac_sha256(signing_key, &request))),
+            key: ClaimKey(first_64(auth::hmac_sha256(claim_key, scope.as_bytes()))),
+            request: RequestHash(first_64(auth::hmac_sha256(claim_key, &request))),
         }
     }
 
@@ -236,9 +236,10 @@ impl Shard {
             },
             Doing::Delete(channel) => match seat_answer(came) {
                 Ok(SeatAnswer::Deleted(Some(_))) => {
-                    let order = Enforce::DropChannel(Arc::clone(&channel));
-                    let then = Work::Doing(Doing::Drop(channel));
-                    return self.enforce(call, &order, steps::Work::Infrai(then), effects);
+                    let close = Enforce::CloseChannel(Arc::clone(&channel));
+                    let drop = Enforce::DropChannel(Arc::clone(&channel));
+                    let then = steps::Work::Infrai(Work::Doing(Doing::Drop(channel)));
+                    return self.let_go(call, (&close, drop), then, effects);
                 }
                 Ok(SeatAnswer::Deleted(None)) => Ok(deleted(&channel, Deleted::NotFound)),
                 Ok(_) => Err(Rejection::Internal),
@@ -293,11 +294,12 @@ fn deleted(channel: &ChannelKey, deleted: Deleted) -> Reply {
 /// What a call takes of its tenant's plan, what it publishes aside.
 pub(super) fn price(operation: Operation) -> Spend {
     let mut bill = Bill::of(Metered::Requests, 1);
-    let mut pace = Pace::of(Paced::Requests, 1);
+    let pace = Pace::of(Paced::Requests, 1);
     match operation {
         Operation::TokenIssue | Operation::AuthSign => bill = bill.and(Metered::Mints, 1),
-        Operation::ChannelCreate => pace = pace.and(Paced::Channels, 1),
-        Operation::TokenRevoke
+        // A channel that is new is paced where it is registered.
+        Operation::ChannelCreate
+        | Operation::TokenRevoke
         | Operation::ChannelGet
         | Operation::ChannelList
         | Operation::ChannelDelete

@@ -139,7 +139,10 @@ impl Shard {
     ) {
         let limits = self.limits.wire.clone();
         match infrai::decode_frame(text, &limits) {
-            Ok(command) => self.obey_infrai(conn, command, effects),
+            Ok(command) => match self.pace_request(conn) {
+                Ok(()) => self.obey_infrai(conn, command, effects),
+                Err(why) => self.refuse_frame(conn, &why, command.id(), None),
+            },
             Err(RefusedFrame { id, why }) => {
                 self.refuse_frame(conn, &why, id.as_ref().map(KeptId::id), None);
             }
@@ -168,6 +171,9 @@ impl Shard {
                 self.wish(conn, Wish::Subscribe { channel, after, id }, effects);
             }
             Command::PublishTo { publish: ChannelPublish { channel, publish }, id } => {
+                if let Err(why) = self.pace_publishes(conn, 1, publish.data.len()) {
+                    return self.refuse_frame(conn, &why, id, Some(channel.as_str()));
+                }
                 let channel = self.channel_key(tenant, channel.as_str());
                 let publication = unplaced(&channel, &member.id, &publish);
                 let keep = keep(publish.keep, has_unanswered);

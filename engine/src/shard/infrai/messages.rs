@@ -64,6 +64,7 @@ impl Shard {
         let shape = body.shape;
         let one = infrai::decode_publish(body.bytes, &limits)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), one.idempotency_key)?;
+        self.pace_publishes(conn, 1, one.publish.publish.data.len())?;
         let channel = self.channel_key(asked.tenant, one.publish.channel.as_str());
         let is_metered = self.tenants.plan(asked.tenant).is_metered();
         let is_known = self.known.get(&channel).is_some();
@@ -99,6 +100,8 @@ impl Shard {
             });
             return Ok(());
         }
+        let bytes = batch.messages.iter().map(|it| it.publish.data.len()).sum();
+        self.pace_publishes(conn, batch.messages.len(), bytes)?;
         self.publish_asked((conn, shape), (asked, claim), &batch.messages, effects)
     }
 
@@ -143,8 +146,8 @@ impl Shard {
     /// The key of one message of a request with a key.
     fn item(&self, asked: &Asked, claim: &Claim, place: usize) -> ClaimKey {
         let text = format!("message\n{}\n{place}", claim.key.0);
-        let signing_key = self.tenants.signing_key(asked.tenant);
-        ClaimKey(first_64(auth::hmac_sha256(signing_key, text.as_bytes())))
+        let claim_key = self.tenants.claim_key(asked.tenant);
+        ClaimKey(first_64(auth::hmac_sha256(claim_key, text.as_bytes())))
     }
 
     fn price_of(&self, asked: &Asked, messages: &[ChannelPublish<'_>]) -> Spend {
