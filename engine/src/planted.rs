@@ -40,6 +40,8 @@ pub enum Fault {
     DropOvertakes,
     /// Messages are let go while others of theirs are still with the journal.
     DropBeforeAppends,
+    /// A publish overtakes one that its connection sent before and that takes more steps.
+    PublishOvertakes,
 }
 
 impl Fault {
@@ -60,13 +62,14 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 6] = [
+    pub const CONTROL: [Self; 7] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
         Self::DropOvertakes,
         Self::DropBeforeAppends,
+        Self::PublishOvertakes,
     ];
 }
 

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use super::quiet::quiet;
 use super::side::{Server, Side, number};
 use super::{Bench, Pairs};
 use crate::Failure;
@@ -141,10 +142,14 @@ fn turns(
 }
 
 fn run(bench: &Bench, server: Server<'_>, load: &[String]) -> Result<Value, Failure> {
-    Side::start(bench, server)?.drive(bench, load)
+    quiet(bench, || Side::start(bench, server)?.drive(bench, load))
 }
 
 fn send_floor(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
+    quiet(bench, || bare_sends(bench, frame_bytes))
+}
+
+fn bare_sends(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["send", &SUBSCRIBERS.to_string(), &frame_bytes.to_string(), &RATE.to_string()]);
     command.args([&bench.seconds.to_string(), &bench.cores.generator.to_string()]);

@@ -37,7 +37,7 @@ impl Shape {
 
     /// What a request that waits for its answer says of it.
     pub(super) fn asked(&self) -> Asked {
-        Asked { surface: self.surface, method: self.method, then: self.then, is_call: false }
+        Asked { surface: self.surface, method: self.method, then: self.then }
     }
 
     fn of(asked: Asked) -> Self {

@@ -153,7 +153,7 @@ impl Shard {
             }
             Call::Upgrade(opening) => {
                 let tenant = opening.channel.tenant();
-                self.buy(conn, body.shape, (tenant, Paid::Upgrade(*opening)), effects)
+                self.buy(conn, body.shape, (tenant, Paid::Upgrade(opening)), effects)
             }
             Call::Provision(tenant) => {
                 let asked = cohesivity::decode_provision_body(body.bytes, &self.limits.wire)?;

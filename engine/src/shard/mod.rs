@@ -13,6 +13,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod line;
 mod operate;
 mod pace;
 mod paid;

@@ -63,6 +63,8 @@ pub(super) enum Progress {
     Claim,
     /// The seat registers channels; their order is that of `enrol`.
     Enrolment(infrai::Glance),
+    /// Those go first that the connection asked for first.
+    Line,
     Homes,
     Settlement,
 }
@@ -132,9 +134,14 @@ impl Shard {
         if !work.enrol.is_empty() {
             return self.enrol_channels(call, work, effects);
         }
+        if !self.calls.lines.may_send(call) {
+            work.progress = Progress::Line;
+            return self.calls.wait(call, 1, Work::Publishing(work));
+        }
         let missing = work.missing();
         work.progress = Progress::Homes;
         self.publish_many(call, missing, Work::Publishing(work), effects);
+        self.calls.leave_line(call);
     }
 
     fn enrol_channels(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
@@ -210,6 +217,7 @@ impl Shard {
             (Progress::Payment | Progress::Claim, Some(Ok(_)) | None) => {
                 self.finish(call, Err(Rejection::Internal), effects);
             }
+            (Progress::Line, _) => self.send_messages(call, work, effects),
             (Progress::Homes | Progress::Enrolment(_), _) => {
                 self.settle_messages(call, work, effects);
             }

@@ -194,9 +194,13 @@ impl Shard {
             if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
                 return progress;
             }
+            let call = self.find(conn, &head).unwrap_or_else(Call::Reject);
+            if call.publishes_at_once() && self.calls.lines.has(conn) {
+                return Progress::Wait;
+            }
             self.counters.requests += 1;
-            let found = self.pace_request(conn).and_then(|()| self.find(conn, &head));
-            (found.unwrap_or_else(Call::Reject), outline)
+            let paced = self.pace_request(conn);
+            (paced.map_or_else(Call::Reject, |()| call), outline)
         };
         let body = bytes.get_mut(outline.head_bytes..).unwrap_or_default();
         let body = body.get_mut(..outline.content_length).unwrap_or_default();

@@ -2,56 +2,12 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::node::Node;
 use super::raw::Raw;
-use super::tools::{Answer, curl, javascript, post, python};
-
-/// A server that has a project key.
-struct Server<'a> {
-    node: &'a Node,
-    key: String,
-}
-
-impl<'a> Server<'a> {
-    fn of(node: &'a Node, tenant: usize) -> Self {
-        let key = node.ready()["tenants"][tenant]["project_key"].as_str().unwrap();
-        Self { node, key: format!("Authorization: Bearer {key}") }
-    }
-
-    fn call(&self, method: &str, path: &str, more: &[&str]) -> Answer {
-        let url = self.node.url(path);
-        let start = ["-X", method, &url, "-H", &self.key];
-        curl(&[&start[..], more].concat())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Value {
-        data(&self.call("POST", path, &["--json", &body.to_string()]))
-    }
-
-    fn get(&self, path: &str) -> Value {
-        data(&self.call("GET", path, &[]))
-    }
-}
-
-/// The result in an envelope.
-fn data(answer: &Answer) -> Value {
-    let envelope = answer.json();
-    assert_eq!((answer.status, &envelope["ok"]), (200, &json!(true)), "{}", answer.body);
-    assert_eq!(envelope["error"], Value::Null);
-    let id = envelope["metadata"]["request_id"].as_str().unwrap();
-    assert!(id.len() == 36 && id.as_bytes()[14] == b'7', "a UUIDv7: {id}");
-    assert!(envelope["metadata"]["latency_ms"].is_u64());
-    envelope["data"].clone()
-}
-
-/// The status and code of a refusal.
-fn refused(answer: &Answer) -> (u16, String) {
-    let envelope = answer.json();
-    assert_eq!((&envelope["ok"], &envelope["data"]), (&json!(false), &Value::Null));
-    (answer.status, envelope["error"]["code"].as_str().unwrap().to_owned())
-}
+use super::server::{Server, data, refused};
+use super::tools::{curl, javascript, post, python};
 
 /// The paths of one style: create, list, get, delete, presence; and of a token.
 type Paths = [String; 6];

@@ -50,6 +50,8 @@ struct Past {
 #[derive(Debug)]
 enum Asked {
     Publish(usize),
+    /// In Infrai's words.
+    PublishTo(usize),
     History(Past),
     /// That messages go.
     Drop(DoomId),
@@ -109,6 +111,27 @@ impl HttpClient {
         self.asked.push_back(Asked::Publish(number));
     }
 
+    /// Publishes in Infrai's words, now and then with an idempotency key: that takes more steps.
+    fn publish_to(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let (pad, is_keyed) = (pad(scene), scene.random.permille(600));
+        let keep = scene.random.one_of(&[Keep::Persist, Keep::Persist, Keep::Pass]);
+        let sender = Sender { key: &self.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
+        let mut body = Vec::new();
+        let data = &scene.truth.issued[number].data;
+        client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
+        if is_keyed {
+            body.pop();
+            body.extend_from_slice(format!(",\"idempotency_key\":\"k{number}\"}}").as_bytes());
+        }
+        let bearer = project_key(&self.key);
+        let path = "/v1/realtime/publish";
+        client::write_post(out, &Target { host: "stentor", path, bearer: Some(&bearer) }, &body);
+        let is_behind = self.asked.iter().any(|it| matches!(it, Asked::PublishTo(_)));
+        scene.seen.note_if(is_behind && !is_keyed, "published behind one with more steps");
+        self.asked.push_back(Asked::PublishTo(number));
+    }
+
     /// Does something.
     pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         if self.done || self.asked.len() >= 24 {
@@ -120,8 +143,9 @@ impl HttpClient {
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
         match scene.random.below(21) {
-            0..=8 => self.publish(out, scene, Keep::Persist),
-            9..=12 => self.publish(out, scene, Keep::Pass),
+            0..=5 => self.publish(out, scene, Keep::Persist),
+            6..=8 => self.publish(out, scene, Keep::Pass),
+            9..=12 => self.publish_to(out, scene),
             13..=16 => self.ask_history(out, scene),
             17 => {
                 let path =
@@ -181,7 +205,12 @@ impl HttpClient {
             (Some(Asked::Drop(doom)), 400..=599) => scene.truth.end_doom(doom, None),
             (Some(Asked::Provision), 200..=599) => self.is_unserved = false,
             (Some(Asked::Create), 200..=599) => {}
-            (Some(Asked::Publish(number)), 400..=599) => {
+            (Some(Asked::PublishTo(number)), 200) => {
+                assert!(field(body, "message_id").is_some(), "no publish: {body}");
+                scene.truth.accept_unplaced(number);
+                scene.seen.note("acknowledged in an envelope");
+            }
+            (Some(Asked::Publish(number) | Asked::PublishTo(number)), 400..=599) => {
                 self.is_unserved |= body.contains("not provisioned");
                 scene.truth.refuse(number);
                 scene.seen.note("answer refused over HTTP");
@@ -253,6 +282,7 @@ impl HttpClient {
         let kept = |it: &Asked| match it {
             Asked::Publish(number) if truth.issued[*number].keep == Keep::Persist => Some(*number),
             Asked::Publish(_)
+            | Asked::PublishTo(_)
             | Asked::History(_)
             | Asked::Drop(_)
             | Asked::Provision

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 52] = [
+pub const WANTED: [&str; 54] = [
+    "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
@@ -44,6 +45,7 @@ pub const WANTED: [&str; 52] = [
     "passed in order",
     "pipelined requests waited",
     "publication not kept delivered",
+    "published behind one with more steps",
     "published with a key",
     "put out of a channel",
     "quota reached",

@@ -35,7 +35,10 @@ pub use frames::{
     frame_message, frame_pong, frame_published, frame_rejection, frame_subscribed,
     frame_unsubscribed,
 };
-pub use idempotency::{IDEMPOTENCY_KEY_BYTES_MAX, decode_idempotency_header, one_idempotency_key};
+pub use idempotency::{
+    IDEMPOTENCY_KEY_BYTES_MAX, decode_idempotency_header, may_have_idempotency_key,
+    one_idempotency_key,
+};
 pub use operation::Operation;
 pub use publish::{
     BATCH_MESSAGES_MAX, PublishBatch, PublishOne, decode_publish, decode_publish_batch,
