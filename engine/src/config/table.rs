@@ -41,6 +41,21 @@ settings! {
         api_token: ApiToken = "", "The token for it. Put it into a file or a variable: flags can be seen by others on the host.";
     }
 
+    /// What calls of Infrai cost, in millionths of a dollar: their answers say it, and a tenant's `credit_micro_usd` bounds it. A
+    /// call that fails, or that was answered before to the same idempotency key, costs nothing.
+    costs: CostsConfig {
+        token_issue: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is made for a client.";
+        token_revoke: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is revoked.";
+        channel_create: u32 = 0 in 0..=10_000_000 micro_usd, "A channel that is asked for, whether it is new or not.";
+        channel_get: u32 = 0 in 0..=10_000_000 micro_usd, "A look at a channel.";
+        channel_list: u32 = 0 in 0..=10_000_000 micro_usd, "A page of channels.";
+        channel_delete: u32 = 0 in 0..=10_000_000 micro_usd, "A channel that is deleted.";
+        publish: u32 = 0 in 0..=10_000_000 micro_usd, "A message that is published: alone, in a batch, or on a WebSocket.";
+        presence_get: u32 = 0 in 0..=10_000_000 micro_usd, "A look at who is there.";
+        user_disconnect: u32 = 0 in 0..=10_000_000 micro_usd, "A client that is disconnected.";
+        auth_sign: u32 = 0 in 0..=10_000_000 micro_usd, "A signature of a vendor.";
+    }
+
     /// The bound of everything that could grow.
     limits: LimitsConfig {
         connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";

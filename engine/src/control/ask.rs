@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::Rejection;
+use protocol::{ChannelType, Rejection};
 
-use super::channels::{ChannelKind, ChannelPage, Registered};
+use super::channels::{ChannelPage, Registered};
 use super::claims::{ClaimKey, Placed, RequestHash};
 use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
@@ -35,8 +35,8 @@ pub enum SeatOp {
     CreateChannel {
         /// Its name.
         name: Box<str>,
-        /// Its kind; `None` takes what there is, or else a public one.
-        kind: Option<ChannelKind>,
+        /// Its type; `None` takes what there is, or else a public one.
+        kind: Option<ChannelType>,
         /// The id of a new one.
         id: MessageId,
     },
@@ -66,6 +66,8 @@ pub enum SeatOp {
         request: RequestHash,
         /// The keys of the messages that the request publishes; empty for a call whose answer is kept.
         items: Box<[ClaimKey]>,
+        /// What it takes to come with a key, whatever comes of it.
+        entry: Spend,
     },
     /// Keep the answer of a claim that is held.
     Settle {
@@ -89,6 +91,8 @@ pub enum SeatOp {
     Abandon(ClaimKey),
     /// Count something that a metered tenant does.
     Spend(Spend),
+    /// Give back so much of the credit that was spent: nothing came of it.
+    Refund(u32),
     /// Forget everything of a tenant that is gone, so many rows of the catalog at a time.
     Forget {
         /// At most so many.
@@ -100,7 +104,10 @@ impl SeatOp {
     /// Whether it ends what the seat allowed before: it is never refused for lack of room.
     pub(super) fn is_owed(&self) -> bool {
         match self {
-            Self::Settle { .. } | Self::SettleMessages { .. } | Self::Abandon(_) => true,
+            Self::Settle { .. }
+            | Self::SettleMessages { .. }
+            | Self::Abandon(_)
+            | Self::Refund(_) => true,
             Self::Provision(_)
             | Self::Unprovision
             | Self::CreateChannel { .. }
@@ -124,6 +131,15 @@ pub struct Spend {
     pub pace: Pace,
     /// Sockets that stay open until each is given back with a [`Request::Release`](crate::shard::input::Request::Release).
     pub sockets: u32,
+}
+
+impl Spend {
+    /// So much more.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        let sockets = self.sockets.saturating_add(more.sockets);
+        Self { bill: self.bill.plus(&more.bill), pace: self.pace.plus(&more.pace), sockets }
+    }
 }
 
 /// What a seat says.

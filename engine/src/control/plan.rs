@@ -3,7 +3,8 @@
 use protocol::Rejection;
 
 use super::bucket::{Bucket, Rate};
-use super::tier::Tier;
+use super::costs::Costs;
+use super::tier::{Metered, Tier};
 
 /// What is limited by the second.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,6 +93,14 @@ impl Pace {
         self
     }
 
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, more: &Self) -> Self {
+        let both = self.counts.iter_mut().zip(&more.counts);
+        both.for_each(|(it, more)| *it = it.saturating_add(*more));
+        self
+    }
+
     /// How much of a thing.
     #[must_use]
     pub fn count(&self, what: Paced) -> u64 {
@@ -160,6 +169,8 @@ pub struct Plan {
     pub rates: Rates,
     /// What becomes of a socket whose token expires or is revoked.
     pub on_token_end: OnTokenEnd,
+    /// What its calls of Infrai cost.
+    pub costs: Costs,
 }
 
 /// See [`Plan::on_token_end`].
@@ -177,6 +188,13 @@ impl Plan {
     #[must_use]
     pub fn is_metered(&self) -> bool {
         self.tier.is_some() || self.rates.is_set()
+    }
+
+    /// Whether it holds so much credit and no more.
+    #[must_use]
+    pub fn has_credit(&self) -> bool {
+        let mut quotas = self.tier.iter().flat_map(|it| &it.quotas);
+        quotas.any(|it| it.what == Metered::Credit)
     }
 }
 

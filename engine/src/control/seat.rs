@@ -1,16 +1,17 @@
 //! One tenant's control state. Operations change it at once and say what has to be durable before anyone may hear of it; what
 //! they changed can be taken back until then.
 
-use protocol::Rejection;
+use protocol::{ChannelType, Rejection};
 
 use super::ask::{SeatAnswer, SeatOp, Spend};
-use super::channels::{self, ChannelKind, Channels, Registered};
+use super::channels::{self, Channels, Registered};
 use super::claims::{self, ClaimKey, Claims, Placed, RequestHash, Settled};
 use super::plan::{Buckets, Pace, Paced, Plan, Whose};
 use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::{self, Revocations, TokenId};
 use super::round::{Asker, Context, Done, Undo};
+use super::tier::Metered;
 use crate::hasher::ShardHasher;
 use crate::ids::{MessageId, TenantId};
 use crate::planted::{self, Fault};
@@ -72,7 +73,10 @@ impl Seat {
             }
             SeatOp::DeleteChannel(name) => Ok(self.delete_channel(&name, done)),
             SeatOp::Revoke { token, until_s } => self.revoke(context, token, until_s, done),
-            SeatOp::Claim { key, request, items } => {
+            SeatOp::Claim { key, request, items, entry } => {
+                if let Err(why) = self.spend(context, &entry, done) {
+                    return Some(Err(why));
+                }
                 return self.claim(context, asker, (key, request, &items), done);
             }
             SeatOp::Settle { key, request, answer } => {
@@ -86,6 +90,11 @@ impl Seat {
                 Ok(SeatAnswer::Settled)
             }
             SeatOp::Spend(spend) => self.spend(context, &spend, done),
+            SeatOp::Refund(micro_usd) => {
+                Self::note_usage(&self.usage, done);
+                self.usage.give_back(Metered::Credit, micro_usd.into());
+                Ok(SeatAnswer::Granted)
+            }
             SeatOp::Forget { rows_max } => Ok(self.forget(rows_max, done)),
         };
         Some(answer)
@@ -156,7 +165,7 @@ impl Seat {
         &mut self,
         context: &Context<'_>,
         name: &str,
-        (kind, id): (Option<ChannelKind>, MessageId),
+        (kind, id): (Option<ChannelType>, MessageId),
         done: &mut Done,
     ) -> Answer {
         if let Some(known) = self.channels.admit(name, kind, context.limits.channels_max)? {
@@ -314,6 +323,14 @@ impl Seat {
         }
     }
 
+    /// What was used before this round, once in a round.
+    fn note_usage(before: &Usage, done: &mut Done) {
+        let is_noted = done.undo.iter().any(|it| matches!(it, Undo::Usage(_)));
+        if !is_noted && !planted::is(Fault::QuotaForgotten) {
+            done.undo.push(Undo::Usage(Box::new(*before)));
+        }
+    }
+
     fn spend(&mut self, context: &Context<'_>, spend: &Spend, done: &mut Done) -> Answer {
         let Plan { tier, rates, .. } = context.plan;
         let now = context.now;
@@ -332,10 +349,7 @@ impl Seat {
                 self.buckets = buckets;
                 return Err(why);
             }
-            let is_noted = done.undo.iter().any(|it| matches!(it, Undo::Usage(_)));
-            if !is_noted && !planted::is(Fault::QuotaForgotten) {
-                done.undo.push(Undo::Usage(Box::new(before)));
-            }
+            Self::note_usage(&before, done);
         }
         if spend.sockets > 0 {
             self.sockets += spend.sockets;

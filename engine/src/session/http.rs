@@ -86,6 +86,8 @@ pub enum Surface {
         request_id: MessageId,
         /// When it was read, on the monotonic clock.
         began_ms: u64,
+        /// What it costs its tenant.
+        cost_micro_usd: u32,
     },
 }
 
@@ -213,6 +215,14 @@ impl Tickets {
         match self.line.get(self.place(ticket))? {
             Ticket::Waiting(asked) => Some(*asked),
             Ticket::Streaming(_) | Ticket::Ready(_) => None,
+        }
+    }
+
+    /// Says what the request of a ticket costs.
+    pub fn charge(&mut self, ticket: u32, micro_usd: u32) {
+        let place = self.place(ticket);
+        if let Some(Ticket::Waiting(asked)) = self.line.get_mut(place) {
+            asked.surface = asked.surface.costing(micro_usd);
         }
     }
 

@@ -5,6 +5,7 @@ mod batches;
 mod calls;
 mod claiming;
 mod cohesivity;
+mod cost;
 mod deadlines;
 mod dropping;
 mod edge;

@@ -16,7 +16,7 @@ use super::publishing::{Answering, Publishing};
 use super::steps::{For, Work};
 use crate::control::{
     Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
-    SeatOp,
+    SeatOp, Spend,
 };
 use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
 
@@ -54,7 +54,8 @@ impl Shard {
             (what, None) => self.operate(call, what, effects),
             (what, Some((key, request))) => {
                 let first = Work::Operating(Operating::Start(what));
-                self.claim(call, Claim { key, request }, first, effects);
+                let claim = Claim { key, request };
+                self.claim(call, (claim, Spend::default()), first, effects);
             }
         }
     }
@@ -170,7 +171,6 @@ impl Shard {
         });
         let publications = publications.map(|it| (it, Keep::Persist)).collect();
         let mut work = Publishing::new(publications, Answering::Operator);
-        work.spend = None;
         work.claim = claim.map(|(key, request)| (Claim { key, request }, items));
         self.publish_by(call, Box::new(work), effects);
     }

@@ -214,7 +214,7 @@ impl Shard {
             Dialect::Cohesivity => Surface::Cohesivity,
             Dialect::Infrai => {
                 let request_id = self.ids.next(self.now.wall_ms);
-                Surface::Infrai { request_id, began_ms: self.now.monotonic_ms }
+                Surface::Infrai { request_id, began_ms: self.now.monotonic_ms, cost_micro_usd: 0 }
             }
         }
     }

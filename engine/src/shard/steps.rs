@@ -10,6 +10,7 @@ use protocol::Rejection;
 
 use super::Shard;
 use super::answers::{Reply, Shape};
+use super::cost::Cost;
 use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
 use super::line::Lines;
@@ -72,6 +73,7 @@ struct Running {
     /// How many deliveries are still to come before its next step.
     awaited: usize,
     came: Vec<Came>,
+    cost: Cost,
 }
 
 /// The calls of a shard.
@@ -137,6 +139,11 @@ impl Calls {
         self.running.remove(&call)
     }
 
+    /// What a call costs.
+    pub(super) fn cost(&mut self, call: CallId) -> Option<&mut Cost> {
+        self.running.get_mut(&call).map(|it| &mut it.cost)
+    }
+
     /// Says that a call holds a key: its answer is kept before it leaves.
     pub(super) fn hold(&mut self, call: CallId, claim: claiming::Claim) {
         if let Some(running) = self.running.get_mut(&call) {
@@ -147,8 +154,15 @@ impl Calls {
     fn start(&mut self, asker: For, tenant: TenantId) -> CallId {
         let call = CallId(self.next);
         self.next += 1;
-        let running =
-            Running { asker, tenant, claim: None, work: None, awaited: 0, came: Vec::new() };
+        let running = Running {
+            asker,
+            tenant,
+            claim: None,
+            work: None,
+            awaited: 0,
+            came: Vec::new(),
+            cost: Cost::default(),
+        };
         self.running.insert(call, running);
         call
     }
@@ -259,6 +273,7 @@ impl Shard {
         result: Result<Reply, Rejection>,
         effects: &mut Effects,
     ) {
+        self.settle_cost(call, result.is_ok(), effects);
         let Some(running) = self.calls.take(call) else { return };
         match (running.asker, result) {
             (For::Connection(to), Ok(reply)) => {

@@ -88,7 +88,9 @@ pub(crate) fn walk(folder: &Path, bytes: &[u8]) -> Vec<String> {
         if path.is_dir() {
             found.extend(walk(&path, bytes));
         } else if let Ok(text) = fs::read(&path)
-            && text.windows(bytes.len()).any(|it| it == bytes)
+            // A segment ends in many zeros, made ahead of need.
+            && let Some(last) = text.iter().rposition(|it| *it != 0)
+            && text[..=last].windows(bytes.len()).any(|it| it == bytes)
         {
             found.push(path.display().to_string());
         }

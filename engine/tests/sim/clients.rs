@@ -153,6 +153,7 @@ impl HttpClient {
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
             }
+            18..=19 if scene.plan.has(Fault::Deletions) => self.drop_something(out, scene),
             18 if scene.random.permille(200) => {
                 self.done = true;
                 self.is_half_closed = true;
@@ -161,8 +162,7 @@ impl HttpClient {
                 self.request(out, scene, Some(b"{\"channel\":}"), "/edge/realtime");
                 self.asked.push_back(Asked::Nonsense);
             }
-            19 if scene.random.permille(300) => self.drop_resource(out, scene),
-            19 if scene.random.permille(500) => self.drop_channel(out, scene),
+            19 if scene.random.permille(300) => self.drop_something(out, scene),
             _ if scene.plan.has(Fault::Garbage) => {
                 out.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nand more");
                 self.asked.push_back(Asked::Nonsense);
@@ -267,11 +267,19 @@ impl HttpClient {
         self.asked.push_back(Asked::History(Past { after, limit, position, step }));
     }
 
+    fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if scene.random.permille(400) {
+            self.drop_resource(out, scene);
+        } else {
+            self.drop_channel(out, scene);
+        }
+    }
+
     /// Gives the resource up, and all messages with it.
     fn drop_resource(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         let bearer = management_key(&self.key);
         // What it publishes right before is on its way when the messages go.
-        (0..scene.random.below(4)).for_each(|_| self.publish(out, scene, Keep::Persist));
+        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
         write_bare(out, "DELETE", "/api/resources/realtime", &bearer, "");
         let doom = scene.truth.doom(self.key.0, None, self.unanswered(scene.truth));
         self.asked.push_back(Asked::Drop(doom));
@@ -295,7 +303,7 @@ impl HttpClient {
     /// Deletes its channel, which it may have registered itself.
     fn drop_channel(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         let path = format!("/v1/realtime/channels/{}", self.key.1);
-        (0..scene.random.below(4)).for_each(|_| self.publish(out, scene, Keep::Persist));
+        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
         let bearer = project_key(&self.key);
         if scene.random.permille(700) {
             let name = format!("{{\"name\":\"{}\"}}", self.key.1);

@@ -35,6 +35,8 @@ pub enum Fault {
     Drain,
     /// Stored messages cannot be read any more.
     Damage,
+    /// Servers delete again and again.
+    Deletions,
 }
 
 /// What one seed is about.
@@ -87,7 +89,19 @@ impl Plan {
         if seed >= 4 && random.permille(350) {
             plan.faults |= 1 << Fault::Damage as u32;
         }
+        if seed >= 4 && random.permille(250) {
+            plan.faults |= 1 << Fault::Deletions as u32;
+        }
         plan
+    }
+
+    /// The same with nothing but slow lanes and journals, and servers that delete.
+    pub fn deleting(mut self) -> Self {
+        let faults = [Fault::SlowLanes, Fault::SlowJournal, Fault::Deletions];
+        self.faults = faults.into_iter().fold(0, |set, it| set | (1 << it as u32));
+        self.limits = Limits::default();
+        self.limit(&mut Random::new(self.seed));
+        self
     }
 
     /// Whether the seed has this fault.

@@ -61,6 +61,9 @@ impl World {
             if self.random.permille(laziness) {
                 self.work(shard);
             }
+            if self.random.permille(500) {
+                self.work_catalog(shard);
+            }
             self.spoil_disk(shard);
             if self.plan.has(Fault::Damage)
                 && self.random.permille(20)
@@ -83,6 +86,7 @@ impl World {
             self.seen.note("clock jumped");
             ms = self.random.one_of(&[1_000, 6_000, 30_000, 200_000]);
             let wall = self.random.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]);
+            self.operator.went_back |= wall < 0;
             self.now.wall_ms = self.now.wall_ms.saturating_add_signed(wall);
         }
         self.now.monotonic_ms += ms;
@@ -211,6 +215,7 @@ impl World {
             moved |= self.take_delivery(shard);
             moved |= self.take_request(shard);
             self.work(shard);
+            self.work_catalog(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
         }

@@ -157,6 +157,10 @@ impl World {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
         self.note_let_go(shard);
+    }
+
+    /// Lets what a shard has of the catalog work for a moment.
+    pub fn work_catalog(&mut self, shard: usize) {
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
     }
 

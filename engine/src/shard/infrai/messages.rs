@@ -14,8 +14,8 @@ use super::super::effects::Effects;
 use super::super::input::{ReplyTo, Request};
 use super::super::publishing::{self, Publishing};
 use super::Asked;
-use super::deeds::{first_64, price};
-use crate::control::{ClaimKey, Metered, Paced, Placed, Spend};
+use super::deeds::{entry, first_64};
+use crate::control::{ClaimKey, Placed, Priced};
 use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// What is answered once messages are published.
@@ -138,9 +138,9 @@ impl Shard {
         let mut work = Publishing::new(publications, publishing::Answering::Infrai(answering));
         work.enrol = enrol;
         work.claim = claim.map(|claim| (claim, items.into()));
-        if self.tenants.plan(asked.tenant).is_metered() {
-            work.spend = Some(self.price_of(asked, messages));
-        }
+        let plan = self.tenants.plan(asked.tenant);
+        work.cost_micro_usd = plan.costs.of(Priced::Publish);
+        work.entry = plan.is_metered().then(entry);
         let call = self.begin(conn, asked.tenant, shape)?;
         self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);
@@ -162,17 +162,5 @@ impl Shard {
         let text = format!("message\n{}\n{place}", claim.key.0);
         let claim_key = self.tenants.claim_key(asked.tenant);
         ClaimKey(first_64(auth::hmac_sha256(claim_key, text.as_bytes())))
-    }
-
-    fn price_of(&self, asked: &Asked, messages: &[ChannelPublish<'_>]) -> Spend {
-        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let bytes = messages.iter().map(|it| it.publish.data.len()).sum::<usize>();
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let Spend { bill, pace, sockets } = price(asked.operation);
-        Spend {
-            bill: bill.and(Metered::Messages, count),
-            pace: pace.and(Paced::Publishes, count).and(Paced::Bytes, bytes),
-            sockets,
-        }
     }
 }
