@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::infrai::{Metadata, Source};
 use protocol::dialect::{cohesivity, infrai};
 use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use storage::Publication;
@@ -54,14 +55,21 @@ pub(super) struct Reply {
     pub body: Vec<u8>,
     /// Who may keep a copy.
     pub cache: Option<&'static str>,
+    /// Whether this request was worked on, or an earlier one of its idempotency key.
+    pub source: Source,
 }
 
 impl Reply {
+    /// What an earlier request was answered.
+    pub(super) fn stored(body: Vec<u8>) -> Self {
+        Self { status: 200, body, cache: None, source: Source::Stored }
+    }
+
     /// A result that nobody may keep a copy of.
     pub(super) fn data(encode: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut body = Vec::new();
         encode(&mut body);
-        Self { status: 200, body, cache: None }
+        Self { status: 200, body, cache: None, source: Source::Work }
     }
 }
 
@@ -126,10 +134,17 @@ impl Shard {
         self.reject(conn, why, Shape::ok(KeepAlive::Close), closes);
     }
 
-    pub(super) fn answer_fault(&mut self, conn: ConnId, fault: &HttpFault, effects: &mut Effects) {
+    pub(super) fn answer_fault(
+        &mut self,
+        conn: ConnId,
+        (fault, surface): (&HttpFault, Surface),
+        effects: &mut Effects,
+    ) {
         self.counters.rejected += 1;
-        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| {
-            cohesivity::write_fault(out, fault);
+        let now_ms = self.now.monotonic_ms;
+        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| match surface {
+            Surface::Infrai { .. } => infrai::write_fault(out, fault, &surface.metadata(now_ms)),
+            Surface::Cohesivity => cohesivity::write_fault(out, fault),
         });
     }
 
@@ -142,14 +157,14 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         let mut body = std::mem::take(&mut self.scratch);
         let message = view(publication);
-        let data = |out: &mut Vec<u8>| infrai::data_published(out, &message, None);
+        let data = |out: &mut Vec<u8>| infrai::data_published(out, &message);
         // It was not counted, and costs what it costs.
         let plan = self.tenants.plan(publication.channel().tenant());
         let cost = plan.costs.of(Priced::Publish);
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
                 let asked = Asked { surface: asked.surface.costing(cost), ..asked };
-                write_enveloped(out, asked, now_ms, data);
+                write_enveloped(out, asked, (now_ms, Source::Work), data);
             }
             Surface::Cohesivity => {
                 body.clear();
@@ -193,7 +208,8 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
-                write_enveloped(out, asked, now_ms, |out| out.extend_from_slice(&reply.body));
+                let data = |out: &mut Vec<u8>| out.extend_from_slice(&reply.body);
+                write_enveloped(out, asked, (now_ms, reply.source), data);
             }
             Surface::Cohesivity => {
                 let Reply { status, cache, .. } = *reply;
@@ -275,9 +291,15 @@ impl Shard {
     }
 }
 
-fn write_enveloped(out: &mut Vec<u8>, asked: Asked, now_ms: u64, data: impl FnOnce(&mut Vec<u8>)) {
+fn write_enveloped(
+    out: &mut Vec<u8>,
+    asked: Asked,
+    (now_ms, source): (u64, Source),
+    data: impl FnOnce(&mut Vec<u8>),
+) {
     let mut body = Vec::new();
-    infrai::body_success(&mut body, &asked.surface.metadata(now_ms), data);
+    let metadata = Metadata { source, ..asked.surface.metadata(now_ms) };
+    infrai::body_success(&mut body, &metadata, data);
     write_json(out, &Shape::of(asked), &body);
 }
 

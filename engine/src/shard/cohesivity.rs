@@ -341,5 +341,5 @@ fn provisioned(before: Provisioning, now: Provisioning) -> Reply {
             cohesivity::body_provisioned(&mut body, &answer);
         }
     }
-    Reply { status: 200, body, cache: None }
+    Reply::data(|out| *out = body)
 }

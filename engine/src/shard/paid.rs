@@ -316,6 +316,6 @@ impl Shard {
             let token = auth::sign_edge(&claims, self.tenants.signing_key(tenant));
             cohesivity::body_session(&mut body, &token, SESSION_TTL_S);
         }
-        Reply { status: 200, body, cache: Some(NO_STORE) }
+        Reply { cache: Some(NO_STORE), ..Reply::data(|out| *out = body) }
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::infrai::Source;
 use storage::Publication;
 
 use super::Shard;
@@ -35,6 +36,8 @@ pub(super) struct Publishing {
     pub claim: Option<(Claim, Box<[ClaimKey]>)>,
     /// Where each message is.
     pub placed: Vec<Option<Placed>>,
+    /// Whether nothing was left to publish: an earlier request of its key had done all.
+    pub is_stored: bool,
     /// Why one was refused.
     pub refused: Option<Rejection>,
     pub progress: Progress,
@@ -83,6 +86,7 @@ impl Publishing {
             entry: None,
             cost_micro_usd: 0,
             claim: None,
+            is_stored: false,
             refused: None,
             progress: Progress::Claim,
             reply,
@@ -235,10 +239,12 @@ impl Shard {
             (Progress::Payment, Some(Ok(_))) => self.send_messages(call, work, effects),
             (Progress::Claim, Some(Ok(SeatAnswer::Fresh(known)))) => {
                 work.placed.iter_mut().zip(known).for_each(|(slot, placed)| *slot = placed);
+                work.is_stored = work.placed.iter().all(Option::is_some);
                 self.pay_for_messages(call, work, effects);
             }
             (Progress::Claim, Some(Ok(SeatAnswer::Published(all)))) => {
-                self.finish(call, Ok(work.reply.reply(&all)), effects);
+                let reply = Reply { source: Source::Stored, ..work.reply.reply(&all) };
+                self.finish(call, Ok(reply), effects);
             }
             (Progress::Claim, Some(Err(why))) => self.finish(call, Err(why), effects),
             (Progress::Claim, Some(Ok(_)) | None) => {
@@ -277,7 +283,10 @@ impl Shard {
         let spent = work.cost_micro_usd.saturating_mul(u32::try_from(sent).unwrap_or(u32::MAX));
         self.calls.spend(call, spent);
         let result = match (all, work.refused) {
-            (Some(all), None) => Ok(work.reply.reply(&all)),
+            (Some(all), None) => {
+                let source = if work.is_stored { Source::Stored } else { Source::Work };
+                Ok(Reply { source, ..work.reply.reply(&all) })
+            }
             (_, Some(why)) => Err(why),
             (None, None) => Err(Rejection::Internal),
         };

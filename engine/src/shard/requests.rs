@@ -179,12 +179,13 @@ impl Shard {
                 Ok(Some(head)) => head,
                 Ok(None) => return Progress::Need(bytes.len() + 1),
                 Err(fault) => {
-                    self.answer_fault(conn, &fault, effects);
+                    let surface = self.surface(Dialect::of_unread_head(bytes));
+                    self.answer_fault(conn, (&fault, surface), effects);
                     return Progress::Used(bytes.len());
                 }
             };
             let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
-            let surface = self.surface(head.path());
+            let surface = self.surface(Dialect::of_path(head.path()));
             let outline = Outline {
                 head_bytes: head.head_bytes(),
                 content_length: head.content_length(),
@@ -209,8 +210,8 @@ impl Shard {
     }
 
     /// Whose shape the answer to a request has.
-    fn surface(&mut self, path: &str) -> Surface {
-        match Dialect::of_path(path) {
+    fn surface(&mut self, dialect: Dialect) -> Surface {
+        match dialect {
             Dialect::Cohesivity => Surface::Cohesivity,
             Dialect::Infrai => {
                 let request_id = self.ids.next(self.now.wall_ms);

@@ -135,6 +135,9 @@ fn whatever_liveblocks_does_wrong_is_a_vendor_error() {
         assert_eq!(refused(&answer), (502, "VENDOR_ERROR".to_owned()), "{mode}");
         let error = &answer.json()["error"];
         let told = (error["message"].as_str().unwrap(), error["retryable"].as_bool().unwrap());
+        let latency_ms = answer.json()["metadata"]["latency_ms"].as_u64().unwrap();
+        let waited_ms = if message.ends_with("in time") { 290..5_000 } else { 0..290 };
+        assert!(waited_ms.contains(&latency_ms), "{mode}: {latency_ms} ms");
         assert_eq!(told, (message, retryable), "{mode}");
         assert!(!answer.body.contains("canary") && !answer.body.contains("127.0.0.1"), "{mode}");
     }

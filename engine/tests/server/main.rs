@@ -36,5 +36,7 @@ mod signing;
 mod tenants;
 mod tiers;
 mod tools;
+mod twins;
 mod upstream;
 mod vendors;
+mod wrong;

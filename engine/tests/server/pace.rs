@@ -15,9 +15,9 @@ fn answers(raw: &mut Raw, count: usize) -> Vec<(u16, String, Value)> {
         let head = raw.read_until("\r\n\r\n");
         let length = head.split("Content-Length: ").nth(1).unwrap();
         let length = length.split('\r').next().unwrap().parse().unwrap();
-        let body = raw.read_count(length);
+        let body = raw.read_exactly(length);
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        all.push((status, head, serde_json::from_slice(&body).unwrap()));
+        all.push((status, head, serde_json::from_str(&body).unwrap()));
     }
     all
 }

@@ -43,7 +43,7 @@ fn statuses(raw: &mut Raw, count: usize) -> Vec<String> {
         let head = head.split("HTTP/1.1 ").last().unwrap().to_owned();
         let length = head.split("Content-Length: ").nth(1).unwrap();
         let length: usize = length.split('\r').next().unwrap().parse().unwrap();
-        raw.read_count(length);
+        raw.read_exactly(length);
         all.push(head[..3].to_owned());
     }
     all

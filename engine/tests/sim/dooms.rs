@@ -135,6 +135,7 @@ fn published(request: &Request) -> Vec<&Publication> {
         | Request::Seat(..)
         | Request::Enforce(..)
         | Request::Mark(..)
+        | Request::Advance(_)
         | Request::Release(..) => Vec::new(),
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 55] = [
+pub const WANTED: [&str; 58] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
     "answer refused over HTTP",
     "answer refused over a socket",
+    "asked for the next part",
     "batch of several",
     "batch refused as fenced",
     "batch refused as full",
@@ -40,6 +41,7 @@ pub const WANTED: [&str; 55] = [
     "message over its limit",
     "messages let go",
     "missed messages after a subscribe",
+    "missed messages read from the journal",
     "operation refused",
     "outbox overrun",
     "passed in order",
@@ -50,6 +52,7 @@ pub const WANTED: [&str; 55] = [
     "put out of a channel",
     "quota came anew",
     "quota reached",
+    "recovered in parts",
     "resumed",
     "slot reused within a turn",
     "spilled",

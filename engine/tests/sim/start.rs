@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::broker::Rest;
 use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
@@ -81,7 +82,8 @@ impl World {
             shard.begin_epoch(FIRST_EPOCH);
             kept.restore(&mut shard, self.now);
             for (key, position) in self.journals[usize::from(id)].positions() {
-                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), position);
+                let rest = Rest { position, last_at_ms: None };
+                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), rest);
             }
             self.shards.push(shard);
         }

@@ -55,6 +55,13 @@ impl Dialect {
         if path == "/v1" || path.starts_with("/v1/") { Self::Infrai } else { Self::Cohesivity }
     }
 
+    /// The same, of a head that cannot be read: by what stands where its target should.
+    #[must_use]
+    pub fn of_unread_head(head: &[u8]) -> Self {
+        let target = head.split(|it| *it == b' ').nth(1).unwrap_or_default();
+        if target.starts_with(b"/v1/") { Self::Infrai } else { Self::Cohesivity }
+    }
+
     /// Its place in [`Dialect::ALL`], for tables with a slot a dialect.
     #[must_use]
     pub fn index(self) -> usize {

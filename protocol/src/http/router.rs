@@ -136,7 +136,7 @@ const fn rows() -> [Row; ROWS] {
 /// Longest path without a variable segment.
 const FIXED_BYTES_MAX: usize = 63;
 
-/// Rows, ordered so that most requests are compared with one or two of them (`benches micro decode`).
+/// Rows, ordered so that most requests are compared with one or two of them.
 struct Table<const N: usize> {
     /// First those without a variable segment, by length; then the others.
     rows: [Row; N],

@@ -41,7 +41,7 @@ impl Answering {
                     at_ms: placed.at_ms,
                     offset: placed.offset.map(|it| it.0),
                 };
-                infrai::data_published(out, &message, None);
+                infrai::data_published(out, &message);
             }),
             (Self::One(_) | Self::Batch, _) => {
                 let ids = placed.iter().map(|it| it.id.0);
