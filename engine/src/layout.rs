@@ -1,6 +1,7 @@
 //! What of a data directory must not change under a node, kept in its catalog: the number of shards, which decides where a
 //! channel's messages are, and the number that stands for each tenant in the journals.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use storage::{Catalog, Change, Entries, JournalError, OpenError, OwnedChange, TenantId};
@@ -11,7 +12,7 @@ const SHARDS: &[u8] = b"shards";
 const LAST: &[u8] = b"last_tenant";
 /// Numbers by names.
 pub const TENANTS: &str = "tenants";
-/// Numbers of tenants that were removed, and whose messages may still be there.
+/// Names of tenants that were removed, by their numbers: something of them may still be there.
 pub const REMOVED: &str = "removed";
 
 /// The layout of a data directory.
@@ -145,13 +146,26 @@ impl Layout {
         Ok(self.catalog.apply(&changes, now_ms)?)
     }
 
-    /// Tenants that were removed, and whose messages may still be there.
+    /// Tenants that were removed, with their names, and of which something may still be there.
     ///
     /// # Errors
     /// When the catalog cannot be read.
-    pub fn removed(&self) -> Result<Vec<TenantId>, LayoutError> {
+    pub fn removed(&self) -> Result<Vec<(TenantId, String)>, LayoutError> {
         let rows = self.catalog.entries(REMOVED)?;
-        let numbers = rows.into_iter().filter_map(|(key, _)| key.try_into().ok());
+        let read = |(key, name): (Vec<u8>, Vec<u8>)| {
+            let id = TenantId(u32::from_le_bytes(key.try_into().ok()?));
+            Some((id, String::from_utf8(name).ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
+    /// The numbers of all tenants that there are.
+    ///
+    /// # Errors
+    /// When the catalog cannot be read.
+    pub fn numbers(&self) -> Result<BTreeSet<TenantId>, LayoutError> {
+        let rows = self.catalog.entries(TENANTS)?;
+        let numbers = rows.into_iter().filter_map(|(_, value)| value.try_into().ok());
         Ok(numbers.map(|it| TenantId(u32::from_le_bytes(it))).collect())
     }
 }
@@ -165,14 +179,15 @@ pub fn numbered(name: &str, id: TenantId) -> OwnedChange {
 
 /// The changes that note a tenant as removed, where `last` is the highest number that any has or had.
 #[must_use]
-pub fn removed(id: TenantId, last: u32) -> [OwnedChange; 2] {
+pub fn removed(name: &str, id: TenantId, last: u32) -> [OwnedChange; 2] {
     let key = id.0.to_le_bytes().to_vec();
-    let note = OwnedChange::Put { table: REMOVED.to_owned(), key, value: Vec::new() };
+    let value = name.as_bytes().to_vec();
+    let note = OwnedChange::Put { table: REMOVED.to_owned(), key, value };
     let (table, key) = (NODE.to_owned(), LAST.to_vec());
     [note, OwnedChange::Put { table, key, value: last.to_le_bytes().to_vec() }]
 }
 
-/// The change that says that a removed tenant has no messages any more.
+/// The change that says that nothing is left of a removed tenant.
 #[must_use]
 pub fn dropped(id: TenantId) -> OwnedChange {
     OwnedChange::Delete { table: REMOVED.to_owned(), key: id.0.to_le_bytes().to_vec() }
@@ -203,9 +218,10 @@ mod tests {
         let id = layout.tenant("a", 0).unwrap();
         let (table, key) = (TENANTS.to_owned(), b"a".to_vec());
         let mut changes = vec![OwnedChange::Delete { table, key }];
-        changes.extend(removed(id, id.0));
+        changes.extend(removed("a", id, id.0));
         layout.apply(&changes, 0).unwrap();
-        assert_eq!(layout.removed().unwrap(), [id]);
+        assert_eq!(layout.removed().unwrap(), [(id, "a".to_owned())]);
+        assert!(layout.numbers().unwrap().is_empty());
         layout.apply(&[dropped(id)], 0).unwrap();
         assert_eq!(layout.removed().unwrap(), []);
         assert_eq!(layout.tenant("a", 0).unwrap(), TenantId(id.0 + 1));

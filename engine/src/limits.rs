@@ -1,6 +1,6 @@
 //! Every bound of a shard, by name (invariant 7). What happens when one is reached stands with it.
 
-use crate::control::SeatLimits;
+use crate::control::{Rates, SeatLimits};
 
 /// The bounds. All are settings.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub struct Limits {
     pub presence_members_max: usize,
     /// Channels that one connection listens to. Over it: the subscription is refused.
     pub subscriptions_per_connection_max: usize,
+    /// How fast one connection may send requests and frames, and publish. Over it: `429`, or an error frame.
+    pub connection_rates: Rates,
     /// Frames of one connection that wait for their answers. Over it: a frame is refused.
     pub unanswered_frames_max: usize,
     /// Registered channels that one shard knows without asking. Over it: it asks each time.
@@ -93,6 +95,7 @@ impl Default for Limits {
             recovery_bytes_max: 128 * 1024,
             presence_members_max: 1000,
             subscriptions_per_connection_max: 128,
+            connection_rates: Rates::default(),
             unanswered_frames_max: 1_024,
             known_channels_max: 65_536,
             control_frames_per_second_max: 20,

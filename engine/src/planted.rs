@@ -36,6 +36,10 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// Messages are let go while others of theirs are still on the lanes.
+    DropOvertakes,
+    /// Messages are let go while others of theirs are still with the journal.
+    DropBeforeAppends,
     /// A publish overtakes one that its connection sent before and that takes more steps.
     PublishOvertakes,
 }
@@ -58,11 +62,13 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 5] = [
+    pub const CONTROL: [Self; 7] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::DropOvertakes,
+        Self::DropBeforeAppends,
         Self::PublishOvertakes,
     ];
 }

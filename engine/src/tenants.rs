@@ -1,6 +1,6 @@
 //! Who may use this node: the tenants and their keys. Made once, shared by all shards, never changed.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use protocol::auth;
 use protocol::auth::vendor::VendorKeys;
 
@@ -89,6 +89,8 @@ pub struct Tenants {
     by_name: HashMap<String, TenantId>,
     /// Keys are looked up by a keyed hash, so that the time of a look-up says nothing about a key.
     by_key: HashMap<(KeyKind, KeyHash), TenantId>,
+    /// The last keys of tenants that were removed.
+    gone: HashSet<(KeyKind, KeyHash)>,
     pepper: [u8; 32],
     /// For a tenant that is not there.
     nobody: Tenant,
@@ -97,6 +99,7 @@ pub struct Tenants {
 #[derive(Default)]
 struct Tenant {
     name: Box<str>,
+    claim_key: [u8; 32],
     signing_key: Box<[u8]>,
     signing_keys_before: Vec<Box<[u8]>>,
     vendors: VendorKeys,
@@ -117,6 +120,11 @@ pub fn hash_key(pepper: &[u8; 32], key: &str) -> KeyHash {
     auth::hmac_sha256(pepper, key.as_bytes())
 }
 
+/// Idempotency keys outlive the signing secrets, so they are hashed with the secret of the node.
+fn claim_key(pepper: &[u8; 32], id: TenantId) -> [u8; 32] {
+    auth::hmac_sha256(pepper, format!("claims of tenant {}", id.0).as_bytes())
+}
+
 impl Tenants {
     /// All of them. `pepper` is random, and the same as long as hashes are kept.
     #[must_use]
@@ -125,6 +133,7 @@ impl Tenants {
             list: HashMap::new(),
             by_name: HashMap::new(),
             by_key: HashMap::new(),
+            gone: HashSet::new(),
             pepper,
             nobody: Tenant::default(),
         };
@@ -143,6 +152,7 @@ impl Tenants {
             let before = spec.signing_keys_before.iter().map(|it| it.as_slice().into());
             let tenant = Tenant {
                 name: spec.name.as_str().into(),
+                claim_key: claim_key(&pepper, id),
                 signing_key: spec.signing_key.as_slice().into(),
                 signing_keys_before: before.collect(),
                 vendors: spec.vendors.clone(),
@@ -152,6 +162,19 @@ impl Tenants {
             tenants.list.insert(id, tenant);
         }
         tenants
+    }
+
+    /// The same with keys that opened something until their tenants were removed.
+    #[must_use]
+    pub fn with_gone(mut self, keys: impl IntoIterator<Item = (KeyKind, KeyHash)>) -> Self {
+        self.gone = keys.into_iter().collect();
+        self
+    }
+
+    /// Whether a key opened something until its tenant was removed.
+    #[must_use]
+    pub fn is_gone(&self, kind: KeyKind, key: &str) -> bool {
+        self.gone.contains(&(kind, hash_key(&self.pepper, key)))
     }
 
     /// Whose application key this is.
@@ -186,6 +209,12 @@ impl Tenants {
     #[must_use]
     pub fn signing_key(&self, id: TenantId) -> &[u8] {
         &self.tenant(id).signing_key
+    }
+
+    /// What the tenant's idempotency keys are hashed with: the same whatever becomes of its other keys.
+    #[must_use]
+    pub fn claim_key(&self, id: TenantId) -> &[u8] {
+        &self.tenant(id).claim_key
     }
 
     /// What is found with the newest of the tenant's signing keys that finds anything: during a rotation there are several.
@@ -277,6 +306,29 @@ mod tests {
         }
         assert_eq!(tenants.verify(TenantId(1), |_| Err::<(), _>("no")), Err("no"));
         assert!(tenants.signing_key(TenantId(2)).is_empty());
+    }
+
+    #[test]
+    fn the_key_of_a_removed_tenant_is_known_for_what_it_was() {
+        let old = (KeyKind::Application, hash_key(&PEPPER, "coh_app_b"));
+        let tenants = tenants().with_gone([old]);
+        assert_eq!(tenants.of_application_key("coh_app_b"), None);
+        assert!(tenants.is_gone(KeyKind::Application, "coh_app_b"));
+        assert!(!tenants.is_gone(KeyKind::Management, "coh_app_b"));
+        assert!(!tenants.is_gone(KeyKind::Application, "coh_app_c"));
+    }
+
+    #[test]
+    fn what_claims_are_hashed_with_is_each_tenant_s_own_and_outlives_its_secrets() {
+        let spec = |id, secret: &[u8]| TenantSpec {
+            id: TenantId(id),
+            signing_key: secret.to_vec(),
+            ..TenantSpec::default()
+        };
+        let before = Tenants::new(&[spec(1, b"a"), spec(2, b"a")], PEPPER);
+        let after = Tenants::new(&[spec(1, b"b")], PEPPER);
+        assert_eq!(before.claim_key(TenantId(1)), after.claim_key(TenantId(1)));
+        assert_ne!(before.claim_key(TenantId(1)), before.claim_key(TenantId(2)));
     }
 
     #[test]

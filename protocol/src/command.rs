@@ -100,3 +100,17 @@ pub enum Command<'a> {
         id: Option<FrameId<'a>>,
     },
 }
+
+impl<'a> Command<'a> {
+    /// What the client calls the frame.
+    #[must_use]
+    pub fn id(&self) -> Option<FrameId<'a>> {
+        match self {
+            Self::Publish(_) => None,
+            Self::PublishTo { id, .. }
+            | Self::Subscribe { id, .. }
+            | Self::Unsubscribe { id, .. }
+            | Self::Ping { id } => *id,
+        }
+    }
+}

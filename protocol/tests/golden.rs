@@ -149,7 +149,7 @@ fn rejection(name: &str) -> Rejection {
         "method" => Rejection::MethodNotAllowed { allow: Methods::default() },
         "upgrade" => Rejection::UpgradeRequired,
         "too large" => Rejection::PayloadTooLarge { max: 65536 },
-        "rate" => Rejection::RateLimited { retry_after_s: 7 },
+        "rate" => Rejection::RateLimited { limit: "publishes_per_s", retry_after_s: 7 },
         "sockets" => Rejection::TooManyConnections { max: 5 },
         "overload" => Rejection::Overloaded { limit: "connections_max" },
         "draining" => Rejection::Draining,

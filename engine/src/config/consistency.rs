@@ -19,6 +19,13 @@ const AT_MOST: [(&str, &str); 7] = [
     ("webhooks.breaker_wait_ms", "webhooks.breaker_wait_ms_max"),
 ];
 
+/// The first says nothing without the second.
+const BURSTS: [(&str, &str); 3] = [
+    ("limits.connection_requests_burst", "limits.connection_requests_per_s"),
+    ("limits.connection_publishes_burst", "limits.connection_publishes_per_s"),
+    ("limits.connection_bytes_burst", "limits.connection_bytes_per_s"),
+];
+
 /// Refuses settings that contradict each other.
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     for path in POWERS_OF_TWO {
@@ -32,6 +39,11 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         if value > bound {
             let rule = format!("it must be at most {large}, which is {bound}");
             return Err(wrong(format!("{small} is {value}; {rule}")));
+        }
+    }
+    for (burst, rate) in BURSTS {
+        if number(config, burst) > 0 && number(config, rate) == 0 {
+            return Err(wrong(format!("{burst} is set, and {rate} is not; it must be too")));
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! The limits of the table as each room of the house wants them.
 
 use super::table::LimitsConfig;
-use crate::control::SeatLimits;
+use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
@@ -56,6 +56,7 @@ impl LimitsConfig {
             recovery_bytes_max: self.outbox_bytes_max / 8,
             presence_members_max: self.presence_members_max,
             subscriptions_per_connection_max: self.subscriptions_per_connection_max,
+            connection_rates: self.connection_rates(),
             unanswered_frames_max: self.unanswered_frames_max,
             known_channels_max: self.known_channels_max,
             control_frames_per_second_max: self.control_frames_per_s_max,
@@ -65,6 +66,18 @@ impl LimitsConfig {
             ping_interval_ms: self.ping_interval_ms,
             pong_timeout_ms: self.pong_timeout_ms,
         }
+    }
+
+    fn connection_rates(&self) -> Rates {
+        let mut rates = Rates::default();
+        for (what, per_second, burst) in [
+            (Paced::Requests, self.connection_requests_per_s, self.connection_requests_burst),
+            (Paced::Publishes, self.connection_publishes_per_s, self.connection_publishes_burst),
+            (Paced::Bytes, self.connection_bytes_per_s, self.connection_bytes_burst),
+        ] {
+            rates.set(what, Rate { per_second, burst });
+        }
+        rates
     }
 
     /// What the side threads keep to.

@@ -42,7 +42,7 @@ settings! {
         api_token: ApiToken = "", "The token for it. Put it into a file or a variable: flags can be seen by others on the host.";
     }
 
-    /// Deliveries of messages to the receivers of a channel pattern.
+    /// Deliveries of messages to the receivers of a channel pattern. Not used yet: no dialect of this version names receivers.
     webhooks: WebhooksConfig {
         allow_private_targets: bool = false, "Whether deliveries may go to this host and the networks around it, by http too. Link-local addresses stay closed.";
         ports: Ports = "443", "Ports of public receivers.";
@@ -63,6 +63,21 @@ settings! {
         save_ms: u64 = 100 in 1..=60_000 ms, "How long the place of a receiver may go unsaved. What a crash delivers twice.";
     }
 
+    /// What calls of Infrai cost, in millionths of a dollar: their answers say it, and a tenant's `credit_micro_usd` bounds it. A
+    /// call that fails, or that was answered before to the same idempotency key, costs nothing.
+    costs: CostsConfig {
+        token_issue: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is made for a client.";
+        token_revoke: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is revoked.";
+        channel_create: u32 = 0 in 0..=10_000_000 micro_usd, "A channel that is asked for, whether it is new or not.";
+        channel_get: u32 = 0 in 0..=10_000_000 micro_usd, "A look at a channel.";
+        channel_list: u32 = 0 in 0..=10_000_000 micro_usd, "A page of channels.";
+        channel_delete: u32 = 0 in 0..=10_000_000 micro_usd, "A channel that is deleted.";
+        publish: u32 = 0 in 0..=10_000_000 micro_usd, "A message that is published: alone, in a batch, or on a WebSocket.";
+        presence_get: u32 = 0 in 0..=10_000_000 micro_usd, "A look at who is there.";
+        user_disconnect: u32 = 0 in 0..=10_000_000 micro_usd, "A client that is disconnected.";
+        auth_sign: u32 = 0 in 0..=10_000_000 micro_usd, "A signature of a vendor.";
+    }
+
     /// The bound of everything that could grow.
     limits: LimitsConfig {
         connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
@@ -74,6 +89,12 @@ settings! {
         json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
         presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
         subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one WebSocket listens to. One more is refused.";
+        connection_requests_per_s: u32 = 0 in 0..=1_000_000_000 requests, "HTTP requests, or frames, of one connection in a second; 0 sets no bound. More are refused with 429 or an error frame. A proxy may carry many clients on one connection.";
+        connection_requests_burst: u32 = 0 in 0..=1_000_000_000 requests, "How many of them may come at once after a rest; 0 is what may come in a second.";
+        connection_publishes_per_s: u32 = 0 in 0..=1_000_000_000 messages, "Messages that one connection publishes in a second; 0 sets no bound. More are refused with 429 or an error frame.";
+        connection_publishes_burst: u32 = 0 in 0..=1_000_000_000 messages, "How many of them may come at once after a rest; 0 is what may come in a second.";
+        connection_bytes_per_s: u32 = 0 in 0..=4_294_967_295 bytes, "Data of the messages that one connection publishes in a second; 0 sets no bound. More is refused with 429 or an error frame.";
+        connection_bytes_burst: u32 = 0 in 0..=4_294_967_295 bytes, "How much of it may come at once after a rest; 0 is what may come in a second.";
         unanswered_frames_max: usize = 1_024 in 1..=65_536 frames, "Frames of one WebSocket that wait for their answers. One more is refused.";
         known_channels_max: usize = 65_536 in 0..=16_777_216 channels, "Registered channels that a shard knows without asking.";
         token_bytes_max: usize = 4_096 in 256..=16_384 bytes, "A token or key. A longer one is refused unread.";

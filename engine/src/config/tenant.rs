@@ -21,6 +21,8 @@ pub struct TenantConfig {
     pub vendors: VendorConfig,
     /// The tier that it pays for; without one nothing is counted.
     pub tier: Option<String>,
+    /// What its calls of Infrai may cost in all, whatever its tier says; without either nothing bounds it.
+    pub credit_micro_usd: Option<u64>,
     /// How fast it may go.
     pub rates: Vec<(Paced, Rate)>,
     /// Whether a socket ends with its token.

@@ -8,7 +8,7 @@ use super::tenant::{
     self, APPLICATION_KEY_PREFIX, CohesivityKeys, KEY_TAIL_BYTES, LIVEBLOCKS_URL, LiveblocksConfig,
     MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PusherConfig, TenantConfig, VendorConfig,
 };
-use super::tier::{QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
+use super::tier::{CREDIT_KEY, QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
 use super::value::quoted;
 use crate::control::{Paced, Quota, Rate, Tier};
 
@@ -72,10 +72,11 @@ impl<'a> Source<'a> {
     }
 
     fn tenant(&self, value: &Item<'a>) -> Result<TenantConfig, ConfigError> {
-        const KNOWN: [&str; 9] = [
+        const KNOWN: [&str; 10] = [
             "name",
             "signing_secret",
             "tier",
+            CREDIT_KEY,
             "close_on_token_expiry",
             "rates",
             "cohesivity",
@@ -86,6 +87,7 @@ impl<'a> Source<'a> {
         let fields = self.fields("tenant", value, &[&KNOWN[..], &["liveblocks"]].concat())?;
         let secret = |it| self.hex_secret("tenant.signing_secret", it);
         let tier = |it| self.text("tenant.tier", it).map(str::to_owned);
+        let credit = |it| self.number("tenant.credit_micro_usd", it, u64::MAX);
         let table = |key| fields.get(key);
         let tenant = TenantConfig {
             name: self.tenant_name(fields.required("name")?)?,
@@ -98,6 +100,7 @@ impl<'a> Source<'a> {
                 liveblocks: table("liveblocks").map(|it| self.liveblocks(it)).transpose()?,
             },
             tier: table("tier").map(tier).transpose()?,
+            credit_micro_usd: table(CREDIT_KEY).map(credit).transpose()?,
             rates: table("rates").map_or_else(|| Ok(Vec::new()), |it| self.rates(it))?,
             close_on_token_expiry: match table("close_on_token_expiry") {
                 Some(it) => self.switch("tenant.close_on_token_expiry", it)?,

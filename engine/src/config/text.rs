@@ -7,7 +7,7 @@ use super::secret::Secret;
 use super::setting::{Kind, Setting};
 use super::table::SETTINGS;
 use super::tenant::TenantConfig;
-use super::tier::{QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
+use super::tier::{CREDIT_KEY, QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
 use super::value::quoted;
 
 /// Whether secrets are written out.
@@ -36,6 +36,7 @@ const TENANT_EXAMPLE: &str = "\
 #name = \"demo\"
 #signing_secret = \"…\"                # 64 hexadecimal digits; generated and kept in the data directory if absent
 #tier = \"free\"                       # ephemeral, free, plus, pro or one of [tiers.NAME]; nothing is counted if absent
+#credit_micro_usd = 2000000            # what its calls of Infrai may cost in all, by [costs]; nothing bounds it if absent
 #close_on_token_expiry = false         # whether a socket ends with its token
 #[tenant.cohesivity]
 #application_key = \"coh_app_…\"       # then 20 of a-z and 0-9; for servers that publish
@@ -61,6 +62,7 @@ const TENANT_EXAMPLE: &str = "\
 #sockets_max = 200
 #requests_per_minute = 600             # also mints_, messages_, history_reads_ and participant_tokens_
 #messages_per_month = 1000000          # each _per_minute, _per_month or _in_all
+#credit_micro_usd = 2000000            # as a tenant's, which comes first
 # Whatever is admitted counts, also if nothing comes of it then: a message that the disk has no room for, a query with a mistake.
 # To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others.
 ";
@@ -127,6 +129,9 @@ impl TenantConfig {
         }
         if let Some(tier) = &self.tier {
             line("tier", quoted(tier));
+        }
+        if let Some(credit) = self.credit_micro_usd {
+            line(CREDIT_KEY, credit.to_string());
         }
         if self.close_on_token_expiry {
             line("close_on_token_expiry", "true".to_owned());

@@ -4,15 +4,18 @@ use protocol::Window;
 
 use super::error::ConfigError;
 use super::load::nearest;
-use super::table::Config;
+use super::table::{Config, CostsConfig};
 use super::tenant::TenantConfig;
-use crate::control::{Metered, OnTokenEnd, Paced, Plan, Rates, Tier};
+use crate::control::{Costs, Metered, OnTokenEnd, Paced, Plan, Priced, Rates, Tier};
 
 /// Sockets at once.
 pub(super) const SOCKETS_KEY: &str = "sockets_max";
 
+/// What calls of Infrai may cost in all; of a tier, and of a tenant.
+pub(super) const CREDIT_KEY: &str = "credit_micro_usd";
+
 /// The keys of a tier: what is counted in which time.
-pub(super) const QUOTA_KEYS: [(&str, Metered, Window); 15] = [
+pub(super) const QUOTA_KEYS: [(&str, Metered, Window); 16] = [
     ("requests_per_minute", Metered::Requests, Window::UtcMinute),
     ("requests_per_month", Metered::Requests, Window::Month),
     ("requests_in_all", Metered::Requests, Window::Lifetime),
@@ -28,6 +31,7 @@ pub(super) const QUOTA_KEYS: [(&str, Metered, Window); 15] = [
     ("participant_tokens_per_minute", Metered::ParticipantTokens, Window::UtcMinute),
     ("participant_tokens_per_month", Metered::ParticipantTokens, Window::Month),
     ("participant_tokens_in_all", Metered::ParticipantTokens, Window::Lifetime),
+    (CREDIT_KEY, Metered::Credit, Window::Lifetime),
 ];
 
 /// The keys of one rate.
@@ -66,11 +70,38 @@ impl Config {
             rates.set(*what, *rate);
         }
         let ends = tenant.close_on_token_expiry;
+        let tier = tenant.tier.as_deref().and_then(|it| self.tier(it));
+        let tier = match tenant.credit_micro_usd {
+            Some(credit) => Some(tier.unwrap_or_default().with_credit(credit)),
+            None => tier,
+        };
         Plan {
-            tier: tenant.tier.as_deref().and_then(|it| self.tier(it)),
+            tier,
+            costs: self.costs.table(),
             rates,
             on_token_end: if ends { OnTokenEnd::Close } else { OnTokenEnd::Stay },
         }
+    }
+}
+
+impl CostsConfig {
+    fn table(&self) -> Costs {
+        let mut costs = Costs::default();
+        for (what, micro_usd) in [
+            (Priced::TokenIssue, self.token_issue),
+            (Priced::TokenRevoke, self.token_revoke),
+            (Priced::ChannelCreate, self.channel_create),
+            (Priced::ChannelGet, self.channel_get),
+            (Priced::ChannelList, self.channel_list),
+            (Priced::ChannelDelete, self.channel_delete),
+            (Priced::Publish, self.publish),
+            (Priced::PresenceGet, self.presence_get),
+            (Priced::UserDisconnect, self.user_disconnect),
+            (Priced::AuthSign, self.auth_sign),
+        ] {
+            costs.set(what, micro_usd);
+        }
+        costs
     }
 }
 

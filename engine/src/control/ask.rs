@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::Rejection;
+use protocol::{ChannelType, Rejection};
 
-use super::channels::{ChannelKind, ChannelPage, Registered};
+use super::channels::{ChannelPage, Registered};
 use super::claims::{ClaimKey, Placed, RequestHash};
 use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
@@ -35,8 +35,8 @@ pub enum SeatOp {
     CreateChannel {
         /// Its name.
         name: Box<str>,
-        /// Its kind; `None` takes what there is, or else a public one.
-        kind: Option<ChannelKind>,
+        /// Its type; `None` takes what there is, or else a public one.
+        kind: Option<ChannelType>,
         /// The id of a new one.
         id: MessageId,
     },
@@ -49,7 +49,7 @@ pub enum SeatOp {
         /// At most so many.
         limit: usize,
     },
-    /// Forget one. Its subscribers and messages are an [`Enforce::DropChannel`] of their own.
+    /// Forget one. Its subscribers are an [`Enforce::CloseChannel`] of their own, its messages an [`Enforce::DropChannel`].
     DeleteChannel(Box<str>),
     /// Revoke a token that would expire then. Every shard is told with an [`Enforce::Revoke`].
     Revoke {
@@ -66,6 +66,8 @@ pub enum SeatOp {
         request: RequestHash,
         /// The keys of the messages that the request publishes; empty for a call whose answer is kept.
         items: Box<[ClaimKey]>,
+        /// What it takes to come with a key, whatever comes of it.
+        entry: Spend,
     },
     /// Keep the answer of a claim that is held.
     Settle {
@@ -89,13 +91,23 @@ pub enum SeatOp {
     Abandon(ClaimKey),
     /// Count something that a metered tenant does.
     Spend(Spend),
+    /// Give back so much of the credit that was spent: nothing came of it.
+    Refund(u32),
+    /// Forget everything of a tenant that is gone, so many rows of the catalog at a time.
+    Forget {
+        /// At most so many.
+        rows_max: usize,
+    },
 }
 
 impl SeatOp {
     /// Whether it ends what the seat allowed before: it is never refused for lack of room.
     pub(super) fn is_owed(&self) -> bool {
         match self {
-            Self::Settle { .. } | Self::SettleMessages { .. } | Self::Abandon(_) => true,
+            Self::Settle { .. }
+            | Self::SettleMessages { .. }
+            | Self::Abandon(_)
+            | Self::Refund(_) => true,
             Self::Provision(_)
             | Self::Unprovision
             | Self::CreateChannel { .. }
@@ -104,7 +116,8 @@ impl SeatOp {
             | Self::DeleteChannel(_)
             | Self::Revoke { .. }
             | Self::Claim { .. }
-            | Self::Spend(_) => false,
+            | Self::Spend(_)
+            | Self::Forget { .. } => false,
         }
     }
 }
@@ -118,6 +131,15 @@ pub struct Spend {
     pub pace: Pace,
     /// Sockets that stay open until each is given back with a [`Request::Release`](crate::shard::input::Request::Release).
     pub sockets: u32,
+}
+
+impl Spend {
+    /// So much more.
+    #[must_use]
+    pub fn and(self, more: Self) -> Self {
+        let sockets = self.sockets.saturating_add(more.sockets);
+        Self { bill: self.bill.plus(&more.bill), pace: self.pace.plus(&more.pace), sockets }
+    }
 }
 
 /// What a seat says.
@@ -148,12 +170,16 @@ pub enum SeatAnswer {
     Settled,
     /// It is counted.
     Granted,
+    /// A part of what the seat knew is forgotten.
+    Forgetting,
+    /// All of it is.
+    Forgotten,
 }
 
 /// What every shard has to do before a call is answered.
 #[derive(Clone, Debug)]
 pub enum Enforce {
-    /// Serve the tenant's Cohesivity resource; or refuse it, close its sockets and drop its messages.
+    /// Serve the tenant's Cohesivity resource; or refuse it, and close its sockets.
     Provisioning(TenantId, Provisioning),
     /// Refuse a token from now on, until it has expired.
     Revoke {
@@ -164,8 +190,14 @@ pub enum Enforce {
         /// The second in which it expires.
         until_s: u64,
     },
-    /// End every subscription of a channel, and drop its messages.
+    /// End every subscription of a channel.
+    CloseChannel(Arc<ChannelKey>),
+    /// Drop the messages of a channel.
     DropChannel(Arc<ChannelKey>),
+    /// Drop all messages of a tenant.
+    DropTenant(TenantId),
+    /// Tell the call once everything that was sent before has arrived, at each shard: one answer comes from every pair of shards.
+    Arrive,
     /// Close the sockets of a member.
     Disconnect {
         /// Whose member.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use protocol::Rejection;
+use protocol::{ChannelType, Rejection};
 
 use super::catalog::{CatalogChange, Entry, key};
 use crate::ids::{MessageId, TenantId};
@@ -11,45 +11,13 @@ use crate::ids::{MessageId, TenantId};
 /// Their table in the catalog.
 pub const CHANNELS: &str = "channels";
 
-/// Who may use a channel.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum ChannelKind {
-    /// Whoever has a token.
-    #[default]
-    Public,
-    /// Whose token names it.
-    Private,
-    /// As private, and its members are shown.
-    Presence,
-}
-
-impl ChannelKind {
-    const ALL: [Self; 3] = [Self::Public, Self::Private, Self::Presence];
-
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Private => "private",
-            Self::Presence => "presence",
-        }
-    }
-
-    /// The kind of a name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.name() == name)
-    }
-}
-
 /// One registered channel.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Registered {
     /// Its id; it keeps it until it is deleted.
     pub id: MessageId,
     /// Who may use it.
-    pub kind: ChannelKind,
+    pub kind: ChannelType,
     /// When it was registered.
     pub created_at_ms: u64,
 }
@@ -93,7 +61,7 @@ impl Channels {
     pub(super) fn admit(
         &self,
         name: &str,
-        kind: Option<ChannelKind>,
+        kind: Option<ChannelType>,
         max: usize,
     ) -> Result<Option<Registered>, Rejection> {
         match self.find(name) {
@@ -114,6 +82,12 @@ impl Channels {
             Some(channel) => self.by_name.insert(name.into(), channel),
             None => self.by_name.remove(name),
         }
+    }
+
+    /// Forgets up to `count`; returns their names.
+    pub(super) fn forget(&mut self, count: usize) -> Vec<Box<str>> {
+        let gone = std::iter::from_fn(|| self.by_name.pop_first());
+        gone.take(count).map(|(name, _)| name).collect()
     }
 
     /// The channels behind a name. What is registered meanwhile changes nothing of what was listed before.
@@ -146,7 +120,7 @@ pub fn read_channel<'a>(rest: &'a [u8], value: &[u8]) -> Option<(&'a str, Regist
     let name = std::str::from_utf8(rest).ok()?;
     let (id, value) = value.split_first_chunk()?;
     let (created_at_ms, kind) = value.split_first_chunk()?;
-    let kind = ChannelKind::named(std::str::from_utf8(kind).ok()?)?;
+    let kind = ChannelType::parse(std::str::from_utf8(kind).ok()?)?;
     let id = MessageId(u128::from_le_bytes(*id));
     let created_at_ms = u64::from_le_bytes(*created_at_ms);
     Some((name, Registered { id, kind, created_at_ms }))
@@ -157,7 +131,7 @@ mod tests {
     use super::*;
 
     fn channel(id: u128) -> Registered {
-        Registered { id: MessageId(id), kind: ChannelKind::Private, created_at_ms: 5 }
+        Registered { id: MessageId(id), kind: ChannelType::Private, created_at_ms: 5 }
     }
 
     fn with(names: &[&str]) -> Channels {
@@ -172,9 +146,9 @@ mod tests {
     fn a_name_has_one_channel_of_one_kind() {
         let channels = with(&["a"]);
         assert_eq!(channels.admit("a", None, 1), Ok(Some(channel(1))));
-        assert_eq!(channels.admit("a", Some(ChannelKind::Private), 1), Ok(Some(channel(1))));
+        assert_eq!(channels.admit("a", Some(ChannelType::Private), 1), Ok(Some(channel(1))));
         assert_eq!(
-            channels.admit("a", Some(ChannelKind::Public), 9),
+            channels.admit("a", Some(ChannelType::Public), 9),
             Err(Rejection::ChannelTypeConflict)
         );
         assert_eq!(channels.admit("b", None, 2), Ok(None));

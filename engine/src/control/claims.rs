@@ -213,6 +213,32 @@ impl Claims {
         gone
     }
 
+    /// Forgets up to `count` results of any age, and then everything that is held. Returns the keys that the catalog has, and
+    /// who waits for what is held.
+    pub(super) fn forget(&mut self, count: usize) -> (Vec<ClaimKey>, Vec<Asker>) {
+        let mut gone = Vec::new();
+        while gone.len() < count
+            && let Some((_, key)) = self.expiring.pop_front()
+        {
+            if let Some(Claim { state: State::Settled { result, .. }, .. }) =
+                self.by_key.remove(&key)
+            {
+                gone.extend(matches!(result, Settled::Answer(_)).then_some(key));
+            }
+        }
+        let mut waiters = Vec::new();
+        if self.expiring.is_empty() {
+            let held = self.by_key.drain().filter_map(|(_, it)| match it.state {
+                State::Held(waiting) => Some(waiting),
+                State::Settled { .. } => None,
+            });
+            waiters.extend(held.flatten());
+            // The order of a map must not decide what happens when.
+            waiters.sort_by_key(|it| (it.edge.0, it.call.0));
+        }
+        (gone, waiters)
+    }
+
     /// In how many seconds the oldest result is forgotten.
     pub(super) fn room_in_s(&self, now_ms: u64) -> u32 {
         let left_ms = self

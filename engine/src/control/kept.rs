@@ -15,6 +15,9 @@ use super::tier::Metered;
 use crate::ids::{Now, TenantId};
 use crate::shard::Shard;
 
+/// The tables of the control plane. Each key in them begins with its tenant's number.
+pub const TABLES: [&str; 5] = [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA];
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -34,7 +37,7 @@ impl Kept {
     /// When the disk refuses.
     pub fn read(catalog: &Catalog) -> Result<Self, JournalError> {
         let mut kept = Self::default();
-        for table in [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA] {
+        for table in TABLES {
             let entries = catalog.entries(table)?;
             let unknown =
                 entries.iter().filter(|(key, value)| kept.note(table, key, value).is_none());

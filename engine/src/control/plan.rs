@@ -1,7 +1,10 @@
 //! What one tenant may do, beside what every tenant may: its tier, its rates, its options.
 
+use protocol::Rejection;
+
 use super::bucket::{Bucket, Rate};
-use super::tier::Tier;
+use super::costs::Costs;
+use super::tier::{Metered, Tier};
 
 /// What is limited by the second.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,6 +38,39 @@ impl Paced {
     ];
 }
 
+/// Whose limit it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Whose {
+    /// All connections of a tenant together.
+    Tenant,
+    /// One connection alone.
+    Connection,
+}
+
+impl Whose {
+    /// What it is told that has gone too fast.
+    #[must_use]
+    pub fn refusal(self, (what, wait_ms): (Paced, u64)) -> Rejection {
+        let retry_after_s = u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+        Rejection::RateLimited { limit: self.limit(what), retry_after_s }
+    }
+
+    /// The limit, as the setting is called.
+    fn limit(self, what: Paced) -> &'static str {
+        match (self, what) {
+            (_, Paced::Connections) => "connections_per_s",
+            (Self::Tenant, Paced::Requests) => "requests_per_s",
+            (Self::Tenant, Paced::Publishes) => "publishes_per_s",
+            (Self::Tenant, Paced::Bytes) => "bytes_per_s",
+            (Self::Connection, Paced::Requests) => "connection_requests_per_s",
+            (Self::Connection, Paced::Publishes) => "connection_publishes_per_s",
+            (Self::Connection, Paced::Bytes) => "connection_bytes_per_s",
+            (_, Paced::Subscriptions) => "subscriptions_per_s",
+            (_, Paced::Channels) => "channels_per_s",
+        }
+    }
+}
+
 /// A number for each of them.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Pace {
@@ -57,7 +93,17 @@ impl Pace {
         self
     }
 
-    fn count(&self, what: Paced) -> u64 {
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, more: &Self) -> Self {
+        let both = self.counts.iter_mut().zip(&more.counts);
+        both.for_each(|(it, more)| *it = it.saturating_add(*more));
+        self
+    }
+
+    /// How much of a thing.
+    #[must_use]
+    pub fn count(&self, what: Paced) -> u64 {
         self.counts.get(what as usize).copied().unwrap_or_default().into()
     }
 }
@@ -97,8 +143,8 @@ impl Buckets {
     /// Takes from all of them, or from none.
     ///
     /// # Errors
-    /// When one has too little; says in how many milliseconds it will have enough.
-    pub fn take(&mut self, rates: &Rates, pace: &Pace, now_ms: u64) -> Result<(), u64> {
+    /// When one has too little; says which, and in how many milliseconds it will have enough.
+    pub fn take(&mut self, rates: &Rates, pace: &Pace, now_ms: u64) -> Result<(), (Paced, u64)> {
         let before = self.buckets;
         for (what, bucket) in Paced::ALL.into_iter().zip(&mut self.buckets) {
             let count = pace.count(what);
@@ -107,7 +153,7 @@ impl Buckets {
             }
             if let Err(wait_ms) = bucket.take(rates.rate(what), count, now_ms) {
                 self.buckets = before;
-                return Err(wait_ms);
+                return Err((what, wait_ms));
             }
         }
         Ok(())
@@ -123,6 +169,8 @@ pub struct Plan {
     pub rates: Rates,
     /// What becomes of a socket whose token expires or is revoked.
     pub on_token_end: OnTokenEnd,
+    /// What its calls of Infrai cost.
+    pub costs: Costs,
 }
 
 /// See [`Plan::on_token_end`].
@@ -141,6 +189,13 @@ impl Plan {
     pub fn is_metered(&self) -> bool {
         self.tier.is_some() || self.rates.is_set()
     }
+
+    /// Whether it holds so much credit and no more.
+    #[must_use]
+    pub fn has_credit(&self) -> bool {
+        let mut quotas = self.tier.iter().flat_map(|it| &it.quotas);
+        quotas.any(|it| it.what == Metered::Credit)
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +210,7 @@ mod tests {
         let mut buckets = Buckets::default();
         let pace = |bytes| Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
         assert_eq!(buckets.take(&rates, &pace(100), 1_000), Ok(()));
-        assert_eq!(buckets.take(&rates, &pace(1), 1_000), Err(10));
+        assert_eq!(buckets.take(&rates, &pace(1), 1_000), Err((Paced::Bytes, 10)));
         assert_eq!(buckets.take(&rates, &Pace::of(Paced::Publishes, 9), 1_000), Ok(()));
         assert!(buckets.take(&rates, &Pace::of(Paced::Publishes, 1), 1_000).is_err());
     }

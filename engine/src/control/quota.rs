@@ -3,7 +3,7 @@
 use protocol::{Rejection, Window};
 
 use super::catalog::{CatalogChange, Entry, key};
-use super::tier::{Metered, Tier};
+use super::tier::{Metered, Quota, Tier};
 use crate::ids::TenantId;
 
 /// Their table in the catalog.
@@ -31,8 +31,16 @@ impl Bill {
     #[must_use]
     pub fn and(mut self, what: Metered, count: u32) -> Self {
         if let Some(it) = self.counts.get_mut(what as usize) {
-            *it += count;
+            *it = it.saturating_add(count);
         }
+        self
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(mut self, more: &Self) -> Self {
+        let both = self.counts.iter_mut().zip(&more.counts);
+        both.for_each(|(it, more)| *it = it.saturating_add(*more));
         self
     }
 
@@ -79,11 +87,7 @@ impl Usage {
                 *used = Used { period, count: 0 };
             }
             if wanted > 0 && used.count.saturating_add(wanted) > quota.max {
-                return Err(Rejection::QuotaExceeded {
-                    quota: quota.what.name(),
-                    window: quota.window,
-                    retry_after_s: retry_after_s(quota.window, wall_ms),
-                });
+                return Err(used_up(quota, wall_ms));
             }
         }
         for quota in &tier.quotas {
@@ -92,6 +96,13 @@ impl Usage {
             }
         }
         Ok(())
+    }
+
+    /// Gives back what was taken of a thing for which nothing came.
+    pub(super) fn give_back(&mut self, what: Metered, count: u64) {
+        for used in self.used.get_mut(what as usize).into_iter().flatten() {
+            used.count = used.count.saturating_sub(count);
+        }
     }
 
     /// How many of a thing were used in the window that was counted last.
@@ -114,6 +125,19 @@ impl Usage {
         changes
     }
 
+    /// The changes that forget all of it.
+    pub(super) fn forgotten(&self, tenant: TenantId) -> Vec<CatalogChange> {
+        let mut changes = Vec::new();
+        for (what, windows) in (0..).zip(&self.used) {
+            for (window, used) in (0..).zip(windows) {
+                let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
+                let is_kept = *used != Used::default();
+                changes.extend(is_kept.then_some(CatalogChange::Delete(entry)));
+            }
+        }
+        changes
+    }
+
     fn at(&mut self, what: Metered, window: Window) -> Option<&mut Used> {
         self.used.get_mut(what as usize)?.get_mut(window as usize)
     }
@@ -128,6 +152,16 @@ pub fn read_usage(rest: &[u8], value: &[u8]) -> Option<(Metered, Window, u64, u6
     let (numbers, _) = value.as_chunks::<8>();
     let [period, count] = numbers else { return None };
     Some((what, window, u64::from_le_bytes(*period), u64::from_le_bytes(*count)))
+}
+
+/// What whoever wants more of it is told.
+fn used_up(quota: &Quota, wall_ms: u64) -> Rejection {
+    let &Quota { what, window, .. } = quota;
+    if what == Metered::Credit {
+        return Rejection::InsufficientCredit;
+    }
+    let retry_after_s = retry_after_s(window, wall_ms);
+    Rejection::QuotaExceeded { quota: what.name(), window, retry_after_s }
 }
 
 /// The number of the window that a moment is in.
@@ -175,7 +209,6 @@ fn month(day: u64) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::tier::Quota;
 
     const TENANT: TenantId = TenantId(4);
 
@@ -209,6 +242,22 @@ mod tests {
         assert!(usage.take(&tier, &bill, 0).is_err());
         assert_eq!(usage.count(Metered::Mints, Window::Lifetime), 4);
         assert!(usage.take(&tier, &Bill::of(Metered::Messages, 1_000), 0).is_ok());
+    }
+
+    #[test]
+    fn credit_is_spent_to_its_last_millionth_and_given_back_for_what_failed() {
+        let tier = Tier::default().with_credit(1_000);
+        let call = |cost| Bill::of(Metered::Credit, cost).and(Metered::Requests, 1);
+        let mut usage = Usage::default();
+        assert!((0..3).all(|_| usage.take(&tier, &call(333), 0).is_ok()));
+        assert_eq!(usage.take(&tier, &call(2), 0), Err(Rejection::InsufficientCredit));
+        assert_eq!(usage.take(&tier, &call(0), 0), Ok(()), "what costs nothing goes on");
+        assert_eq!(usage.take(&tier, &call(1), 0), Ok(()));
+        usage.give_back(Metered::Credit, 333);
+        assert_eq!(usage.count(Metered::Credit, Window::Lifetime), 667);
+        assert!(
+            usage.take(&tier, &call(334), 0).is_err() && usage.take(&tier, &call(333), 0).is_ok()
+        );
     }
 
     #[test]

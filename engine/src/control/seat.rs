@@ -1,18 +1,19 @@
 //! One tenant's control state. Operations change it at once and say what has to be durable before anyone may hear of it; what
 //! they changed can be taken back until then.
 
-use protocol::Rejection;
+use protocol::{ChannelType, Rejection};
 
 use super::ask::{SeatAnswer, SeatOp, Spend};
-use super::channels::{self, ChannelKind, Channels, Registered};
+use super::channels::{self, Channels, Registered};
 use super::claims::{self, ClaimKey, Claims, Placed, RequestHash, Settled};
-use super::plan::{Buckets, Plan};
+use super::plan::{Buckets, Pace, Paced, Plan, Whose};
 use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::{self, Revocations, TokenId};
 use super::round::{Asker, Context, Done, Undo};
+use super::tier::Metered;
 use crate::hasher::ShardHasher;
-use crate::ids::{MessageId, Now, TenantId};
+use crate::ids::{MessageId, TenantId};
 use crate::planted::{self, Fault};
 
 /// Expired entries that one operation forgets.
@@ -21,12 +22,12 @@ const SWEPT_PER_OP: usize = 8;
 /// See the module.
 #[derive(Debug)]
 pub struct Seat {
-    tenant: TenantId,
-    provisioning: Provisioning,
-    channels: Channels,
-    claims: Claims,
-    revoked: Revocations,
-    usage: Usage,
+    pub(super) tenant: TenantId,
+    pub(super) provisioning: Provisioning,
+    pub(super) channels: Channels,
+    pub(super) claims: Claims,
+    pub(super) revoked: Revocations,
+    pub(super) usage: Usage,
     buckets: Buckets,
     sockets: u32,
 }
@@ -72,7 +73,10 @@ impl Seat {
             }
             SeatOp::DeleteChannel(name) => Ok(self.delete_channel(&name, done)),
             SeatOp::Revoke { token, until_s } => self.revoke(context, token, until_s, done),
-            SeatOp::Claim { key, request, items } => {
+            SeatOp::Claim { key, request, items, entry } => {
+                if let Err(why) = self.spend(context, &entry, done) {
+                    return Some(Err(why));
+                }
                 return self.claim(context, asker, (key, request, &items), done);
             }
             SeatOp::Settle { key, request, answer } => {
@@ -86,6 +90,12 @@ impl Seat {
                 Ok(SeatAnswer::Settled)
             }
             SeatOp::Spend(spend) => self.spend(context, &spend, done),
+            SeatOp::Refund(micro_usd) => {
+                Self::note_usage(&self.usage, done);
+                self.usage.give_back(Metered::Credit, micro_usd.into());
+                Ok(SeatAnswer::Granted)
+            }
+            SeatOp::Forget { rows_max } => Ok(self.forget(rows_max, done)),
         };
         Some(answer)
     }
@@ -155,12 +165,15 @@ impl Seat {
         &mut self,
         context: &Context<'_>,
         name: &str,
-        (kind, id): (Option<ChannelKind>, MessageId),
+        (kind, id): (Option<ChannelType>, MessageId),
         done: &mut Done,
     ) -> Answer {
         if let Some(known) = self.channels.admit(name, kind, context.limits.channels_max)? {
             return Ok(SeatAnswer::Channel(known));
         }
+        let pace = Pace::of(Paced::Channels, 1);
+        let taken = self.buckets.take(&context.plan.rates, &pace, context.now.monotonic_ms);
+        taken.map_err(|it| Whose::Tenant.refusal(it))?;
         let created_at_ms = context.now.wall_ms;
         let channel = Registered { id, kind: kind.unwrap_or_default(), created_at_ms };
         self.channels.set(name, Some(channel));
@@ -310,6 +323,14 @@ impl Seat {
         }
     }
 
+    /// What was used before this round, once in a round.
+    fn note_usage(before: &Usage, done: &mut Done) {
+        let is_noted = done.undo.iter().any(|it| matches!(it, Undo::Usage(_)));
+        if !is_noted && !planted::is(Fault::QuotaForgotten) {
+            done.undo.push(Undo::Usage(Box::new(*before)));
+        }
+    }
+
     fn spend(&mut self, context: &Context<'_>, spend: &Spend, done: &mut Done) -> Answer {
         let Plan { tier, rates, .. } = context.plan;
         let now = context.now;
@@ -320,59 +341,20 @@ impl Seat {
             return Err(Rejection::TooManyConnections { max });
         }
         let buckets = self.buckets;
-        self.buckets.take(rates, &spend.pace, now.monotonic_ms).map_err(|wait_ms| {
-            let retry_after_s = u32::try_from(wait_ms.div_ceil(1000)).unwrap_or(u32::MAX);
-            Rejection::RateLimited { retry_after_s }
-        })?;
+        let taken = self.buckets.take(rates, &spend.pace, now.monotonic_ms);
+        taken.map_err(|it| Whose::Tenant.refusal(it))?;
         if let Some(tier) = tier {
             let before = self.usage;
             if let Err(why) = self.usage.take(tier, &spend.bill, now.wall_ms) {
                 self.buckets = buckets;
                 return Err(why);
             }
-            let is_noted = done.undo.iter().any(|it| matches!(it, Undo::Usage(_)));
-            if !is_noted && !planted::is(Fault::QuotaForgotten) {
-                done.undo.push(Undo::Usage(Box::new(before)));
-            }
+            Self::note_usage(&before, done);
         }
         if spend.sockets > 0 {
             self.sockets += spend.sockets;
             done.undo.push(Undo::Sockets(spend.sockets));
         }
         Ok(SeatAnswer::Granted)
-    }
-}
-
-/// What the catalog and the journal say when the node starts.
-impl Seat {
-    /// Its provisioning.
-    pub fn restore_provisioning(&mut self, provisioning: Provisioning) {
-        self.provisioning = provisioning;
-    }
-
-    /// A registered channel.
-    pub fn restore_channel(&mut self, name: &str, channel: Registered) {
-        self.channels.restore(name, channel);
-    }
-
-    /// What came of a key, and when.
-    pub fn restore_claim(
-        &mut self,
-        key: ClaimKey,
-        request: RequestHash,
-        settled: (u64, Settled),
-        now: Now,
-    ) {
-        self.claims.restore(key, request, settled, now.wall_ms);
-    }
-
-    /// A revoked token.
-    pub fn restore_revocation(&mut self, token: TokenId, until_s: u64) {
-        self.revoked.insert(self.tenant, token, until_s);
-    }
-
-    /// A counter, as [`read_usage`](super::read_usage) has it.
-    pub fn restore_usage(&mut self, row: (super::Metered, protocol::Window, u64, u64)) {
-        self.usage.restore(row);
     }
 }

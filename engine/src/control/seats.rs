@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use protocol::Rejection;
 
-use super::ask::{SeatAsk, SeatOp};
+use super::ask::{SeatAnswer, SeatAsk, SeatOp};
 use super::catalog::{CatalogAnswer, CatalogAsk};
 use super::round::{Asker, Context, Done, Said, SeatLimits, Undo};
 use super::seat::Seat;
@@ -41,6 +41,8 @@ struct Turns {
     seat: Seat,
     round: Option<Round>,
     waiting: VecDeque<(Asker, SeatOp)>,
+    /// Whether the tenant is gone, and nothing is known of it.
+    is_forgotten: bool,
 }
 
 /// What waits for the disk.
@@ -114,6 +116,11 @@ impl Seats {
             }
         }
         self.go_on(now, tenants, tenant, outcome);
+        // What asked last was forgotten with the tenant: the number is given to nobody again.
+        let is_over = |it: &Turns| it.is_forgotten && it.round.is_none() && it.waiting.is_empty();
+        if self.tenants.get(&tenant).is_some_and(is_over) {
+            self.tenants.remove(&tenant);
+        }
     }
 
     /// Does what waits, unless a round is on its way.
@@ -127,6 +134,7 @@ impl Seats {
         let mut done = Done::default();
         for (asker, op) in turns.waiting.drain(..) {
             if let Some(answer) = turns.seat.perform(&context, asker, op, &mut done) {
+                turns.is_forgotten |= matches!(answer, Ok(SeatAnswer::Forgotten));
                 done.said.push((asker, answer));
             }
         }
@@ -149,6 +157,7 @@ impl Seats {
             seat: Seat::new(tenant, hasher),
             round: None,
             waiting: VecDeque::new(),
+            is_forgotten: false,
         })
     }
 }

@@ -15,12 +15,20 @@ pub enum Metered {
     HistoryReads,
     /// Tokens for participants of video meetings.
     ParticipantTokens,
+    /// Millionths of a dollar that calls of Infrai cost.
+    Credit,
 }
 
 impl Metered {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Requests, Self::Mints, Self::Messages, Self::HistoryReads, Self::ParticipantTokens];
+    pub const ALL: [Self; 6] = [
+        Self::Requests,
+        Self::Mints,
+        Self::Messages,
+        Self::HistoryReads,
+        Self::ParticipantTokens,
+        Self::Credit,
+    ];
 
     /// Its name, as errors have it.
     #[must_use]
@@ -31,6 +39,7 @@ impl Metered {
             Self::Messages => "published messages",
             Self::HistoryReads => "history reads",
             Self::ParticipantTokens => "participant tokens",
+            Self::Credit => "credit",
         }
     }
 }
@@ -103,6 +112,14 @@ impl Tier {
             "pro" => Some(Self::of(2_500, &PRO)),
             _ => None,
         }
+    }
+
+    /// The same with so much credit, whatever it had.
+    #[must_use]
+    pub fn with_credit(mut self, micro_usd: u64) -> Self {
+        self.quotas.retain(|it| it.what != Metered::Credit);
+        self.quotas.push(Quota { what: Metered::Credit, window: LIFETIME, max: micro_usd });
+        self
     }
 
     fn of(sockets_max: u32, rows: &[(Metered, Window, u64)]) -> Self {

@@ -1,6 +1,6 @@
 //! All tenants of a node: those of its configuration, and those that commands made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::{Refused, World};
 use crate::config::{Config, Provisioned, TenantConfig};
 use crate::ids::TenantId;
 use crate::layout::Layout;
-use crate::tenants::{TenantSpec, Tenants};
+use crate::tenants::{KeyHash, KeyKind, TenantSpec, Tenants};
 
 /// See the module.
 pub struct Roster {
@@ -21,7 +21,12 @@ pub struct Roster {
     pub(super) made: BTreeMap<String, Made>,
     /// The highest number that a tenant ever had.
     pub(super) last_id: u32,
+    /// The keys of tenants that were removed since the start, oldest first: whoever still has one is told so.
+    pub(super) gone: VecDeque<(KeyKind, KeyHash)>,
 }
+
+/// Keys of removed tenants that are known. Of more, the oldest are as unknown as any other.
+const GONE_MAX: usize = 4_096;
 
 /// A tenant that a command made.
 #[derive(Clone)]
@@ -68,6 +73,7 @@ impl Roster {
             configured,
             made,
             last_id: layout.last_tenant().map_err(Refused::disk)?,
+            gone: VecDeque::new(),
         })
     }
 
@@ -100,7 +106,16 @@ impl Roster {
     }
 
     pub(super) fn tenants(&self, now_ms: u64) -> Tenants {
-        Tenants::new(&self.specs(now_ms), self.node_secret)
+        Tenants::new(&self.specs(now_ms), self.node_secret).with_gone(self.gone.iter().copied())
+    }
+
+    /// A tenant is no more: its keys that are live now are known for what they were.
+    pub(super) fn bury(&mut self, name: &str, now_ms: u64) {
+        let Some(Made { record, .. }) = self.made.remove(name) else { return };
+        let live = record.keys.iter().filter(|it| it.until_ms.is_none_or(|it| it > now_ms));
+        self.gone.extend(live.map(|it| (it.kind, it.hash)));
+        let excess = self.gone.len().saturating_sub(GONE_MAX);
+        self.gone.drain(..excess);
     }
 
     /// When the next replaced key ends, if one does.

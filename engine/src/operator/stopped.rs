@@ -2,9 +2,10 @@
 
 use storage::{JournalOptions, OwnedChange};
 
+use super::record::{KeptSecrets, MADE};
 use super::{Refused, World};
-use crate::config::{Config, JournalKind};
-use crate::control::{CatalogChange, REVOKED, TokenId, kept_revocation};
+use crate::config::{Config, JournalKind, is_name};
+use crate::control::{CatalogChange, REVOKED, TABLES, TokenId, kept_revocation, tenant_of};
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
 use crate::tenants::Tenants;
@@ -34,7 +35,8 @@ impl World for Stopped<'_> {
     }
 
     fn drop_messages(&mut self, tenant: TenantId) -> Result<(), Refused> {
-        drop_messages(self.config, &self.layout, tenant)
+        drop_messages(self.config, &self.layout, tenant)?;
+        forget_rows(&mut self.layout, self.now_ms)
     }
 
     fn revoke(&mut self, tenant: TenantId, token: TokenId, until_s: u64) -> Result<(), Refused> {
@@ -76,14 +78,38 @@ fn drop_messages(config: &Config, layout: &Layout, tenant: TenantId) -> Result<(
     Ok(())
 }
 
-/// Drops the messages of tenants whose removal was cut short.
+/// Rows that one commit takes away.
+const ROWS_PER_COMMIT: usize = 4_096;
+
+/// Drops what is left of tenants whose removal was cut short: messages, secrets, rows of the catalog.
 ///
 /// # Errors
 /// When the disk refuses.
 pub fn finish_removals(config: &Config, layout: &mut Layout, now_ms: u64) -> Result<(), Refused> {
-    for tenant in layout.removed().map_err(Refused::disk)? {
+    for (tenant, name) in layout.removed().map_err(Refused::disk)? {
         drop_messages(config, layout, tenant)?;
+        // The name may be another tenant's since.
+        if layout.value(MADE, name.as_bytes()).map_err(Refused::disk)?.is_none() && is_name(&name) {
+            KeptSecrets::remove(&config.server.data_dir, &name)?;
+        }
+        forget_rows(layout, now_ms)?;
         layout.apply(&[layout::dropped(tenant)], now_ms).map_err(Refused::disk)?;
+    }
+    Ok(())
+}
+
+/// Takes away every row of the control plane that belongs to nobody.
+pub(super) fn forget_rows(layout: &mut Layout, now_ms: u64) -> Result<(), Refused> {
+    let live = layout.numbers().map_err(Refused::disk)?;
+    for table in TABLES {
+        let rows = layout.entries(table).map_err(Refused::disk)?;
+        let is_orphan = |key: &[u8]| tenant_of(key).is_some_and(|(it, _)| !live.contains(&it));
+        let orphans = rows.into_iter().filter(|(key, _)| is_orphan(key));
+        let delete = |(key, _)| OwnedChange::Delete { table: table.to_owned(), key };
+        let changes: Vec<_> = orphans.map(delete).collect();
+        for some in changes.chunks(ROWS_PER_COMMIT) {
+            layout.apply(some, now_ms).map_err(Refused::disk)?;
+        }
     }
     Ok(())
 }

@@ -170,9 +170,9 @@ impl Roster {
         };
         // From here on it is gone, whatever fails: what is left over is dropped at the next start.
         let mut changes = vec![delete(MADE), delete(layout::TENANTS)];
-        changes.extend(layout::removed(id, self.last_id));
+        changes.extend(layout::removed(name, id, self.last_id));
         world.apply(changes)?;
-        self.made.remove(name);
+        self.bury(name, now_ms);
         world.take_tenants(self.tenants(now_ms))?;
         KeptSecrets::remove(&self.data_dir, name)?;
         world.drop_messages(id)?;

@@ -27,6 +27,8 @@ pub struct Verified {
     text: Box<str>,
     tenant: TenantId,
     expires_at_s: u64,
+    /// Which tenants the node had when it was verified: with others it says nothing.
+    generation: u32,
 }
 
 /// How a server shows who it is.
@@ -43,20 +45,14 @@ pub enum CredentialKind {
 impl Verified {
     /// Remembers a bearer token.
     #[must_use]
-    pub fn bearer(token: &str, tenant: TenantId, expires_at_s: u64) -> Self {
-        Self { kind: CredentialKind::Bearer, text: token.into(), tenant, expires_at_s }
+    pub fn bearer(token: &str, tenant: TenantId, expires_at_s: u64, generation: u32) -> Self {
+        Self { kind: CredentialKind::Bearer, text: token.into(), tenant, expires_at_s, generation }
     }
 
-    /// Remembers an application key.
+    /// Remembers a key, which ends only with its tenants.
     #[must_use]
-    pub fn key(key: &str, tenant: TenantId) -> Self {
-        Self { kind: CredentialKind::Key, text: key.into(), tenant, expires_at_s: u64::MAX }
-    }
-
-    /// Remembers a project key.
-    #[must_use]
-    pub fn project(key: &str, tenant: TenantId) -> Self {
-        Self { kind: CredentialKind::Project, text: key.into(), tenant, expires_at_s: u64::MAX }
+    pub fn key(kind: CredentialKind, key: &str, tenant: TenantId, generation: u32) -> Self {
+        Self { kind, text: key.into(), tenant, expires_at_s: u64::MAX, generation }
     }
 
     /// Whose it is.
@@ -67,9 +63,14 @@ impl Verified {
 
     /// Whose credential it is, if it is the same one and still valid.
     #[must_use]
-    pub fn tenant_of(&self, kind: CredentialKind, text: &str, now_s: u64) -> Option<TenantId> {
-        let is_same = self.kind == kind && *self.text == *text;
-        (is_same && now_s < self.expires_at_s).then_some(self.tenant)
+    pub fn tenant_of(
+        &self,
+        (kind, text): (CredentialKind, &str),
+        now_s: u64,
+        generation: u32,
+    ) -> Option<TenantId> {
+        let is_live = self.generation == generation && now_s < self.expires_at_s;
+        (is_live && self.kind == kind && *self.text == *text).then_some(self.tenant)
     }
 }
 
@@ -85,6 +86,8 @@ pub enum Surface {
         request_id: MessageId,
         /// When it was read, on the monotonic clock.
         began_ms: u64,
+        /// What it costs its tenant.
+        cost_micro_usd: u32,
     },
 }
 
@@ -212,6 +215,14 @@ impl Tickets {
         match self.line.get(self.place(ticket))? {
             Ticket::Waiting(asked) => Some(*asked),
             Ticket::Streaming(_) | Ticket::Ready(_) => None,
+        }
+    }
+
+    /// Says what the request of a ticket costs.
+    pub fn charge(&mut self, ticket: u32, micro_usd: u32) {
+        let place = self.place(ticket);
+        if let Some(Ticket::Waiting(asked)) = self.line.get_mut(place) {
+            asked.surface = asked.surface.costing(micro_usd);
         }
     }
 

@@ -39,17 +39,28 @@ pub enum About {
 }
 
 impl Surface {
+    /// The same of a request that costs so much.
+    #[must_use]
+    pub fn costing(self, micro_usd: u32) -> Self {
+        match self {
+            Self::Infrai { request_id, began_ms, .. } => {
+                Self::Infrai { request_id, began_ms, cost_micro_usd: micro_usd }
+            }
+            Self::Cohesivity => self,
+        }
+    }
+
     /// What an envelope says beside its result, when this request was worked on.
     #[must_use]
     pub fn metadata(self, now_ms: u64) -> Metadata<'static> {
-        let (request_id, latency_ms) = match self {
-            Self::Infrai { request_id, began_ms } => {
-                (request_id.0, now_ms.saturating_sub(began_ms))
+        let (request_id, latency_ms, cost_micro_usd) = match self {
+            Self::Infrai { request_id, began_ms, cost_micro_usd } => {
+                (request_id.0, now_ms.saturating_sub(began_ms), cost_micro_usd.into())
             }
-            Self::Cohesivity => (0, 0),
+            Self::Cohesivity => (0, 0, 0),
         };
         let source = Source::Work;
-        Metadata { request_id, latency_ms, cost_micro_usd: 0, vendor: VENDOR, source }
+        Metadata { request_id, latency_ms, cost_micro_usd, vendor: VENDOR, source }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::http::HttpSession;
 use super::socket::SocketSession;
+use crate::control::Buckets;
 use crate::ids::ConnId;
 use crate::planted::{self, Fault};
 
@@ -22,6 +23,8 @@ pub struct Slot {
     pub since_ms: u64,
     /// The earliest entry that the wheel has for it.
     pub scheduled_ms: u64,
+    /// How fast it went lately, where that is limited.
+    pub buckets: Option<Box<Buckets>>,
 }
 
 /// What a connection speaks.
@@ -62,6 +65,7 @@ impl Slot {
             heard_at_ms: 0,
             since_ms: 0,
             scheduled_ms: u64::MAX,
+            buckets: None,
         }
     }
 }
@@ -143,5 +147,16 @@ impl Table {
     /// All of them, in the order of their slots.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
         self.slots.iter().filter_map(|slot| slot.conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_no_limit_concerns_takes_a_pointer_for_its_buckets() {
+        assert!(size_of::<Slot>() <= 96, "{}", size_of::<Slot>());
+        assert_eq!(size_of::<Option<Box<Buckets>>>(), 8);
     }
 }

@@ -12,6 +12,7 @@ use super::Shard;
 use super::edge::view;
 use super::effects::{Effects, Ending};
 use super::input::ReplyTo;
+use crate::control::Priced;
 use crate::ids::ConnId;
 use crate::session::{Answer, Asked, HttpSession, Next, State, Surface};
 
@@ -157,8 +158,14 @@ impl Shard {
         let mut body = std::mem::take(&mut self.scratch);
         let message = view(publication);
         let data = |out: &mut Vec<u8>| infrai::data_published(out, &message);
+        // It was not counted, and costs what it costs.
+        let plan = self.tenants.plan(publication.channel().tenant());
+        let cost = plan.costs.of(Priced::Publish);
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
-            Surface::Infrai { .. } => write_enveloped(out, asked, (now_ms, Source::Work), data),
+            Surface::Infrai { .. } => {
+                let asked = Asked { surface: asked.surface.costing(cost), ..asked };
+                write_enveloped(out, asked, (now_ms, Source::Work), data);
+            }
             Surface::Cohesivity => {
                 body.clear();
                 cohesivity::body_published(&mut body, &message);

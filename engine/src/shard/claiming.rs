@@ -7,7 +7,7 @@ use super::Shard;
 use super::answers::Reply;
 use super::effects::Effects;
 use super::steps::Work;
-use crate::control::{Came, ClaimKey, RequestHash, SeatAnswer, SeatOp};
+use crate::control::{Came, ClaimKey, RequestHash, SeatAnswer, SeatOp, Spend};
 use crate::ids::CallId;
 
 /// An idempotency key and the request that came with it, hashed.
@@ -27,10 +27,17 @@ pub(super) enum Claiming {
 }
 
 impl Shard {
-    /// Claims a key for a call. Once the key is the call's, `first` is done, and [`Shard::finish`] keeps the answer.
-    pub(super) fn claim(&mut self, call: CallId, claim: Claim, first: Work, effects: &mut Effects) {
+    /// Claims a key for a call, which takes `entry` whatever comes of it. Once the key is the call's, `first` is done, and
+    /// [`Shard::finish`] keeps the answer.
+    pub(super) fn claim(
+        &mut self,
+        call: CallId,
+        (claim, entry): (Claim, Spend),
+        first: Work,
+        effects: &mut Effects,
+    ) {
         let Claim { key, request } = claim;
-        let op = SeatOp::Claim { key, request, items: Box::default() };
+        let op = SeatOp::Claim { key, request, items: Box::default(), entry };
         let then = Work::Claiming(Claiming::Asked(claim, Box::new(first)));
         self.ask_seat(call, op, then, effects);
     }

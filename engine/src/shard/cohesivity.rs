@@ -20,6 +20,7 @@ use crate::broker::Member;
 use crate::control::{Came, Enforce, Enforced, Provisioning, Region, SeatAnswer, SeatOp, TokenId};
 use crate::ids::{CallId, ChannelKey, ConnId, Offset, TenantId};
 use crate::session::{CredentialKind, Verified};
+use crate::tenants::KeyKind;
 
 /// Where the resource is, on this node.
 const EDGE_PATH: &str = "/edge/realtime";
@@ -51,8 +52,6 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat decides; then every shard acts.
     Decided,
-    /// No shard lets anything in any more. What came on its way meanwhile has to go as well.
-    Closed { before: Provisioning, now: Provisioning },
     /// Every shard has acted; then this is the answer.
     Acted { before: Provisioning, now: Provisioning },
     /// The seat has counted what a metered tenant does.
@@ -143,6 +142,7 @@ impl Shard {
                 if asked.publish.data.len() > max {
                     return Err(Rejection::PayloadTooLarge { max });
                 }
+                self.pace_publishes(conn, 1, asked.publish.data.len())?;
                 let channel = self.channel_key(tenant, asked.channel.as_str());
                 let publication = unplaced(&channel, "", &asked.publish);
                 let Some(http) = self.http(conn) else { return Ok(()) };
@@ -199,23 +199,16 @@ impl Shard {
             Work::Decided => match came.into_iter().next() {
                 Some(Came::Seat(Ok(SeatAnswer::Provisioning { before, now }))) => {
                     let order = Enforce::Provisioning(tenant, now);
-                    let then = if now.is_active() {
-                        Work::Acted { before, now }
+                    let then = steps::Work::Cohesivity(Work::Acted { before, now });
+                    if now.is_active() {
+                        self.enforce(call, &order, then, effects);
                     } else {
-                        Work::Closed { before, now }
-                    };
-                    self.enforce(call, &order, steps::Work::Cohesivity(then), effects);
+                        let drop = Enforce::DropTenant(tenant);
+                        self.let_go(call, (&order, drop), then, effects);
+                    }
                 }
                 Some(Came::Seat(Err(why))) => self.finish(call, Err(why), effects),
                 Some(_) | None => self.finish(call, Err(Rejection::Internal), effects),
-            },
-            Work::Closed { before, now } => match enforced(came) {
-                Ok(_) => {
-                    let order = Enforce::Provisioning(tenant, now);
-                    let then = steps::Work::Cohesivity(Work::Acted { before, now });
-                    self.enforce(call, &order, then, effects);
-                }
-                Err(why) => self.finish(call, Err(why), effects),
             },
             Work::Acted { before, now } => {
                 let result = enforced(came).map(|_| provisioned(before, now));
@@ -233,7 +226,8 @@ impl Shard {
     fn manager(&self, head: &Head<'_>) -> Result<TenantId, Rejection> {
         match cohesivity::decode_credential(head)? {
             Credential::Bearer(key) => {
-                self.tenants.of_management_key(key).ok_or(Rejection::CredentialInvalid)
+                let found = self.tenants.of_management_key(key);
+                found.ok_or_else(|| self.unknown_key(KeyKind::Management, key))
             }
             Credential::Key(_) => Err(Rejection::CredentialMissing),
         }
@@ -249,7 +243,13 @@ impl Shard {
 
     /// Whose application key the query has.
     fn keyed_tenant(&self, key: &str) -> Result<TenantId, Rejection> {
-        self.tenants.of_application_key(key).ok_or(Rejection::CredentialInvalid)
+        let found = self.tenants.of_application_key(key);
+        found.ok_or_else(|| self.unknown_key(KeyKind::Application, key))
+    }
+
+    /// Who had a key of a tenant that was removed is told so; others learn nothing.
+    fn unknown_key(&self, kind: KeyKind, key: &str) -> Rejection {
+        if self.tenants.is_gone(kind, key) { Rejection::Gone } else { Rejection::CredentialInvalid }
     }
 
     /// Whose bearer token, or else application key, a request has.
@@ -259,14 +259,14 @@ impl Shard {
             Credential::Bearer(token) => (CredentialKind::Bearer, *token),
             Credential::Key(key) => (CredentialKind::Key, &**key),
         };
-        let now_s = self.now.wall_ms / 1000;
+        let (now_s, generation) = (self.now.wall_ms / 1000, self.tenants_generation);
         let known = self.http(conn).and_then(|it| it.verified.as_ref());
-        if let Some(tenant) = known.and_then(|it| it.tenant_of(kind, text, now_s)) {
+        if let Some(tenant) = known.and_then(|it| it.tenant_of((kind, text), now_s, generation)) {
             return self.served(tenant);
         }
         let verified = match kind {
             CredentialKind::Key | CredentialKind::Project => {
-                Verified::key(text, self.keyed_tenant(text)?)
+                Verified::key(kind, text, self.keyed_tenant(text)?, generation)
             }
             CredentialKind::Bearer => self.verify_bearer(text, now_s)?,
         };
@@ -284,7 +284,7 @@ impl Shard {
         let claims =
             self.tenants.verify(tenant, |key| auth::verify_edge(token, key, now_s, limits));
         let claims = claims.map_err(|_| Rejection::CredentialInvalid)?;
-        Ok(Verified::bearer(token, tenant, claims.expires_at_s))
+        Ok(Verified::bearer(token, tenant, claims.expires_at_s, self.tenants_generation))
     }
 
     /// Who wants to open a socket to which channel.

@@ -16,6 +16,7 @@ use super::effects::Effects;
 use super::infrai::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
+use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State};
 use crate::tenants::Tenants;
 
@@ -40,6 +41,8 @@ struct Order {
     /// Who waits; `None` for what the node itself ordered.
     asker: Option<(ShardId, CallId)>,
     what: Enforce,
+    /// How many appends the journal has to have answered before it lets go of anything: it may do so ahead of those that wait.
+    after_appends: u64,
     /// Slots of connections that were looked at; `None` once all of them were.
     looked_at: Option<usize>,
     /// Channels whose messages have to go, the next one last.
@@ -53,6 +56,14 @@ struct Order {
 impl Orders {
     pub(super) fn is_empty(&self) -> bool {
         self.line.is_empty()
+    }
+
+    /// So many appends are answered: whoever waited for them goes on.
+    pub(super) fn wake(&mut self, appends_answered: u64) {
+        let is_due = |it: &Order| it.dropping.is_empty() && it.after_appends <= appends_answered;
+        while let Some(place) = self.waiting.iter().position(is_due) {
+            self.line.extend(self.waiting.remove(place));
+        }
     }
 
     fn drops(&mut self, channel: &ChannelKey) -> Option<&mut Order> {
@@ -77,27 +88,30 @@ impl Shard {
         match &what {
             Enforce::Provisioning(tenant, provisioning) => {
                 self.provision(*tenant, *provisioning);
-                if !provisioning.is_active() {
-                    to_drop = self.broker.channels_of(*tenant);
-                }
             }
             Enforce::Revoke { tenant, token, until_s } => {
                 self.revoked.insert(*tenant, *token, *until_s);
             }
+            Enforce::CloseChannel(channel) => self.known.forget(channel),
             Enforce::DropChannel(channel) => {
-                self.known.forget(channel);
                 if self.home(channel) == self.id {
                     to_drop.push(Arc::clone(channel));
                 }
             }
-            Enforce::Disconnect { .. } => {}
+            Enforce::DropTenant(tenant) => to_drop = self.broker.channels_of(*tenant),
+            Enforce::Disconnect { .. } | Enforce::Arrive => {}
             Enforce::Tenants(tenants) => {
                 self.tenants = Arc::clone(tenants);
+                self.tenants_generation = self.tenants_generation.wrapping_add(1);
                 self.known.forget_tenants(|it| tenants.contains(it));
+                self.unprovisioned.retain(|it| tenants.contains(*it));
             }
         }
+        let is_hasty = planted::is(Fault::DropBeforeAppends);
+        let waiting = if is_hasty { 0 } else { self.broker.appended() as u64 };
         self.orders.line.push_back(Order {
             asker,
+            after_appends: self.appends_answered + waiting,
             looked_at: self.closes_sockets(&what).then_some(0),
             what,
             to_drop,
@@ -122,12 +136,13 @@ impl Shard {
         if let Some(start) = order.looked_at {
             order.looked_at = self.look(&mut order, start, effects);
         }
-        while order.dropping.len() < DROPS_AT_ONCE {
+        let is_early = self.appends_answered < order.after_appends && !order.to_drop.is_empty();
+        while !is_early && order.dropping.len() < DROPS_AT_ONCE {
             let Some(channel) = order.to_drop.pop() else { break };
             effects.drops.push(Arc::clone(&channel));
             order.dropping.push(channel);
         }
-        match (order.looked_at, order.dropping.is_empty()) {
+        match (order.looked_at, order.dropping.is_empty() && !is_early) {
             (Some(_), _) => self.orders.line.push_front(order),
             (None, false) => self.orders.waiting.push_back(order),
             (None, true) => self.report(order, effects),
@@ -161,7 +176,7 @@ impl Shard {
         result: Result<(), Rejection>,
         effects: &mut Effects,
     ) {
-        // What was appended before is answered before: the tail has nothing now that the journal kept.
+        // What was appended before the order is answered: the tail has nothing of it that is not let go.
         if result.is_ok() {
             self.broker.forget_tail(channel);
         }
@@ -187,7 +202,18 @@ impl Shard {
     fn report(&mut self, order: Order, effects: &mut Effects) {
         if let Some((edge, call)) = order.asker {
             let result = order.failed.map_or(Ok(order.done), Err);
-            self.tell_call(edge, call, Came::Enforced(result), effects);
+            match order.what {
+                Enforce::Arrive => self.mark_lanes(edge, call, effects),
+                Enforce::Provisioning(..)
+                | Enforce::Revoke { .. }
+                | Enforce::CloseChannel(_)
+                | Enforce::DropChannel(_)
+                | Enforce::DropTenant(_)
+                | Enforce::Disconnect { .. }
+                | Enforce::Tenants(_) => {
+                    self.tell_call(edge, call, Came::Enforced(result), effects);
+                }
+            }
         }
     }
 
@@ -197,7 +223,8 @@ impl Shard {
             Enforce::Revoke { tenant, .. } => {
                 self.tenants.plan(*tenant).on_token_end == OnTokenEnd::Close
             }
-            Enforce::DropChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
+            Enforce::CloseChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
+            Enforce::DropChannel(_) | Enforce::DropTenant(_) | Enforce::Arrive => false,
         }
     }
 }
@@ -221,7 +248,8 @@ impl Enforce {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
                 policy(socket.tenant == *tenant && has_it, "token revoked")
             }
-            Self::DropChannel(channel) => {
+            Self::DropChannel(_) | Self::DropTenant(_) | Self::Arrive => None,
+            Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {
                     Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),

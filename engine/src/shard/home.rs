@@ -32,6 +32,7 @@ impl Shard {
             Request::Peek(call, channel) => self.on_peek(from, call, &channel, effects),
             Request::Seat(call, ask) => self.on_ask(from, call, *ask, effects),
             Request::Enforce(call, what) => self.on_enforce(from, call, *what),
+            Request::Mark(edge, call) => self.on_mark(edge, call, effects),
             Request::Release(tenant, sockets) => self.seats.release(tenant, sockets),
         }
     }
@@ -100,6 +101,8 @@ impl Shard {
     }
 
     fn settle(&mut self, count: usize, verdict: Verdict<'_>, effects: &mut Effects) {
+        self.appends_answered += count as u64;
+        self.orders.wake(self.appends_answered);
         let mut answers = count;
         while let Some(settled) = self.broker.settle(&mut answers, verdict) {
             match settled {

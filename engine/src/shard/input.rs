@@ -127,6 +127,8 @@ pub enum Request {
     Enforce(CallId, Box<Enforce>),
     /// What does a channel look like? Answered with one [`Delivery::Step`].
     Peek(CallId, Arc<ChannelKey>),
+    /// Everything that the sender sent before has come: a call of that shard is told.
+    Mark(ShardId, CallId),
     /// So many sockets of a metered tenant are closed that its seat had granted. Nobody waits for an answer.
     Release(TenantId, u32),
 }

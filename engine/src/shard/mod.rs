@@ -6,7 +6,9 @@ mod batches;
 mod calls;
 mod claiming;
 mod cohesivity;
+mod cost;
 mod deadlines;
+mod dropping;
 mod edge;
 pub mod effects;
 mod enforce;
@@ -15,6 +17,7 @@ mod infrai;
 pub mod input;
 mod line;
 mod operate;
+mod pace;
 mod paid;
 mod publishing;
 mod requests;
@@ -73,6 +76,8 @@ pub struct Shard {
     shard_count: u16,
     limits: Limits,
     tenants: Arc<Tenants>,
+    /// How often the node got other tenants: what a connection knows of a credential is as old as this.
+    tenants_generation: u32,
     sessions: Table,
     hub: Hub,
     turn: Turn,
@@ -93,6 +98,8 @@ pub struct Shard {
     known: KnownChannels,
     /// What seats want done here.
     orders: Orders,
+    /// Appends that the journal has answered.
+    appends_answered: u64,
     /// Tenants without their resource; the same on every shard.
     unprovisioned: HashSet<TenantId, ShardHasher>,
     next_subscription: u64,
@@ -150,6 +157,7 @@ impl Shard {
             id: options.id,
             shard_count: options.shard_count,
             tenants: options.tenants,
+            tenants_generation: 0,
             sessions: Table::default(),
             hub: Hub::new(hasher.clone()),
             turn: Turn::new(limits.deliveries_per_turn_max),
@@ -162,6 +170,7 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             orders: Orders::default(),
+            appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
             deadlines: Deadlines::new(options.now.monotonic_ms),

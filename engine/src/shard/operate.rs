@@ -15,10 +15,13 @@ use super::input::Keep;
 use super::publishing::{Answering, Publishing};
 use super::steps::{For, Work};
 use crate::control::{
-    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, Provisioning,
-    RequestHash, SeatAnswer, SeatOp,
+    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
+    SeatOp, Spend,
 };
 use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
+
+/// Rows of the catalog that one commit takes away of a tenant that is gone.
+const ROWS_PER_COMMIT: usize = 4_096;
 
 /// What an operation does next.
 #[derive(Debug)]
@@ -29,6 +32,10 @@ pub(super) enum Operating {
     Seat,
     /// The seat has decided: then every shard is told.
     Decided(Enforce),
+    /// The seat has deleted a channel: then its messages go.
+    Deleted(Arc<ChannelKey>),
+    /// The messages of a tenant are gone: then its seat forgets it, a part at a time.
+    Forgotten,
     /// Every shard has acted.
     Acted,
 }
@@ -47,7 +54,8 @@ impl Shard {
             (what, None) => self.operate(call, what, effects),
             (what, Some((key, request))) => {
                 let first = Work::Operating(Operating::Start(what));
-                self.claim(call, Claim { key, request }, first, effects);
+                let claim = Claim { key, request };
+                self.claim(call, (claim, Spend::default()), first, effects);
             }
         }
     }
@@ -64,8 +72,8 @@ impl Shard {
                 self.ask_seat(call, SeatOp::Revoke { token, until_s }, then, effects);
             }
             Operate::DeleteChannel(name) => {
-                let order = Enforce::DropChannel(self.channel_key(tenant, &name));
-                let then = Work::Operating(Operating::Decided(order));
+                let then = Operating::Deleted(self.channel_key(tenant, &name));
+                let then = Work::Operating(then);
                 self.ask_seat(call, SeatOp::DeleteChannel(name), then, effects);
             }
             Operate::Disconnect(member, channel) => {
@@ -77,8 +85,8 @@ impl Shard {
                 self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
             }
             Operate::Forget => {
-                let order = Enforce::Provisioning(tenant, Provisioning::Deleted);
-                self.enforce(call, &order, Work::Operating(Operating::Acted), effects);
+                let then = Box::new(Work::Operating(Operating::Forgotten));
+                self.arrive(call, Enforce::DropTenant(tenant), then, effects);
             }
             Operate::IsRevoked(token) => {
                 let is_revoked = self.revoked.contains(tenant, token);
@@ -107,10 +115,40 @@ impl Shard {
                 let result = seat_answer(came).map(|it| reply_of(&it));
                 self.finish(call, result, effects);
             }
+            Operating::Deleted(channel) => match seat_answer(came) {
+                Ok(_) => {
+                    let close = Enforce::CloseChannel(Arc::clone(&channel));
+                    let then = Work::Operating(Operating::Acted);
+                    self.let_go(call, (&close, Enforce::DropChannel(channel)), then, effects);
+                }
+                Err(why) => self.finish(call, Err(why), effects),
+            },
+            Operating::Forgotten => self.forget_seat(call, &came, effects),
             Operating::Decided(order) => match seat_answer(came) {
                 Ok(_) => self.enforce(call, &order, Work::Operating(Operating::Acted), effects),
                 Err(why) => self.finish(call, Err(why), effects),
             },
+        }
+    }
+
+    /// Its seat forgets a tenant that is gone: a part of its rows with each commit.
+    fn forget_seat(&mut self, call: CallId, came: &[Came], effects: &mut Effects) {
+        let failed = came.iter().find_map(|it| match it {
+            Came::Seat(Err(why)) | Came::Enforced(Err(why)) => Some(why.clone()),
+            Came::Seat(Ok(_))
+            | Came::Enforced(Ok(_))
+            | Came::Side(_)
+            | Came::Published(_)
+            | Came::Peeked(_) => None,
+        });
+        let is_over = came.iter().any(|it| matches!(it, Came::Seat(Ok(SeatAnswer::Forgotten))));
+        match failed {
+            Some(why) => self.finish(call, Err(why), effects),
+            None if is_over => self.finish(call, Ok(reply("done", 1)), effects),
+            None => {
+                let op = SeatOp::Forget { rows_max: ROWS_PER_COMMIT };
+                self.ask_seat(call, op, Work::Operating(Operating::Forgotten), effects);
+            }
         }
     }
 
@@ -133,7 +171,6 @@ impl Shard {
         });
         let publications = publications.map(|it| (it, Keep::Persist)).collect();
         let mut work = Publishing::new(publications, Answering::Operator);
-        work.spend = None;
         work.claim = claim.map(|(key, request)| (Claim { key, request }, items));
         self.publish_by(call, Box::new(work), effects);
     }
@@ -187,7 +224,9 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
         | SeatAnswer::Answered(_)
         | SeatAnswer::Published(_)
         | SeatAnswer::Settled
-        | SeatAnswer::Granted => reply("done", 1),
+        | SeatAnswer::Granted
+        | SeatAnswer::Forgetting
+        | SeatAnswer::Forgotten => reply("done", 1),
     }
 }
 

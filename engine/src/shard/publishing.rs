@@ -16,7 +16,9 @@ use super::effects::Effects;
 use super::input::{Keep, Placing};
 use super::steps::Work;
 use super::{infrai, operate};
-use crate::control::{Came, ClaimKey, Placed, Published, SeatAnswer, SeatOp, Spend};
+use crate::control::{
+    Bill, Came, ClaimKey, Metered, Pace, Paced, Placed, Published, SeatAnswer, SeatOp, Spend,
+};
 use crate::ids::{CallId, ChannelKey};
 
 /// What a call publishes, and how far it is.
@@ -26,8 +28,10 @@ pub(super) struct Publishing {
     pub publications: Vec<Option<(Arc<Publication>, Keep)>>,
     /// Channels that have to be registered first.
     pub enrol: Vec<Arc<ChannelKey>>,
-    /// What it takes of its tenant's plan, if that is metered.
-    pub spend: Option<Spend>,
+    /// What the call takes of its tenant's plan, its messages aside, if that is metered.
+    pub entry: Option<Spend>,
+    /// What each message costs.
+    pub cost_micro_usd: u32,
     /// Its idempotency key, and that of each message.
     pub claim: Option<(Claim, Box<[ClaimKey]>)>,
     /// Where each message is.
@@ -79,13 +83,28 @@ impl Publishing {
             placed: vec![None; publications.len()],
             publications: publications.into_iter().map(Some).collect(),
             enrol: Vec::new(),
-            spend: None,
+            entry: None,
+            cost_micro_usd: 0,
             claim: None,
             is_stored: false,
             refused: None,
-            progress: Progress::Payment,
+            progress: Progress::Claim,
             reply,
         }
+    }
+
+    /// What the messages take that are not there yet.
+    fn price(&self) -> Spend {
+        let missing = self.publications.iter().zip(&self.placed).filter(|it| it.1.is_none());
+        let missing = missing.filter_map(|(it, _)| it.as_ref());
+        let (count, bytes) = missing.fold((0_u32, 0), |(count, bytes), (it, _)| {
+            (count.saturating_add(1), bytes + it.payload().len())
+        });
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let cost = self.cost_micro_usd.saturating_mul(count);
+        let bill = Bill::of(Metered::Messages, count).and(Metered::Credit, cost);
+        let pace = Pace::of(Paced::Publishes, count).and(Paced::Bytes, bytes);
+        Spend { bill, pace, sockets: 0 }
     }
 
     fn note(&mut self, published: Published) {
@@ -116,22 +135,32 @@ impl Shard {
         mut work: Box<Publishing>,
         effects: &mut Effects,
     ) {
-        match work.spend.take() {
-            Some(spend) => {
-                work.progress = Progress::Payment;
-                self.ask_seat(call, SeatOp::Spend(spend), Work::Publishing(work), effects);
-            }
-            None => self.claim_messages(call, work, effects),
+        let Some((Claim { key, request }, items)) = &work.claim else {
+            return self.pay_for_messages(call, work, effects);
+        };
+        let (key, request, items) = (*key, *request, items.clone());
+        // Whoever has the key pays for the messages; a retry pays for none that is there.
+        let entry = work.entry.replace(Spend::default()).unwrap_or_default();
+        if entry == Spend::default() {
+            work.entry = None;
         }
+        work.progress = Progress::Claim;
+        let op = SeatOp::Claim { key, request, items, entry };
+        self.ask_seat(call, op, Work::Publishing(work), effects);
     }
 
-    fn claim_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
-        let Some((Claim { key, request }, items)) = &work.claim else {
-            return self.send_messages(call, work, effects);
-        };
-        let op = SeatOp::Claim { key: *key, request: *request, items: items.clone() };
-        work.progress = Progress::Claim;
-        self.ask_seat(call, op, Work::Publishing(work), effects);
+    fn pay_for_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
+        let spend = work.price();
+        self.calls
+            .price(call, u32::try_from(spend.bill.count(Metered::Credit)).unwrap_or(u32::MAX));
+        match work.entry.take() {
+            Some(entry) => {
+                work.progress = Progress::Payment;
+                let op = SeatOp::Spend(spend.and(entry));
+                self.ask_seat(call, op, Work::Publishing(work), effects);
+            }
+            None => self.send_messages(call, work, effects),
+        }
     }
 
     fn send_messages(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
@@ -207,22 +236,27 @@ impl Shard {
             }
         }
         match (work.progress, answer) {
-            (Progress::Payment, Some(Ok(_))) => self.claim_messages(call, work, effects),
+            (Progress::Payment, Some(Ok(_))) => self.send_messages(call, work, effects),
             (Progress::Claim, Some(Ok(SeatAnswer::Fresh(known)))) => {
                 work.placed.iter_mut().zip(known).for_each(|(slot, placed)| *slot = placed);
                 work.is_stored = work.placed.iter().all(Option::is_some);
-                self.send_messages(call, work, effects);
+                self.pay_for_messages(call, work, effects);
             }
             (Progress::Claim, Some(Ok(SeatAnswer::Published(all)))) => {
                 let reply = Reply { source: Source::Stored, ..work.reply.reply(&all) };
                 self.finish(call, Ok(reply), effects);
             }
-            (Progress::Payment | Progress::Claim, Some(Err(why))) => {
-                self.finish(call, Err(why), effects);
-            }
-            (Progress::Payment | Progress::Claim, Some(Ok(_)) | None) => {
+            (Progress::Claim, Some(Err(why))) => self.finish(call, Err(why), effects),
+            (Progress::Claim, Some(Ok(_)) | None) => {
                 self.finish(call, Err(Rejection::Internal), effects);
             }
+            // It has the key, if there is one: somebody else may pay for it.
+            (Progress::Payment, Some(Err(why))) => {
+                self.calls.price(call, 0);
+                work.refused = Some(why);
+                self.settle_messages(call, work, effects);
+            }
+            (Progress::Payment, None) => self.finish(call, Err(Rejection::Internal), effects),
             (Progress::Line, _) => self.send_messages(call, work, effects),
             (Progress::Homes | Progress::Enrolment(_), _) => {
                 self.settle_messages(call, work, effects);
@@ -244,6 +278,10 @@ impl Shard {
 
     fn answer_messages(&mut self, call: CallId, work: Publishing, effects: &mut Effects) {
         let all: Option<Vec<Placed>> = work.placed.iter().copied().collect();
+        let sent = work.publications.iter().zip(&work.placed);
+        let sent = sent.filter(|(it, placed)| it.is_none() && placed.is_some()).count();
+        let spent = work.cost_micro_usd.saturating_mul(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.calls.spend(call, spent);
         let result = match (all, work.refused) {
             (Some(all), None) => {
                 let source = if work.is_stored { Source::Stored } else { Source::Work };

@@ -200,7 +200,8 @@ impl Shard {
                 return Progress::Wait;
             }
             self.counters.requests += 1;
-            (call, outline)
+            let paced = self.pace_request(conn);
+            (paced.map_or_else(Call::Reject, |()| call), outline)
         };
         let body = bytes.get_mut(outline.head_bytes..).unwrap_or_default();
         let body = body.get_mut(..outline.content_length).unwrap_or_default();
@@ -214,7 +215,7 @@ impl Shard {
             Dialect::Cohesivity => Surface::Cohesivity,
             Dialect::Infrai => {
                 let request_id = self.ids.next(self.now.wall_ms);
-                Surface::Infrai { request_id, began_ms: self.now.monotonic_ms }
+                Surface::Infrai { request_id, began_ms: self.now.monotonic_ms, cost_micro_usd: 0 }
             }
         }
     }

@@ -122,8 +122,12 @@ impl Shard {
         if self.socket(conn).is_some_and(|it| it.dialect() == Dialect::Infrai) {
             return self.read_infrai(conn, text, effects);
         }
-        let command = match cohesivity::decode_frame(text, &self.limits.wire) {
-            Ok(Command::Publish(publish)) => Ok(publish),
+        let paced = self.pace_request(conn);
+        let decoded = paced.and_then(|()| cohesivity::decode_frame(text, &self.limits.wire));
+        let command = match decoded {
+            Ok(Command::Publish(publish)) => {
+                self.pace_publishes(conn, 1, publish.data.len()).map(|()| publish)
+            }
             // Its sockets have one channel, and no other frame.
             Ok(
                 Command::PublishTo { .. }

@@ -10,10 +10,11 @@ use protocol::Rejection;
 
 use super::Shard;
 use super::answers::{Reply, Shape};
+use super::cost::Cost;
 use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
 use super::line::Lines;
-use super::{claiming, cohesivity, infrai, operate, publishing};
+use super::{claiming, cohesivity, dropping, infrai, operate, publishing};
 use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
@@ -35,6 +36,8 @@ pub(super) enum Work {
     Claiming(claiming::Claiming),
     /// See [`operate::Operating`].
     Operating(operate::Operating),
+    /// See [`dropping::Dropping`].
+    Dropping(dropping::Dropping),
 }
 
 /// Whom a call is for.
@@ -46,6 +49,16 @@ pub(super) enum For {
     Operator(u64),
     /// Nobody who hears of its end: it says what it has to on its way.
     Nobody,
+}
+
+impl For {
+    /// Whether it ends when its tenant is removed. What the operator wants done for one goes on.
+    fn is_client(self) -> bool {
+        match self {
+            Self::Connection(_) | Self::Nobody => true,
+            Self::Operator(_) => false,
+        }
+    }
 }
 
 /// One call that runs.
@@ -60,6 +73,7 @@ struct Running {
     /// How many deliveries are still to come before its next step.
     awaited: usize,
     came: Vec<Came>,
+    cost: Cost,
 }
 
 /// The calls of a shard.
@@ -125,6 +139,11 @@ impl Calls {
         self.running.remove(&call)
     }
 
+    /// What a call costs.
+    pub(super) fn cost(&mut self, call: CallId) -> Option<&mut Cost> {
+        self.running.get_mut(&call).map(|it| &mut it.cost)
+    }
+
     /// Says that a call holds a key: its answer is kept before it leaves.
     pub(super) fn hold(&mut self, call: CallId, claim: claiming::Claim) {
         if let Some(running) = self.running.get_mut(&call) {
@@ -135,8 +154,15 @@ impl Calls {
     fn start(&mut self, asker: For, tenant: TenantId) -> CallId {
         let call = CallId(self.next);
         self.next += 1;
-        let running =
-            Running { asker, tenant, claim: None, work: None, awaited: 0, came: Vec::new() };
+        let running = Running {
+            asker,
+            tenant,
+            claim: None,
+            work: None,
+            awaited: 0,
+            came: Vec::new(),
+            cost: Cost::default(),
+        };
         self.running.insert(call, running);
         call
     }
@@ -247,6 +273,7 @@ impl Shard {
         result: Result<Reply, Rejection>,
         effects: &mut Effects,
     ) {
+        self.settle_cost(call, result.is_ok(), effects);
         let Some(running) = self.calls.take(call) else { return };
         match (running.asker, result) {
             (For::Connection(to), Ok(reply)) => {
@@ -294,7 +321,11 @@ impl Shard {
             let Some(call) = self.calls.ready.pop_front() else { return };
             let Some(running) = self.calls.running.get_mut(&call) else { continue };
             let came = std::mem::take(&mut running.came);
-            if let Some(work) = running.work.take() {
+            let Some(work) = running.work.take() else { continue };
+            let is_orphan = running.asker.is_client() && !self.tenants.contains(running.tenant);
+            if is_orphan {
+                self.finish(call, Err(Rejection::CredentialInvalid), effects);
+            } else {
                 self.step(call, work, came, effects);
             }
         }
@@ -307,6 +338,7 @@ impl Shard {
             Work::Publishing(work) => self.go_on_publishing(call, work, came, effects),
             Work::Claiming(work) => self.go_on_claiming(call, work, came, effects),
             Work::Operating(work) => self.go_on_operating(call, work, came, effects),
+            Work::Dropping(work) => self.go_on_dropping(call, work, came, effects),
         }
     }
 

@@ -26,7 +26,7 @@ const CANARIES: [&str; 8] = [
 fn config() -> String {
     let [application, management, project, signing, pusher, master, ably, liveblocks] = CANARIES;
     format!(
-        "[[tenant]]\nname = \"bird\"\nsigning_secret = \"{signing}\"\n\
+        "[storage]\nsegment_bytes = 4194304\n[[tenant]]\nname = \"bird\"\nsigning_secret = \"{signing}\"\n\
          [tenant.cohesivity]\napplication_key = \"{application}\"\nmanagement_key = \"{management}\"\n\
          [tenant.infrai]\nproject_key = \"{project}\"\n\
          [tenant.pusher]\napp_id = \"1\"\nkey = \"k\"\nsecret = \"{pusher}\"\nencryption_master_key_base64 = \"{master}\"\n\

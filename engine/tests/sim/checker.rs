@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use engine::ids::Offset;
 use protocol::Keep;
 
+use crate::dooms::Dooms;
 use crate::journal::Key;
+use crate::operator::FIRST_KEYED;
 use crate::seen::Seen;
 
 /// What became of a publication, as far as its publisher was told.
@@ -52,8 +54,10 @@ pub struct Truth {
     pub issued: Vec<Issued>,
     /// The numbers of each channel's durable publications: offset 1 first.
     pub durable: BTreeMap<Key, Vec<usize>>,
-    /// What may be missing from history: it is damaged.
+    /// What may be missing from history: it is damaged, or was let go.
     pub damaged: BTreeMap<Key, BTreeSet<Offset>>,
+    /// What is let go, or is to be.
+    pub dooms: Dooms,
 }
 
 /// A message, as a subscriber or a reader of history got it.
@@ -92,6 +96,11 @@ impl Truth {
         assert_eq!(self.issued[number].key, key, "{event} is kept in another channel");
         assert_eq!(self.issued[number].keep, Keep::Persist, "{event} was not to be kept");
         assert_ne!(self.issued[number].fate, Fate::Refused, "{event} was refused, yet is kept");
+        let publisher = self.issued[number].publisher;
+        if publisher >= FIRST_KEYED {
+            self.dooms.revive(number);
+        }
+        assert!(!self.dooms.has(number), "{event} of {publisher} was let go, and is kept later");
         let log = self.durable.entry(key).or_default();
         assert!(!log.contains(&number), "{event} is kept twice");
         log.push(number);

@@ -7,6 +7,7 @@ use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
 use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
+use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
@@ -36,12 +37,13 @@ pub enum Client {
     Infrai(Box<InfraiClient>),
 }
 
-/// Which part of a channel's past is asked for, and where the channel stood then.
+/// Which part of a channel's past is asked for, when, and where the channel stood then.
 #[derive(Clone, Copy, Debug)]
 struct Past {
     after: u64,
     limit: u64,
     position: u64,
+    step: u64,
 }
 
 /// A request whose answer is due.
@@ -51,6 +53,12 @@ enum Asked {
     /// In Infrai's words.
     PublishTo(usize),
     History(Past),
+    /// That messages go.
+    Drop(DoomId),
+    /// To have the resource.
+    Provision,
+    /// To have the channel registered.
+    Create,
     /// Something that will be refused.
     Nonsense,
 }
@@ -64,6 +72,8 @@ pub struct HttpClient {
     /// What waits for its answer, in order.
     asked: VecDeque<Asked>,
     heard: Vec<u8>,
+    /// Whether it was told that the resource is not there.
+    is_unserved: bool,
     /// Whether it said its last word.
     done: bool,
     /// Whether it said so by closing its half of the connection.
@@ -78,6 +88,7 @@ impl HttpClient {
             key,
             asked: VecDeque::new(),
             heard: Vec::new(),
+            is_unserved: false,
             done: false,
             is_half_closed: false,
         }
@@ -126,9 +137,12 @@ impl HttpClient {
         if self.done || self.asked.len() >= 24 {
             return;
         }
+        if self.is_unserved && scene.random.permille(700) {
+            return self.provision(out);
+        }
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
-        match scene.random.below(20) {
+        match scene.random.below(21) {
             0..=5 => self.publish(out, scene, Keep::Persist),
             6..=8 => self.publish(out, scene, Keep::Pass),
             9..=12 => self.publish_to(out, scene),
@@ -139,6 +153,7 @@ impl HttpClient {
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
             }
+            18..=19 if scene.plan.has(Fault::Deletions) => self.drop_something(out, scene),
             18 if scene.random.permille(200) => {
                 self.done = true;
                 self.is_half_closed = true;
@@ -147,6 +162,7 @@ impl HttpClient {
                 self.request(out, scene, Some(b"{\"channel\":}"), "/edge/realtime");
                 self.asked.push_back(Asked::Nonsense);
             }
+            19 if scene.random.permille(300) => self.drop_something(out, scene),
             _ if scene.plan.has(Fault::Garbage) => {
                 out.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nand more");
                 self.asked.push_back(Asked::Nonsense);
@@ -180,12 +196,22 @@ impl HttpClient {
                 scene.truth.accept(number, offset);
                 scene.seen.note("acknowledged over HTTP");
             }
+            (Some(Asked::Drop(doom)), 200) => {
+                let is_done = !body.contains("\"deleted\":false");
+                self.is_unserved |= body.contains("\"success\"");
+                scene.seen.note_if(is_done, "messages let go");
+                scene.truth.end_doom(doom, is_done.then_some(scene.step));
+            }
+            (Some(Asked::Drop(doom)), 400..=599) => scene.truth.end_doom(doom, None),
+            (Some(Asked::Provision), 200..=599) => self.is_unserved = false,
+            (Some(Asked::Create), 200..=599) => {}
             (Some(Asked::PublishTo(number)), 200) => {
                 assert!(field(body, "message_id").is_some(), "no publish: {body}");
                 scene.truth.accept_unplaced(number);
                 scene.seen.note("acknowledged in an envelope");
             }
             (Some(Asked::Publish(number) | Asked::PublishTo(number)), 400..=599) => {
+                self.is_unserved |= body.contains("not provisioned");
                 scene.truth.refuse(number);
                 scene.seen.note("answer refused over HTTP");
                 scene.seen.note_if(status == 413, "message over its limit");
@@ -209,7 +235,7 @@ impl HttpClient {
     }
 
     fn check_history(&self, body: &str, past: Past, scene: &mut Scene<'_>) {
-        let Past { after, limit, position } = past;
+        let Past { after, limit, position, step } = past;
         let list = body.strip_prefix("{\"messages\":[").unwrap_or_else(|| panic!("{body}"));
         let (mut last, mut count) = (after, 0);
         for message in list.split("{\"action\":").skip(1) {
@@ -218,7 +244,8 @@ impl HttpClient {
             let offset = shown.offset.expect("what is kept has an offset");
             last = scene.truth.past_damage(&self.key, last, offset);
             assert_eq!(offset, last + 1, "history is dense, but for what is damaged");
-            scene.truth.show(&self.key, &shown);
+            let number = scene.truth.show(&self.key, &shown);
+            scene.truth.check_not_dropped(number, step);
             (last, count) = (offset, count + 1);
         }
         assert!(count <= limit, "history is limited");
@@ -236,7 +263,63 @@ impl HttpClient {
         let channel = &self.key.1;
         let path = format!("/edge/realtime/history?channel={channel}&after={after}&limit={limit}");
         self.request(out, scene, None, &path);
-        self.asked.push_back(Asked::History(Past { after, limit, position }));
+        let step = scene.step;
+        self.asked.push_back(Asked::History(Past { after, limit, position, step }));
+    }
+
+    fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if scene.random.permille(400) {
+            self.drop_resource(out, scene);
+        } else {
+            self.drop_channel(out, scene);
+        }
+    }
+
+    /// Gives the resource up, and all messages with it.
+    fn drop_resource(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let bearer = management_key(&self.key);
+        // What it publishes right before is on its way when the messages go.
+        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
+        write_bare(out, "DELETE", "/api/resources/realtime", &bearer, "");
+        let doom = scene.truth.doom(self.key.0, None, self.unanswered(scene.truth));
+        self.asked.push_back(Asked::Drop(doom));
+    }
+
+    /// What it has published and heard nothing of, to be kept.
+    fn unanswered(&self, truth: &Truth) -> Vec<usize> {
+        let kept = |it: &Asked| match it {
+            Asked::Publish(number) if truth.issued[*number].keep == Keep::Persist => Some(*number),
+            Asked::Publish(_)
+            | Asked::PublishTo(_)
+            | Asked::History(_)
+            | Asked::Drop(_)
+            | Asked::Provision
+            | Asked::Create
+            | Asked::Nonsense => None,
+        };
+        self.asked.iter().filter_map(kept).collect()
+    }
+
+    /// Deletes its channel, which it may have registered itself.
+    fn drop_channel(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let path = format!("/v1/realtime/channels/{}", self.key.1);
+        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
+        let bearer = project_key(&self.key);
+        if scene.random.permille(700) {
+            let name = format!("{{\"name\":\"{}\"}}", self.key.1);
+            write_bare(out, "POST", "/v1/realtime/channels", &bearer, &name);
+            self.asked.push_back(Asked::Create);
+        }
+        write_bare(out, "DELETE", &path, &bearer, "");
+        let own = self.unanswered(scene.truth);
+        let doom = scene.truth.doom(self.key.0, Some(self.key.1.clone()), own);
+        self.asked.push_back(Asked::Drop(doom));
+    }
+
+    /// Asks for the resource.
+    pub fn provision(&mut self, out: &mut Vec<u8>) {
+        write_bare(out, "POST", "/api/resources/realtime", &management_key(&self.key), "");
+        self.asked.push_back(Asked::Provision);
     }
 
     fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {
@@ -260,6 +343,14 @@ impl HttpClient {
     }
 }
 
+/// A request with a key in its head.
+fn write_bare(out: &mut Vec<u8>, method: &str, path: &str, bearer: &str, body: &str) {
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: stentor\r\nAuthorization: Bearer {bearer}\r\n");
+    out.extend_from_slice(head.as_bytes());
+    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
+}
+
 /// The name of a channel's tenant.
 pub fn tenant_name(key: &Key) -> String {
     format!("tenant{}", key.0.0)
@@ -275,14 +366,14 @@ pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
 }
 
-/// The tenant's project key.
-pub fn project_key(key: &Key) -> String {
-    format!("ifr_pk_proj_{:020}", key.0.0)
-}
-
 /// The tenant's management key.
 pub fn management_key(key: &Key) -> String {
     format!("coh_man_{:020}", key.0.0)
+}
+
+/// The tenant's project key.
+pub fn project_key(key: &Key) -> String {
+    format!("ifr_pk_proj_{:020}", key.0.0)
 }
 
 /// How much longer than its least a payload is.

@@ -1,6 +1,7 @@
 //! What a seed decides: the size of the node, its limits, and which faults it suffers. Swarm testing: each seed enables a
 //! random subset, because a run in which everything fails at once shows less than many runs with few faults each.
 
+use engine::control::{Paced, Rate};
 use engine::limits::Limits;
 
 use crate::random::Random;
@@ -34,6 +35,8 @@ pub enum Fault {
     Drain,
     /// Stored messages cannot be read any more.
     Damage,
+    /// Servers delete again and again.
+    Deletions,
 }
 
 /// What one seed is about.
@@ -86,7 +89,19 @@ impl Plan {
         if seed >= 4 && random.permille(350) {
             plan.faults |= 1 << Fault::Damage as u32;
         }
+        if seed >= 4 && random.permille(250) {
+            plan.faults |= 1 << Fault::Deletions as u32;
+        }
         plan
+    }
+
+    /// The same with nothing but slow lanes and journals, and servers that delete.
+    pub fn deleting(mut self) -> Self {
+        let faults = [Fault::SlowLanes, Fault::SlowJournal, Fault::Deletions];
+        self.faults = faults.into_iter().fold(0, |set, it| set | (1 << it as u32));
+        self.limits = Limits::default();
+        self.limit(&mut Random::new(self.seed));
+        self
     }
 
     /// Whether the seed has this fault.
@@ -115,6 +130,8 @@ impl Plan {
             limits.wire.message_bytes_max = random.one_of(&[200, 500]);
             limits.wire.body_bytes_max = 600;
             limits.control_frames_per_second_max = 2;
+            let rate = Rate { per_second: 200, burst: 5 };
+            limits.connection_rates.set(Paced::Publishes, rate);
         }
     }
 }

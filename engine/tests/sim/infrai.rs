@@ -254,7 +254,11 @@ impl InfraiClient {
             (Asked::Publish(number), "error") => scene.truth.refuse(number),
             (Asked::Ping, "pong") | (Asked::Nonsense, "error") => {}
             (Asked::Subscribe { key, .. }, "error") => {
-                assert!(!self.views.contains_key(&key), "refused, yet it listens: {text}");
+                // One more subscription to a channel that was deleted meanwhile is registered first. A catalog that
+                // does not take that leaves the old one as it is.
+                let is_unregistered = text.contains("STORAGE_FULL");
+                let is_out = is_unregistered || !self.views.contains_key(&key);
+                assert!(is_out, "refused, yet it listens: {text}");
             }
             (asked, _) => panic!("{text} answers {asked:?}"),
         }
@@ -273,7 +277,10 @@ impl InfraiClient {
             }
             (Some("false"), Some(_)) => {
                 let is_excused = match field(text, "reason") {
-                    Some("not_retained") => scene.plan.has(Fault::Damage),
+                    Some("not_retained") => {
+                        let let_go = scene.truth.dooms.let_go.get(key).copied();
+                        scene.plan.has(Fault::Damage) || after < let_go
+                    }
                     Some("ahead") => after > Some(position),
                     Some("unreadable") => scene.plan.has(Fault::FencedJournal),
                     Some(_) | None => false,

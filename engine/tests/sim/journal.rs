@@ -106,7 +106,10 @@ impl Journal {
             self.answer_read(seen);
             return Vec::new();
         }
-        if let Some(channel) = self.drops.pop_front() {
+        // The writer may do either first.
+        if (self.waiting.is_empty() || random.permille(600))
+            && let Some(channel) = self.drops.pop_front()
+        {
             self.drop_channel(channel);
             return Vec::new();
         }
@@ -123,6 +126,11 @@ impl Journal {
         self.keep(&batch);
         self.answers.push_back(JournalAnswer::Committed(count));
         batch
+    }
+
+    /// What it was given and has not answered.
+    pub fn waiting(&self) -> impl Iterator<Item = &Arc<Publication>> {
+        self.waiting.iter()
     }
 
     /// The next answer, in the order of the questions.

@@ -56,6 +56,11 @@ impl<T> Lanes<T> {
         (0..self.shards).filter(|from| !self.lanes[from * self.shards + to].is_empty()).collect()
     }
 
+    /// Everything that is under way.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.lanes.iter().chain(&self.spills).flatten()
+    }
+
     /// Whether nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.lanes.iter().all(VecDeque::is_empty)

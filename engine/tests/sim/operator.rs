@@ -18,8 +18,13 @@ use crate::world::{TENANTS, World};
 
 /// A tenant with a plan; nobody connects as it.
 pub const METERED: TenantId = TenantId(7);
+/// The first of the operator's numbers as a publisher: what it publishes has a key.
+pub const FIRST_KEYED: usize = 1_000_000;
 /// Messages that its plan holds.
 pub const QUOTA_MAX: u64 = 25;
+
+/// Tokens that its plan holds for a minute.
+pub const MINTS_MAX: u64 = 4;
 
 /// What the operator asked for, and was told.
 #[derive(Debug, Default)]
@@ -33,6 +38,11 @@ pub struct Operator {
     /// What the metered tenant was granted for sure, and what it may have been.
     granted: u64,
     in_doubt: u64,
+    /// The tokens that it was granted for sure, and that it may have been, by the minute in which it asked and heard.
+    mints: BTreeMap<u64, u64>,
+    mints_in_doubt: u64,
+    /// Whether the wall clock went back: then nobody but the seat knows which minute it counts in.
+    pub went_back: bool,
     /// Tokens that are revoked for sure.
     pub revoked: BTreeSet<(TenantId, u128)>,
 }
@@ -54,6 +64,8 @@ enum Asked {
     Create(TenantId, Box<str>),
     Publish(TenantId, u64),
     Spend(u64),
+    /// One token, asked for in this minute.
+    Mint(u64),
 }
 
 impl World {
@@ -69,7 +81,8 @@ impl World {
             1 if self.random.permille(400) => self.put_out(shard, tenant),
             1 => self.disconnect(shard, tenant),
             2..=3 => self.register(shard, tenant),
-            4..=5 => self.spend(shard),
+            4 => self.spend(shard),
+            5 => self.mint(shard),
             _ => self.publish_keyed(shard, tenant),
         }
     }
@@ -88,6 +101,41 @@ impl World {
         let op = SeatOp::Spend(Spend { bill, ..Spend::default() });
         let asked = Asked::Spend(count.into());
         self.ask(shard, (METERED, None), Operate::Seat(op), asked);
+    }
+
+    /// The metered tenant makes a token, as far as its plan is concerned.
+    fn mint(&mut self, shard: usize) {
+        let bill = Bill::of(Metered::Mints, 1);
+        let op = SeatOp::Spend(Spend { bill, ..Spend::default() });
+        let minute = self.now.wall_ms / 60_000;
+        self.ask(shard, (METERED, None), Operate::Seat(op), Asked::Mint(minute));
+    }
+
+    /// A token was granted, or not: no minute holds more than the plan does, and none holds less.
+    fn check_mint(&mut self, asked: u64, result: &Result<Vec<u8>, Rejection>) {
+        let now = self.now.wall_ms / 60_000;
+        let operator = &mut self.operator;
+        if operator.went_back {
+            return;
+        }
+        match result {
+            Ok(_) if asked == now => {
+                let granted = operator.mints.entry(now).or_default();
+                *granted += 1;
+                assert!(*granted <= MINTS_MAX, "more than the plan holds in minute {now}");
+                let is_new = operator.mints.len() > 1 && operator.mints[&now] == 1;
+                self.seen.note_if(is_new, "quota came anew");
+            }
+            Err(Rejection::QuotaExceeded { .. }) if asked == now => {
+                let granted = operator.mints.get(&now).copied().unwrap_or_default();
+                let waiting = operator.waiting.values();
+                let waiting = waiting.filter(|it| matches!(it.1, Asked::Mint(_))).count() as u64;
+                let most = granted + operator.mints_in_doubt + waiting;
+                assert!(most >= MINTS_MAX, "refused too early in minute {now}: after {most}");
+            }
+            // It may have been counted in either minute, or not at all.
+            Ok(_) | Err(_) => operator.mints_in_doubt += 1,
+        }
     }
 
     fn disconnect(&mut self, shard: usize, tenant: TenantId) {
@@ -132,7 +180,7 @@ impl World {
             let ours: Vec<_> = keys.into_iter().filter(|it| it.0 == tenant).collect();
             let key = ours[self.random.below(ours.len())].clone();
             let count = 1 + self.random.below(3);
-            let publisher = 1_000_000 + 10 * usize::try_from(self.operator.next).unwrap();
+            let publisher = FIRST_KEYED + 10 * usize::try_from(self.operator.next).unwrap();
             let numbers = (0..count).map(|place| {
                 let sender = Sender { key: &key, publisher: publisher + place, step: u64::MAX };
                 self.truth.issue(&sender, Keep::Persist, |it| crate::clients::payload(it, 0))
@@ -174,6 +222,9 @@ impl World {
     /// The node answers an operation.
     pub fn operated(&mut self, number: u64, result: Result<Vec<u8>, Rejection>) {
         let (_, asked) = self.operator.waiting.remove(&number).expect("an answer to nothing");
+        if let Asked::Mint(minute) = asked {
+            return self.check_mint(minute, &result);
+        }
         let body = match (result, &asked) {
             (Ok(body), _) => body,
             (Err(why @ Rejection::QuotaExceeded { .. }), Asked::Spend(count)) => {
@@ -206,6 +257,7 @@ impl World {
                 self.operator.granted += count;
                 assert!(self.operator.granted <= QUOTA_MAX, "more than the plan holds");
             }
+            Asked::Mint(_) => {}
             Asked::Publish(tenant, number) => {
                 let told = self.operator.keys.get_mut(&(tenant, number)).unwrap();
                 let before = told.answer.get_or_insert_with(|| body.clone());
@@ -250,6 +302,8 @@ impl World {
     /// The node crashed: nobody answers what was asked before. What it had promised stays promised.
     pub fn forget_operations(&mut self) {
         self.operator.in_doubt += self.spending();
+        let minting = self.operator.waiting.values().filter(|it| matches!(it.1, Asked::Mint(_)));
+        self.operator.mints_in_doubt += minting.count() as u64;
         self.operator.waiting.clear();
         for (tenant, token) in self.operator.revoked.clone() {
             self.check_revoked(tenant, token);

@@ -34,6 +34,7 @@ pub fn run(plan: Plan) -> (Seen, u64) {
     if world.is_draining {
         world.check_drained();
     } else {
+        world.provision();
         world.check_service();
     }
     world.wait_out();
@@ -56,9 +57,12 @@ impl World {
             }
         }
         for shard in 0..self.journals.len() {
-            let laziness = if self.plan.has(Fault::SlowJournal) { 150 } else { 700 };
+            let laziness = if self.plan.has(Fault::SlowJournal) { 100 } else { 700 };
             if self.random.permille(laziness) {
                 self.work(shard);
+            }
+            if self.random.permille(500) {
+                self.work_catalog(shard);
             }
             self.spoil_disk(shard);
             if self.plan.has(Fault::Damage)
@@ -82,6 +86,7 @@ impl World {
             self.seen.note("clock jumped");
             ms = self.random.one_of(&[1_000, 6_000, 30_000, 200_000]);
             let wall = self.random.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]);
+            self.operator.went_back |= wall < 0;
             self.now.wall_ms = self.now.wall_ms.saturating_add_signed(wall);
         }
         self.now.monotonic_ms += ms;
@@ -214,6 +219,7 @@ impl World {
             moved |= self.take_delivery(shard);
             moved |= self.take_request(shard);
             self.work(shard);
+            self.work_catalog(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
             moved |= self.take_drained(shard);
@@ -244,6 +250,23 @@ impl World {
         }
         self.check_presence();
         self.check_operated();
+    }
+
+    /// Whoever gave the resource up has it again.
+    fn provision(&mut self) {
+        for key in self.keys() {
+            let shard = self.random.below(self.shards.len());
+            let conn = self.accept(shard, key, Kind::Http);
+            self.act(shard, conn, |client, out, _| match client {
+                Client::Http(http) => http.provision(out),
+                Client::Socket(_) | Client::Infrai(_) => {}
+            });
+            self.settle();
+            if let Some(wire) = self.nets[shard].wire_mut(conn) {
+                wire.hang_up();
+            }
+            self.settle();
+        }
     }
 
     /// A node without trouble takes what it is for.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 55] = [
+pub const WANTED: [&str; 58] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -26,6 +26,7 @@ pub const WANTED: [&str; 55] = [
     "crash with unanswered commits",
     "cross-shard publish",
     "damage found",
+    "deletion of messages asked for",
     "drain with waiting answers",
     "half closed",
     "history answered empty",
@@ -38,6 +39,7 @@ pub const WANTED: [&str; 55] = [
     "member disconnected",
     "message delivered",
     "message over its limit",
+    "messages let go",
     "missed messages after a subscribe",
     "missed messages read from the journal",
     "operation refused",
@@ -48,6 +50,7 @@ pub const WANTED: [&str; 55] = [
     "published behind one with more steps",
     "published with a key",
     "put out of a channel",
+    "quota came anew",
     "quota reached",
     "recovered in parts",
     "resumed",

@@ -18,7 +18,7 @@ use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
-use crate::operator::{METERED, QUOTA_MAX};
+use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
 use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
@@ -139,7 +139,8 @@ fn spec(tenant: u32) -> TenantSpec {
 /// The tenant with a plan.
 fn metered() -> TenantSpec {
     let quota = Quota { what: Metered::Messages, window: Window::Lifetime, max: QUOTA_MAX };
-    let tier = Tier { sockets_max: None, quotas: vec![quota] };
+    let mints = Quota { what: Metered::Mints, window: Window::UtcMinute, max: MINTS_MAX };
+    let tier = Tier { sockets_max: None, quotas: vec![quota, mints] };
     TenantSpec {
         id: METERED,
         name: "metered".to_owned(),

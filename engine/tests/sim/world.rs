@@ -156,6 +156,11 @@ impl World {
     pub fn work(&mut self, shard: usize) {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
+        self.note_let_go(shard);
+    }
+
+    /// Lets what a shard has of the catalog work for a moment.
+    pub fn work_catalog(&mut self, shard: usize) {
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
     }
 
@@ -255,6 +260,7 @@ impl World {
         act(&mut wire.client, &mut said, &mut self.scene(position));
         wire.said.extend(said);
         self.nets[shard].replug(wire);
+        self.fill_dooms();
     }
 
     /// Bytes of a client reach the shard. `most` at a time.

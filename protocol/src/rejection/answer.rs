@@ -56,7 +56,7 @@ impl Rejection {
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
-            Self::RateLimited { retry_after_s } | Self::QuotaExceeded { retry_after_s, .. } => {
+            Self::RateLimited { retry_after_s, .. } | Self::QuotaExceeded { retry_after_s, .. } => {
                 Some(*retry_after_s)
             }
             Self::Item { cause, .. } => cause.retry_after_s(),
@@ -103,10 +103,19 @@ impl Rejection {
     /// How long what is used up is counted, where that is why.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
-        if let Self::QuotaExceeded { window, .. } = self {
-            return Some(*window);
+        if let Self::QuotaExceeded { window, .. } = self { Some(*window) } else { None }
+    }
+
+    /// Over which time the limit holds that was reached, as it is called on the wire.
+    #[must_use]
+    pub fn window_kind(&self) -> Option<&'static str> {
+        if matches!(self, Self::RateLimited { .. }) {
+            Some("second")
+        } else if matches!(self, Self::TooManyConnections { .. }) {
+            Some("concurrent")
+        } else {
+            self.window().map(Window::name)
         }
-        matches!(self, Self::RateLimited { .. }).then_some(Window::UtcMinute)
     }
 
     /// Which field of the request is at fault, where one is.

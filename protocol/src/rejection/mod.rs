@@ -152,6 +152,8 @@ pub enum Rejection {
     },
     /// The tenant asks more often than it may.
     RateLimited {
+        /// The limit's name.
+        limit: &'static str,
         /// When to come back.
         retry_after_s: u32,
     },

@@ -50,8 +50,8 @@ impl fmt::Display for Rejection {
             Self::UnsupportedMediaType => f.write_str("Unsupported media type or coding"),
             Self::TimedOut => f.write_str("The request did not arrive in time"),
             Self::PayloadTooLarge { max } => write!(f, "Payload over limit: {max} bytes"),
-            Self::RateLimited { retry_after_s } => {
-                write!(f, "Rate limit reached. Retry in {retry_after_s} s")
+            Self::RateLimited { limit, retry_after_s } => {
+                write!(f, "Rate limit reached: {limit}. Retry in {retry_after_s} s")
             }
             Self::QuotaExceeded { quota, window, .. } => {
                 write!(f, "Quota reached: {quota} ({})", window.name())

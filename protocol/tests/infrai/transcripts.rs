@@ -232,7 +232,7 @@ fn rejection(name: &str) -> Rejection {
         "vendor refuses" => {
             Rejection::Vendor { vendor: "liveblocks", cause: VendorFault::Status(403) }
         }
-        "rate" => Rejection::RateLimited { retry_after_s: 7 },
+        "rate" => Rejection::RateLimited { limit: "publishes_per_s", retry_after_s: 7 },
         "month" => Rejection::QuotaExceeded {
             quota: "messages",
             window: Window::Month,

@@ -79,7 +79,7 @@ fn socket_frame(out: &mut Vec<u8>, arguments: &[&str]) {
         }
         ["overloaded", id, channel] => {
             let id = (id != "-").then(|| kept(id));
-            let why = Rejection::RateLimited { retry_after_s: 7 };
+            let why = Rejection::RateLimited { limit: "requests", retry_after_s: 7 };
             let refused = RefusedCommand { id, channel: Some(channel.into()), why };
             socket::frame_refused(out, &refused);
         }
@@ -189,7 +189,9 @@ fn failed(what: &str, detail: Option<&str>) -> RestError {
         ("duplicate", _) => RestError::Duplicate,
         ("no channel", _) => RestError::ChannelNotFound,
         ("no endpoint", Some(url)) => RestError::NoEndpoint { url: url.into() },
-        ("rate", _) => RestError::Other(Rejection::RateLimited { retry_after_s: 7 }),
+        ("rate", _) => {
+            RestError::Other(Rejection::RateLimited { limit: "requests", retry_after_s: 7 })
+        }
         ("large", _) => RestError::Other(Rejection::PayloadTooLarge { max: 7 }),
         ("internal", _) => RestError::Other(Rejection::Internal),
         other => panic!("{other:?}"),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use protocol::dialect::infrai::{self, ChannelView, Deleted, Operation};
-use protocol::{Rejection, auth};
+use protocol::{ChannelType, Rejection, auth};
 
 use super::super::Shard;
 use super::super::answers::{Reply, Shape};
@@ -14,10 +14,10 @@ use super::super::cohesivity::enforced;
 use super::super::effects::Effects;
 use super::super::steps;
 use super::channels::Looking;
-use super::known::{Glance, kind_of, type_of};
+use super::known::Glance;
 use super::{Asked, Work};
 use crate::control::{
-    Bill, Came, ChannelKind, ClaimKey, Enforce, Metered, Pace, Paced, Registered, RequestHash,
+    Bill, Came, ClaimKey, Costs, Enforce, Metered, Pace, Paced, Priced, Registered, RequestHash,
     SeatAnswer, SeatOp, Spend, TokenId,
 };
 use crate::ids::{CallId, ChannelKey, ConnId};
@@ -29,7 +29,7 @@ pub(in crate::shard) enum Deed {
     /// Give an answer that was made already.
     Answer(Reply),
     /// Register a channel.
-    Create(Arc<ChannelKey>, Option<ChannelKind>),
+    Create(Arc<ChannelKey>, Option<ChannelType>),
     /// Delete one.
     Delete(Arc<ChannelKey>),
     /// Revoke a token that expires in that second.
@@ -71,8 +71,8 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         if asked.key.is_some() || infrai::may_have_idempotency_key(body.bytes) {
-            let signing_key = self.tenants.signing_key(asked.tenant);
-            asked.request = Some(auth::hmac_sha256(signing_key, body.bytes));
+            let claim_key = self.tenants.claim_key(asked.tenant);
+            asked.request = Some(auth::hmac_sha256(claim_key, body.bytes));
         }
         match asked.operation {
             Operation::Publish => return self.perform_publish(conn, &asked, body, effects),
@@ -125,7 +125,7 @@ impl Shard {
             Operation::ChannelCreate => {
                 let create = infrai::decode_channel_create(body.bytes, &limits)?;
                 let channel = self.channel_key(tenant, create.name.as_str());
-                let kind = create.channel_type.map(kind_of);
+                let kind = create.channel_type;
                 (Deed::Create(channel, kind), create.idempotency_key)
             }
             Operation::UserDisconnect => {
@@ -154,14 +154,14 @@ impl Shard {
 
     /// Names an idempotency key and the request that came with it, so that nobody can make two of them meet.
     pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Result<Claim, Rejection> {
-        let signing_key = self.tenants.signing_key(asked.tenant);
+        let claim_key = self.tenants.claim_key(asked.tenant);
         let path = asked.channel.as_deref().unwrap_or_default();
         let scope = format!("idempotency\n{}\n{key}", asked.operation.id());
         let request = asked.request.as_ref().ok_or(Rejection::Internal)?;
         let request = [request, path.as_bytes()].concat();
         Ok(Claim {
-            key: ClaimKey(first_64(auth::hmac_sha256(signing_key, scope.as_bytes()))),
-            request: RequestHash(first_64(auth::hmac_sha256(signing_key, &request))),
+            key: ClaimKey(first_64(auth::hmac_sha256(claim_key, scope.as_bytes()))),
+            request: RequestHash(first_64(auth::hmac_sha256(claim_key, &request))),
         })
     }
 
@@ -173,30 +173,42 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         let call = self.begin(conn, asked.tenant, shape)?;
-        if self.tenants.plan(asked.tenant).is_metered() {
-            let op = SeatOp::Spend(price(asked.operation));
-            let then = Work::Paid(claim, Box::new(deed));
-            self.ask_seat(call, op, steps::Work::Infrai(then), effects);
-        } else {
-            self.claim_deed(call, claim, Box::new(deed), effects);
+        let plan = self.tenants.plan(asked.tenant);
+        let entry = plan.is_metered().then(entry);
+        let (bill, cost) = price(&plan.costs, asked.operation);
+        let bill = Spend { bill, ..Spend::default() };
+        match claim {
+            // Whoever has the key pays; a retry of what was answered costs nothing.
+            Some(claim) => {
+                let first = Work::Buy(Box::new(deed), entry.map(|_| bill), cost);
+                let claim = (claim, entry.unwrap_or_default());
+                self.claim(call, claim, steps::Work::Infrai(first), effects);
+            }
+            None => self.buy_deed(call, (deed, cost), entry.map(|it| it.and(bill)), effects),
         }
         Ok(())
     }
 
-    /// It is paid for.
-    pub(super) fn claim_deed(
+    /// Does a deed that costs so much, once its tenant's seat has counted what it takes.
+    pub(super) fn buy_deed(
         &mut self,
         call: CallId,
-        claim: Option<Claim>,
-        deed: Box<Deed>,
+        (deed, cost): (Deed, u32),
+        spend: Option<Spend>,
         effects: &mut Effects,
     ) {
-        match claim {
-            Some(claim) => {
-                self.claim(call, claim, steps::Work::Infrai(Work::Do(deed)), effects);
+        match spend.filter(|it| *it != Spend::default()) {
+            Some(spend) => {
+                let then = steps::Work::Infrai(Work::Paid(Box::new(deed), cost));
+                self.ask_seat(call, SeatOp::Spend(spend), then, effects);
             }
-            None => self.do_deed(call, *deed, effects),
+            None => self.do_paid(call, deed, cost, effects),
         }
+    }
+
+    pub(super) fn do_paid(&mut self, call: CallId, deed: Deed, cost: u32, effects: &mut Effects) {
+        self.calls.price(call, cost);
+        self.do_deed(call, deed, effects);
     }
 
     pub(super) fn do_deed(&mut self, call: CallId, deed: Deed, effects: &mut Effects) {
@@ -249,9 +261,10 @@ impl Shard {
             },
             Doing::Delete(channel) => match seat_answer(came) {
                 Ok(SeatAnswer::Deleted(Some(_))) => {
-                    let order = Enforce::DropChannel(Arc::clone(&channel));
-                    let then = Work::Doing(Doing::Drop(channel));
-                    return self.enforce(call, &order, steps::Work::Infrai(then), effects);
+                    let close = Enforce::CloseChannel(Arc::clone(&channel));
+                    let drop = Enforce::DropChannel(Arc::clone(&channel));
+                    let then = steps::Work::Infrai(Work::Doing(Doing::Drop(channel)));
+                    return self.let_go(call, (&close, drop), then, effects);
                 }
                 Ok(SeatAnswer::Deleted(None)) => Ok(deleted(&channel, Deleted::NotFound)),
                 Ok(_) => Err(Rejection::Internal),
@@ -289,7 +302,7 @@ pub(super) fn seen(name: &str, channel: Registered) -> ChannelView<'_> {
     ChannelView {
         id: channel.id.0,
         name,
-        channel_type: type_of(channel.kind),
+        channel_type: channel.kind,
         created_at_ms: channel.created_at_ms,
         member_count: None,
         last_published_at_ms: None,
@@ -304,24 +317,31 @@ fn deleted(channel: &ChannelKey, deleted: Deleted) -> Reply {
     Reply::data(|out| infrai::data_channel_deleted(out, channel.name(), deleted))
 }
 
-/// What a call takes of its tenant's plan, what it publishes aside.
-pub(super) fn price(operation: Operation) -> Spend {
-    let mut bill = Bill::of(Metered::Requests, 1);
-    let mut pace = Pace::of(Paced::Requests, 1);
-    match operation {
-        Operation::TokenIssue | Operation::AuthSign => bill = bill.and(Metered::Mints, 1),
-        Operation::ChannelCreate => pace = pace.and(Paced::Channels, 1),
-        Operation::TokenRevoke
-        | Operation::ChannelGet
-        | Operation::ChannelList
-        | Operation::ChannelDelete
-        | Operation::Publish
-        | Operation::PublishBatch
-        | Operation::PresenceGet
-        | Operation::UserDisconnect
-        | Operation::EventTypes => {}
-    }
+/// What every call takes of its tenant's plan.
+pub(super) fn entry() -> Spend {
+    let (bill, pace) = (Bill::of(Metered::Requests, 1), Pace::of(Paced::Requests, 1));
     Spend { bill, pace, sockets: 0 }
+}
+
+/// What a call takes beside that, what it publishes aside; and what of it is money.
+fn price(costs: &Costs, operation: Operation) -> (Bill, u32) {
+    let (what, bill) = match operation {
+        Operation::TokenIssue => (Priced::TokenIssue, Bill::of(Metered::Mints, 1)),
+        Operation::AuthSign => (Priced::AuthSign, Bill::of(Metered::Mints, 1)),
+        // A channel that is new is paced where it is registered.
+        Operation::ChannelCreate => (Priced::ChannelCreate, Bill::default()),
+        Operation::TokenRevoke => (Priced::TokenRevoke, Bill::default()),
+        Operation::ChannelGet => (Priced::ChannelGet, Bill::default()),
+        Operation::ChannelList => (Priced::ChannelList, Bill::default()),
+        Operation::ChannelDelete => (Priced::ChannelDelete, Bill::default()),
+        Operation::PresenceGet => (Priced::PresenceGet, Bill::default()),
+        Operation::UserDisconnect => (Priced::UserDisconnect, Bill::default()),
+        Operation::Publish | Operation::PublishBatch | Operation::EventTypes => {
+            return (Bill::default(), 0);
+        }
+    };
+    let cost = costs.of(what);
+    (bill.and(Metered::Credit, cost), cost)
 }
 
 pub(super) fn first_64(hash: [u8; 32]) -> u64 {

@@ -19,7 +19,9 @@ use super::super::subscribe::Wanted;
 use super::Work;
 use super::known::Glance;
 use crate::broker::Member;
-use crate::control::{Bill, Came, Metered, Pace, Paced, SeatAnswer, SeatOp, Spend, TokenId};
+use crate::control::{
+    Bill, Came, Metered, Pace, Paced, Priced, SeatAnswer, SeatOp, Spend, TokenId,
+};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, MessageId, Offset, TenantId};
 use crate::session::{InfraiClient, SocketSession, Speech, State};
@@ -64,6 +66,19 @@ impl Wish {
     fn id(&self) -> Option<FrameId<'_>> {
         let (Self::Subscribe { id, .. } | Self::Publish { id, .. }) = self;
         id.as_ref().map(KeptId::id)
+    }
+
+    /// What it takes of its tenant's plan, where a message costs so much.
+    fn price(&self, cost: u32) -> Spend {
+        let (bill, pace) = match self {
+            Self::Subscribe { .. } => (Bill::default(), Pace::of(Paced::Subscriptions, 1)),
+            Self::Publish { publication, .. } => {
+                let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
+                let pace = Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
+                (Bill::of(Metered::Messages, 1).and(Metered::Credit, cost), pace)
+            }
+        };
+        Spend { bill, pace, sockets: 0 }
     }
 
     /// Whether a token allows it on a channel of a type.
@@ -139,7 +154,10 @@ impl Shard {
     ) {
         let limits = self.limits.wire.clone();
         match infrai::decode_frame(text, &limits) {
-            Ok(command) => self.obey_infrai(conn, command, effects),
+            Ok(command) => match self.pace_request(conn) {
+                Ok(()) => self.obey_infrai(conn, command, effects),
+                Err(why) => self.refuse_frame(conn, &why, command.id(), None),
+            },
             Err(RefusedFrame { id, why }) => {
                 self.refuse_frame(conn, &why, id.as_ref().map(KeptId::id), None);
             }
@@ -168,6 +186,9 @@ impl Shard {
                 self.wish(conn, Wish::Subscribe { channel, after, id }, effects);
             }
             Command::PublishTo { publish: ChannelPublish { channel, publish }, id } => {
+                if let Err(why) = self.pace_publishes(conn, 1, publish.data.len()) {
+                    return self.refuse_frame(conn, &why, id, Some(channel.as_str()));
+                }
                 let channel = self.channel_key(tenant, channel.as_str());
                 let publication = unplaced(&channel, &member.id, &publish);
                 let keep = keep(publish.keep, has_unanswered);
@@ -249,31 +270,29 @@ impl Shard {
         if !wish.is_allowed(&client.permit, of) {
             return self.refuse_wish(conn, &wish, &Rejection::Forbidden);
         }
-        if let Wish::Publish { publication, .. } = &wish
-            && self.tenants.plan(publication.channel().tenant()).is_metered()
-        {
-            return self.pay_for_wish(conn, wish, effects);
+        if self.tenants.plan(wish.channel().tenant()).is_metered() {
+            return self.pay_for_wish(conn, (wish, of), effects);
         }
         self.fulfil(conn, wish, of, effects);
     }
 
-    /// Publishes once it is counted. What comes behind waits.
-    fn pay_for_wish(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let Wish::Publish { publication, .. } = &wish else { return };
-        let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
-        let spend = Spend {
-            bill: Bill::of(Metered::Messages, 1),
-            pace: Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes),
-            sockets: 0,
-        };
-        let call = match self.begin_for(For::Nobody, publication.channel().tenant()) {
+    /// Publishes or subscribes once it is counted. What comes behind waits.
+    fn pay_for_wish(
+        &mut self,
+        conn: ConnId,
+        (wish, of): (Wish, ChannelType),
+        effects: &mut Effects,
+    ) {
+        let tenant = wish.channel().tenant();
+        let spend = wish.price(self.tenants.plan(tenant).costs.of(Priced::Publish));
+        let call = match self.begin_for(For::Nobody, tenant) {
             Ok(call) => call,
             Err(why) => return self.refuse_wish(conn, &wish, &why),
         };
         if let Some(client) = self.socket(conn).and_then(SocketSession::infrai) {
             client.waits = true;
         }
-        let then = steps::Work::Infrai(Work::PaidWish(conn, Box::new(wish)));
+        let then = steps::Work::Infrai(Work::PaidWish(conn, Box::new(wish), of));
         self.ask_seat(call, SeatOp::Spend(spend), then, effects);
     }
 
@@ -281,7 +300,7 @@ impl Shard {
     pub(super) fn go_on_paid_wish(
         &mut self,
         call: CallId,
-        (conn, wish): (ConnId, Wish),
+        (conn, wish, of): (ConnId, Wish, ChannelType),
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
@@ -290,7 +309,7 @@ impl Shard {
         client.waits = false;
         self.resumable.push(conn);
         match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil(conn, wish, ChannelType::Public, effects),
+            Some(Came::Seat(Ok(_))) => self.fulfil(conn, wish, of, effects),
             Some(Came::Seat(Err(why))) => self.refuse_wish(conn, &wish, &why),
             Some(_) | None => self.refuse_wish(conn, &wish, &Rejection::Internal),
         }

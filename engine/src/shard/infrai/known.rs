@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use protocol::ChannelType;
 
-use crate::control::{ChannelKind, Registered};
+use crate::control::Registered;
 use crate::hasher::ShardHasher;
 use crate::ids::{ChannelKey, ChannelRef, TenantId};
 
@@ -54,7 +54,7 @@ impl KnownChannels {
         found: Registered,
         asked: Glance,
     ) -> ChannelType {
-        let channel_type = type_of(found.kind);
+        let channel_type = found.kind;
         // The order of a deletion and the answer of the seat come by different lanes.
         if asked.0 == self.deletions && self.list.len() < self.max {
             self.list.insert(Arc::clone(channel), Known { channel_type });
@@ -75,29 +75,13 @@ impl KnownChannels {
     }
 }
 
-pub(in crate::shard) fn type_of(kind: ChannelKind) -> ChannelType {
-    match kind {
-        ChannelKind::Public => ChannelType::Public,
-        ChannelKind::Private => ChannelType::Private,
-        ChannelKind::Presence => ChannelType::Presence,
-    }
-}
-
-pub(in crate::shard) fn kind_of(channel_type: ChannelType) -> ChannelKind {
-    match channel_type {
-        ChannelType::Public => ChannelKind::Public,
-        ChannelType::Private => ChannelKind::Private,
-        ChannelType::Presence => ChannelKind::Presence,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hasher;
     use crate::ids::MessageId;
 
-    fn found(kind: ChannelKind) -> Registered {
+    fn found(kind: ChannelType) -> Registered {
         Registered { id: MessageId(1), kind, created_at_ms: 0 }
     }
 
@@ -107,16 +91,16 @@ mod tests {
         let key = |name| Arc::new(ChannelKey::new(TenantId(1), name));
         let before = known.glance();
         assert_eq!(
-            known.learn(&key("a"), found(ChannelKind::Private), before),
+            known.learn(&key("a"), found(ChannelType::Private), before),
             ChannelType::Private
         );
         assert_eq!(known.get(&key("a")).map(|it| it.channel_type), Some(ChannelType::Private));
         known.forget(&key("a"));
         assert!(known.get(&key("a")).is_none());
-        known.learn(&key("a"), found(ChannelKind::Public), before);
+        known.learn(&key("a"), found(ChannelType::Public), before);
         assert!(known.get(&key("a")).is_none());
         for name in ["a", "b", "c"] {
-            known.learn(&key(name), found(ChannelKind::Public), known.glance());
+            known.learn(&key(name), found(ChannelType::Public), known.glance());
         }
         assert!(known.get(&key("b")).is_some() && known.get(&key("c")).is_none());
     }

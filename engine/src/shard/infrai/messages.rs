@@ -14,8 +14,8 @@ use super::super::effects::Effects;
 use super::super::input::{ReplyTo, Request};
 use super::super::publishing::{self, Publishing};
 use super::Asked;
-use super::deeds::{first_64, price};
-use crate::control::{ClaimKey, Metered, Paced, Placed, Spend};
+use super::deeds::{entry, first_64};
+use crate::control::{ClaimKey, Placed, Priced};
 use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// What is answered once messages are published.
@@ -65,6 +65,7 @@ impl Shard {
         let shape = body.shape;
         let one = infrai::decode_publish(body.bytes, &limits)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), one.idempotency_key)?;
+        self.pace_publishes(conn, 1, one.publish.publish.data.len())?;
         let channel = self.channel_key(asked.tenant, one.publish.channel.as_str());
         let is_metered = self.tenants.plan(asked.tenant).is_metered();
         let is_known = self.known.get(&channel).is_some();
@@ -101,6 +102,8 @@ impl Shard {
             });
             return Ok(());
         }
+        let bytes = batch.messages.iter().map(|it| it.publish.data.len()).sum();
+        self.pace_publishes(conn, batch.messages.len(), bytes)?;
         self.publish_asked((conn, shape), (asked, claim), &batch.messages, effects)
     }
 
@@ -135,9 +138,9 @@ impl Shard {
         let mut work = Publishing::new(publications, publishing::Answering::Infrai(answering));
         work.enrol = enrol;
         work.claim = claim.map(|claim| (claim, items.into()));
-        if self.tenants.plan(asked.tenant).is_metered() {
-            work.spend = Some(self.price_of(asked, messages));
-        }
+        let plan = self.tenants.plan(asked.tenant);
+        work.cost_micro_usd = plan.costs.of(Priced::Publish);
+        work.entry = plan.is_metered().then(entry);
         let call = self.begin(conn, asked.tenant, shape)?;
         self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);
@@ -157,19 +160,7 @@ impl Shard {
     /// The key of one message of a request with a key.
     fn item(&self, asked: &Asked, claim: &Claim, place: usize) -> ClaimKey {
         let text = format!("message\n{}\n{place}", claim.key.0);
-        let signing_key = self.tenants.signing_key(asked.tenant);
-        ClaimKey(first_64(auth::hmac_sha256(signing_key, text.as_bytes())))
-    }
-
-    fn price_of(&self, asked: &Asked, messages: &[ChannelPublish<'_>]) -> Spend {
-        let count = u32::try_from(messages.len()).unwrap_or(u32::MAX);
-        let bytes = messages.iter().map(|it| it.publish.data.len()).sum::<usize>();
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let Spend { bill, pace, sockets } = price(asked.operation);
-        Spend {
-            bill: bill.and(Metered::Messages, count),
-            pace: pace.and(Paced::Publishes, count).and(Paced::Bytes, bytes),
-            sockets,
-        }
+        let claim_key = self.tenants.claim_key(asked.tenant);
+        ClaimKey(first_64(auth::hmac_sha256(claim_key, text.as_bytes())))
     }
 }

@@ -9,15 +9,15 @@ mod messages;
 mod sign;
 mod tokens;
 
-use protocol::Rejection;
 use protocol::dialect::infrai::{self, ChannelList, Discovery, Operation};
 use protocol::http::{Head, Route};
+use protocol::{ChannelType, Rejection};
 
 use super::Shard;
 use super::answers::Shape;
 use super::calls::Body;
 use super::effects::Effects;
-use crate::control::Came;
+use crate::control::{Came, Spend};
 use crate::ids::{CallId, ConnId, TenantId};
 pub(super) use channels::Looking;
 use deeds::seat_answer;
@@ -61,11 +61,11 @@ pub(super) enum Work {
     /// The seat says what the channel of a frame is.
     Wish(ConnId, Box<Wish>, Glance),
     /// The seat counts what a frame publishes.
-    PaidWish(ConnId, Box<Wish>),
-    /// The seat counts what a deed takes; then it is done.
-    Paid(Option<super::claiming::Claim>, Box<Deed>),
-    /// It is done.
-    Do(Box<Deed>),
+    PaidWish(ConnId, Box<Wish>, ChannelType),
+    /// The idempotency key is the call's: now the deed is paid for.
+    Buy(Box<Deed>, Option<Spend>, u32),
+    /// The seat counts what a deed takes, and that it costs so much; then it is done.
+    Paid(Box<Deed>, u32),
     /// It is being done.
     Doing(Doing),
     /// It is looked up.
@@ -172,12 +172,14 @@ impl Shard {
             Work::Wish(conn, wish, glance) => {
                 self.go_on_wish(call, (conn, *wish, glance), came, effects);
             }
-            Work::PaidWish(conn, wish) => self.go_on_paid_wish(call, (conn, *wish), came, effects),
-            Work::Do(deed) => self.do_deed(call, *deed, effects),
+            Work::PaidWish(conn, wish, of) => {
+                self.go_on_paid_wish(call, (conn, *wish, of), came, effects);
+            }
             Work::Doing(doing) => self.go_on_doing(call, doing, came, effects),
             Work::Looking(looking) => self.go_on_looking(call, looking, came, effects),
-            Work::Paid(claim, deed) => match seat_answer(came) {
-                Ok(_) => self.claim_deed(call, claim, deed, effects),
+            Work::Buy(deed, spend, cost) => self.buy_deed(call, (*deed, cost), spend, effects),
+            Work::Paid(deed, cost) => match seat_answer(came) {
+                Ok(_) => self.do_paid(call, *deed, cost, effects),
                 Err(why) => self.finish(call, Err(why), effects),
             },
             Work::Upgrade(opening) => match seat_answer(came) {

@@ -22,15 +22,15 @@ impl Shard {
     /// Whose project key a request has.
     pub(super) fn project(&mut self, conn: ConnId, head: &Head<'_>) -> Result<TenantId, Rejection> {
         let key = head.bearer().ok_or(Rejection::CredentialMissing)?;
-        let now_s = self.now.wall_ms / 1000;
+        let (now_s, generation) = (self.now.wall_ms / 1000, self.tenants_generation);
         let known = self.http(conn).and_then(|it| it.verified.as_ref());
-        let known = known.and_then(|it| it.tenant_of(CredentialKind::Project, key, now_s));
-        if let Some(tenant) = known.filter(|it| self.tenants.contains(*it)) {
+        let offered = (CredentialKind::Project, key);
+        if let Some(tenant) = known.and_then(|it| it.tenant_of(offered, now_s, generation)) {
             return Ok(tenant);
         }
         let tenant = self.tenants.of_project_key(key).ok_or(Rejection::CredentialInvalid)?;
         if let Some(http) = self.http(conn) {
-            http.verified = Some(Verified::project(key, tenant));
+            http.verified = Some(Verified::key(CredentialKind::Project, key, tenant, generation));
         }
         Ok(tenant)
     }
@@ -42,7 +42,8 @@ impl Shard {
         let name = auth::peek_infrai_tenant(token, limits).map_err(invalid)?;
         let tenant = self.tenants.of_name(&name).ok_or(Rejection::CredentialInvalid)?;
         let now_s = self.now.wall_ms / 1000;
-        auth::verify_infrai(token, self.tenants.signing_key(tenant), now_s, limits).map_err(invalid)
+        let verify = |key: &[u8]| auth::verify_infrai(token, key, now_s, limits);
+        self.tenants.verify(tenant, verify).map_err(invalid)
     }
 
     pub(super) fn is_revoked(&self, tenant: TenantId, token: TokenId) -> bool {
@@ -101,9 +102,8 @@ impl Shard {
                 Ok((TokenId(jti), self.now.wall_ms / 1000 + u64::from(TTL_S_MAX) + 60))
             }
             TokenOrJti::Token(token) => {
-                let signing_key = self.tenants.signing_key(tenant);
-                let claims = auth::open_infrai(token, signing_key, &self.limits.wire);
-                let claims = claims.map_err(|_| foreign())?;
+                let open = |key: &[u8]| auth::open_infrai(token, key, &self.limits.wire);
+                let claims = self.tenants.verify(tenant, open).map_err(|_| foreign())?;
                 if claims.tenant != self.tenants.name(tenant) {
                     return Err(foreign());
                 }

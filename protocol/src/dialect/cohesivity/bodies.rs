@@ -60,8 +60,8 @@ pub fn body_history<'m>(out: &mut Vec<u8>, messages: impl Iterator<Item = Messag
 /// Appends the envelope of a refusal.
 pub fn body_rejection(out: &mut Vec<u8>, rejection: &Rejection) {
     push_error(out, rejection.status(), &rejection.to_string());
-    if let Some(window) = rejection.window() {
-        push_field(out, "window_kind", window.name());
+    if let Some(window) = rejection.window_kind() {
+        push_field(out, "window_kind", window);
     }
     out.push(b'}');
 }

@@ -108,8 +108,8 @@ fn push_details(out: &mut Vec<u8>, rejection: &Rejection) {
     if let Some(field) = fault.field() {
         push_field(&mut details, "field", field);
     }
-    if let Some(window) = fault.window() {
-        push_field(&mut details, "window_kind", window.name());
+    if let Some(window) = fault.window_kind() {
+        push_field(&mut details, "window_kind", window);
     }
     if let Some(seconds) = fault.retry_after_s() {
         push_number_field(&mut details, "retry_after_seconds", u64::from(seconds));

@@ -138,7 +138,7 @@ impl ErrorCode {
         match self {
             Self::Unauthorized => Some("Send Authorization: Bearer with a project key"),
             Self::InsufficientCredit => {
-                Some("POST /v1/account/topup and open the returned checkout_url")
+                Some("Ask the operator of this server to raise credit_micro_usd")
             }
             Self::IdempotencyConflict => Some("Use a new idempotency key for a new request"),
             Self::RateLimited => Some("Wait as long as Retry-After says"),
