@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset, TenantId},
-    journal::ChannelState,
+    journal::{ChannelState, LiveRun, Scope, Source, View, Wanted, fetch},
     publication::Publication,
+    writer::Writer,
 };
 
 /// At most so many questions of all readers wait.
@@ -25,8 +26,12 @@ pub struct Reader {
     timeout: Duration,
 }
 
+/// Work that the storage thread does between two batches.
+type Work = Box<dyn FnOnce(&mut Writer) + Send>;
+
 /// One short question.
 pub(crate) enum Ask {
+    Work(Work),
     Channels {
         tenant: TenantId,
         reply: flume::Sender<ChannelStates>,
@@ -89,6 +94,22 @@ impl Reader {
         Ok(publications)
     }
 
+    /// Calls `tell` on the storage thread after each batch that was appended, until it answers that nobody listens.
+    ///
+    /// # Errors
+    /// As for [`Reader::channels`].
+    pub fn watch(&self, tell: impl Fn() -> bool + Send + 'static) -> Result<(), JournalError> {
+        self.with(move |writer| writer.watch(Box::new(tell)))
+    }
+
+    /// Has the storage thread do some short work.
+    fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(|reply| Ask::Work(Box::new(move |writer| drop(reply.send(work(writer))))))
+    }
+
     fn ask<T>(&self, make: impl FnOnce(flume::Sender<T>) -> Ask) -> Result<T, JournalError> {
         let (reply, answer) = flume::bounded(1);
         self.asks.send_timeout(make(reply), self.timeout).map_err(|why| match why {
@@ -100,6 +121,33 @@ impl Reader {
             flume::RecvTimeoutError::Timeout => JournalError::TimedOut,
             flume::RecvTimeoutError::Disconnected => JournalError::Ended,
         })
+    }
+}
+
+impl Source for Reader {
+    fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
+        let scope = scope.clone();
+        self.with(move |writer| writer.journal().view(&scope))
+    }
+
+    fn live(
+        &mut self,
+        segment: u64,
+        channels: &[Arc<ChannelKey>],
+    ) -> Result<Vec<Vec<LiveRun>>, JournalError> {
+        let channels = channels.to_vec();
+        self.with(move |writer| {
+            channels.iter().map(|it| writer.journal().live(segment, it)).collect()
+        })
+    }
+
+    fn fetch(&mut self, wanted: &[Wanted]) -> Result<Vec<Option<Arc<Publication>>>, JournalError> {
+        let wanted = wanted.to_vec();
+        self.with(move |writer| fetch(&wanted, |channel, after| writer.read(channel, after, 1)))?
+    }
+
+    fn put_list(&mut self, segment: u64, nonce: u64, list: Vec<u8>) -> Result<(), JournalError> {
+        self.with(move |writer| writer.journal().put_list(segment, nonce, &list))?
     }
 }
 

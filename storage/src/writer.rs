@@ -29,6 +29,9 @@ const QUESTIONS_MAX: usize = 1024;
 /// Damaged ranges that one read goes past.
 const DAMAGES_MAX: usize = 16;
 
+/// Tells somebody of an append; says whether anybody listens.
+type Tell = Box<dyn Fn() -> bool + Send>;
+
 /// The storage thread's side.
 pub struct Writer {
     journal: Box<dyn Journal>,
@@ -39,6 +42,7 @@ pub struct Writer {
     shared: Arc<Shared>,
     wake: Wake,
     batch: Vec<Arc<Publication>>,
+    watches: Vec<Tell>,
 }
 
 /// The shard's side.
@@ -94,6 +98,7 @@ impl Writer {
             shared: Arc::clone(&shared),
             wake,
             batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
+            watches: Vec::new(),
         };
         let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
         Ok(WriterHandle {
@@ -131,6 +136,7 @@ impl Writer {
     fn read_aside(&mut self) -> bool {
         // A reader that gave up is told nothing.
         match self.asks.try_recv() {
+            Ok(Ask::Work(work)) => work(self),
             Ok(Ask::Channels { tenant, reply }) => {
                 drop(reply.send(self.journal.channels_of(tenant)));
             }
@@ -142,8 +148,17 @@ impl Writer {
         true
     }
 
+    /// Takes in who wants to be told of appends.
+    pub(crate) fn watch(&mut self, tell: Tell) {
+        self.watches.push(tell);
+    }
+
+    pub(crate) fn journal(&mut self) -> &mut dyn Journal {
+        &mut *self.journal
+    }
+
     /// Reads what can be read. What is damaged is left out, and the shard is told.
-    fn read(
+    pub(crate) fn read(
         &mut self,
         channel: &Arc<ChannelKey>,
         after: Offset,
@@ -189,7 +204,10 @@ impl Writer {
             return 0;
         }
         let answer = match self.journal.append(&self.batch) {
-            Ok(()) => Answer::Committed { count },
+            Ok(()) => {
+                self.watches.retain(|tell| tell());
+                Answer::Committed { count }
+            }
             Err(why) => Answer::Refused { count, why },
         };
         self.batch.clear();

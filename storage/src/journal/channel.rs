@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     ids::{ChannelKey, Epoch, Position},
-    journal::ChannelState,
+    journal::{ChannelState, LiveRun},
 };
 
 /// Messages of one channel with consecutive offsets in one segment.
@@ -74,6 +74,14 @@ impl Places {
 }
 
 impl Run {
+    /// Where one of its messages is, if that is known here.
+    pub(super) fn place(&self, skip: u32) -> Option<u32> {
+        match &self.places {
+            Places::Known(places) => places.get(skip as usize).copied(),
+            Places::Sidecar(_) => None,
+        }
+    }
+
     /// One past its last offset.
     pub(super) fn end(&self) -> u64 {
         self.first + u64::from(self.count)
@@ -81,6 +89,17 @@ impl Run {
 }
 
 impl Channel {
+    /// What is retained of it in a segment.
+    pub(super) fn live_in(&self, segment: u64) -> Vec<LiveRun> {
+        let lying = self.runs.iter().filter(|it| it.segment == segment);
+        let live = lying.map(|it| LiveRun {
+            epoch: it.epoch,
+            first: it.first.max(self.state.first_retained.0),
+            end: it.end(),
+        });
+        live.filter(|it| it.first < it.end).collect()
+    }
+
     pub(super) fn new(key: Arc<ChannelKey>) -> Self {
         Self {
             key,
@@ -103,8 +122,8 @@ impl Channel {
         }
     }
 
-    /// Takes a message into the last run, or begins one. Says whether it began one.
-    pub(super) fn take(&mut self, note: &Note) -> bool {
+    /// Takes a message into the last run, or begins one.
+    pub(super) fn take(&mut self, note: &Note) {
         let offset = note.position.offset.0;
         self.state.position = note.position;
         self.state.last_at_ms = note.at_ms;
@@ -117,7 +136,7 @@ impl Channel {
             run.count += 1;
             run.bytes += note.bytes;
             run.last_at_ms = note.at_ms;
-            return false;
+            return;
         }
         self.runs.push_back(Run {
             segment: note.segment,
@@ -129,7 +148,6 @@ impl Channel {
             last_at_ms: note.at_ms,
             places: Places::Known(vec![note.place]),
         });
-        true
     }
 
     /// Notes whether the message at `next` follows the last one without a hole.

@@ -4,6 +4,7 @@
 //! entry    = bytes:u32 crc:u32 kind:u8 flags:u8 (by kind)
 //! message  = 1  event_bytes:u16 sender_bytes:u16 name_bytes:u16 tenant:u32 epoch:u32 offset:u64 at_ms:u64 id:u128
 //!            [idempotency:u128 when flags & 1] name sender event payload
+//!            flags & 2: the sender is a user without a name, or a server with one
 //! stand    = 2  tenant:u32 epoch:u32 offset:u64 first_retained:u64 at_ms:u64 name        where a channel stands
 //! forget   = 3  tenant:u32 name                                                    a channel that is not known any more
 //! log      = 4  fresh_epoch:u32 live:u32 damages:u32 segment:u64* (segment:u64 from:u64 to:u64)*   the journal as a whole
@@ -21,10 +22,12 @@ use super::bytes::{Bytes, put_text};
 use crate::{
     ids::{Epoch, MessageId, Offset, Position, TenantId},
     journal::ChannelState,
-    publication::Publication,
+    publication::{Publication, SenderKind},
 };
 
-/// Bytes of a message without its texts.
+/// Bytes of a message without its texts and its idempotency key.
+const WITHOUT_TEXTS: usize = 56;
+/// The same at most.
 pub(super) const MESSAGE_BYTES: usize = 72;
 /// A body is at most so large: a batch of 1 MiB of text, and one message more.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -35,6 +38,8 @@ const PADDING_BYTES: usize = 64;
 /// What every entry begins with.
 pub(super) const ENTRY_HEAD_BYTES: usize = 10;
 const WITH_IDEMPOTENCY: u8 = 1;
+/// The sender is not of the kind that its name suggests: a user without one, or a server that has one.
+const OTHER_SENDER: u8 = 2;
 
 /// A range that is set aside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -65,6 +70,7 @@ pub(super) struct Message<'a> {
     pub(super) id: MessageId,
     pub(super) idempotency: Option<u128>,
     pub(super) sender: &'a str,
+    pub(super) sender_kind: SenderKind,
     pub(super) event: &'a str,
     pub(super) payload: &'a [u8],
 }
@@ -82,9 +88,15 @@ pub(super) enum Entry<'a> {
     Drop { tenant: TenantId },
 }
 
+/// The bytes that a message takes.
+pub(super) fn message_bytes(publication: &Publication) -> usize {
+    let keyed = if publication.idempotency().is_some() { 16 } else { 0 };
+    WITHOUT_TEXTS + keyed + publication.channel().name().len() + publication.text_bytes()
+}
+
 /// Writes a message. The texts were checked to be short enough.
 pub(super) fn put_message(out: &mut Vec<u8>, publication: &Publication, place: Place) {
-    let start = begin(out, 1, u8::from(publication.idempotency().is_some()));
+    let start = begin(out, 1, flags_of(publication));
     let channel = publication.channel();
     for count in [publication.event_bytes(), publication.sender_bytes(), channel.name().len()] {
         out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
@@ -100,6 +112,21 @@ pub(super) fn put_message(out: &mut Vec<u8>, publication: &Publication, place: P
     out.extend_from_slice(channel.name().as_bytes());
     out.extend_from_slice(publication.text());
     end(out, start, place);
+}
+
+fn flags_of(publication: &Publication) -> u8 {
+    let keyed = if publication.idempotency().is_some() { WITH_IDEMPOTENCY } else { 0 };
+    let is_usual = publication.sender_kind() == SenderKind::of(publication.sender());
+    keyed | if is_usual { 0 } else { OTHER_SENDER }
+}
+
+/// The kind of a sender by its name and the flags of its message.
+fn sender_kind(sender: &str, flags: u8) -> SenderKind {
+    match (SenderKind::of(sender), flags & OTHER_SENDER == 0) {
+        (usual, true) => usual,
+        (SenderKind::System, false) => SenderKind::User,
+        (SenderKind::User, false) => SenderKind::System,
+    }
 }
 
 impl Entry<'_> {
@@ -287,7 +314,20 @@ fn parse_message<'a>(bytes: &mut Bytes<'a>, flags: u8) -> Option<Message<'a>> {
     let mut text = |count: u16| std::str::from_utf8(bytes.take(count.into())?).ok();
     let (name, sender, event) = (text(name)?, text(sender)?, text(event)?);
     let payload = bytes.0;
-    Some(Message { tenant, name, epoch, offset, at_ms, id, idempotency, sender, event, payload })
+    let sender_kind = sender_kind(sender, flags);
+    Some(Message {
+        tenant,
+        name,
+        epoch,
+        offset,
+        at_ms,
+        id,
+        idempotency,
+        sender,
+        sender_kind,
+        event,
+        payload,
+    })
 }
 
 /// Every entry of a body, with its place in the buffer. `None` when one is damaged.

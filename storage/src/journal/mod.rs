@@ -6,13 +6,22 @@ mod entry;
 mod index;
 mod keep;
 mod keyed;
+mod lists;
 mod memory;
 mod segment;
 mod sled;
+mod usage;
 
 use std::{path::Path, sync::Arc};
 
-pub use self::keyed::KeyedRecord;
+pub(crate) use self::lists::fetch;
+pub use self::{
+    keyed::KeyedRecord,
+    lists::{
+        Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place, Scope, Slice, Source,
+        Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+    },
+};
 use crate::{
     disk::{Disk, RealDisk},
     error::{JournalError, OpenError},
@@ -125,6 +134,19 @@ pub trait Journal: Send {
     /// # Errors
     /// When the disk refuses.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
+
+    /// What lists and cursors look at: see [`Source`]. Backends other than the segment log go through all messages of the
+    /// tenant for it.
+    fn view(&self, scope: &Scope) -> View;
+
+    /// What is retained of a channel in a segment of a view.
+    fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun>;
+
+    /// Puts the list of a sealed segment in place of one that is damaged or missing, if the segment is still that one.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn put_list(&mut self, segment: u64, nonce: u64, list: &[u8]) -> Result<(), JournalError>;
 
     /// Its sizes.
     fn stats(&self) -> JournalStats;

@@ -1,7 +1,9 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
+mod found;
 mod keys;
+mod look;
 mod read;
 mod recover;
 mod retain;
@@ -11,6 +13,7 @@ mod sidecar;
 
 use std::sync::Arc;
 
+pub(super) use self::look::entries_of;
 use self::{
     block::{BlockHeader, HEADER_BYTES, aligned, crc_of},
     shelf::{Purpose, Shelf, failed, sync_failed},
@@ -23,6 +26,7 @@ use super::{
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
     index,
     index::Index,
+    lists::{self, LiveRun, Rows, Scope, Seen, View},
 };
 use crate::{
     disk::Disk,
@@ -43,6 +47,8 @@ pub(crate) struct SegmentJournal {
     log: LogState,
     /// The block that is being made.
     buffer: Vec<u8>,
+    /// Where its messages begin in it.
+    batch_at: usize,
     is_fenced: bool,
     torn_bytes: u64,
     quarantined: u64,
@@ -59,6 +65,8 @@ struct Active {
     end: End,
     /// Channels that were forgotten in it.
     forgotten: Vec<ChannelKey>,
+    /// Its messages, for lists.
+    rows: Rows,
 }
 
 impl SegmentJournal {
@@ -112,6 +120,7 @@ impl SegmentJournal {
         Entry::Seal.put(&mut self.buffer, self.active.place());
         self.write_block()?;
         self.write_sidecar();
+        self.write_list();
         self.activate(next);
         Ok(())
     }
@@ -119,7 +128,13 @@ impl SegmentJournal {
     fn activate(&mut self, id: u64) {
         let nonce = self.shelf.files.get(&id).map_or(0, |it| it.nonce);
         let end = self.active.end;
-        self.active = Active { id, nonce, at: HEADER_BYTES, end, forgotten: Vec::new() };
+        self.active = Active { id, nonce, at: HEADER_BYTES, end, ..Active::default() };
+    }
+
+    /// Moves the rows of the segment to its list. When there is no room for one, it is made again whenever it is needed.
+    fn write_list(&mut self) {
+        let list = lists::encode(self.active.nonce, &self.active.rows.snapshot());
+        let _ = self.shelf.put_list(self.active.id, &list);
     }
 
     /// Moves the index of the segment to its sidecar. When there is no room for one, it stays in memory.
@@ -180,6 +195,7 @@ impl SegmentJournal {
         self.make_room(bytes, Purpose::Publications)?;
         self.begin();
         let place = self.active.place();
+        self.batch_at = self.buffer.len();
         for publication in batch {
             let start = self.buffer.len();
             let offset = publication.offset().ok_or(JournalError::OutOfOrder)?;
@@ -198,7 +214,18 @@ impl SegmentJournal {
         if let Some(keys) = keys {
             batch.iter().for_each(|it| keys.take(KeyedRecord::of(it)));
         }
+        self.list(batch, place);
         Ok(())
+    }
+
+    /// Takes a batch that was written into the rows.
+    fn list(&mut self, batch: &[Arc<Publication>], place: Place) {
+        let mut at = self.batch_at;
+        for publication in batch {
+            let place = place.at + u32::try_from(at).unwrap_or(u32::MAX);
+            self.active.rows.take(&Seen::of(publication, place));
+            at += entry::message_bytes(publication);
+        }
     }
 
     /// Nothing is taken after a failed write or sync: what is on the disk is not known, and a sync that is tried again may
@@ -276,6 +303,20 @@ impl Journal for SegmentJournal {
 
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
         self.keyed(at_ms, max)
+    }
+
+    fn view(&self, scope: &Scope) -> View {
+        self.look(scope)
+    }
+
+    fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {
+        self.live_runs(segment, channel)
+    }
+
+    fn put_list(&mut self, segment: u64, nonce: u64, list: &[u8]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.replace_list(segment, nonce, list);
+        self.fence(result)
     }
 
     fn stats(&self) -> JournalStats {

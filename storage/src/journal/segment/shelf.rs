@@ -33,8 +33,10 @@ pub(super) enum Purpose {
 
 /// One segment file.
 pub(super) struct Shelved {
-    pub(super) file: Box<dyn DiskFile>,
+    pub(super) file: Arc<dyn DiskFile>,
     pub(super) sidecar: Option<Box<dyn DiskFile>>,
+    /// What lists need of it, unless it is not sealed.
+    pub(super) list: Option<Arc<dyn DiskFile>>,
     pub(super) nonce: u64,
     pub(super) bytes: u64,
     pub(super) keys: SegmentKeys,
@@ -69,6 +71,11 @@ pub(super) fn segment_name(id: u64) -> String {
 /// The sidecar of a segment.
 pub(super) fn sidecar_name(id: u64) -> String {
     format!("segment-{id:010}.idx")
+}
+
+/// The list of a segment.
+pub(super) fn list_name(id: u64) -> String {
+    format!("segment-{id:010}.list")
 }
 
 /// The segment that a file name names.
@@ -176,7 +183,8 @@ impl Shelf {
         }
         self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
         let (bytes, keys) = (self.segment_bytes, SegmentKeys::default());
-        self.files.insert(id, Shelved { file, sidecar: None, nonce, bytes, keys });
+        let file = Arc::from(file);
+        self.files.insert(id, Shelved { file, sidecar: None, list: None, nonce, bytes, keys });
         Ok(())
     }
 
@@ -211,6 +219,9 @@ impl Shelf {
         if shelved.sidecar.is_some() {
             self.disk.unlink(&sidecar_name(id))?;
         }
+        if shelved.list.is_some() {
+            self.disk.unlink(&list_name(id))?;
+        }
         let is_ordered = self.preparer.as_ref().is_some_and(|it| it.is_ordered);
         if self.has_spare || is_ordered || shelved.bytes != self.segment_bytes {
             return self.disk.unlink(&segment_name(id));
@@ -231,6 +242,37 @@ impl Shelf {
         if let Some(shelved) = self.files.get_mut(&id) {
             shelved.sidecar = Some(file);
             shelved.keys.records = Records::Stored(sidecar.keyed);
+        }
+        Ok(())
+    }
+
+    /// Writes the list of a segment. It is not synced either. Whoever reads the one that was there goes on with that.
+    pub(super) fn put_list(&mut self, id: u64, list: &[u8]) -> io::Result<()> {
+        let name = list_name(id);
+        if let Some(shelved) = self.files.get_mut(&id)
+            && shelved.list.take().is_some()
+        {
+            self.disk.unlink(&name)?;
+        }
+        let file = self.disk.create(&name, 0, Fill::Room)?;
+        if let Err(cause) = file.write_all_at(list, 0) {
+            self.disk.unlink(&name)?;
+            return Err(cause);
+        }
+        if let Some(shelved) = self.files.get_mut(&id) {
+            shelved.list = Some(Arc::from(file));
+        }
+        Ok(())
+    }
+
+    /// Finds the lists of the segments that are there, and removes others.
+    pub(super) fn find_lists(&mut self) -> io::Result<()> {
+        for name in self.disk.names()?.iter().filter(|it| it.ends_with(".list")) {
+            let id = name.strip_prefix("segment-").and_then(|it| it.strip_suffix(".list"));
+            match id.and_then(|it| it.parse().ok()).and_then(|it| self.files.get_mut(&it)) {
+                Some(shelved) => shelved.list = Some(Arc::from(self.disk.open(name)?)),
+                None => self.disk.unlink(name)?,
+            }
         }
         Ok(())
     }

@@ -1,0 +1,110 @@
+//! What lists and cursors look at: the files of sealed segments, and the rows of the one that is written.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    SegmentJournal,
+    block::{Block, HEADER_BYTES},
+    channel::Channel,
+    entry::{self, Entry},
+    shelf::failed,
+};
+use crate::{
+    error::JournalError,
+    ids::ChannelKey,
+    journal::{
+        lists::{Data, LiveRun, Part, Place, Scope, Sealed, View},
+        usage::retained,
+    },
+};
+
+impl SegmentJournal {
+    pub(super) fn look(&self, scope: &Scope) -> View {
+        let live: Vec<_> = match scope {
+            Scope::Tenant(tenant) => self.index.usage.segments_of(*tenant).collect(),
+            Scope::Channel(channel) => {
+                self.index.find(channel).map_or_else(Vec::new, live_of_channel)
+            }
+        };
+        let part = |(segment, live)| Some(Part { segment, live, data: self.data(segment)? });
+        let ids: Vec<_> = self.shelf.files.keys().copied().collect();
+        let gaps = ids.windows(2).flat_map(|it| match it {
+            [a, b] => a + 1..*b,
+            _ => 0..0,
+        });
+        View {
+            parts: live.into_iter().filter_map(part).collect(),
+            floor: Place::new(ids.first().copied().unwrap_or_default(), 0),
+            holes: gaps.collect(),
+            end: Place::new(self.active.id, 0),
+        }
+    }
+
+    fn data(&self, segment: u64) -> Option<Data> {
+        if segment == self.active.id {
+            return Some(Data::Rows(self.active.rows.snapshot()));
+        }
+        let shelved = self.shelf.files.get(&segment)?;
+        Some(Data::Sealed(Sealed {
+            log: Arc::clone(&shelved.file),
+            list: shelved.list.clone(),
+            nonce: shelved.nonce,
+        }))
+    }
+
+    pub(super) fn live_runs(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {
+        self.index.find(channel).map_or_else(Vec::new, |it| it.live_in(segment))
+    }
+
+    /// Takes a list that somebody made anew, unless the segment was let go meanwhile.
+    pub(super) fn replace_list(
+        &mut self,
+        segment: u64,
+        nonce: u64,
+        list: &[u8],
+    ) -> Result<(), JournalError> {
+        let is_it = |it: &&super::shelf::Shelved| it.nonce == nonce;
+        if segment == self.active.id || self.shelf.files.get(&segment).filter(is_it).is_none() {
+            return Ok(());
+        }
+        let put = self.shelf.put_list(segment, list);
+        let put = put.map_err(|cause| failed("write list", cause, list.len() as u64));
+        // Where there is no room for it, it is made anew whenever it is needed.
+        put.or_else(|why| if why.is_passing() { Ok(()) } else { Err(why) })
+    }
+}
+
+/// The segments in which a channel has messages, and how many.
+fn live_of_channel(channel: &Channel) -> Vec<(u64, u64)> {
+    let mut live: BTreeMap<u64, u64> = BTreeMap::new();
+    for run in &channel.runs {
+        *live.entry(run.segment).or_default() += retained(channel, run);
+    }
+    live.into_iter().collect()
+}
+
+/// The entries of the whole blocks of a sealed segment, with their places.
+pub(in crate::journal) fn entries_of(
+    data: &[u8],
+    nonce: u64,
+    mut take: impl FnMut(Entry<'_>, u32),
+) {
+    let (mut at, mut sequence) = (HEADER_BYTES, 0);
+    while at < data.len() {
+        let block = Block::at(data, nonce, at).filter(|it| it.header.sequence >= sequence);
+        let entries = block.and_then(|it| Some((it, entry::all(it.body, it.body_place())?)));
+        let Some((block, entries)) = entries else {
+            at += HEADER_BYTES;
+            continue;
+        };
+        let start = block.body_place().at;
+        let is_end = entries.iter().any(|it| it.0 == Entry::Seal);
+        for (entry, within) in entries {
+            take(entry, start.saturating_add(u32::try_from(within).unwrap_or(u32::MAX)));
+        }
+        if is_end {
+            return;
+        }
+        (at, sequence) = (block.end, block.header.sequence + 1);
+    }
+}
