@@ -11,8 +11,8 @@ mod support;
 use std::sync::Arc;
 
 use storage::{
-    Cursor, Disk, Journal, JournalOptions, ListQuery, Place, Prepare, Publication, Stats,
-    StatsQuery, TenantId, list, open_segments, stats,
+    Counted, Counts, Cursor, Disk, Journal, JournalOptions, ListQuery, Place, Prepare, Publication,
+    Stats, StatsQuery, TenantId, list, open_segments, stats,
 };
 use support::{channel, sim_disk::SimDisk, sized};
 
@@ -31,7 +31,15 @@ fn small_log() -> SimDisk {
     let mut next = 1;
     while journal.stats().segments < 3 {
         let of = |number| sized(&channel(number), 1, next, 150);
-        journal.append(&[of(0), of(1), of(2), of(4)]).unwrap();
+        let batch = [of(0), of(1), of(2), of(4)];
+        journal.append(&batch).unwrap();
+        let counted = batch.each_ref().map(|it| Counted {
+            channel: Arc::clone(it.channel()),
+            epoch: it.epoch(),
+            offset: it.offset().unwrap(),
+            counts: Counts { ws_audience: next, wh_audience: 2, wh_delivered: 1 },
+        });
+        journal.count(&counted).unwrap();
         next += 1;
     }
     disk
@@ -41,6 +49,8 @@ fn small_log() -> SimDisk {
 #[derive(Debug, PartialEq)]
 struct Said {
     all: Vec<Arc<Publication>>,
+    counts: Vec<Counts>,
+    late: Stats,
     of_event: Vec<Arc<Publication>>,
     given: Vec<Arc<Publication>>,
     stats: Stats,
@@ -54,13 +64,19 @@ fn said(disk: &SimDisk) -> Vec<Said> {
             let event = event.map(str::to_owned);
             let query = ListQuery { tenant, channel: None, event, limit: 1000, offset: 0 };
             let listed = list(&mut [&mut journal], &query).unwrap();
-            listed.into_iter().map(|it| it.publication).collect::<Vec<_>>()
+            listed.into_iter().map(|it| (it.publication, it.counts)).collect::<Vec<_>>()
         };
         let (all, of_event) = (listed(None), listed(Some("said")));
+        let (all, counts) = all.into_iter().unzip();
+        let of_event = of_event.into_iter().map(|it| it.0).collect();
         let slice = Cursor::new(tenant, Place::START).next(&mut journal, 1000).unwrap();
         let given = slice.messages.into_iter().map(|it| it.1).collect();
         let query = StatsQuery { tenant, channel: None, since_ms: 0 };
-        Said { all, of_event, given, stats: stats(&mut [&mut journal], &query).unwrap() }
+        let whole = stats(&mut [&mut journal], &query).unwrap();
+        // From the middle of the first segment on: message by message.
+        let query = StatsQuery { since_ms: 1_003, ..query };
+        let late = stats(&mut [&mut journal], &query).unwrap();
+        Said { all, counts, late, of_event, given, stats: whole }
     });
     said.into()
 }
@@ -76,9 +92,10 @@ fn a_flipped_bit_anywhere_in_a_list_changes_no_answer_and_is_mended() {
     assert!(right.iter().all(|it| it.all.len() > 5 && it.stats.messages == it.all.len() as u64));
     let names = lists(&disk);
     assert_eq!(names.len(), 2, "a list for each sealed segment");
-    for name in names {
+    // Every bit of the first, and of the second one bit of each byte.
+    for (name, step) in names.into_iter().zip([1, 9]) {
         let whole = disk.file(&name);
-        for bit in 0..whole.len() * 8 {
+        for bit in (0..whole.len() * 8).step_by(step) {
             let copy = disk.copy();
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);

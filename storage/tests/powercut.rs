@@ -13,9 +13,9 @@ mod support;
 use std::{collections::BTreeMap, sync::Arc};
 
 use storage::{
-    ChannelKey, ChannelState, Cursor, Journal, JournalError, JournalOptions, Keep, ListQuery,
-    Offset, Place, Prepare, Publication, Retention, StatsQuery, TenantId, list, open_segments,
-    stats,
+    ChannelKey, ChannelState, Counted, Counts, Cursor, Journal, JournalError, JournalOptions, Keep,
+    ListQuery, MessageId, Offset, Place, Prepare, Publication, Retention, StatsQuery, TenantId,
+    list, open_segments, stats,
 };
 use support::{
     Random, channel, keep_all, publication,
@@ -39,6 +39,9 @@ struct Told {
     acked: BTreeMap<u64, Vec<Arc<Publication>>>,
     /// The highest offset up to which messages may be gone by retention.
     retired: BTreeMap<u64, u64>,
+    /// What was said about messages, by id: the number that is durable, and the last one.
+    said: BTreeMap<MessageId, (u64, u64)>,
+    last_said: u64,
 }
 
 impl Told {
@@ -82,7 +85,9 @@ impl Told {
             let late = read.iter().filter(|it| it.offset().unwrap() > last).cloned();
             acked.extend(late);
         }
-        check_lists(journal, seed);
+        if seed.is_multiple_of(3) {
+            check_lists(journal, &mut self.said, seed);
+        }
         for (key, state) in journal.channels() {
             let number: u64 = key.name().trim_start_matches("room:").parse().unwrap();
             let known = self.next(number) - 1;
@@ -95,13 +100,25 @@ impl Told {
 }
 
 /// Lists, statistics and cursors say the same as the histories.
-fn check_lists(journal: &mut Box<dyn Journal>, seed: u64) {
+fn check_lists(
+    journal: &mut Box<dyn Journal>,
+    said: &mut BTreeMap<MessageId, (u64, u64)>,
+    seed: u64,
+) {
     let mut retained: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
     for (key, _) in journal.channels() {
         retained.entry(key.tenant()).or_default().extend(read_all(&mut **journal, &key));
     }
     for (tenant, messages) in retained {
-        check_tenant(journal, tenant, messages, seed);
+        let counts = check_tenant(journal, tenant, messages, seed);
+        for (id, counts) in counts {
+            let (durable, last) = said.get(&id).copied().unwrap_or_default();
+            let found = counts.ws_audience;
+            assert!(durable <= found && found <= last, "seed {seed}: {found} of {durable}, {last}");
+            let others = (counts.wh_audience, counts.wh_delivered);
+            assert_eq!(others, (2 * found, 3 * found), "seed {seed}: all of it or nothing");
+            said.insert(id, (found, found));
+        }
     }
 }
 
@@ -110,7 +127,7 @@ fn check_tenant(
     tenant: TenantId,
     mut retained: Vec<Arc<Publication>>,
     seed: u64,
-) {
+) -> Vec<(MessageId, Counts)> {
     let query = StatsQuery { tenant, channel: None, since_ms: 0 };
     let counted = stats(&mut [journal], &query).unwrap();
     assert_eq!(counted.messages, retained.len() as u64, "seed {seed}");
@@ -128,11 +145,15 @@ fn check_tenant(
     retained.sort_by_key(by_id);
     assert_eq!(given, retained, "seed {seed}");
     let query = ListQuery { tenant, channel: None, event: None, limit: 1000, offset: 0 };
-    let mut listed: Vec<_> =
-        list(&mut [journal], &query).unwrap().into_iter().map(|it| it.publication).collect();
+    let listed = list(&mut [journal], &query).unwrap();
+    let counts: Vec<_> = listed.iter().map(|it| (it.publication.id(), it.counts)).collect();
+    let sum: u64 = counts.iter().map(|it| it.1.ws_audience).sum();
+    assert_eq!(counted.counts.ws_audience, sum, "seed {seed}");
+    let mut listed: Vec<_> = listed.into_iter().map(|it| it.publication).collect();
     assert!(listed.is_sorted_by_key(|it| std::cmp::Reverse(it.at_ms())), "seed {seed}");
     listed.sort_by_key(by_id);
     assert_eq!(listed, retained, "seed {seed}");
+    counts
 }
 
 fn read_all(journal: &mut dyn Journal, key: &ChannelKey) -> Vec<Arc<Publication>> {
@@ -153,6 +174,7 @@ fn work(journal: &mut dyn Journal, told: &mut Told, random: &mut Random, rounds:
         let result = match random.below(12) {
             0 => retain(journal, told, random),
             1 => drop_one(journal, told, random),
+            2 => count(journal, told, random),
             _ => append(journal, told, random),
         };
         if result.is_err() {
@@ -169,10 +191,33 @@ fn append(
     let batch = told.batch(random);
     let publications: Vec<_> = batch.iter().map(|it| Arc::clone(&it.1)).collect();
     journal.append(&publications)?;
+    // What was said before is durable with it.
+    told.said.values_mut().for_each(|it| it.0 = it.1);
     for (number, publication) in batch {
         told.acked.entry(number).or_default().push(publication);
     }
     Ok(())
+}
+
+fn count(
+    journal: &mut dyn Journal,
+    told: &mut Told,
+    random: &mut Random,
+) -> Result<(), JournalError> {
+    let mut counted = Vec::new();
+    for acked in told.acked.values() {
+        let retained = journal.read(acked[0].channel(), Offset(0), 1_000)?;
+        for it in retained.iter().filter(|_| random.chance(4)) {
+            told.last_said += 1;
+            let said = told.last_said;
+            told.said.entry(it.id()).or_default().1 = said;
+            let (channel, offset) = (Arc::clone(it.channel()), it.offset().unwrap());
+            let counts =
+                Counts { ws_audience: said, wh_audience: 2 * said, wh_delivered: 3 * said };
+            counted.push(Counted { channel, epoch: it.epoch(), offset, counts });
+        }
+    }
+    journal.count(&counted)
 }
 
 fn retain(

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    ids::{ChannelKey, Epoch, Position},
+    ids::{ChannelKey, Epoch, Offset, Position},
     journal::{ChannelState, LiveRun},
 };
 
@@ -98,6 +98,14 @@ impl Channel {
             end: it.end(),
         });
         live.filter(|it| it.first < it.end).collect()
+    }
+
+    /// How many messages before an offset are retained.
+    pub(super) fn retained_before(&self, first: Offset) -> u64 {
+        let from = self.state.first_retained.0;
+        let before =
+            self.runs.iter().map(|it| first.0.min(it.end()).saturating_sub(from.max(it.first)));
+        before.sum()
     }
 
     pub(super) fn new(key: Arc<ChannelKey>) -> Self {

@@ -11,6 +11,7 @@
 //! retire   = 5  segment:u64                                                             its file may be missing
 //! seal     = 6                                                                  the next segment goes on from here
 //! close    = 7                                                       the journal was closed with nothing under way
+//! counts   = 9  tenant:u32 epoch:u32 messages:u32 (segment:u64 offset:u64 now:u32[3] before:u32[3])* name
 //! drop     = 8  tenant:u32                                nothing that a tenant had before is known any more
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! u16-counted. Every message names its channel: damage to one block leaves the others readable.
 
 use super::bytes::{Bytes, put_text};
+pub(super) use super::said::CountsEntry;
 use crate::{
     ids::{Epoch, MessageId, Offset, Position, TenantId},
     journal::ChannelState,
@@ -86,6 +88,7 @@ pub(super) enum Entry<'a> {
     Seal,
     Close,
     Drop { tenant: TenantId },
+    Counts(CountsEntry<'a>),
 }
 
 /// The bytes that a message takes.
@@ -136,6 +139,7 @@ impl Entry<'_> {
         WITHOUT_TEXT
             + match self {
                 Self::Stand { name, .. } | Self::Forget { name, .. } => name.len(),
+                Self::Counts(counts) => 40 * counts.messages.len() + counts.name.len(),
                 Self::Log(state) => 8 * state.live.len() + 24 * state.damages.len(),
                 Self::Message(_)
                 | Self::Retire { .. }
@@ -174,6 +178,10 @@ impl Entry<'_> {
             Self::Drop { tenant } => {
                 start = begin(out, 8, 0);
                 out.extend_from_slice(&tenant.0.to_le_bytes());
+            }
+            Self::Counts(counts) => {
+                start = begin(out, 9, 0);
+                counts.put(out);
             }
         }
         end(out, start, place);
@@ -281,6 +289,7 @@ fn parse<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
         6 => Entry::Seal,
         7 => Entry::Close,
         8 => Entry::Drop { tenant: TenantId(bytes.u32()?) },
+        9 => Entry::Counts(CountsEntry::parse(bytes)?),
         _ => return None,
     })
 }

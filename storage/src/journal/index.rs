@@ -258,8 +258,7 @@ fn recovered<'a>(
 fn trim(channel: &mut Channel, first: Offset) -> u64 {
     let from = channel.state.first_retained.0;
     let first = first.0.min(next_position(&channel.state).0).max(from);
-    let gone = channel.runs.iter().map(|it| first.min(it.end()).saturating_sub(from.max(it.first)));
-    let gone = gone.sum();
+    let gone = channel.retained_before(Offset(first));
     while channel.runs.pop_front_if(|it| it.end() <= first).is_some() {}
     let readable =
         channel.runs.front().map_or_else(|| next_position(&channel.state).0, |it| it.first);

@@ -5,9 +5,9 @@ use std::{collections::VecDeque, ops::Deref, sync::Arc};
 use hashbrown::HashTable;
 
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX, Retired,
-    Scope, View,
-    lists::{Scan, Seen},
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX,
+    Retired, Scope, View,
+    lists::{Numbers, Scan, Seen},
     next_position,
 };
 use crate::{
@@ -41,6 +41,7 @@ struct Entry {
 struct Kept {
     place: u64,
     publication: Arc<Publication>,
+    counts: Numbers,
 }
 
 impl Deref for Kept {
@@ -82,7 +83,11 @@ impl MemoryJournal {
             .into_mut();
         entry.state.position = Position { epoch: publication.epoch(), offset };
         entry.state.last_at_ms = publication.at_ms();
-        entry.messages.push_back(Kept { place: self.place, publication: Arc::clone(publication) });
+        entry.messages.push_back(Kept {
+            place: self.place,
+            publication: Arc::clone(publication),
+            counts: Numbers::default(),
+        });
         self.bytes += publication.text_bytes() as u64;
     }
 }
@@ -194,6 +199,39 @@ impl Journal for MemoryJournal {
         Ok(found)
     }
 
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        for it in counted {
+            let channel =
+                self.channels.find_mut(it.channel.hash(), |found| found.key == it.channel);
+            let Some(entry) = channel else { continue };
+            let is_it =
+                |kept: &&mut Kept| (kept.offset(), kept.epoch()) == (Some(it.offset), it.epoch);
+            let found = entry.messages.iter_mut().find(is_it);
+            found.into_iter().for_each(|kept| kept.counts = it.counts.numbers());
+        }
+        Ok(())
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        let mut cuts = Vec::new();
+        for key in channels {
+            let found = self.channels.find_mut(key.hash(), |it| it.key == *key);
+            let Some(entry) = found else { continue };
+            let count = entry.messages.partition_point(|it| it.at_ms() <= until_ms);
+            self.bytes -= entry.pop(count, &mut self.let_go);
+            if count > 0 {
+                let first_retained = entry.state.first_retained;
+                let channel = Arc::clone(&entry.key);
+                cuts.push(Cut { channel, first_retained, messages: count as u64 });
+            }
+        }
+        Ok(cuts)
+    }
+
     fn view(&self, scope: &Scope) -> View {
         let is_its = |it: &&Entry| match scope {
             Scope::Tenant(tenant) => it.key.tenant() == *tenant,
@@ -201,8 +239,11 @@ impl Journal for MemoryJournal {
         };
         let messages = self.channels.iter().filter(is_its).flat_map(|it| &it.messages);
         let mut scan = Scan::default();
-        for Kept { place, publication } in messages {
-            scan.take(at(*place), &Seen::of(publication, 0));
+        for Kept { place, publication, counts } in messages {
+            let place = at(*place);
+            scan.take(place, &Seen::of(publication, 0));
+            let channel = publication.channel();
+            scan.count(channel.tenant(), place.count_key(publication), *counts);
         }
         View { floor: at(self.let_go), end: at(self.place), ..scan.view() }
     }

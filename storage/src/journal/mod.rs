@@ -8,6 +8,7 @@ mod keep;
 mod keyed;
 mod lists;
 mod memory;
+mod said;
 mod segment;
 mod sled;
 mod usage;
@@ -18,8 +19,8 @@ pub(crate) use self::lists::fetch;
 pub use self::{
     keyed::KeyedRecord,
     lists::{
-        Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place, Scope, Slice, Source,
-        Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+        Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place,
+        Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
     },
 };
 use crate::{
@@ -50,6 +51,17 @@ pub struct Retired {
     pub segments: u64,
     /// Channels forgotten.
     pub channels: u64,
+}
+
+/// What went of a channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cut {
+    /// Which.
+    pub channel: Arc<ChannelKey>,
+    /// The oldest message that is left; one past the last offset when there is none.
+    pub first_retained: Offset,
+    /// How many went.
+    pub messages: u64,
 }
 
 /// Sizes of a journal, for the metrics.
@@ -134,6 +146,24 @@ pub trait Journal: Send {
     /// # Errors
     /// When the disk refuses.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
+
+    /// Writes down the counts of messages, in place of what was said about them before. Of messages that are not retained nothing is
+    /// said. They are written with the next append, be it of nothing, and are lost at most with what was not acknowledged.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError>;
+
+    /// Lets go of what channels hold that was taken up to a time, durably. Offsets go on. Says what went of each that
+    /// lost something.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError>;
 
     /// What lists and cursors look at: see [`Source`]. Backends other than the segment log go through all messages of the
     /// tenant for it.

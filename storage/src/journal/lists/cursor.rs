@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use hashbrown::{HashMap, HashSet};
 
 use super::{
-    ASKED_MAX, Data, LiveRun, Part, Scope, Source, View, Wanted,
+    ASKED_MAX, CountKey, Data, LiveRun, Part, Scope, Source, View, Wanted, key_hash,
     rows::{Row, Series, Snapshot},
     sift::{Filter, Hit},
 };
@@ -67,6 +67,12 @@ impl Place {
 
     pub(crate) fn new(segment: u64, at: u32) -> Self {
         Self { segment, at }
+    }
+
+    /// What the counts of the message at this place are found by.
+    pub(crate) fn count_key(self, of: &Publication) -> CountKey {
+        let offset = of.offset().unwrap_or_default();
+        (key_hash(of.channel(), of.epoch()), self.segment, offset.0)
     }
 
     /// Bytes that sort as the places do.
@@ -257,8 +263,7 @@ impl Cursor {
             live.extend(some.iter().cloned().zip(runs));
         }
         let is_live = |(_, (channel, offset), epoch): &Lying| {
-            let holds =
-                |run: &LiveRun| run.epoch == *epoch && (run.first..run.end).contains(&offset.0);
+            let holds = |run: &LiveRun| run.epoch == *epoch && run.holds(offset.0);
             live.get(channel).is_some_and(|it| it.iter().any(holds))
         };
         Ok(found.into_iter().filter(is_live).map(|it| (it.0, it.1)).collect())

@@ -2,17 +2,25 @@
 //!
 //! ```text
 //! list    = "SLST" version:u8 0:u8[3] nonce:u64 tenants:u32 crc:u32 (tenant:u32 at:u64 bytes:u32 crc:u32)*   rows, buckets, tenants
-//! tenant  = summary buckets:u32 (at:u64 bytes:u32 crc:u32)* events:u32 (event summary places:u16 bucket:u32*)*
+//! tenant  = summary counts_at:u64 counts_bytes:u32 counts_crc:u32 buckets:u32 (at:u64 bytes:u32 crc:u32)* events:u32 (event summary places:u16 bucket:u32*)*
 //! bucket  = (name groups:u32 (event:u32 epoch:u32 summary at:u64 crc:u32)*)*
 //! rows    = (place:u32 offset:u64 at_ms:u64)*                                                    in the order of the log
 //! summary = count:u64 first_at_ms:u64 last_at_ms:u64
 //! ```
 //!
+//! (for `counts` see `tally`)
+//!
 //! Texts are u16-counted. Each `crc` is CRC32C over the bytes that it stands beside; that of the head is over all of it but
 //! itself. A channel is in the bucket that its hash names. An event that is in more than [`PLACES_MAX`] buckets lists none.
 //! Everything is read in pieces, when somebody asks for it, and checked then.
 
-use super::rows::{Row, Series, Snapshot};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    counts::CountRow,
+    rows::{Row, Series, Snapshot},
+    tally,
+};
 use crate::{
     ids::{Epoch, TenantId},
     journal::bytes::put_text,
@@ -20,7 +28,7 @@ use crate::{
 
 pub(super) const MAGIC: &[u8; 4] = b"SLST";
 /// A list of another version is made anew.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 /// Bytes before the table of tenants.
 pub(super) const HEAD_BYTES: usize = 24;
 /// Bytes of a tenant in that table.
@@ -76,12 +84,12 @@ pub(super) struct Extent {
 
 impl Extent {
     /// That of what was put at the end, from a byte on.
-    fn since(out: &[u8], at: usize) -> Self {
+    pub(super) fn since(out: &[u8], at: usize) -> Self {
         let put = out.get(at..).unwrap_or_default();
         Self { at: at as u64, bytes: count(put.len()), crc: crc32c::crc32c(put) }
     }
 
-    fn put(&self, out: &mut Vec<u8>) {
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.at.to_le_bytes());
         out.extend_from_slice(&self.bytes.to_le_bytes());
         out.extend_from_slice(&self.crc.to_le_bytes());
@@ -119,18 +127,36 @@ pub(crate) fn encode(nonce: u64, of: &Snapshot) -> Vec<u8> {
         let rest = || (a.epoch, &a.event).cmp(&(b.epoch, &b.event));
         place(a).cmp(&place(b)).then_with(names).then_with(rest)
     });
-    let tenants = order.chunk_by(|a, b| a.0.channel.tenant() == b.0.channel.tenant());
-    let tenants: Vec<_> = tenants.collect();
+    let mut tenants: BTreeMap<TenantId, Tenant<'_>> = BTreeMap::new();
+    for of_one in order.chunk_by(|a, b| a.0.channel.tenant() == b.0.channel.tenant()) {
+        let Some((series, _)) = of_one.first() else { continue };
+        tenants.entry(series.channel.tenant()).or_default().series = of_one;
+    }
+    for row in of.counts.iter() {
+        tenants.entry(row.tenant).or_default().counts.push(row);
+    }
     let mut out = vec![0; HEAD_BYTES + TENANT_BYTES * tenants.len()];
     let mut table = Vec::new();
-    for tenant in tenants {
-        let Some(id) = tenant.first().map(|it| it.0.channel.tenant()) else { continue };
-        let extent = put_tenant(&mut out, tenant);
-        table.push((id, extent));
+    for (id, tenant) in tenants {
+        let counts = match tenant.counts.is_empty() {
+            true => Extent::default(),
+            false => tally::put(&mut out, &tenant.counts),
+        };
+        table.push((id, put_tenant(&mut out, tenant.series, counts)));
     }
     put_head(&mut out, nonce, &table);
     out
 }
+
+/// What a list says about one tenant.
+#[derive(Default)]
+struct Tenant<'a> {
+    series: &'a [SeriesRows<'a>],
+    counts: Vec<&'a CountRow>,
+}
+
+/// A series and its rows, in the order of the log.
+type SeriesRows<'a> = (&'a Arc<Series>, &'a Vec<&'a Row>);
 
 fn put_head(out: &mut [u8], nonce: u64, table: &[(TenantId, Extent)]) {
     let mut head = Vec::with_capacity(HEAD_BYTES + TENANT_BYTES * table.len());
@@ -164,7 +190,7 @@ fn grouped(of: &Snapshot) -> Vec<Vec<&Row>> {
     groups
 }
 
-fn put_tenant(out: &mut Vec<u8>, all: &[(&std::sync::Arc<Series>, &Vec<&Row>)]) -> Extent {
+fn put_tenant(out: &mut Vec<u8>, all: &[SeriesRows<'_>], counts: Extent) -> Extent {
     let channels = all.chunk_by(|a, b| a.0.channel == b.0.channel).count();
     let buckets = channels.div_ceil(CHANNELS_IN_BUCKET).next_power_of_two();
     let mut events: Vec<Event<'_>> = Vec::new();
@@ -195,6 +221,7 @@ fn put_tenant(out: &mut Vec<u8>, all: &[(&std::sync::Arc<Series>, &Vec<&Row>)]) 
     }
     let at = out.len();
     total.put(out);
+    counts.put(out);
     out.extend_from_slice(&count(table.len()).to_le_bytes());
     table.iter().for_each(|it| it.put(out));
     out.extend_from_slice(&count(events.len()).to_le_bytes());

@@ -3,12 +3,12 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use super::{
-    ASKED_MAX, Part, Scope, Source, Wanted,
+    ASKED_MAX, CountKey, Counts, Part, Scope, Source, Wanted, key_hash, said,
     sift::{Filter, Hit},
 };
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Offset, TenantId},
+    ids::{ChannelKey, Epoch, Offset, TenantId},
     publication::Publication,
 };
 
@@ -35,6 +35,8 @@ pub struct ListQuery {
 pub struct Listed {
     /// The message.
     pub publication: Arc<Publication>,
+    /// What is known of who heard it.
+    pub counts: Counts,
 }
 
 /// A part of one of the sources.
@@ -53,6 +55,7 @@ type Key = (u64, usize, u64);
 struct Pick {
     order: (Key, u32),
     channel: Arc<ChannelKey>,
+    epoch: Epoch,
     offset: u64,
 }
 
@@ -69,9 +72,11 @@ pub fn list(
     let tenant = Scope::Tenant(query.tenant);
     let scope = query.channel.as_ref().map_or(tenant, |it| Scope::Channel(Arc::clone(it)));
     let filter = Filter { scope, event: query.event.as_deref().map(Arc::from), since_ms: 0 };
-    let mut lying = Vec::new();
+    let (mut lying, mut speakers) = (Vec::new(), Vec::new());
     for (number, source) in sources.iter_mut().enumerate() {
-        for mut part in source.view(&filter.scope)?.parts {
+        let parts = source.view(&filter.scope)?.parts;
+        speakers.push(parts.iter().filter(|it| it.speaks).cloned().collect::<Vec<_>>());
+        for mut part in parts.into_iter().filter(|it| it.live > 0) {
             let summary = part.summary(&mut **source, &filter)?;
             if summary.count > 0 {
                 let key = |at_ms| (at_ms, number, part.segment);
@@ -89,6 +94,7 @@ pub fn list(
             let pick = |it: Hit| Pick {
                 order: ((it.at_ms, *source, part.segment), it.place),
                 channel: Arc::clone(&group.key),
+                epoch: group.epoch(),
                 offset: it.offset,
             };
             picks.extend(hits.into_iter().map(pick));
@@ -97,7 +103,30 @@ pub fn list(
     }
     picks.sort_unstable_by_key(|it| Reverse(it.order));
     picks.drain(..skip.min(picks.len()));
-    read(sources, &picks)
+    let mut found = read(sources, &picks)?;
+    for (number, (source, speakers)) in sources.iter_mut().zip(&mut speakers).enumerate() {
+        let its = picks.iter().zip(&mut found).filter(|it| it.0.order.0.1 == number);
+        add_counts(&mut **source, speakers, query.tenant, its.collect())?;
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Adds what is said about the messages of one source.
+fn add_counts(
+    source: &mut dyn Source,
+    speakers: &mut [Part],
+    tenant: TenantId,
+    picks: Vec<(&Pick, &mut Option<Listed>)>,
+) -> Result<(), JournalError> {
+    let mut wanted: Vec<_> = picks.iter().map(|it| it.0.count_key()).collect();
+    wanted.sort_unstable();
+    let said = said::counts_of(source, speakers, tenant, &wanted)?;
+    for (pick, listed) in picks {
+        if let (Some(listed), Some(numbers)) = (listed, said.get(&pick.count_key())) {
+            listed.counts = (*numbers).into();
+        }
+    }
+    Ok(())
 }
 
 /// Leaves out the parts that lie wholly before or wholly after what was asked for. Returns how many messages of the others
@@ -144,7 +173,10 @@ fn shorten(picks: &mut Vec<Pick>, count: usize) {
 }
 
 /// Reads the messages that were chosen, and keeps their order. One that was let go meanwhile is left out.
-fn read(sources: &mut [&mut dyn Source], picks: &[Pick]) -> Result<Vec<Listed>, JournalError> {
+fn read(
+    sources: &mut [&mut dyn Source],
+    picks: &[Pick],
+) -> Result<Vec<Option<Listed>>, JournalError> {
     let mut found: Vec<Option<Listed>> = Vec::new();
     found.resize_with(picks.len(), || None);
     for (number, source) in sources.iter_mut().enumerate() {
@@ -154,16 +186,21 @@ fn read(sources: &mut [&mut dyn Source], picks: &[Pick]) -> Result<Vec<Listed>, 
         while let Some(rest) = wanted.get(done..).filter(|it| !it.is_empty()) {
             let read = source.fetch(rest.get(..ASKED_MAX).unwrap_or(rest))?;
             for (publication, at) in read.iter().zip(places.iter().skip(done)) {
-                let listed = publication.clone().map(|publication| Listed { publication });
+                let counts = Counts::default();
+                let listed = publication.clone().map(|publication| Listed { publication, counts });
                 found.get_mut(*at).into_iter().for_each(|it| it.clone_from(&listed));
             }
             done += read.len().max(1);
         }
     }
-    Ok(found.into_iter().flatten().collect())
+    Ok(found)
 }
 
 impl Pick {
+    fn count_key(&self) -> CountKey {
+        (key_hash(&self.channel, self.epoch), self.order.0.2, self.offset)
+    }
+
     fn wanted(&self) -> Wanted {
         (Arc::clone(&self.channel), Offset(self.offset))
     }

@@ -4,6 +4,7 @@
 //! (see `file`), or, for the one that is being written, the rows in memory. The files never change, and are read by whoever
 //! asks: the storage thread only says what is there, what of it is still retained, and reads the messages that were chosen.
 
+mod counts;
 mod cursor;
 mod file;
 mod list;
@@ -11,21 +12,25 @@ mod pieces;
 mod read;
 mod rebuild;
 mod rows;
+mod said;
 mod scan;
 mod sift;
 mod stats;
+mod tally;
 
 use std::{fmt, sync::Arc};
 
-pub use self::{
-    cursor::{Cursor, Passed, Place, Slice},
-    list::{LIST_MESSAGES_MAX, ListQuery, Listed, list},
-    stats::{Stats, StatsQuery, TOP_EVENTS, stats},
-};
 pub(super) use self::{
+    counts::{CountKey, CountRow, Numbers, key_hash},
     file::encode,
     rows::{Rows, Seen, Snapshot},
     scan::Scan,
+};
+pub use self::{
+    counts::{Counted, Counts},
+    cursor::{Cursor, Passed, Place, Slice},
+    list::{LIST_MESSAGES_MAX, ListQuery, Listed, list},
+    stats::{Stats, StatsQuery, TOP_EVENTS, stats},
 };
 use crate::{
     disk::DiskFile,
@@ -60,11 +65,13 @@ pub struct View {
 }
 
 /// One segment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) segment: u64,
     /// How many messages of the scope it holds that are retained.
     pub(super) live: u64,
+    /// Whether it says anything about the counts of messages.
+    pub(super) speaks: bool,
     pub(super) data: Data,
 }
 
@@ -94,6 +101,14 @@ pub struct LiveRun {
     pub first: u64,
     /// One past the last offset.
     pub end: u64,
+}
+
+impl LiveRun {
+    /// Whether an offset is in it.
+    #[must_use]
+    pub fn holds(&self, offset: u64) -> bool {
+        (self.first..self.end).contains(&offset)
+    }
 }
 
 /// A message by its name.

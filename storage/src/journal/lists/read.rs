@@ -37,6 +37,8 @@ impl From<Fault> for JournalError {
 #[derive(Debug, Default)]
 pub(super) struct TenantList {
     pub(super) total: Summary,
+    /// What is said about messages.
+    pub(super) counts: Extent,
     buckets: Vec<Extent>,
     pub(super) events: Vec<ListedEvent>,
 }
@@ -93,7 +95,7 @@ fn find(table: &[u8], tenant: TenantId) -> Option<Extent> {
     extent(&mut bytes)
 }
 
-fn extent(bytes: &mut Bytes<'_>) -> Option<Extent> {
+pub(super) fn extent(bytes: &mut Bytes<'_>) -> Option<Extent> {
     Some(Extent { at: bytes.u64()?, bytes: bytes.u32()?, crc: bytes.u32()? })
 }
 
@@ -103,10 +105,10 @@ fn summary(bytes: &mut Bytes<'_>) -> Option<Summary> {
 }
 
 fn parse_tenant(bytes: &mut Bytes<'_>) -> Option<TenantList> {
-    let total = summary(bytes)?;
+    let (total, counts) = (summary(bytes)?, extent(bytes)?);
     let buckets = (0..bytes.u32()?).map(|_| extent(bytes)).collect::<Option<_>>()?;
     let events = (0..bytes.u32()?).map(|_| event(bytes)).collect::<Option<_>>()?;
-    Some(TenantList { total, buckets, events })
+    Some(TenantList { total, counts, buckets, events })
 }
 
 fn event(bytes: &mut Bytes<'_>) -> Option<ListedEvent> {
@@ -125,7 +127,7 @@ fn read_at(file: &dyn DiskFile, at: u64, bytes: u64) -> Result<Vec<u8>, Fault> {
     if read == data.len() { Ok(data) } else { Err(Fault::Damaged) }
 }
 
-fn checked(file: &dyn DiskFile, extent: Extent) -> Result<Vec<u8>, Fault> {
+pub(super) fn checked(file: &dyn DiskFile, extent: Extent) -> Result<Vec<u8>, Fault> {
     let data = read_at(file, extent.at, extent.bytes.into())?;
     if crc32c::crc32c(&data) == extent.crc { Ok(data) } else { Err(Fault::Damaged) }
 }

@@ -17,10 +17,16 @@ pub(super) fn rows(sealed: &Sealed) -> Result<Snapshot, JournalError> {
     let read = sealed.log.read_at(&mut data, 0).map_err(failed)?;
     data.truncate(read);
     let mut rows = Rows::default();
-    entries_of(&data, sealed.nonce, |entry, place| {
-        if let Entry::Message(message) = entry {
-            rows.take(&Seen::of_message(&message, place));
-        }
+    entries_of(&data, sealed.nonce, |entry, place| match entry {
+        Entry::Message(message) => rows.take(&Seen::of_message(&message, place)),
+        Entry::Counts(counts) => counts.rows().for_each(|it| rows.counts.take(it)),
+        Entry::Stand { .. }
+        | Entry::Forget { .. }
+        | Entry::Log(_)
+        | Entry::Retire { .. }
+        | Entry::Seal
+        | Entry::Close
+        | Entry::Drop { .. } => {}
     });
     Ok(rows.snapshot())
 }

@@ -4,7 +4,10 @@ use std::{hash::BuildHasher, sync::Arc};
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 
-use super::pieces::{Pieced, Pieces};
+use super::{
+    counts::{CountLog, CountRow},
+    pieces::{Pieced, Pieces},
+};
 use crate::{
     ids::{ChannelKey, Epoch, TenantId},
     journal::entry::Message,
@@ -76,6 +79,7 @@ pub(crate) struct Rows {
     numbers: HashTable<u32>,
     hasher: DefaultHashBuilder,
     rows: Pieces<Row>,
+    pub(crate) counts: CountLog,
 }
 
 /// What the rows were when somebody looked.
@@ -83,6 +87,7 @@ pub(crate) struct Rows {
 pub(crate) struct Snapshot {
     pub(crate) series: Pieced<Arc<Series>>,
     pub(crate) rows: Pieced<Row>,
+    pub(crate) counts: Pieced<CountRow>,
 }
 
 impl Rows {
@@ -102,7 +107,8 @@ impl Rows {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { series: self.series.snapshot(), rows: self.rows.snapshot() }
+        let (series, rows) = (self.series.snapshot(), self.rows.snapshot());
+        Snapshot { series, rows, counts: self.counts.snapshot() }
     }
 
     fn number(&mut self, seen: &Seen<'_>) -> u32 {

@@ -3,21 +3,30 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Data, Part, Place, View,
+    CountKey, CountRow, Data, Numbers, Part, Place, View,
+    counts::CountLog,
     rows::{Row, Rows, Seen},
 };
+use crate::ids::TenantId;
 
 /// Messages as they are come by, in any order.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     rows: Rows,
     places: BTreeMap<Place, Row>,
+    counts: CountLog,
 }
 
 impl Scan {
     pub(crate) fn take(&mut self, place: Place, seen: &Seen<'_>) {
         let row = self.rows.row(seen);
         self.places.insert(place, Row { place: place.at, ..row });
+    }
+
+    /// Takes what is said about a message; it counts in place of what was said before.
+    pub(crate) fn count(&mut self, tenant: TenantId, key: CountKey, now: Numbers) {
+        let before = self.counts.find(key).unwrap_or_default();
+        self.counts.take(CountRow { tenant, key, now, before });
     }
 
     /// What was taken; nothing is said about where it begins and ends.
@@ -31,8 +40,12 @@ impl Scan {
             let mut rows = rows.snapshot();
             let live = rows.rows.len() as u64;
             rows.series = series.clone();
-            Part { segment, live, data: Data::Rows(rows) }
+            Part { segment, live, speaks: false, data: Data::Rows(rows) }
         };
-        View { parts: parts.into_iter().map(part).collect(), ..View::default() }
+        let mut parts: Vec<_> = parts.into_iter().map(part).collect();
+        if let Some(Part { data: Data::Rows(rows), speaks, .. }) = parts.last_mut() {
+            (rows.counts, *speaks) = (self.counts.snapshot(), true);
+        }
+        View { parts, ..View::default() }
     }
 }

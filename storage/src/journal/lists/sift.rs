@@ -112,6 +112,21 @@ impl Part {
         Ok(())
     }
 
+    /// Whether all messages of the scope match, and are retained.
+    pub(super) fn is_all(
+        &mut self,
+        source: &mut dyn Source,
+        filter: &Filter,
+    ) -> Result<bool, JournalError> {
+        if let Some(list) = self.repaired(source, |it| it.whole(filter))? {
+            return Ok(list.total.first_at_ms >= filter.since_ms);
+        }
+        let groups = self.groups(source, filter)?;
+        let is_all =
+            |it: &Group| it.live.is_none() && it.entry.summary.first_at_ms >= filter.since_ms;
+        Ok(groups.iter().all(is_all))
+    }
+
     /// The groups that match.
     pub(super) fn groups(
         &mut self,
@@ -206,7 +221,7 @@ impl Part {
     }
 
     /// Does the work; on damage once more, with a list that was made anew.
-    fn repaired<T>(
+    pub(super) fn repaired<T>(
         &mut self,
         source: &mut dyn Source,
         work: impl Fn(&Self) -> Result<T, Fault>,
@@ -318,11 +333,14 @@ impl Found {
 }
 
 impl Group {
+    pub(super) fn epoch(&self) -> Epoch {
+        self.entry.epoch
+    }
+
     fn retained(&self, mut hits: Vec<Hit>, filter: &Filter) -> Vec<Hit> {
         let epoch = self.entry.epoch;
         hits.retain(|it| {
-            let holds =
-                |run: &LiveRun| run.epoch == epoch && (run.first..run.end).contains(&it.offset);
+            let holds = |run: &LiveRun| run.epoch == epoch && run.holds(it.offset);
             let is_live = self.live.as_ref().is_none_or(|live| live.iter().any(holds));
             is_live && it.at_ms >= filter.since_ms
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
 
-use super::{Part, Scope, Source, sift::Filter};
+use super::{Counts, Part, Scope, Source, said, sift::Filter};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, TenantId},
@@ -34,6 +34,8 @@ pub struct Stats {
     pub messages: u64,
     /// The events with most messages, at most [`TOP_EVENTS`]: the most frequent first, then by name.
     pub events: Vec<(String, u64)>,
+    /// The sums of their counts.
+    pub counts: Counts,
 }
 
 /// Counts the messages of one or more journals, exactly.
@@ -45,13 +47,17 @@ pub fn stats(sources: &mut [&mut dyn Source], query: &StatsQuery) -> Result<Stat
     let scope = query.channel.as_ref().map_or(tenant, |it| Scope::Channel(Arc::clone(it)));
     let filter = Filter { scope, event: None, since_ms: query.since_ms };
     let mut parts = Vec::new();
+    let mut counts = Counts::default();
     for (number, source) in sources.iter_mut().enumerate() {
-        parts.extend(source.view(&filter.scope)?.parts.into_iter().map(|it| (number, it)));
+        let mut of_it = source.view(&filter.scope)?.parts;
+        counts.join(&said::counts(&mut **source, &mut of_it, &filter)?);
+        let holding = of_it.into_iter().filter(|it| it.live > 0);
+        parts.extend(holding.map(|it| (number, it)));
     }
     let hasher = DefaultHashBuilder::default();
     let mut shares = 1;
     loop {
-        let mut stats = Stats::default();
+        let mut stats = Stats { counts, ..Stats::default() };
         let is_done = (0..shares).try_fold(true, |is_done, share| {
             let is_its = |it: &str| hasher.hash_one(it) % shares == share;
             let counts = count(sources, &mut parts, &filter, is_its)?;

@@ -20,13 +20,19 @@ use crate::{
 
 impl SegmentJournal {
     pub(super) fn look(&self, scope: &Scope) -> View {
-        let live: Vec<_> = match scope {
+        let mut live: BTreeMap<u64, u64> = match scope {
             Scope::Tenant(tenant) => self.index.usage.segments_of(*tenant).collect(),
             Scope::Channel(channel) => {
-                self.index.find(channel).map_or_else(Vec::new, live_of_channel)
+                self.index.find(channel).map_or_else(BTreeMap::new, live_of_channel)
             }
         };
-        let part = |(segment, live)| Some(Part { segment, live, data: self.data(segment)? });
+        // A cursor looks at all of them, and counts are said anywhere.
+        for (id, shelved) in &self.shelf.files {
+            if matches!(scope, Scope::Tenant(_)) || !shelved.targets.is_empty() {
+                live.entry(*id).or_default();
+            }
+        }
+        let part = |(segment, live)| self.part(segment, live);
         let ids: Vec<_> = self.shelf.files.keys().copied().collect();
         let gaps = ids.windows(2).flat_map(|it| match it {
             [a, b] => a + 1..*b,
@@ -38,6 +44,11 @@ impl SegmentJournal {
             holes: gaps.collect(),
             end: Place::new(self.active.id, 0),
         }
+    }
+
+    pub(super) fn part(&self, segment: u64, live: u64) -> Option<Part> {
+        let speaks = !self.shelf.files.get(&segment)?.targets.is_empty();
+        Some(Part { segment, live, speaks, data: self.data(segment)? })
     }
 
     fn data(&self, segment: u64) -> Option<Data> {
@@ -75,12 +86,12 @@ impl SegmentJournal {
 }
 
 /// The segments in which a channel has messages, and how many.
-fn live_of_channel(channel: &Channel) -> Vec<(u64, u64)> {
+fn live_of_channel(channel: &Channel) -> BTreeMap<u64, u64> {
     let mut live: BTreeMap<u64, u64> = BTreeMap::new();
     for run in &channel.runs {
         *live.entry(run.segment).or_default() += retained(channel, run);
     }
-    live.into_iter().collect()
+    live
 }
 
 /// The entries of the whole blocks of a sealed segment, with their places.

@@ -1,6 +1,7 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
+mod count;
 mod found;
 mod keys;
 mod look;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 pub(super) use self::look::entries_of;
 use self::{
     block::{BlockHeader, HEADER_BYTES, aligned, crc_of},
+    count::Said,
     shelf::{Purpose, Shelf, failed, sync_failed},
     sidecar::{End, Head},
 };
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
     channel::Note,
     entry,
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
@@ -49,6 +51,8 @@ pub(crate) struct SegmentJournal {
     buffer: Vec<u8>,
     /// Where its messages begin in it.
     batch_at: usize,
+    /// What waits for the next block.
+    said: Vec<Said>,
     is_fenced: bool,
     torn_bytes: u64,
     quarantined: u64,
@@ -142,8 +146,9 @@ impl SegmentJournal {
         let active = &mut self.active;
         let forgotten = std::mem::take(&mut active.forgotten);
         let log = LogState { live: self.shelf.files.keys().copied().collect(), ..self.log.clone() };
-        let head = Head { nonce: active.nonce, end: active.end, log, forgotten };
         let Some(shelved) = self.shelf.files.get(&active.id) else { return };
+        let targets = shelved.targets.clone();
+        let head = Head { nonce: active.nonce, end: active.end, log, forgotten, targets };
         let sidecar = sidecar::encode(&head, active.id, &self.index, &shelved.keys);
         if self.shelf.put_sidecar(active.id, &sidecar).is_ok() {
             self.index.unload(active.id, &sidecar.places);
@@ -190,10 +195,11 @@ impl SegmentJournal {
     }
 
     fn try_append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
-        let bytes = bound(batch)?;
+        let bytes = bound(batch)? + self.said_bytes();
         self.shelf.ensure_reserve()?;
         self.make_room(bytes, Purpose::Publications)?;
         self.begin();
+        self.put_said();
         let place = self.active.place();
         self.batch_at = self.buffer.len();
         for publication in batch {
@@ -215,7 +221,20 @@ impl SegmentJournal {
             batch.iter().for_each(|it| keys.take(KeyedRecord::of(it)));
         }
         self.list(batch, place);
+        self.take_said();
         Ok(())
+    }
+
+    fn append_batch(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
+        if batch.is_empty() && self.said.is_empty() {
+            return Ok(());
+        }
+        self.index.begin();
+        let result = self.try_append(batch);
+        if result.is_err() {
+            self.index.take_back();
+        }
+        result
     }
 
     /// Takes a batch that was written into the rows.
@@ -243,14 +262,7 @@ impl SegmentJournal {
 impl Journal for SegmentJournal {
     fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
         self.gate()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.index.begin();
-        let result = self.try_append(batch);
-        if result.is_err() {
-            self.index.take_back();
-        }
+        let result = self.append_batch(batch);
         self.fence(result)
     }
 
@@ -305,6 +317,22 @@ impl Journal for SegmentJournal {
         self.keyed(at_ms, max)
     }
 
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.put_counts(counted);
+        self.fence(result)
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        self.gate()?;
+        let result = self.cut(channels, until_ms);
+        self.fence(result)
+    }
+
     fn view(&self, scope: &Scope) -> View {
         self.look(scope)
     }
@@ -332,7 +360,9 @@ impl Journal for SegmentJournal {
 
 impl Drop for SegmentJournal {
     fn drop(&mut self) {
-        if !self.is_fenced {
+        // A failure is none of the last block's: what is not written is lost as if it had come later.
+        let flushed = self.append_batch(&[]);
+        if self.fence(flushed).is_ok() && !self.is_fenced {
             let place = self.active.place();
             self.begin();
             Entry::Close.put(&mut self.buffer, place);

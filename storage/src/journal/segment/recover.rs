@@ -43,10 +43,11 @@ struct Recovery {
     /// Of the segment that is being scanned.
     keys: SegmentKeys,
     rows: Rows,
+    targets: BTreeSet<u64>,
 }
 
-/// A sidecar that fits, and what it says about keys.
-type Loaded = (Box<dyn DiskFile>, SegmentKeys);
+/// A sidecar that fits, what it says about keys, and about the messages of which segments something is said.
+type Loaded = (Box<dyn DiskFile>, SegmentKeys, BTreeSet<u64>);
 
 /// How the segment that was read last ends.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -129,6 +130,7 @@ impl Recovery {
         };
         let is_scanned = sidecar.is_none();
         (self.keys, self.rows) = (SegmentKeys::default(), Rows::default());
+        self.targets.clear();
         if is_scanned {
             let data = read(&segment)?;
             self.scan(&data, &header, is_last);
@@ -137,13 +139,13 @@ impl Recovery {
                 (self.state, self.end) = (SegmentEnd::Lost, None);
             }
         }
-        let (sidecar, keys) = match sidecar {
-            Some((file, keys)) => (Some(file), keys),
-            None => (None, std::mem::take(&mut self.keys)),
+        let (sidecar, keys, targets) = match sidecar {
+            Some((file, keys, targets)) => (Some(file), keys, targets),
+            None => (None, std::mem::take(&mut self.keys), std::mem::take(&mut self.targets)),
         };
         let (nonce, bytes, list) = (header.nonce, segment.bytes, None);
         let file = Arc::from(segment.file);
-        let shelved = Shelved { file, sidecar, list, nonce, bytes, keys };
+        let shelved = Shelved { file, sidecar, list, nonce, bytes, keys, targets };
         shelf.files.insert(id, shelved);
         Ok(Some((id, is_scanned)))
     }
@@ -166,7 +168,7 @@ impl Recovery {
         let Some((head, keys)) = found else { return Ok(None) };
         self.learn(head.log);
         (self.state, self.end) = (SegmentEnd::Sealed, Some(head.end));
-        Ok(Some((file, keys)))
+        Ok(Some((file, keys, head.targets)))
     }
 
     /// Reads a segment block by block.
@@ -255,6 +257,10 @@ impl Recovery {
                 self.index.forget_tenant(tenant);
                 self.keys.drop_tenant(tenant);
             }
+            Entry::Counts(counts) => {
+                self.targets.extend(counts.messages.iter().map(|it| it.0));
+                counts.rows().for_each(|it| self.rows.counts.take(it));
+            }
             Entry::Seal => self.state = SegmentEnd::Sealed,
             Entry::Close => {}
         }
@@ -282,9 +288,9 @@ impl Recovery {
         let Some(shelved) = shelf.files.get(&id) else { return };
         let nonce = shelved.nonce;
         let Some(end) = self.end.filter(|_| self.state == SegmentEnd::Sealed) else { return };
-        let forgotten = std::mem::take(&mut self.forgotten);
+        let (forgotten, targets) = (std::mem::take(&mut self.forgotten), shelved.targets.clone());
         let log = LogState { live: self.live.iter().copied().collect(), ..self.log.clone() };
-        let head = sidecar::Head { nonce, end, log, forgotten };
+        let head = sidecar::Head { nonce, end, log, forgotten, targets };
         let sidecar = sidecar::encode(&head, id, &self.index, &shelved.keys);
         if shelf.put_sidecar(id, &sidecar).is_ok() {
             self.index.unload(id, &sidecar.places);
@@ -323,6 +329,7 @@ impl Recovery {
             active,
             buffer: Vec::new(),
             batch_at: 0,
+            said: Vec::new(),
             is_fenced: false,
         };
         journal.settle(self.last_id, &self.live)?;

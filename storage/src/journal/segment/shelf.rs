@@ -2,7 +2,7 @@
 //! that only marks may use.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -40,6 +40,8 @@ pub(super) struct Shelved {
     pub(super) nonce: u64,
     pub(super) bytes: u64,
     pub(super) keys: SegmentKeys,
+    /// The segments about whose messages it says something.
+    pub(super) targets: BTreeSet<u64>,
 }
 
 /// See the module.
@@ -183,8 +185,9 @@ impl Shelf {
         }
         self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
         let (bytes, keys) = (self.segment_bytes, SegmentKeys::default());
-        let file = Arc::from(file);
-        self.files.insert(id, Shelved { file, sidecar: None, list: None, nonce, bytes, keys });
+        let (file, targets) = (Arc::from(file), BTreeSet::new());
+        let shelved = Shelved { file, sidecar: None, list: None, nonce, bytes, keys, targets };
+        self.files.insert(id, shelved);
         Ok(())
     }
 

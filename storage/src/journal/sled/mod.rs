@@ -11,8 +11,8 @@ use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, LiveRun, READ_BYTES_MAX, Retired,
-    SET_ASIDE_MAX, Scope, View,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, READ_BYTES_MAX,
+    Retired, SET_ASIDE_MAX, Scope, View,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
     index::Index,
@@ -309,6 +309,22 @@ impl Journal for SledJournal {
 
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
         self.keyed(at_ms, max)
+    }
+
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.put_counts(counted);
+        self.fence(result)
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        self.gate()?;
+        let result = self.cut(channels, until_ms);
+        self.fence(result)
     }
 
     fn view(&self, scope: &Scope) -> View {
