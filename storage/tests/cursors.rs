@@ -11,8 +11,8 @@ mod support;
 use std::{path::Path, sync::Arc};
 
 use storage::{
-    Cursor, Journal, JournalKind, JournalOptions, Keep, Place, Prepare, Publication, Retention,
-    Source, TenantId, open,
+    ChannelKey, Cursor, Journal, JournalKind, JournalOptions, KEYED_MS, Keep, Place, Prepare,
+    Publication, Retention, Source, TenantId, open,
 };
 use support::{Random, channel, keep_all, model::Model};
 
@@ -126,4 +126,64 @@ fn a_cursor_is_told_what_was_let_go_before_it_came() {
         let slice = cursor.next(&mut journal, 10).unwrap();
         assert!(!slice.passed.is_unknown, "{kind:?}: it is told once");
     });
+}
+
+/// Keeps one message of sixty, spread over all segments: of a channel that has few.
+fn sparse() -> Retention {
+    let keep = |key: &ChannelKey| match key.name() {
+        "room:1" => Keep::ALL,
+        _ => Keep { messages_max: 2, ..Keep::ALL },
+    };
+    Retention { keep: Arc::new(keep), ..keep_all() }
+}
+
+#[test]
+fn sparse_segments_are_rewritten_and_nobody_sees_a_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(31);
+    let mut model = Model { clock: 1_000, ..Model::default() };
+    let mut journal = journal(JournalKind::Segment, dir.path());
+    for round in 0..1_200 {
+        let number = if round % 40 == 0 { 1 } else { 2 + random.below(7) };
+        let batch: Vec<_> = (0..4).map(|_| model.message(number, &mut Random(7 + round))).collect();
+        journal.append(&batch).unwrap();
+        model.messages.extend(batch);
+        model.count(&mut *journal, &mut random);
+    }
+    let mut cursor = Cursor::new(TenantId(1), Place::START);
+    cursor.next(&mut journal, 40).unwrap();
+    let place = cursor.place();
+    let before = journal.stats().bytes;
+    let mut rewritten = 0;
+    for _ in 0..30 {
+        rewritten += journal.retain(&sparse(), 2 * KEYED_MS).unwrap().rewritten;
+        model.follow(&*journal);
+        model.check(&mut journal, &mut random, "rewritten");
+    }
+    assert!(rewritten > 5, "{rewritten} segments were rewritten");
+    assert!(journal.stats().bytes * 2 < before, "{} of {before}", journal.stats().bytes);
+    let mut expected = of_tenant(&model.messages, TenantId(1));
+    let skip = expected.iter().take_while(|it| cursor_passed(it, place, &mut journal)).count();
+    for _ in 0..3 {
+        let mut cursor = Cursor::new(TenantId(1), place);
+        assert_eq!(go_along(&mut cursor, &mut journal, 7), expected[skip..]);
+        let mut all = Cursor::new(TenantId(1), Place::START);
+        assert_eq!(go_along(&mut all, &mut journal, 50), expected);
+        drop(journal);
+        journal = self::journal(JournalKind::Segment, dir.path());
+        assert_eq!(journal.stats().quarantined, 0);
+        journal.retain(&sparse(), 2 * KEYED_MS).unwrap();
+        model.follow(&*journal);
+        model.check(&mut journal, &mut random, "rewritten, and opened again");
+        model.work(&mut *journal, &mut random, 3);
+        journal.retain(&sparse(), 2 * KEYED_MS).unwrap();
+        model.follow(&*journal);
+        expected = of_tenant(&model.messages, TenantId(1));
+    }
+}
+
+/// Whether a cursor that stood at a place had gone past a message.
+fn cursor_passed(message: &Arc<Publication>, place: Place, source: &mut dyn Source) -> bool {
+    let mut later = Cursor::new(message.channel().tenant(), place);
+    !go_along(&mut later, source, 100).contains(message)
 }

@@ -158,6 +158,18 @@ impl Channel {
         });
     }
 
+    /// Puts runs of these messages in place of those in a segment.
+    pub(super) fn move_runs(&mut self, segment: u64, notes: &[Note]) {
+        let mut moved = Self::new(Arc::clone(&self.key));
+        notes.iter().for_each(|it| moved.take(it));
+        let at = self.runs.partition_point(|it| it.segment < segment);
+        let end = self.runs.partition_point(|it| it.segment <= segment);
+        let later = self.runs.split_off(end);
+        self.runs.truncate(at);
+        self.runs.extend(moved.runs);
+        self.runs.extend(later);
+    }
+
     /// Notes whether the message at `next` follows the last one without a hole.
     pub(super) fn join(&mut self, next: Position, damages: usize) {
         let is_known = self.state != ChannelState::default();

@@ -223,6 +223,16 @@ impl Index {
         self.usage.add_channel(channel);
     }
 
+    /// The retained messages of a channel in a segment lie elsewhere in it now.
+    pub(super) fn replace_runs(&mut self, key: &ChannelKey, segment: u64, notes: &[Note]) {
+        let Some(channel) = self.channels.find_mut(key.hash(), |it| *it.key == *key) else {
+            return;
+        };
+        self.usage.take_channel(channel);
+        channel.move_runs(segment, notes);
+        self.usage.add_channel(channel);
+    }
+
     /// The channels that damage may have cost a message.
     pub(super) fn doubtful(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
         let doubted = self.channels.iter().filter(|it| it.has_hole || it.proven < self.damages);

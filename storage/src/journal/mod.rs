@@ -11,6 +11,7 @@ mod memory;
 mod said;
 mod segment;
 mod sled;
+mod stored;
 mod usage;
 
 use std::{path::Path, sync::Arc};
@@ -49,6 +50,8 @@ pub struct Retired {
     pub messages: u64,
     /// Files (or blocks) given back.
     pub segments: u64,
+    /// Segments of which little was retained, and that were rewritten without the rest.
+    pub rewritten: u64,
     /// Channels forgotten.
     pub channels: u64,
 }

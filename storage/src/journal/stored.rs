@@ -1,10 +1,10 @@
 //! A stored message as it is written once more, into a segment that is rewritten.
 
-use super::entry::{Message, begin, end, flags_of};
+use super::entry::{Message, begin, end, flags_of_stored};
 
 /// Writes a message that was read.
 pub(super) fn put_stored(out: &mut Vec<u8>, it: &Message<'_>, place: super::entry::Place) {
-    let start = begin(out, 1, flags_of(it));
+    let start = begin(out, 1, flags_of_stored(it));
     for count in [it.event.len(), it.sender.len(), it.name.len()] {
         out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
     }

@@ -72,6 +72,8 @@ pub(super) struct Part {
     pub(super) live: u64,
     /// Whether it says anything about the counts of messages.
     pub(super) speaks: bool,
+    /// Whether its list may lack messages of which counts are said.
+    pub(super) is_partial: bool,
     pub(super) data: Data,
 }
 

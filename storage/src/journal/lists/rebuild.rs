@@ -26,6 +26,7 @@ pub(super) fn rows(sealed: &Sealed) -> Result<Snapshot, JournalError> {
         | Entry::Retire { .. }
         | Entry::Seal
         | Entry::Close
+        | Entry::Resume { .. }
         | Entry::Drop { .. } => {}
     });
     Ok(rows.snapshot())

@@ -66,7 +66,7 @@ impl<'a> Seen<'a> {
             event: message.event,
             offset: message.offset.0,
             at_ms: message.at_ms,
-            place,
+            place: message.origin.unwrap_or(place),
         }
     }
 }

@@ -116,7 +116,7 @@ pub(super) fn counts(
     let mut counts = Counts::default();
     for part in parts.iter_mut().filter(|it| it.live > 0) {
         let Some(of_it) = sums.get(&part.segment) else { continue };
-        if part.is_all(source, filter)? {
+        if !part.is_partial && part.is_all(source, filter)? {
             let groups = match filter.scope.channel() {
                 Some(_) => Some(part.groups(source, filter)?),
                 None => None,

@@ -40,7 +40,7 @@ impl Scan {
             let mut rows = rows.snapshot();
             let live = rows.rows.len() as u64;
             rows.series = series.clone();
-            Part { segment, live, speaks: false, data: Data::Rows(rows) }
+            Part { segment, live, speaks: false, is_partial: false, data: Data::Rows(rows) }
         };
         let mut parts: Vec<_> = parts.into_iter().map(part).collect();
         if let Some(Part { data: Data::Rows(rows), speaks, .. }) = parts.last_mut() {

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{
     SegmentJournal,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::JournalError,
-    ids::{ChannelKey, Offset, Position, TenantId},
+    ids::{ChannelKey, Offset, Position},
     journal::{
         ChannelState,
         lists::{self, Rows, Seen},
@@ -35,6 +35,9 @@ const MESSAGE_BYTES: u64 = 90;
 
 /// A segment as it was read: its blocks with their entries.
 type Blocks<'a> = Vec<(Block<'a>, Vec<(Entry<'a>, usize)>)>;
+
+/// Where channels stood after the last message of each that goes.
+type Removed = HashMap<ChannelKey, ChannelState>;
 
 /// The file that takes a segment's place.
 struct Rewritten {
@@ -76,7 +79,7 @@ impl SegmentJournal {
                 && retained.get(*id).copied().unwrap_or(0) * SPARSE < it.bytes
                 && it.keys.last_at_ms() < oldest_ms
                 && !is_damaged(**id)
-                && !self.incompressible.contains(*id)
+                && !self.incompressible.contains(id)
         });
         sparse.map(|it| *it.0).collect()
     }
@@ -91,13 +94,11 @@ impl SegmentJournal {
         let nonce = self.shelf.disk.random().map_err(|cause| failed("random", cause, 0))?;
         let Some(blocks) = blocks(&data, shelved.nonce) else { return Ok(false) };
         let Some(rewritten) = self.rewritten(id, nonce, &blocks) else { return Ok(false) };
-        let len = rewritten.bytes.len() as u64;
         match self.shelf.replace(id, &rewritten.header, &rewritten.bytes) {
             Ok(()) => {}
             Err(JournalError::Full { .. }) => return Ok(false),
             Err(why) => return Err(why),
         }
-        debug_assert_eq!(len, rewritten.header.bytes);
         for (key, notes) in &rewritten.notes {
             self.index.replace_runs(key, id, notes);
         }
@@ -115,7 +116,7 @@ impl SegmentJournal {
 
     fn rewritten(&self, id: u64, nonce: u64, blocks: &Blocks<'_>) -> Option<Rewritten> {
         let first = blocks.first()?.0.header;
-        let last = blocks.last()?.0;
+        let end = end(blocks.last()?);
         let mut new = Rewritten {
             bytes: vec![0; HEADER_BYTES],
             header: SegmentHeader { nonce, id, bytes: 0 },
@@ -127,20 +128,19 @@ impl SegmentJournal {
         if kept != self.index.usage.messages(id) {
             return None;
         }
-        for (number, (_, entries)) in blocks.iter().enumerate() {
+        for (_, entries) in blocks {
             let start = new.begin();
             for (entry, at) in entries {
-                self.keep(id, entry, *at, &mut new);
-            }
-            for (key, state, _) in removed.iter().filter(|it| it.2 == number) {
-                let (tenant, name) = (key.tenant(), key.name());
-                new.put(&Entry::Stand { tenant, name, state: *state });
+                self.keep((id, &removed), entry, *at, &mut new);
             }
             new.finish(start);
         }
-        let end = End { sequence: last.header.sequence + 1, chain: last.crc };
         let start = new.begin();
-        new.put(&Entry::Resume { sequence: end.sequence, chain: end.chain, cleaned: self.active.id });
+        new.put(&Entry::Resume {
+            sequence: end.sequence,
+            chain: end.chain,
+            cleaned: self.active.id,
+        });
         new.put(&Entry::Seal);
         new.finish(start);
         new.header.bytes = new.bytes.len() as u64;
@@ -149,53 +149,63 @@ impl SegmentJournal {
         (new.header.bytes * 2 < self.shelf.files.get(&id)?.bytes).then_some(new)
     }
 
-    /// Where channels stood after the last message of them that goes, and the block of that; and how many messages stay.
-    fn removed(
-        &self,
-        id: u64,
-        blocks: &Blocks<'_>,
-    ) -> Option<(Vec<(ChannelKey, ChannelState, usize)>, u64)> {
-        let mut last: HashMap<ChannelKey, (ChannelState, usize)> = HashMap::new();
+    /// Where channels stood after the last message of each that goes; and how many messages stay.
+    fn removed(&self, id: u64, blocks: &Blocks<'_>) -> Option<(Removed, u64)> {
+        let mut last = Removed::new();
         let mut kept = 0;
-        for (number, (_, entries)) in blocks.iter().enumerate() {
-            for (entry, _) in entries {
-                let Entry::Message(it) = entry else { continue };
-                let key = ChannelKey::new(it.tenant, it.name);
-                let Some(channel) = self.index.find(&key) else { continue };
-                if holds(channel, id, it) {
-                    kept += 1;
-                    continue;
-                }
-                let epoch = channel.runs.front().map_or(channel.state.position.epoch, |it| it.epoch);
-                if it.epoch != epoch {
-                    continue; // Of a channel of that name that was forgotten, or before an epoch that says so itself.
-                }
-                if it.offset >= channel.state.first_retained {
-                    return None;
-                }
-                let position = Position { epoch: it.epoch, offset: it.offset };
-                let first_retained = it.offset.next();
-                let state = ChannelState { position, first_retained, last_at_ms: it.at_ms };
-                last.insert(key, (state, number));
+        for (entry, _) in blocks.iter().flat_map(|it| &it.1) {
+            let Entry::Message(it) = entry else { continue };
+            let key = ChannelKey::new(it.tenant, it.name);
+            let Some(channel) = self.index.find(&key) else { continue };
+            if holds(channel, id, it) {
+                kept += 1;
+                continue;
             }
+            let epoch = channel.runs.front().map_or(channel.state.position.epoch, |it| it.epoch);
+            if it.epoch != epoch {
+                continue; // Of a channel of that name that was forgotten, or before an epoch that says so itself.
+            }
+            if it.offset >= channel.state.first_retained {
+                return None;
+            }
+            let position = Position { epoch: it.epoch, offset: it.offset };
+            let first_retained = it.offset.next();
+            let state = ChannelState { position, first_retained, last_at_ms: it.at_ms };
+            last.insert(key, state);
         }
-        let removed = last.into_iter().map(|(key, (state, number))| (key, state, number));
-        Some((removed.collect(), kept))
+        Some((last, kept))
     }
 
     /// Takes an entry over, if it still matters.
-    fn keep(&self, id: u64, entry: &Entry<'_>, at: usize, new: &mut Rewritten) {
+    fn keep(
+        &self,
+        (id, removed): (u64, &Removed),
+        entry: &Entry<'_>,
+        at: usize,
+        new: &mut Rewritten,
+    ) {
         match entry {
             Entry::Message(it) => {
                 let key = ChannelKey::new(it.tenant, it.name);
                 let channel = self.index.find(&key).filter(|channel| holds(channel, id, it));
+                let is_last = |state: &&ChannelState| {
+                    state.position == Position { epoch: it.epoch, offset: it.offset }
+                };
                 if let Some(channel) = channel {
                     new.message(&channel.key, it, u32::try_from(at).unwrap_or(u32::MAX));
+                } else if let Some(state) = removed.get(&key).filter(is_last) {
+                    let (tenant, name, state) = (it.tenant, it.name, *state);
+                    new.put(&Entry::Stand { tenant, name, state });
                 }
             }
             Entry::Counts(counts) => {
                 let mut counts = counts.clone();
-                counts.messages.retain(|it| self.index.uses(it.0));
+                let key = ChannelKey::new(counts.tenant, counts.name);
+                let channel = self.index.find(&key);
+                counts.messages.retain(|(segment, offset, ..)| {
+                    let live = channel.map_or_else(Vec::new, |it| it.live_in(*segment));
+                    live.iter().any(|it| it.epoch == counts.epoch && it.holds(*offset))
+                });
                 if !counts.messages.is_empty() {
                     counts.rows().for_each(|it| new.rows.counts.take(it));
                     new.put(&Entry::Counts(counts));
@@ -211,13 +221,28 @@ impl SegmentJournal {
     }
 }
 
+/// What the next segment goes on from: where it was rewritten before, that is said in its last block.
+fn end((last, entries): &(Block<'_>, Vec<(Entry<'_>, usize)>)) -> End {
+    let said = entries.iter().find_map(|it| match it.0 {
+        Entry::Resume { sequence, chain, .. } => Some(End { sequence, chain }),
+        Entry::Message(_)
+        | Entry::Stand { .. }
+        | Entry::Forget { .. }
+        | Entry::Log(_)
+        | Entry::Retire { .. }
+        | Entry::Seal
+        | Entry::Close
+        | Entry::Drop { .. }
+        | Entry::Counts(_) => None,
+    });
+    said.unwrap_or(End { sequence: last.header.sequence + 1, chain: last.crc })
+}
+
 /// Whether a stored message is one that is retained.
 fn holds(channel: &Channel, segment: u64, it: &Message<'_>) -> bool {
     let Offset(offset) = it.offset;
     let at = channel.runs.partition_point(|run| run.end() <= offset);
-    let lies = |run: &&Run| {
-        (run.segment, run.epoch) == (segment, it.epoch) && run.first <= offset
-    };
+    let lies = |run: &&Run| (run.segment, run.epoch) == (segment, it.epoch) && run.first <= offset;
     it.offset >= channel.state.first_retained && channel.runs.get(at).filter(lies).is_some()
 }
 
@@ -297,11 +322,3 @@ impl Rewritten {
         self.end = End { sequence: self.end.sequence + 1, chain: crc_of(&encoded, 4) };
     }
 }
-
-/// The tenants that a segment drops, and whether it forgets channels: what older segments say about those is void.
-pub(super) fn voids(dropped: &[TenantId], forgotten: usize) -> bool {
-    !dropped.is_empty() || forgotten > 0
-}
-
-/// Segments that could not be rewritten since the journal was opened.
-pub(super) type Incompressible = HashSet<u64>;

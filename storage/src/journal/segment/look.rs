@@ -6,16 +6,18 @@ use super::{
     SegmentJournal,
     block::{Block, HEADER_BYTES},
     channel::Channel,
-    entry::{self, Entry},
+    entry::{self, Entry, Place as At},
+    lists,
     shelf::failed,
 };
 use crate::{
     error::JournalError,
     ids::ChannelKey,
     journal::{
-        lists::{Data, LiveRun, Part, Place, Scope, Sealed, View},
+        lists::{Data, LiveRun, Part, Place, Scope, Sealed, Seen, View},
         usage::retained,
     },
+    publication::Publication,
 };
 
 impl SegmentJournal {
@@ -47,8 +49,10 @@ impl SegmentJournal {
     }
 
     pub(super) fn part(&self, segment: u64, live: u64) -> Option<Part> {
-        let speaks = !self.shelf.files.get(&segment)?.targets.is_empty();
-        Some(Part { segment, live, speaks, data: self.data(segment)? })
+        let shelved = self.shelf.files.get(&segment)?;
+        let speaks = !shelved.targets.is_empty();
+        let is_partial = shelved.cleaned > 0 || self.quarantined > 0;
+        Some(Part { segment, live, speaks, is_partial, data: self.data(segment)? })
     }
 
     fn data(&self, segment: u64) -> Option<Data> {
@@ -61,6 +65,22 @@ impl SegmentJournal {
             list: shelved.list.clone(),
             nonce: shelved.nonce,
         }))
+    }
+
+    /// Moves the rows of the segment to its list. When there is no room for one, it is made again whenever it is needed.
+    pub(super) fn write_list(&mut self) {
+        let list = lists::encode(self.active.nonce, &self.active.rows.snapshot());
+        let _ = self.shelf.put_list(self.active.id, &list);
+    }
+
+    /// Takes a batch that was written into the rows.
+    pub(super) fn list(&mut self, batch: &[Arc<Publication>], place: At) {
+        let mut at = self.batch_at;
+        for publication in batch {
+            let place = place.at + u32::try_from(at).unwrap_or(u32::MAX);
+            self.active.rows.take(&Seen::of(publication, place));
+            at += entry::message_bytes(publication);
+        }
     }
 
     pub(super) fn live_runs(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {

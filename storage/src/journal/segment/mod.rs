@@ -1,6 +1,7 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
+mod compact;
 mod count;
 mod found;
 mod keys;
@@ -12,7 +13,7 @@ mod settle;
 mod shelf;
 mod sidecar;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub(super) use self::look::entries_of;
 use self::{
@@ -28,7 +29,8 @@ use super::{
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
     index,
     index::Index,
-    lists::{self, LiveRun, Rows, Scope, Seen, View},
+    lists,
+    lists::{LiveRun, Rows, Scope, View},
 };
 use crate::{
     disk::Disk,
@@ -53,6 +55,8 @@ pub(crate) struct SegmentJournal {
     batch_at: usize,
     /// What waits for the next block.
     said: Vec<Said>,
+    /// Segments that could not be rewritten since it was opened.
+    incompressible: BTreeSet<u64>,
     is_fenced: bool,
     torn_bytes: u64,
     quarantined: u64,
@@ -135,20 +139,15 @@ impl SegmentJournal {
         self.active = Active { id, nonce, at: HEADER_BYTES, end, ..Active::default() };
     }
 
-    /// Moves the rows of the segment to its list. When there is no room for one, it is made again whenever it is needed.
-    fn write_list(&mut self) {
-        let list = lists::encode(self.active.nonce, &self.active.rows.snapshot());
-        let _ = self.shelf.put_list(self.active.id, &list);
-    }
-
     /// Moves the index of the segment to its sidecar. When there is no room for one, it stays in memory.
     fn write_sidecar(&mut self) {
         let active = &mut self.active;
         let forgotten = std::mem::take(&mut active.forgotten);
         let log = LogState { live: self.shelf.files.keys().copied().collect(), ..self.log.clone() };
-        let Some(shelved) = self.shelf.files.get(&active.id) else { return };
-        let targets = shelved.targets.clone();
-        let head = Head { nonce: active.nonce, end: active.end, log, forgotten, targets };
+        let Some(shelved) = self.shelf.files.get_mut(&active.id) else { return };
+        shelved.forgets = !forgotten.is_empty();
+        let (nonce, end, targets) = (active.nonce, active.end, shelved.targets.clone());
+        let head = Head { nonce, end, log, forgotten, targets, cleaned: 0 };
         let sidecar = sidecar::encode(&head, active.id, &self.index, &shelved.keys);
         if self.shelf.put_sidecar(active.id, &sidecar).is_ok() {
             self.index.unload(active.id, &sidecar.places);
@@ -235,16 +234,6 @@ impl SegmentJournal {
             self.index.take_back();
         }
         result
-    }
-
-    /// Takes a batch that was written into the rows.
-    fn list(&mut self, batch: &[Arc<Publication>], place: Place) {
-        let mut at = self.batch_at;
-        for publication in batch {
-            let place = place.at + u32::try_from(at).unwrap_or(u32::MAX);
-            self.active.rows.take(&Seen::of(publication, place));
-            at += entry::message_bytes(publication);
-        }
     }
 
     /// Nothing is taken after a failed write or sync: what is on the disk is not known, and a sync that is tried again may

@@ -44,6 +44,9 @@ struct Recovery {
     keys: SegmentKeys,
     rows: Rows,
     targets: BTreeSet<u64>,
+    /// What the segment that was rewritten says about its end, and when that was.
+    resume: Option<End>,
+    cleaned: u64,
 }
 
 /// A sidecar that fits, what it says about keys, and about the messages of which segments something is said.
@@ -116,6 +119,7 @@ impl Recovery {
         }
         self.last_id = id;
         self.forgotten.clear();
+        (self.resume, self.cleaned) = (None, 0);
         let Some(header) = segment.header else {
             self.damage(id, 0, u64::MAX);
             (self.state, self.end) = (SegmentEnd::Lost, None);
@@ -145,7 +149,9 @@ impl Recovery {
         };
         let (nonce, bytes, list) = (header.nonce, segment.bytes, None);
         let file = Arc::from(segment.file);
-        let shelved = Shelved { file, sidecar, list, nonce, bytes, keys, targets };
+        let (forgets, cleaned) = (!self.forgotten.is_empty(), self.cleaned);
+        let shelved =
+            Shelved { file, sidecar, list, nonce, bytes, keys, targets, forgets, cleaned };
         shelf.files.insert(id, shelved);
         Ok(Some((id, is_scanned)))
     }
@@ -168,6 +174,7 @@ impl Recovery {
         let Some((head, keys)) = found else { return Ok(None) };
         self.learn(head.log);
         (self.state, self.end) = (SegmentEnd::Sealed, Some(head.end));
+        (self.forgotten, self.cleaned) = (head.forgotten, head.cleaned);
         Ok(Some((file, keys, head.targets)))
     }
 
@@ -226,7 +233,8 @@ impl Recovery {
             self.entry(entry, at, header.id);
         }
         self.at = block.end;
-        self.end = Some(End { sequence: block.header.sequence + 1, chain: block.crc });
+        let end = End { sequence: block.header.sequence + 1, chain: block.crc };
+        self.end = Some(self.resume.take().unwrap_or(end));
     }
 
     fn entry(&mut self, entry: Entry<'_>, place: u32, segment: u64) {
@@ -261,6 +269,9 @@ impl Recovery {
                 self.targets.extend(counts.messages.iter().map(|it| it.0));
                 counts.rows().for_each(|it| self.rows.counts.take(it));
             }
+            Entry::Resume { sequence, chain, cleaned } => {
+                (self.resume, self.cleaned) = (Some(End { sequence, chain }), cleaned);
+            }
             Entry::Seal => self.state = SegmentEnd::Sealed,
             Entry::Close => {}
         }
@@ -290,7 +301,7 @@ impl Recovery {
         let Some(end) = self.end.filter(|_| self.state == SegmentEnd::Sealed) else { return };
         let (forgotten, targets) = (std::mem::take(&mut self.forgotten), shelved.targets.clone());
         let log = LogState { live: self.live.iter().copied().collect(), ..self.log.clone() };
-        let head = sidecar::Head { nonce, end, log, forgotten, targets };
+        let head = sidecar::Head { nonce, end, log, forgotten, targets, cleaned: self.cleaned };
         let sidecar = sidecar::encode(&head, id, &self.index, &shelved.keys);
         if shelf.put_sidecar(id, &sidecar).is_ok() {
             self.index.unload(id, &sidecar.places);
@@ -330,6 +341,7 @@ impl Recovery {
             buffer: Vec::new(),
             batch_at: 0,
             said: Vec::new(),
+            incompressible: BTreeSet::new(),
             is_fenced: false,
         };
         journal.settle(self.last_id, &self.live)?;

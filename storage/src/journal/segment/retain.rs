@@ -15,6 +15,8 @@ use crate::{
     options::{Keep, Retention},
 };
 
+/// Segments that are rewritten in one run.
+const REWRITTEN_MAX: usize = 2;
 /// Marks in one block.
 const MARKS_MAX: usize = 128;
 
@@ -41,6 +43,9 @@ impl SegmentJournal {
         retired.messages += self.retire_oldest(policy.bytes_max);
         retired.channels = self.forget_idle(policy.idle_ms_max, now_ms)?;
         retired.segments = self.remove_unused(now_ms)?;
+        for _ in 0..REWRITTEN_MAX {
+            retired.rewritten += u64::from(self.compact_one(now_ms)?);
+        }
         self.shelf.expire_keys(now_ms).map_err(|cause| failed("remove keys", cause, 0))?;
         Ok(retired)
     }
@@ -189,17 +194,20 @@ impl SegmentJournal {
         Ok(unused.len() as u64)
     }
 
-    /// Sealed segments in which nothing is retained. One that drops a tenant stays until all that it voids is gone, and one that
-    /// says something about messages until those are.
+    /// Sealed segments in which nothing is retained. One that drops a tenant or forgets channels stays until all that it voids
+    /// is gone, and one that says something about messages until those are.
     fn unused(&self) -> Vec<u64> {
         let mut unused = Vec::new();
-        let mut is_oldest = true;
+        // Of those before that stay: up to where nothing in them is void.
+        let mut cleaned: Option<u64> = None;
         for (id, shelved) in self.shelf.files.range(..self.active.id) {
-            let has_older = !is_oldest || self.shelf.keys.range(..id).next().is_some();
             let says = shelved.targets.iter().any(|it| self.index.uses(*it));
-            let drops = has_older && !shelved.keys.dropped.is_empty();
-            if self.index.uses(*id) || says || drops {
-                is_oldest = false;
+            let drops = !shelved.keys.dropped.is_empty();
+            let has_void = cleaned.is_some_and(|it| it <= *id);
+            let has_keys = self.shelf.keys.range(..id).next().is_some();
+            let voids = (has_void && (drops || shelved.forgets)) || (has_keys && drops);
+            if self.index.uses(*id) || says || voids {
+                cleaned = Some(cleaned.map_or(shelved.cleaned, |it| it.min(shelved.cleaned)));
             } else {
                 unused.push(*id);
             }

@@ -42,6 +42,10 @@ pub(super) struct Shelved {
     pub(super) keys: SegmentKeys,
     /// The segments about whose messages it says something.
     pub(super) targets: BTreeSet<u64>,
+    /// Whether it forgets channels: what older segments say about them is void.
+    pub(super) forgets: bool,
+    /// When it was rewritten, the segment that was written then: nothing is left in it that an earlier one voids.
+    pub(super) cleaned: u64,
 }
 
 /// See the module.
@@ -186,7 +190,9 @@ impl Shelf {
         self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
         let (bytes, keys) = (self.segment_bytes, SegmentKeys::default());
         let (file, targets) = (Arc::from(file), BTreeSet::new());
-        let shelved = Shelved { file, sidecar: None, list: None, nonce, bytes, keys, targets };
+        let (sidecar, list, forgets, cleaned) = (None, None, false, 0);
+        let shelved =
+            Shelved { file, sidecar, list, nonce, bytes, keys, targets, forgets, cleaned };
         self.files.insert(id, shelved);
         Ok(())
     }
@@ -232,6 +238,38 @@ impl Shelf {
         self.disk.rename(&segment_name(id), SPARE)?;
         self.has_spare = true;
         Ok(())
+    }
+
+    /// Puts a file in the place of a segment. The one that was there can be read on by whoever has it open.
+    pub(super) fn replace(
+        &mut self,
+        id: u64,
+        header: &SegmentHeader,
+        bytes: &[u8],
+    ) -> Result<(), JournalError> {
+        let unfinished = "rewritten.tmp";
+        let room = bytes.len() as u64;
+        let written = self
+            .disk
+            .create(unfinished, 0, Fill::Room)
+            .and_then(|file| file.write_all_at(bytes, 0).map(|()| file));
+        let file = match written {
+            Ok(file) => file,
+            Err(cause) => {
+                let _ = self.disk.unlink(unfinished); // The first error tells more.
+                return Err(failed("rewrite", cause, room));
+            }
+        };
+        file.sync_data().map_err(|cause| sync_failed("sync", cause))?;
+        let Some(shelved) = self.files.get_mut(&id) else { return Ok(()) };
+        let stale = shelved.sidecar.take().map(|_| sidecar_name(id));
+        (shelved.file, shelved.nonce, shelved.bytes) = (Arc::from(file), header.nonce, room);
+        let renamed = self.disk.rename(unfinished, &segment_name(id));
+        renamed.map_err(|cause| failed("rename", cause, 0))?;
+        self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
+        // It would be known for that of another file; so it is only a matter of room.
+        let gone = stale.map_or(Ok(()), |it| self.disk.unlink(&it));
+        gone.map_err(|cause| failed("remove", cause, 0))
     }
 
     /// Writes a sidecar. It is not synced: what is wrong with it later is seen by its checksum.

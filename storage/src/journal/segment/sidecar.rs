@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sidecar = "SIDX" crc:u32 version:u8 keyed_at:u64 nonce:u64 sequence:u64 chain:u32 log
-//!           forgotten:u32 (tenant:u32 name)* targets:u32 segment:u64* dropped:u32 tenant:u32*
+//!           cleaned:u64 forgotten:u32 (tenant:u32 name)* targets:u32 segment:u64* dropped:u32 tenant:u32*
 //!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64
 //!           runs:u32 (epoch:u32 first:u64 count:u32 bytes:u64 first_at_ms:u64 last_at_ms:u64 place:u32*)*)*
 //!           keyed
@@ -45,6 +45,7 @@ pub(super) struct Head {
     pub(super) log: LogState,
     pub(super) forgotten: Vec<ChannelKey>,
     pub(super) targets: BTreeSet<u64>,
+    pub(super) cleaned: u64,
 }
 
 /// The bytes of a sidecar, and where things are in it.
@@ -66,6 +67,7 @@ pub(super) fn encode(head: &Head, segment: u64, index: &Index, keys: &SegmentKey
     out.extend_from_slice(&head.end.sequence.to_le_bytes());
     out.extend_from_slice(&head.end.chain.to_le_bytes());
     head.log.put(&mut out);
+    out.extend_from_slice(&head.cleaned.to_le_bytes());
     put_count(&mut out, head.forgotten.len());
     for channel in &head.forgotten {
         put_channel(&mut out, channel);
@@ -180,6 +182,7 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
     let sequence = bytes.u64().filter(|it| *it < NUMBER_MAX)?;
     let end = End { sequence, chain: bytes.u32()? };
     let log = LogState::decode(&mut bytes)?;
+    let cleaned = bytes.u64()?;
     let forgotten = (0..bytes.u32()?).map(|_| channel(&mut bytes)).collect::<Option<_>>()?;
     let targets = (0..bytes.u32()?).map(|_| bytes.u64()).collect::<Option<_>>()?;
     let dropped = (0..bytes.u32()?).map(|_| bytes.u32().map(TenantId)).collect::<Option<_>>()?;
@@ -190,7 +193,8 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
         let runs = (0..bytes.u32()?).map(|_| run(all, &mut bytes, segment));
         channels.push((key, state, runs.collect::<Option<_>>()?));
     }
-    Some((Head { nonce, end, log, forgotten, targets }, dropped, channels))
+    let head = Head { nonce, end, log, forgotten, targets, cleaned };
+    Some((head, dropped, channels))
 }
 
 fn channel(bytes: &mut Bytes<'_>) -> Option<ChannelKey> {

@@ -33,7 +33,8 @@ impl SledJournal {
                 | Entry::Retire { .. }
                 | Entry::Counts(_)
                 | Entry::Seal
-                | Entry::Close => {}
+                | Entry::Close
+                | Entry::Resume { .. } => {}
             })?;
         }
         Ok(newest.finish())

@@ -59,6 +59,7 @@ impl SledJournal {
             | Entry::Retire { .. }
             | Entry::Seal
             | Entry::Close
+            | Entry::Resume { .. }
             | Entry::Counts(_) => {}
         }
     }
