@@ -52,6 +52,32 @@ pub(crate) fn pinned<T>(core: usize, work: impl FnOnce() -> io::Result<T>) -> io
     result
 }
 
+/// Time of all cores so far, in clock ticks: proc(5), `/proc/stat`.
+pub(crate) struct Spent {
+    busy: u64,
+    stolen: u64,
+}
+
+impl Spent {
+    /// Until now.
+    pub(crate) fn read() -> io::Result<Self> {
+        let text = fs::read_to_string("/proc/stat")?;
+        let line = text.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> =
+            line.split_whitespace().skip(1).filter_map(|it| it.parse().ok()).collect();
+        let at = |place: usize| ticks.get(place).copied().unwrap_or_default();
+        // user, nice, system, idle, iowait, irq, softirq, steal
+        Ok(Self { busy: at(0) + at(1) + at(2) + at(5) + at(6), stolen: at(7) })
+    }
+
+    /// Of the time that the cores were wanted, the share in which the host gave them to other machines.
+    pub(crate) fn stolen_since(&self, before: &Self) -> f64 {
+        let stolen = self.stolen.saturating_sub(before.stolen) as f64;
+        let busy = self.busy.saturating_sub(before.busy) as f64;
+        if stolen > 0.0 { stolen / (stolen + busy) } else { 0.0 }
+    }
+}
+
 /// Processor, cores and kernel, in one line.
 pub(crate) fn description() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();

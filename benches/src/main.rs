@@ -7,6 +7,7 @@ mod micro;
 mod ratio;
 mod table;
 
+use std::cell::Cell;
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -172,11 +173,13 @@ fn tables(options: &Options, rooms: &[micro::Room], rows: &[Row]) -> Result<(), 
             rounds: options.rounds.max(1),
             seconds: options.seconds,
             cores: Cores { server: options.server_core, generator: options.generator_core },
+            stolen: Cell::new(0.0),
         };
         let mut table = Table::new(ratio::COLUMNS);
         for row in rows {
             ratio::measure(*row, &bench, &mut table)?;
         }
+        text.push_str(&disturbance(bench.stolen.get()));
         text.push_str(&table.markdown());
     }
     if !rooms.is_empty() {
@@ -192,6 +195,15 @@ fn tables(options: &Options, rooms: &[micro::Room], rows: &[Row]) -> Result<(), 
         table::write_between_markers(page, &text)?;
     }
     Ok(())
+}
+
+/// How much of the ratios' time was not this machine's.
+fn disturbance(stolen: f64) -> String {
+    format!(
+        "Other machines on the host had the cores for at most {:.1} % of the time of a measurement that counts; over {:.0} % it is taken again.\n",
+        stolen * 100.0,
+        ratio::STOLEN_MAX * 100.0
+    )
 }
 
 fn serve(then: Service, ready_file: &Path) -> Result<(), Failure> {

@@ -37,6 +37,10 @@ pub struct Limits {
     pub tail_total_bytes_max: usize,
     /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
     pub tail_messages_max: usize,
+    /// Publications in one part of what a subscriber missed. Over it: the rest comes in further parts.
+    pub recovery_messages_max: usize,
+    /// Bytes of such a part, but for its first message.
+    pub recovery_bytes_max: usize,
     /// Members a presence snapshot lists. Over it: the others are counted, not listed.
     pub presence_members_max: usize,
     /// Channels that one connection listens to. Over it: the subscription is refused.
@@ -85,6 +89,8 @@ impl Default for Limits {
             deliveries_per_turn_max: 16_384,
             tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,
+            recovery_messages_max: 256,
+            recovery_bytes_max: 128 * 1024,
             presence_members_max: 1000,
             subscriptions_per_connection_max: 128,
             unanswered_frames_max: 1_024,

@@ -36,6 +36,8 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// A publish overtakes one that its connection sent before and that takes more steps.
+    PublishOvertakes,
 }
 
 impl Fault {
@@ -56,11 +58,12 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 4] = [
+    pub const CONTROL: [Self; 5] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::PublishOvertakes,
     ];
 }
 

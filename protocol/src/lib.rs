@@ -4,7 +4,10 @@
 pub mod auth;
 pub mod client;
 pub mod dialect;
+pub mod engineio;
 pub mod http;
+pub mod policy;
+pub mod socketio;
 pub mod ws;
 
 #[doc(hidden)]

@@ -13,7 +13,7 @@ struct Tool {
     any_of: &'static [&'static [&'static str]],
 }
 
-const TOOLS: [Tool; 5] = [
+const TOOLS: [Tool; 6] = [
     Tool { package: "curl", any_of: &[&["curl", "--version"]] },
     Tool {
         package: "chromium",
@@ -21,6 +21,7 @@ const TOOLS: [Tool; 5] = [
     },
     Tool { package: "nodejs", any_of: &[&["node", "--version"]] },
     Tool { package: "npm", any_of: &[&["npm", "--version"]] },
+    Tool { package: "openssl", any_of: &[&["openssl", "version"]] },
     Tool { package: "python3-venv", any_of: &[&["python3", "-c", "import ensurepip, venv"]] },
 ];
 

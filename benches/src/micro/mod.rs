@@ -5,6 +5,7 @@ mod fanout;
 pub(crate) mod journal;
 mod lanes;
 mod lists;
+mod patterns;
 mod publish;
 mod shard;
 
@@ -35,6 +36,8 @@ pub(crate) enum Room {
     Fanout,
     /// From the bytes of a request to its answer.
     Publish,
+    /// Which of many patterns a name matches, and what policies say.
+    Patterns,
 }
 
 /// Measures one room.
@@ -46,6 +49,7 @@ pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), 
         Room::Lists => lists::measure(data, table),
         Room::Fanout => fanout::measure(table),
         Room::Publish => publish::measure(table),
+        Room::Patterns => patterns::measure(table),
     }
 }
 

@@ -6,6 +6,7 @@ use std::{fs, io};
 
 use serde_json::Value;
 
+use super::quiet::quiet;
 use super::rows::words;
 use super::side::{Server, Side, number};
 use super::{Bench, Pairs, figure};
@@ -31,25 +32,12 @@ fn measure(shape: (u32, u32, &str), bench: &Bench, table: &mut Table) -> Result<
     let mut pairs = Pairs::default();
     let mut sizes = Vec::new();
     for _ in 0..bench.rounds {
-        let folder = tempfile::tempdir_in(&bench.data)?;
-        let data = folder.path().display().to_string();
-        let side = Side::start(bench, Server::Stentor(&["--data-dir", &data]))?;
         let scenario = format!(
             "publish --connections {connections} --pipeline {pipeline} --persist true --payload {PAYLOAD} --warmup 0 --duration {}",
             bench.seconds
         );
-        let report = side.drive(bench, &words(&scenario))?;
-        drop(side);
-        let sent = report.pointer("/checked/sent").and_then(Value::as_u64).unwrap_or_default();
-        let count = batches(folder.path())?.max(1);
-        let batch = ((sent + count / 2) / count).max(1);
-        let rate = number(&report, "/window/acknowledged_per_second")?;
-        let time = Duration::from_secs_f64(bench.seconds.min(3.0));
-        let batch_size = usize::try_from(batch)?;
-        // On the server's core, with the thread that prepares its segments: what the server has, too.
-        let alone = machine::pinned(bench.cores.server, || {
-            Ok(synced_rate(folder.path(), batch_size, PAYLOAD, time))
-        })??;
+        let (rate, batch) = quiet(bench, || whole(bench, &words(&scenario)))?;
+        let alone = quiet(bench, || log_alone(bench, batch))?;
         table::note(&format!("    {batch} publishes in a batch"));
         sizes.push(batch as f64);
         pairs.push(rate, alone);
@@ -60,6 +48,30 @@ fn measure(shape: (u32, u32, &str), bench: &Bench, table: &mut Table) -> Result<
     );
     table.row(pairs.cells(&load, "/s", goal));
     Ok(())
+}
+
+/// What the server keeps a second, and the mean size of its batches.
+fn whole(bench: &Bench, scenario: &[String]) -> Result<(f64, u64), Failure> {
+    let folder = tempfile::tempdir_in(&bench.data)?;
+    let data = folder.path().display().to_string();
+    let side = Side::start(bench, Server::Stentor(&["--data-dir", &data]))?;
+    let report = side.drive(bench, scenario)?;
+    drop(side);
+    let sent = report.pointer("/checked/sent").and_then(Value::as_u64).unwrap_or_default();
+    let count = batches(folder.path())?.max(1);
+    let batch = ((sent + count / 2) / count).max(1);
+    Ok((number(&report, "/window/acknowledged_per_second")?, batch))
+}
+
+/// What the log keeps a second on the server's core, with the thread that prepares its segments: what the server has, too.
+fn log_alone(bench: &Bench, batch: u64) -> Result<f64, Failure> {
+    let folder = tempfile::tempdir_in(&bench.data)?;
+    let time = Duration::from_secs_f64(bench.seconds.min(3.0));
+    let batch = usize::try_from(batch)?;
+    let alone = machine::pinned(bench.cores.server, || {
+        Ok(synced_rate(folder.path(), batch, PAYLOAD, time))
+    })??;
+    Ok(alone)
 }
 
 /// Batches in the segment files below a folder: one block each (`storage/src/journal/segment/block.rs`).

@@ -2,10 +2,12 @@
 //! driven by the same generator. Only ratios are claimed.
 
 mod journal;
+mod quiet;
 mod rows;
 mod side;
 mod volume;
 
+use std::cell::Cell;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -16,6 +18,8 @@ use crate::Failure;
 use crate::floor::send;
 use crate::machine::{self, Cores};
 use crate::table::{self, Table};
+
+pub(crate) use quiet::STOLEN_MAX;
 
 /// The columns of the table.
 pub(crate) const COLUMNS: &[&str] =
@@ -52,6 +56,8 @@ pub(crate) struct Bench {
     pub(crate) seconds: f64,
     /// Which cores.
     pub(crate) cores: Cores,
+    /// The largest share of a measurement that counted in which other machines had the cores.
+    pub(crate) stolen: Cell<f64>,
 }
 
 /// What the two sides came to, turn by turn.

@@ -1,9 +1,11 @@
 //! The rows that need no disk.
 
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
+use super::quiet::quiet;
 use super::side::{Server, Side, number};
 use super::{Bench, Pairs};
 use crate::Failure;
@@ -18,7 +20,9 @@ const SUBSCRIBERS: u32 = 1000;
 const RATE: u32 = 100;
 const PAYLOAD: usize = 128;
 const IDLE: u32 = 10_000;
-const WARM: u32 = 1000;
+const FIRST: u32 = 2_000;
+/// Until they are connected.
+const FIRST_TIME: Duration = Duration::from_secs(3);
 
 const US_PER_DELIVERY: &str = "/window/server_us_per_delivery";
 const US_PER_PUBLISH: &str = "/window/server_us_per_publish";
@@ -95,20 +99,23 @@ pub(super) fn reactor(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Memory of 10,000 idle subscribers in 100 channels, all of one user. The server is warmed up first, with publishes and
-/// with 1,000 subscribers that leave again, so that receive buffers, code and what the allocator keeps in reserve are not
-/// counted as memory of connections. The 1,000 are not counted as growth either.
+/// Memory of 10,000 idle subscribers in 100 channels, all of one user: growth from the first 2,000 of them to all. What a
+/// server takes once, for its first connections, is not counted: receive buffers, code, the allocator's first page of
+/// each size.
 pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     let mut sizes = Vec::new();
     for _ in 0..bench.rounds {
         let side = Side::start(bench, Server::Stentor(EPHEMERAL))?;
         side.drive(bench, &words("publish --payload 1024 --warmup 0 --duration 1"))?;
-        let scenario =
-            |count| words(&format!("connect --subscribers {count} --channels 100 --hold 2"));
-        side.drive(bench, &scenario(WARM))?;
-        let report = side.drive(bench, &scenario(IDLE))?;
+        let scenario = |count, hold| {
+            words(&format!("connect --subscribers {count} --channels 100 --hold {hold}"))
+        };
+        let first = side.begin(bench, &scenario(FIRST, 60))?;
+        machine::pause(FIRST_TIME);
+        let report = side.drive(bench, &scenario(IDLE - FIRST, 2))?;
+        drop(first);
         let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
-        let bytes = grown / f64::from(IDLE - WARM);
+        let bytes = grown / f64::from(IDLE - FIRST);
         table::note(&format!("    {bytes:.0} bytes"));
         sizes.push(bytes / 1024.0);
     }
@@ -132,19 +139,29 @@ fn turns(
     what: &str,
 ) -> Result<Pairs, Failure> {
     let mut pairs = Pairs::default();
-    for _ in 0..bench.rounds {
-        let ours = number(&run(bench, sides.0, load)?, what)?;
-        let beside = number(&run(bench, sides.1, load)?, what)?;
-        pairs.push(ours, beside);
+    for round in 0..bench.rounds {
+        let measure = |side| number(&run(bench, side, load)?, what);
+        // Who comes first changes, lest it matter.
+        if round % 2 == 0 {
+            let ours = measure(sides.0)?;
+            pairs.push(ours, measure(sides.1)?);
+        } else {
+            let beside = measure(sides.1)?;
+            pairs.push(measure(sides.0)?, beside);
+        }
     }
     Ok(pairs)
 }
 
 fn run(bench: &Bench, server: Server<'_>, load: &[String]) -> Result<Value, Failure> {
-    Side::start(bench, server)?.drive(bench, load)
+    quiet(bench, || Side::start(bench, server)?.drive(bench, load))
 }
 
 fn send_floor(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
+    quiet(bench, || bare_sends(bench, frame_bytes))
+}
+
+fn bare_sends(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["send", &SUBSCRIBERS.to_string(), &frame_bytes.to_string(), &RATE.to_string()]);
     command.args([&bench.seconds.to_string(), &bench.cores.generator.to_string()]);

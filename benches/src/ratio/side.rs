@@ -70,11 +70,8 @@ impl Side {
     /// Drives the server, and returns the generator's report.
     pub(super) fn drive(&self, bench: &Bench, scenario: &[String]) -> Result<Value, Failure> {
         let report = self.folder.path().join("report.json");
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("generate").args(scenario).args(["--no-progress", "--url", &self.url]);
-        command.args(["--key", &self.key, "--server-pid", &self.pid().to_string()]);
-        command.args(["--client-core", &bench.cores.generator.to_string(), "--json"]).arg(&report);
-        let output = command.stdin(Stdio::null()).output()?;
+        let mut command = self.generator(bench, scenario)?;
+        let output = command.arg("--json").arg(&report).stdin(Stdio::null()).output()?;
         let result = read(&report);
         let wrong = output.status.code().is_none_or(|code| code != 0 && code != SATURATED);
         match result {
@@ -86,6 +83,21 @@ impl Side {
                     .into())
             }
         }
+    }
+
+    /// Drives the server beside everything that follows, until the value that is returned goes.
+    pub(super) fn begin(&self, bench: &Bench, scenario: &[String]) -> Result<Beside, Failure> {
+        let mut command = self.generator(bench, scenario)?;
+        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Beside(quiet.spawn()?))
+    }
+
+    fn generator(&self, bench: &Bench, scenario: &[String]) -> Result<Command, Failure> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("generate").args(scenario).args(["--no-progress", "--url", &self.url]);
+        command.args(["--key", &self.key, "--server-pid", &self.pid().to_string()]);
+        command.args(["--client-core", &bench.cores.generator.to_string()]);
+        Ok(command)
     }
 
     /// A key of its tenant, as the ready file names it.
@@ -120,6 +132,17 @@ impl Side {
 
     fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+/// A generator at work.
+pub(super) struct Beside(Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // An error here means that it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

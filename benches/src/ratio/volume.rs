@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use rustix::param::clock_ticks_per_second;
 
+use super::quiet::quiet;
 use super::rows::words;
 use super::side::{Server, Side};
 use super::{Bench, Pairs};
@@ -34,7 +35,9 @@ pub(super) fn volume(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
         let line = format!("publish --no-progress --lines {lines} {options} {flag}");
         let mut pairs = Pairs::default();
         for _ in 0..bench.rounds {
-            pairs.push(streamed(bench, &words(line.trim_end()))?, single(bench, persist)?);
+            let words = words(line.trim_end());
+            let ours = quiet(bench, || streamed(bench, &words))?;
+            pairs.push(ours, quiet(bench, || single(bench, persist))?);
         }
         let load = format!("{name}, {kept}: server CPU for a message, beside single requests");
         table.row(pairs.cells(&load, "µs", goal));

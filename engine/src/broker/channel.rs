@@ -1,6 +1,7 @@
 //! One channel at its home: its offsets, the tail of its history, and which shards want it.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use storage::Publication;
@@ -24,11 +25,31 @@ pub enum Start {
         /// Everything between what it asked for and `position`, oldest first.
         missed: Vec<Arc<Publication>>,
     },
-    /// The tail no longer reaches back to what it asked for.
+    /// It continues where it left off, and there is more between this and `position` than it has room for: it asks again.
+    Behind {
+        /// See the type.
+        position: Position,
+        /// What comes first of that, oldest first; at least one.
+        missed: Vec<Arc<Publication>>,
+    },
+    /// What it missed is not there.
     Gapped {
         /// See the type.
         position: Position,
+        /// Why.
+        gap: Gap,
     },
+}
+
+/// Why nobody can say what a subscriber missed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gap {
+    /// The journal has let it go, or it was damaged.
+    NotRetained,
+    /// The journal cannot be read now.
+    Unreadable,
+    /// It asked for what follows an offset that the channel has not come to.
+    Ahead,
 }
 
 /// One channel homed here.
@@ -40,6 +61,8 @@ pub struct HomeChannel {
     epoch: Epoch,
     last_sequenced: Offset,
     position: Offset,
+    /// When the last one was taken.
+    last_at_ms: Option<NonZeroU64>,
     tail: VecDeque<Arc<Publication>>,
     tail_bytes: usize,
     /// Changes when the journal refused: what was sequenced before then is void.
@@ -54,6 +77,15 @@ pub struct HomeChannel {
     pub(super) is_listed: bool,
 }
 
+/// Where a channel stands that is not in memory.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Rest {
+    /// The last visible place.
+    pub position: Position,
+    /// When that message was taken; `None` when no message is kept that says so.
+    pub last_at_ms: Option<NonZeroU64>,
+}
+
 /// What a tail may hold.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tail {
@@ -64,11 +96,17 @@ pub(super) struct Tail {
 }
 
 impl HomeChannel {
-    /// A channel whose journal ends at `position`.
+    /// A channel whose journal ends there.
     #[must_use]
-    pub fn resting_at(position: Position) -> Self {
-        let Position { epoch, offset } = position;
-        Self { epoch, last_sequenced: offset, position: offset, ..Self::default() }
+    pub fn resting_at(rest: Rest) -> Self {
+        let Rest { position: Position { epoch, offset }, last_at_ms } = rest;
+        Self { epoch, last_sequenced: offset, position: offset, last_at_ms, ..Self::default() }
+    }
+
+    /// What is kept of a channel that nobody uses.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        Rest { position: self.position(), last_at_ms: self.last_at_ms }
     }
 
     /// The next offset, and the run it is valid in. It is invisible until it is committed.
@@ -91,6 +129,7 @@ impl HomeChannel {
         let offset = publication.offset().unwrap_or_default();
         assert_eq!(offset, self.position.next(), "invariant 2: offsets are dense");
         self.position = offset;
+        self.last_at_ms = NonZeroU64::new(publication.at_ms());
         self.unanswered -= 1;
         self.tail.push_back(Arc::clone(publication));
         let added = publication.text_bytes();
@@ -103,9 +142,10 @@ impl HomeChannel {
         (added, dropped)
     }
 
-    /// Lets the tail go. Returns the bytes that it had.
+    /// Lets the tail go with everything that the journal had. Returns the bytes that it had.
     pub(super) fn forget_tail(&mut self) -> usize {
         self.tail.clear();
+        self.last_at_ms = None;
         std::mem::take(&mut self.tail_bytes)
     }
 
@@ -155,12 +195,6 @@ impl HomeChannel {
         Position { epoch: self.epoch, offset: self.position }
     }
 
-    /// When the newest message of the tail was taken.
-    #[must_use]
-    pub fn last_at_ms(&self) -> Option<u64> {
-        self.tail.back().map(|it| it.at_ms())
-    }
-
     /// What is sequenced from now on is in the next epoch; what is with the journal stays in its own.
     pub fn begin_next_epoch(&mut self) -> Epoch {
         self.epoch = Epoch(self.epoch.0 + 1);
@@ -173,23 +207,11 @@ impl HomeChannel {
         self.interest.is_empty() && self.unanswered == 0 && self.presence.is_empty()
     }
 
-    /// Where a subscriber that has seen everything up to `after` starts.
-    #[must_use]
-    pub fn start(&self, after: Option<Offset>) -> Start {
-        let position = self.position();
-        let Some(after) = after else { return Start::Fresh { position } };
-        match self.tail_after(after) {
-            Some(missed) => Start::Resumed { position, missed: missed.cloned().collect() },
-            None => Start::Gapped { position },
-        }
-    }
-
     /// What came after `after`, oldest first. `None` when the tail does not reach back so far.
     pub fn tail_after(&self, after: Offset) -> Option<impl Iterator<Item = &Arc<Publication>>> {
         let missing = self.position.0.checked_sub(after.0)?;
         let missing = usize::try_from(missing).ok()?;
         let skip = self.tail.len().checked_sub(missing)?;
-        let skip = skip + usize::from(planted::is(Fault::HistoryGap));
         Some(self.tail.iter().skip(skip))
     }
 }
@@ -223,32 +245,26 @@ mod tests {
     }
 
     #[test]
-    fn a_start_says_what_was_missed_or_that_it_is_unknown() {
-        let mut channel = HomeChannel::resting_at(at(2));
+    fn a_tail_says_what_was_missed_or_that_it_does_not_reach_back() {
+        let mut channel = HomeChannel::resting_at(Rest { position: at(2), last_at_ms: None });
         for offset in 3..=7 {
             assert_eq!(channel.sequence().0, Offset(offset));
             channel.commit(&publication(offset), Tail { messages_max: 3, bytes_spare: 100 });
         }
-        let check = |after: Option<u64>, expected: Start| {
-            assert_eq!(channel.start(after.map(Offset)), expected, "after {after:?}");
+        let check = |after: u64, expected: Option<Vec<Arc<Publication>>>| {
+            let tail = channel.tail_after(Offset(after));
+            assert_eq!(tail.map(|it| it.cloned().collect()), expected, "after {after}");
         };
-        check(None, Start::Fresh { position: at(7) });
-        check(Some(7), Start::Resumed { position: at(7), missed: vec![] });
-        check(
-            Some(5),
-            Start::Resumed { position: at(7), missed: vec![publication(6), publication(7)] },
-        );
-        check(
-            Some(4),
-            Start::Resumed { position: at(7), missed: (5..=7).map(publication).collect() },
-        );
-        check(Some(3), Start::Gapped { position: at(7) });
-        check(Some(8), Start::Gapped { position: at(7) });
+        check(7, Some(vec![]));
+        check(5, Some(vec![publication(6), publication(7)]));
+        check(4, Some((5..=7).map(publication).collect()));
+        check(3, None);
+        check(8, None);
     }
 
     #[test]
     fn a_tail_shrinks_where_there_is_no_room_for_it() {
-        let mut channel = HomeChannel::resting_at(at(0));
+        let mut channel = HomeChannel::resting_at(Rest::default());
         let bytes = publication(1).text_bytes();
         for (offset, bytes_spare) in [(1, bytes), (2, bytes - 1), (3, bytes)] {
             channel.sequence();

@@ -4,10 +4,11 @@ mod channel;
 mod presence;
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use channel::Tail;
-pub use channel::{HomeChannel, Start};
+pub use channel::{Gap, HomeChannel, Rest, Start};
 use hashbrown::HashMap;
 pub use presence::Member;
 use protocol::Rejection;
@@ -26,7 +27,7 @@ use crate::shard::input::{Keep, ReplyTo};
 pub struct Broker {
     channels: HashMap<Arc<ChannelKey>, Box<HomeChannel>, ShardHasher>,
     /// Where channels stand that nobody uses now.
-    resting: HashMap<Arc<ChannelKey>, Position, ShardHasher>,
+    resting: HashMap<Arc<ChannelKey>, Rest, ShardHasher>,
     /// What is with the journal, in the order in which it will answer, and what may not overtake it.
     line: VecDeque<InLine>,
     /// How many of `line` are with the journal.
@@ -126,8 +127,8 @@ impl Broker {
     }
 
     /// Says where a channel stood when the journal was opened.
-    pub fn restore(&mut self, channel: Arc<ChannelKey>, position: Position) {
-        self.resting.insert(channel, position);
+    pub fn restore(&mut self, channel: Arc<ChannelKey>, rest: Rest) {
+        self.resting.insert(channel, rest);
     }
 
     /// Says in which epoch channels begin that the journal does not know.
@@ -138,10 +139,10 @@ impl Broker {
     /// The channel, made if it is new.
     pub fn channel(&mut self, key: &Arc<ChannelKey>) -> &mut HomeChannel {
         if !self.channels.contains_key(key) {
-            let position = self.resting.remove(key);
             let fresh = Position { epoch: self.epoch, offset: Offset(0) };
-            let position = position.unwrap_or(fresh);
-            let channel = Box::new(HomeChannel::resting_at(position));
+            let rest = self.resting.remove(key);
+            let rest = rest.unwrap_or(Rest { position: fresh, last_at_ms: None });
+            let channel = Box::new(HomeChannel::resting_at(rest));
             self.channels.insert(Arc::clone(key), channel);
         }
         self.channels.entry(Arc::clone(key)).or_default()
@@ -188,18 +189,22 @@ impl Broker {
     pub fn forget_tail(&mut self, key: &ChannelKey) {
         if let Some(channel) = self.channels.get_mut(key) {
             self.tail_bytes -= channel.forget_tail();
+        } else if let Some(rest) = self.resting.get_mut(key) {
+            rest.last_at_ms = None;
         }
     }
 
     /// What there is to see of a channel. To look makes no channel.
     pub fn peek(&mut self, key: &ChannelKey, listed_max: usize) -> Peek {
         let Some(channel) = self.channels.get_mut(key) else {
-            return Peek { present: Arc::default(), member_count: 0, last_at_ms: None };
+            let rest = self.resting.get(key).copied().unwrap_or_default();
+            let last_at_ms = rest.last_at_ms.map(NonZeroU64::get);
+            return Peek { present: Arc::default(), member_count: 0, last_at_ms };
         };
         Peek {
             present: channel.presence.snapshot(listed_max),
             member_count: channel.presence.count(),
-            last_at_ms: channel.last_at_ms(),
+            last_at_ms: channel.rest().last_at_ms.map(NonZeroU64::get),
         }
     }
 
@@ -221,7 +226,7 @@ impl Broker {
     /// The last visible place of a channel.
     #[must_use]
     pub fn position(&self, key: &ChannelKey) -> Position {
-        let resting = || self.resting.get(key).copied().unwrap_or_default();
+        let resting = || self.resting.get(key).map(|it| it.position).unwrap_or_default();
         self.known(key).map_or_else(resting, HomeChannel::position)
     }
 
@@ -230,7 +235,7 @@ impl Broker {
         if let Some(channel) = self.channels.get_mut(key) {
             return Some(channel.begin_next_epoch());
         }
-        let position = self.resting.get_mut(key)?;
+        let position = &mut self.resting.get_mut(key)?.position;
         position.epoch = Epoch(position.epoch.0 + 1);
         Some(position.epoch)
     }
@@ -352,10 +357,10 @@ impl Broker {
                 continue;
             }
             self.tail_bytes -= channel.tail_bytes();
-            let position = channel.position();
+            let rest = channel.rest();
             self.channels.remove(&key);
-            if position.offset > Offset(0) {
-                self.resting.insert(key, position);
+            if rest.position.offset > Offset(0) {
+                self.resting.insert(key, rest);
             }
         }
     }

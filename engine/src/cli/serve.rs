@@ -13,7 +13,7 @@ use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError};
 use engine::operator::{Door, Roster, finish_removals};
 use engine::reactor::{Clock, Reactor};
-use engine::side::{KitOptions, SideOptions};
+use engine::side::{Authorities, KitOptions, SideOptions};
 use engine::tenants::TenantSpec;
 use protocol::ws::CloseCode;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -127,7 +127,12 @@ fn options(
         },
         retention: retention(config),
         keyed_max: limits.idempotency_keys_max,
-        side: Some(SideOptions { kit: kit(config), limits: limits.for_side(), shards }),
+        side: Some(SideOptions {
+            kit: kit(config),
+            authorities: authorities(config)?,
+            limits: limits.for_side(),
+            shards,
+        }),
         stream_part_bytes_max: limits.side_part_bytes_max(),
         seed,
         pepper: *provisioned.node_secret.reveal(),
@@ -143,6 +148,18 @@ fn kit(config: &Config) -> Option<KitOptions> {
         account_id: kit.account_id.text()?.to_owned(),
         app_id: kit.app_id.text()?.to_owned(),
         api_token: kit.api_token.secret()?.clone(),
+    })
+}
+
+/// Whose signatures the certificates of other servers may have, beside the system's authorities.
+fn authorities(config: &Config) -> Result<Authorities, Failure> {
+    let Some(path) = config.server.upstream_ca_file.path() else {
+        return Ok(Authorities::default());
+    };
+    let text = std::fs::read(path).map_err(|cause| cause.to_string());
+    text.and_then(|text| Authorities::parse(&text).map_err(str::to_owned)).map_err(|why| {
+        let message = format!("server.upstream_ca_file: {}: {why}", path.display());
+        Failure::new(Status::Configuration, message)
     })
 }
 

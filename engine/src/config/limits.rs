@@ -52,6 +52,8 @@ impl LimitsConfig {
             deliveries_per_turn_max: self.deliveries_per_turn_max,
             tail_total_bytes_max: self.tail_total_bytes_max,
             tail_messages_max: self.tail_messages_max,
+            recovery_messages_max: self.recovery_messages_max,
+            recovery_bytes_max: self.outbox_bytes_max / 8,
             presence_members_max: self.presence_members_max,
             subscriptions_per_connection_max: self.subscriptions_per_connection_max,
             unanswered_frames_max: self.unanswered_frames_max,

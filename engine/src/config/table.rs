@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::setting::{Kind, Setting, bare, settings};
 use super::tenant::TenantConfig;
-use super::upstream::{ApiToken, BaseUrl, UpstreamId};
+use super::upstream::{ApiToken, BaseUrl, OptionalPath, UpstreamId};
 use super::value::{JournalKind, LogFormat, LogLevel, ReactorKind, Value};
 use crate::control::Tier;
 
@@ -19,6 +19,7 @@ settings! {
         reactor: ReactorKind = "glommio", "What hosts the loop of a core.";
         ephemeral: bool = false, "Keep nothing on disk: journal in memory, development tenant made anew at each start.";
         drain_deadline_ms: u64 = 5_000 in 0..=3_600_000 ms, "How long a stopping node waits for its connections before it closes what is left.";
+        upstream_ca_file: OptionalPath = "", "Certificates (PEM) whose signatures https servers behind the node may have, beside the authorities of the system; empty: those alone.";
         log_level: LogLevel = "info", "The least important line that is still logged.";
         log_format: LogFormat = "auto", "Form of a log line; auto is text on a terminal, else JSON.";
     }
@@ -75,6 +76,7 @@ settings! {
 
         channels_max: usize = 1_000_000 in 1..=1_000_000_000 channels, "Channels in memory on one shard. A new one beyond it is refused.";
         tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
+        recovery_messages_max: usize = 256 in 1..=65_536 messages, "Messages in one part of what a WebSocket missed, which is at most an eighth of an outbox. More come in further parts, each once the last was taken.";
         tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
 
         control_calls_max: usize = 16_384 in 1..=1_048_576 calls, "Calls of one shard that take several steps and are not finished. More are refused with 503.";

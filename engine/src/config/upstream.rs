@@ -1,6 +1,7 @@
 //! The types of settings that say where another server is, and as whom to call it.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::secret::Secret;
 use super::setting::Kind;
@@ -78,6 +79,30 @@ impl Value for UpstreamId {
 
     fn to_toml(&self, _secrets: Secrets) -> String {
         quoted(&self.0)
+    }
+}
+
+/// A file that there may be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct OptionalPath(PathBuf);
+
+impl OptionalPath {
+    /// The path; `None` when it is empty.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        (!self.0.as_os_str().is_empty()).then_some(&self.0)
+    }
+}
+
+impl Value for OptionalPath {
+    const KIND: Kind = Kind::Text("path");
+
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(Self(PathBuf::from(text)))
+    }
+
+    fn to_toml(&self, _secrets: Secrets) -> String {
+        quoted(&self.0.display().to_string())
     }
 }
 

@@ -10,6 +10,7 @@ mod channels;
 mod claims;
 mod kept;
 mod operation;
+mod patterns;
 mod plan;
 mod provisioning;
 mod quota;
@@ -26,6 +27,7 @@ pub use channels::{CHANNELS, ChannelKind, ChannelPage, Registered, read_channel}
 pub use claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
 pub use kept::Kept;
 pub use operation::{Operate, Operation, OperatorMessage};
+pub use patterns::{NotAdded, PATTERNS_MAX, Patterns, Registration};
 pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates};
 pub use provisioning::{PROVISIONING, Provisioning, Region};
 pub use quota::{Bill, QUOTA, Usage, read_usage};

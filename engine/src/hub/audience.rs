@@ -11,18 +11,30 @@ pub enum Audience {
     Infrai,
     /// Those whose tokens do: they see who is there, and are seen.
     InfraiMembers,
+    /// Those of [`Audience::Infrai`] who still get what they missed, and nothing live before that.
+    InfraiBehind,
+    /// Those of [`Audience::InfraiMembers`] who do; of who is there they hear.
+    InfraiMembersBehind,
 }
 
 impl Audience {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cohesivity, Self::Infrai, Self::InfraiMembers];
+    pub const ALL: [Self; 5] = [
+        Self::Cohesivity,
+        Self::Infrai,
+        Self::InfraiMembers,
+        Self::InfraiBehind,
+        Self::InfraiMembersBehind,
+    ];
 
     /// What they speak.
     #[must_use]
     pub fn dialect(self) -> Dialect {
         match self {
             Self::Cohesivity => Dialect::Cohesivity,
-            Self::Infrai | Self::InfraiMembers => Dialect::Infrai,
+            Self::Infrai | Self::InfraiMembers | Self::InfraiBehind | Self::InfraiMembersBehind => {
+                Dialect::Infrai
+            }
         }
     }
 
@@ -30,8 +42,27 @@ impl Audience {
     #[must_use]
     pub fn has_members(self) -> bool {
         match self {
-            Self::Cohesivity | Self::InfraiMembers => true,
-            Self::Infrai => false,
+            Self::Cohesivity | Self::InfraiMembers | Self::InfraiMembersBehind => true,
+            Self::Infrai | Self::InfraiBehind => false,
+        }
+    }
+
+    /// Whether they get what is published.
+    #[must_use]
+    pub fn has_messages(self) -> bool {
+        match self {
+            Self::Cohesivity | Self::Infrai | Self::InfraiMembers => true,
+            Self::InfraiBehind | Self::InfraiMembersBehind => false,
+        }
+    }
+
+    /// The same subscribers, while they still get what they missed.
+    #[must_use]
+    pub fn behind(self) -> Self {
+        match self {
+            Self::Cohesivity => Self::Cohesivity, // its clients read what they missed over HTTP
+            Self::Infrai | Self::InfraiBehind => Self::InfraiBehind,
+            Self::InfraiMembers | Self::InfraiMembersBehind => Self::InfraiMembersBehind,
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use storage::{CatalogHandle, Journal, QueueLimits, Retention, Writer};
+use storage::{CatalogHandle, ChannelState, Journal, QueueLimits, Retention, Writer};
 
 use super::StartError;
+use crate::broker::Rest;
 use crate::control::Kept;
 use crate::ids::ShardId;
 use crate::reactor::ring::{self, Bell, Driver, Waker};
@@ -78,6 +80,13 @@ pub(super) fn spawn(
     })
 }
 
+/// What is known of a channel before anybody uses it. Of one whose messages are gone nobody can say when the last was taken.
+fn rest(state: &ChannelState) -> Rest {
+    let is_kept = state.first_retained <= state.position.offset;
+    let last_at_ms = NonZeroU64::new(state.last_at_ms).filter(|_| is_kept);
+    Rest { position: state.position, last_at_ms }
+}
+
 /// Makes a core on the thread that will run it: the ring belongs to the thread that made it.
 fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> {
     let driver = Driver::start(plan.listen, plan.ring).map_err(StartError::Ring)?;
@@ -86,7 +95,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     shard.begin_epoch(plan.journal.fresh_epoch());
     plan.kept.restore(&mut shard, clock.now());
     for (channel, state) in plan.journal.channels() {
-        shard.restore(channel, state.position);
+        shard.restore(channel, rest(&state));
     }
     let waker = driver.waker();
     let wake = Box::new(move || waker.wake());

@@ -6,21 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hashbrown::HashMap;
+use protocol::Rejection;
 use protocol::ws::CloseCode;
-use protocol::{Rejection, ws};
 use storage::Retention;
 
 use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
-use super::ring::{Bell, Driver, Event, How, KernelRing, Received, Wait};
+use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
+use super::sockets::{Sockets, how};
+use super::thirst::Thirst;
 use crate::control::Operation;
-use crate::frame::{Frame, Piece};
 use crate::ids::{ConnId, Now};
 use crate::shard::Shard;
-use crate::shard::effects::{Effects, Ending, Outlet};
+use crate::shard::effects::Effects;
 use crate::shard::input::Input;
 use crate::tenants::Tenants;
 
@@ -87,6 +88,7 @@ pub struct Core {
     parts: Parts,
     clock: Clock,
     effects: Effects,
+    thirst: Thirst,
     next_tick_ms: u64,
     next_sweep_ms: u64,
     next_retain_ms: u64,
@@ -108,6 +110,7 @@ impl Core {
             parts,
             clock,
             effects: Effects::default(),
+            thirst: Thirst::default(),
             next_tick_ms: 0,
             next_sweep_ms: 0,
             next_retain_ms: 0,
@@ -130,7 +133,7 @@ impl Core {
         self.parts.driver.reap(now.monotonic_ms);
         self.worked = false;
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
-        side.reap(|conn| driver.waiting_bytes(conn) < *stream_backlog_bytes_max);
+        side.reap(has_room(driver, *stream_backlog_bytes_max));
         self.take_deliveries(now);
         self.take_inputs(now);
         self.take_time(now);
@@ -186,6 +189,7 @@ impl Core {
             && parts.catalog.is_quiet()
             && parts.side.is_quiet()
             && parts.lanes.has_room()
+            && self.thirst.is_quiet(has_room(&parts.driver, parts.stream_backlog_bytes_max))
             && !parts.shard.is_resumable()
     }
 
@@ -204,7 +208,10 @@ impl Core {
             return;
         }
         for _ in 0..self.parts.inputs_per_turn_max {
-            let is_fed = self.take_answer(now) | self.take_request(now) | self.take_event(now);
+            let is_fed = self.take_answer(now)
+                | self.take_request(now)
+                | self.take_drained(now)
+                | self.take_event(now);
             if !is_fed {
                 break;
             }
@@ -250,6 +257,15 @@ impl Core {
             Event::Doorbell => {}
         }
         true
+    }
+
+    fn take_drained(&mut self, now: Now) -> bool {
+        let Parts { driver, lanes, stream_backlog_bytes_max, .. } = &mut self.parts;
+        if !lanes.has_room() {
+            return false;
+        }
+        let conn = self.thirst.next(has_room(driver, *stream_backlog_bytes_max));
+        conn.map(|it| self.handle(now, Input::Drained(it))).is_some()
     }
 
     fn take_bytes(&mut self, now: Now, mut received: Received) {
@@ -327,10 +343,11 @@ impl Core {
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
     fn hand_out(&mut self) {
-        let Self { parts, effects, .. } = self;
+        let Self { parts, effects, thirst, .. } = self;
         let Parts { driver, shard, lanes, bells, journal, .. } = parts;
         journal.wake();
         shard.flush(&mut Sockets(driver));
+        thirst.note(&mut effects.thirsty);
         for (conn, ending) in effects.closes.drain(..) {
             driver.close(conn, how(ending));
         }
@@ -340,6 +357,11 @@ impl Core {
             }
         }
     }
+}
+
+/// Whether so little waits for a connection that it may get one more part of something.
+fn has_room(driver: &Driver<KernelRing>, backlog_bytes_max: usize) -> impl Fn(ConnId) -> bool + '_ {
+    move |conn| driver.waiting_bytes(conn) < backlog_bytes_max
 }
 
 /// Hands the effects of one input to the lanes and the journal. What the journal is too busy to read is refused at once.
@@ -356,29 +378,4 @@ fn pass_on(
         shard.handle(now, Input::Journal(answer), effects);
     }
     lanes.send(effects);
-}
-
-fn how(ending: Ending) -> How {
-    match ending {
-        Ending::Flush => How::Graceful(None),
-        Ending::Linger => How::Linger(None),
-        Ending::Shed(code) => {
-            let mut bytes = Vec::new();
-            ws::append_close(&mut bytes, code, "too slow");
-            How::Graceful(Some(Frame::new(bytes)))
-        }
-        Ending::Now => How::Now,
-    }
-}
-
-struct Sockets<'a>(&'a mut Driver<KernelRing>);
-
-impl Outlet for Sockets<'_> {
-    fn share(&mut self, frame: &Frame, conn: ConnId) {
-        self.0.share(frame, conn);
-    }
-
-    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-        self.0.gather(conn, pieces);
-    }
 }

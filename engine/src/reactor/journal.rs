@@ -8,7 +8,7 @@ use storage::{Answer, JournalError, Retention, WriterHandle};
 
 use crate::ids::ChannelKey;
 use crate::shard::effects::Effects;
-use crate::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
+use crate::shard::input::{JournalAnswer, ReadAsk, ReadTicket};
 
 /// What is asked of a storage thread that has as many questions as it may.
 const BUSY: Rejection = Rejection::Overloaded { limit: "journal_reads_max" };
@@ -46,9 +46,9 @@ impl JournalPort {
                 tracing::warn!("the storage thread is busy; an epoch begins with its next message");
             }
         }
-        for (edge, ask) in effects.reads.drain(..) {
-            let ticket = ReadTicket { edge, reply: ask.reply };
-            if !self.read(ticket, ask) {
+        for ask in effects.reads.drain(..) {
+            let ticket = ask.ticket;
+            if !self.read(ask) {
                 refused.push(JournalAnswer::Read(ticket, Err(BUSY)));
             }
         }
@@ -133,12 +133,12 @@ impl JournalPort {
         asked
     }
 
-    fn read(&mut self, ticket: ReadTicket, ask: HistoryAsk) -> bool {
+    fn read(&mut self, ask: ReadAsk) -> bool {
         let token = self.next_read;
         self.next_read += 1;
         let asked = self.writer.try_read(token, ask.channel, ask.after, ask.limit).is_ok();
         if asked {
-            self.reads.insert(token, ticket);
+            self.reads.insert(token, ask.ticket);
         }
         asked
     }

@@ -12,6 +12,8 @@ mod lanes;
 mod pin;
 pub mod ring;
 mod side;
+mod sockets;
+mod thirst;
 
 pub use catalog::CatalogPort;
 pub use clock::Clock;

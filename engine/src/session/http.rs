@@ -97,8 +97,6 @@ pub struct Asked {
     pub method: Method,
     /// What becomes of the connection after it.
     pub then: KeepAlive,
-    /// Whether it takes steps before it publishes anything.
-    pub is_call: bool,
 }
 
 /// One answer, encoded.
@@ -180,15 +178,6 @@ impl Tickets {
     #[must_use]
     pub fn ends(&self) -> bool {
         self.ends
-    }
-
-    /// Whether a request waits that has yet to publish, so that one behind it could overtake.
-    #[must_use]
-    pub fn has_call(&self) -> bool {
-        self.line.iter().any(|it| match it {
-            Ticket::Waiting(asked) => asked.is_call,
-            Ticket::Ready(_) | Ticket::Streaming(_) => false,
-        })
     }
 
     /// How many wait.
@@ -309,7 +298,7 @@ mod tests {
     use super::*;
 
     fn asked(then: KeepAlive) -> Asked {
-        Asked { surface: Surface::default(), method: Method::Post, then, is_call: false }
+        Asked { surface: Surface::default(), method: Method::Post, then }
     }
 
     fn answer(byte: u8) -> Answer {

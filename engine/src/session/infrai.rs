@@ -39,7 +39,7 @@ pub enum About {
 }
 
 impl Surface {
-    /// What an envelope says beside its result.
+    /// What an envelope says beside its result, when this request was worked on.
     #[must_use]
     pub fn metadata(self, now_ms: u64) -> Metadata<'static> {
         let (request_id, latency_ms) = match self {

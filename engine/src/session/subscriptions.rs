@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::hub::{Audience, GroupId, Seat};
-use crate::ids::{ChannelKey, SubscriptionId};
+use crate::ids::{ChannelKey, Offset, SubscriptionId};
 
 /// A channel that a client listens to.
 #[derive(Debug)]
@@ -25,6 +25,13 @@ pub enum Stage {
     Joining,
     /// It has a place in the fan-out.
     Live(Seat),
+    /// It still gets what it missed.
+    Behind {
+        /// Its place among those who do.
+        seat: Seat,
+        /// What the next part follows; `None` while that is asked for.
+        next: Option<Offset>,
+    },
     /// Its home did not take it, and is told that it ended with the next request there is.
     Refused,
 }
@@ -40,8 +47,16 @@ impl Subscription {
     #[must_use]
     pub fn seat(&self) -> Option<Seat> {
         match self.stage {
-            Stage::Live(seat) => Some(seat),
+            Stage::Live(seat) | Stage::Behind { seat, .. } => Some(seat),
             Stage::Joining | Stage::Refused => None,
+        }
+    }
+
+    /// Its place in the fan-out has changed.
+    pub fn move_to(&mut self, place: Seat) {
+        match &mut self.stage {
+            Stage::Live(seat) | Stage::Behind { seat, .. } => *seat = place,
+            Stage::Joining | Stage::Refused => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::infrai::{Metadata, Source};
 use protocol::dialect::{cohesivity, infrai};
 use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use storage::Publication;
@@ -37,7 +38,7 @@ impl Shape {
 
     /// What a request that waits for its answer says of it.
     pub(super) fn asked(&self) -> Asked {
-        Asked { surface: self.surface, method: self.method, then: self.then, is_call: false }
+        Asked { surface: self.surface, method: self.method, then: self.then }
     }
 
     fn of(asked: Asked) -> Self {
@@ -53,14 +54,21 @@ pub(super) struct Reply {
     pub body: Vec<u8>,
     /// Who may keep a copy.
     pub cache: Option<&'static str>,
+    /// Whether this request was worked on, or an earlier one of its idempotency key.
+    pub source: Source,
 }
 
 impl Reply {
+    /// What an earlier request was answered.
+    pub(super) fn stored(body: Vec<u8>) -> Self {
+        Self { status: 200, body, cache: None, source: Source::Stored }
+    }
+
     /// A result that nobody may keep a copy of.
     pub(super) fn data(encode: impl FnOnce(&mut Vec<u8>)) -> Self {
         let mut body = Vec::new();
         encode(&mut body);
-        Self { status: 200, body, cache: None }
+        Self { status: 200, body, cache: None, source: Source::Work }
     }
 }
 
@@ -125,10 +133,17 @@ impl Shard {
         self.reject(conn, why, Shape::ok(KeepAlive::Close), closes);
     }
 
-    pub(super) fn answer_fault(&mut self, conn: ConnId, fault: &HttpFault, effects: &mut Effects) {
+    pub(super) fn answer_fault(
+        &mut self,
+        conn: ConnId,
+        (fault, surface): (&HttpFault, Surface),
+        effects: &mut Effects,
+    ) {
         self.counters.rejected += 1;
-        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| {
-            cohesivity::write_fault(out, fault);
+        let now_ms = self.now.monotonic_ms;
+        self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| match surface {
+            Surface::Infrai { .. } => infrai::write_fault(out, fault, &surface.metadata(now_ms)),
+            Surface::Cohesivity => cohesivity::write_fault(out, fault),
         });
     }
 
@@ -141,9 +156,9 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         let mut body = std::mem::take(&mut self.scratch);
         let message = view(publication);
-        let data = |out: &mut Vec<u8>| infrai::data_published(out, &message, None);
+        let data = |out: &mut Vec<u8>| infrai::data_published(out, &message);
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
-            Surface::Infrai { .. } => write_enveloped(out, asked, now_ms, data),
+            Surface::Infrai { .. } => write_enveloped(out, asked, (now_ms, Source::Work), data),
             Surface::Cohesivity => {
                 body.clear();
                 cohesivity::body_published(&mut body, &message);
@@ -186,7 +201,8 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
-                write_enveloped(out, asked, now_ms, |out| out.extend_from_slice(&reply.body));
+                let data = |out: &mut Vec<u8>| out.extend_from_slice(&reply.body);
+                write_enveloped(out, asked, (now_ms, reply.source), data);
             }
             Surface::Cohesivity => {
                 let Reply { status, cache, .. } = *reply;
@@ -268,9 +284,15 @@ impl Shard {
     }
 }
 
-fn write_enveloped(out: &mut Vec<u8>, asked: Asked, now_ms: u64, data: impl FnOnce(&mut Vec<u8>)) {
+fn write_enveloped(
+    out: &mut Vec<u8>,
+    asked: Asked,
+    (now_ms, source): (u64, Source),
+    data: impl FnOnce(&mut Vec<u8>),
+) {
     let mut body = Vec::new();
-    infrai::body_success(&mut body, &asked.surface.metadata(now_ms), data);
+    let metadata = Metadata { source, ..asked.surface.metadata(now_ms) };
+    infrai::body_success(&mut body, &metadata, data);
     write_json(out, &Shape::of(asked), &body);
 }
 

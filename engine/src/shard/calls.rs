@@ -38,6 +38,13 @@ pub(super) struct Body<'a> {
     pub shape: Shape,
 }
 
+impl Call {
+    /// Whether it publishes without taking a place in line behind calls that are yet to: it is read once they have.
+    pub(super) fn publishes_at_once(&self) -> bool {
+        matches!(self, Self::Cohesivity(cohesivity::Call::Publish(_)))
+    }
+}
+
 impl Shard {
     /// Finds what a head asks for, and whether it may.
     pub(super) fn find(&mut self, conn: ConnId, head: &Head<'_>) -> Result<Call, Rejection> {
@@ -57,6 +64,7 @@ impl Shard {
             Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
                 self.find_infrai(conn, head, found).map(Call::Infrai)
             }
+            Route::Insforge(_) => Err(Rejection::Unimplemented { what: "InsForge" }),
             Route::EdgeSession
             | Route::RealtimeToken
             | Route::RealtimeSocket

@@ -53,8 +53,7 @@ impl Shard {
                 self.calls.wait(call, 0, *first);
             }
             (Claiming::Asked(..), Ok(SeatAnswer::Answered(body))) => {
-                let reply = Reply { status: 200, body: body.into_vec(), cache: None };
-                self.finish(call, Ok(reply), effects);
+                self.finish(call, Ok(Reply::stored(body.into_vec())), effects);
             }
             (Claiming::Kept(_, reply), Ok(_)) => self.finish(call, Ok(reply), effects),
             (Claiming::Kept(claim, _), Err(why)) => {

@@ -100,9 +100,11 @@ impl Shard {
             Route::RealtimeSocket => self.opening(head).map(|it| Call::Upgrade(Box::new(it))),
             Route::ResourceProvision => self.manager(head).map(Call::Provision),
             Route::ResourceDelete => self.manager(head).map(Call::Unprovision),
-            Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
-                Err(Rejection::Unimplemented { what: "this call" })
-            }
+            Route::Infrai(_)
+            | Route::Discovery
+            | Route::DiscoveryOf
+            | Route::InfraiSocket
+            | Route::Insforge(_) => Err(Rejection::Unimplemented { what: "this call" }),
             Route::HealthLive | Route::HealthReady | Route::Version => Err(Rejection::NotFound),
         }
     }
@@ -153,7 +155,7 @@ impl Shard {
             }
             Call::Upgrade(opening) => {
                 let tenant = opening.channel.tenant();
-                self.buy(conn, body.shape, (tenant, Paid::Upgrade(*opening)), effects)
+                self.buy(conn, body.shape, (tenant, Paid::Upgrade(opening)), effects)
             }
             Call::Provision(tenant) => {
                 let asked = cohesivity::decode_provision_body(body.bytes, &self.limits.wire)?;
@@ -341,5 +343,5 @@ fn provisioned(before: Provisioning, now: Provisioning) -> Reply {
             cohesivity::body_provisioned(&mut body, &answer);
         }
     }
-    Reply { status: 200, body, cache: None }
+    Reply::data(|out| *out = body)
 }

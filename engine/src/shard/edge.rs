@@ -19,7 +19,7 @@ impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
     pub(super) fn on_delivery(&mut self, delivery: Delivery, closes: &mut Vec<(ConnId, Ending)>) {
         match delivery {
-            Delivery::Joined(joined) => self.on_joined(&joined),
+            Delivery::Joined(joined) => self.on_joined(&joined, closes),
             Delivery::NotJoined(joiner, why) => self.on_not_joined(joiner, &why, closes),
             Delivery::Publication(publication) => self.on_publication(&publication),
             Delivery::Presence(change) => self.on_presence(&change),
@@ -34,6 +34,9 @@ impl Shard {
     fn on_publication(&mut self, publication: &Publication) {
         let Some(groups) = self.hub.listening(publication.channel()) else { return };
         for group in groups.into_iter().flatten() {
+            if !self.hub.audience(group).has_messages() {
+                continue;
+            }
             self.hub.append(group, |audience, out| {
                 audience.dialect().encode_publication(out, &view(publication));
             });
@@ -63,7 +66,7 @@ impl Shard {
         }
     }
 
-    fn send_away(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
+    pub(super) fn send_away(&mut self, conn: ConnId, closes: &mut Vec<(ConnId, Ending)>) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &mut slot.state else { return };
         self.turn.write(&self.hub, conn, socket.groups(), |out| {
@@ -179,7 +182,7 @@ pub(super) fn encode_joined(out: &mut Vec<u8>, joined: &Joined) {
     cohesivity::frame_subscribed(out, joined.channel.name(), members);
     match &joined.start {
         Start::Fresh { .. } | Start::Gapped { .. } => {}
-        Start::Resumed { missed, .. } => {
+        Start::Resumed { missed, .. } | Start::Behind { missed, .. } => {
             for publication in missed {
                 cohesivity::frame_message(out, &view(publication));
             }

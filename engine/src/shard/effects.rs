@@ -6,7 +6,7 @@ use protocol::Rejection;
 use protocol::ws::CloseCode;
 use storage::Publication;
 
-use super::input::{Delivery, HistoryAsk, Request};
+use super::input::{Delivery, ReadAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ChannelKey, ConnId, Epoch, ShardId};
@@ -23,8 +23,8 @@ pub struct Effects {
     pub appends: Vec<Arc<Publication>>,
     /// Channels to take to their next epoch, durably, behind those appends.
     pub epochs: Vec<(Arc<ChannelKey>, Epoch)>,
-    /// History to read from the journal.
-    pub reads: Vec<(ShardId, HistoryAsk)>,
+    /// What to read from the journal.
+    pub reads: Vec<ReadAsk>,
     /// Channels whose messages the journal lets go.
     pub drops: Vec<Arc<ChannelKey>>,
     /// Changes of the control plane to make durable, in this order.
@@ -33,6 +33,8 @@ pub struct Effects {
     pub side: Vec<SideAsk>,
     /// Answers to operations, by their numbers.
     pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
+    /// Connections that get more once little waits for them any more: each is to be named in one `Input::Drained` then.
+    pub thirsty: Vec<ConnId>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
 }

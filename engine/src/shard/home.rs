@@ -9,8 +9,8 @@ use super::Shard;
 use super::batches::Whole;
 use super::effects::Effects;
 use super::input::{
-    Delivery, HistoryAsk, Join, Joined, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
-    ReplyTo, Request,
+    Advance, Delivery, HistoryAsk, Join, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
+    ReadAsk, ReadTicket, ReplyTo, Request,
 };
 use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
 use crate::control::Came;
@@ -26,6 +26,7 @@ impl Shard {
             }
             Request::PublishMany(many) => self.on_publish_many(from, *many, effects),
             Request::Join(join) => self.on_join(from, *join, effects),
+            Request::Advance(advance) => self.start_behind(from, *advance, effects),
             Request::Leave(leave) => self.on_leave(from, *leave, effects),
             Request::History(ask) => self.on_history(from, *ask, effects),
             Request::Peek(call, channel) => self.on_peek(from, call, &channel, effects),
@@ -174,13 +175,8 @@ impl Shard {
             // The others hear of it before the joiner is live, so the joiner does not hear of itself.
             self.tell_presence(&channel, member, Move::Join, effects);
         }
-        let listed_max = self.limits.presence_members_max;
-        let home = self.broker.channel(&channel);
-        home.count_in(from);
-        let start = home.start(after);
-        let present = home.presence.snapshot(listed_max);
-        let joined = Joined { channel, joiner, start, present };
-        self.deliver(from, Delivery::Joined(Box::new(joined)), effects);
+        self.broker.channel(&channel).count_in(from);
+        self.start_behind(from, Advance { channel, joiner, after }, effects);
     }
 
     fn on_leave(&mut self, from: ShardId, leave: Leave, effects: &mut Effects) {
@@ -188,6 +184,7 @@ impl Shard {
         if self.turned_away.remove(&(from, subscription)) {
             return;
         }
+        self.arrivals.forget(from, subscription);
         self.broker.channel(&channel).count_out(from);
         if let Some(member) = member {
             self.on_member_left(&channel, &member, effects);
@@ -245,7 +242,11 @@ impl Shard {
         match tail {
             Some(publications) => self.answer_history(from, reply, publications, effects),
             None if after >= position => self.answer_history(from, reply, Vec::new(), effects),
-            None => effects.reads.push((from, ask)),
+            None => {
+                let HistoryAsk { channel, after, limit, reply } = ask;
+                let ticket = ReadTicket::History(from, reply);
+                effects.reads.push(ReadAsk { ticket, channel, after, limit });
+            }
         }
     }
 

@@ -35,6 +35,8 @@ pub enum Input<'a> {
     Catalog(CatalogAnswer),
     /// The side threads have something for a call.
     Side(CallId, SideAnswer),
+    /// A connection that was given a part of something has taken most of it: see [`Effects::thirsty`](super::effects::Effects).
+    Drained(ConnId),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
     Resume,
     /// The operator asks for something.
@@ -58,7 +60,7 @@ pub enum JournalAnswer {
     Dropped(Arc<ChannelKey>, Result<(), Rejection>),
     /// History of a channel is damaged. What cannot be read was set aside.
     Damaged(Arc<ChannelKey>),
-    /// A history read is done.
+    /// A read is done.
     Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
 }
 
@@ -71,13 +73,26 @@ pub struct ReplyTo {
     pub ticket: u32,
 }
 
-/// Who waits for a history read.
+/// Who waits for a read, on which shard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ReadTicket {
-    /// The shard of the connection.
-    pub edge: ShardId,
-    /// The connection's question.
-    pub reply: ReplyTo,
+pub enum ReadTicket {
+    /// A connection's question for history.
+    History(ShardId, ReplyTo),
+    /// A subscriber, for what it missed.
+    Arrival(ShardId, Joiner),
+}
+
+/// What the journal is to read.
+#[derive(Debug)]
+pub struct ReadAsk {
+    /// Who waits for it.
+    pub ticket: ReadTicket,
+    /// Which channel.
+    pub channel: Arc<ChannelKey>,
+    /// Only what comes after it.
+    pub after: Offset,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Whether a publication is journaled.
@@ -100,6 +115,8 @@ pub enum Request {
     PublishMany(Box<PublishMany>),
     /// One more subscriber.
     Join(Box<Join>),
+    /// The next part of what a subscriber missed; answered as its join was.
+    Advance(Box<Advance>),
     /// One subscriber less. Every join is followed by exactly one, also if it was refused.
     Leave(Box<Leave>),
     /// Retained publications after an offset, oldest first.
@@ -157,6 +174,17 @@ pub struct Join {
     /// Whom to show in presence.
     pub member: Option<Arc<Member>>,
     /// The last offset the client has seen.
+    pub after: Option<Offset>,
+}
+
+/// A subscription that gets what it missed.
+#[derive(Debug)]
+pub struct Advance {
+    /// The channel.
+    pub channel: Arc<ChannelKey>,
+    /// Who asks.
+    pub joiner: Joiner,
+    /// The last offset that it has; without one it asks for nothing older.
     pub after: Option<Offset>,
 }
 

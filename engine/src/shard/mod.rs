@@ -1,6 +1,7 @@
 //! Everything one core owns. Synchronous and deterministic: inputs come in, effects come out. No clock, no chance, no I/O.
 
 mod answers;
+mod arrivals;
 mod batches;
 mod calls;
 mod claiming;
@@ -12,6 +13,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod line;
 mod operate;
 mod paid;
 mod publishing;
@@ -26,6 +28,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
 use deadlines::Deadlines;
@@ -33,15 +36,15 @@ use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
-use input::{Delivery, Input, JournalAnswer, Request};
+use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use side::Sides;
 use steps::Calls;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, Rest};
 use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
-use crate::ids::{ChannelKey, ConnId, Now, Position, ShardId, SubscriptionId, TenantId};
+use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
 use crate::limits::Limits;
 use crate::message_ids::MessageIds;
 use crate::session::{Load, State, Table};
@@ -101,6 +104,8 @@ pub struct Shard {
     /// Subscriptions that found no room for their channel here. Each is gone with its leave, so they are at most as many as
     /// the node's connections.
     turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
+    /// Subscribers that get what they missed.
+    arrivals: Arrivals,
     scratch: Vec<u8>,
     health: Health,
     counters: Counters,
@@ -149,6 +154,7 @@ impl Shard {
             hub: Hub::new(hasher.clone()),
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
+            arrivals: Arrivals::new(hasher.clone()),
             seats: Seats::new(hasher.clone(), limits.seat),
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
@@ -173,8 +179,8 @@ impl Shard {
     }
 
     /// Says where a channel homed here stood when the journal was opened.
-    pub fn restore(&mut self, channel: Arc<ChannelKey>, position: Position) {
-        self.broker.restore(channel, position);
+    pub fn restore(&mut self, channel: Arc<ChannelKey>, rest: Rest) {
+        self.broker.restore(channel, rest);
     }
 
     /// Says in which epoch channels begin that the journal does not know.
@@ -215,6 +221,7 @@ impl Shard {
             Input::Overrun(conn) => self.on_overrun(conn, effects),
             Input::Request(from, request) => self.on_request(from, request, effects),
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
+            Input::Drained(conn) => self.on_drained(conn, effects),
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
@@ -225,6 +232,7 @@ impl Shard {
             Input::Drain(code) => self.on_drain(code, effects),
         }
         self.sides.say(&mut effects.side);
+        self.arrivals.say(&mut effects.thirsty);
     }
 
     /// Hands out what the turn made for connections.
@@ -317,12 +325,15 @@ impl Shard {
                 self.on_dropped(&channel, result, effects);
             }
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
-            JournalAnswer::Read(ticket, result) => {
+            JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
+                self.on_past_read((edge, joiner), result, effects);
+            }
+            JournalAnswer::Read(ReadTicket::History(edge, reply), result) => {
                 let delivery = match result {
-                    Ok(publications) => Delivery::History(ticket.reply, publications),
-                    Err(why) => Delivery::Refused(ticket.reply, why),
+                    Ok(publications) => Delivery::History(reply, publications),
+                    Err(why) => Delivery::Refused(reply, why),
                 };
-                self.deliver(ticket.edge, delivery, effects);
+                self.deliver(edge, delivery, effects);
             }
         }
     }

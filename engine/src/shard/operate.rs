@@ -174,7 +174,7 @@ fn reply(name: &str, number: u64) -> Reply {
 
 /// Names and numbers of ours need no escapes.
 fn json(text: String) -> Reply {
-    Reply { status: 200, body: text.into_bytes(), cache: None }
+    Reply::data(|out| *out = text.into_bytes())
 }
 
 fn reply_of(answer: &SeatAnswer) -> Reply {

@@ -40,7 +40,7 @@ pub(super) enum Paid {
     /// Ask the side threads.
     Stream(Box<Streaming>),
     /// Open a socket.
-    Upgrade(Opening),
+    Upgrade(Box<Opening>),
 }
 
 impl Paid {
@@ -169,7 +169,7 @@ impl Shard {
                     self.finish(call, Err(why), effects);
                 }
             }
-            Paid::Upgrade(opening) => return self.open_socket(conn, opening, effects),
+            Paid::Upgrade(opening) => return self.open_socket(conn, *opening, effects),
         }
         Ok(())
     }
@@ -207,7 +207,7 @@ impl Shard {
                     self.finish(call, Err(why), effects);
                 }
             }
-            Paid::Upgrade(opening) => self.open_paid(call, opening, effects),
+            Paid::Upgrade(opening) => self.open_paid(call, *opening, effects),
         }
     }
 
@@ -316,6 +316,6 @@ impl Shard {
             let token = auth::sign_edge(&claims, self.tenants.signing_key(tenant));
             cohesivity::body_session(&mut body, &token, SESSION_TTL_S);
         }
-        Reply { status: 200, body, cache: Some(NO_STORE) }
+        Reply { cache: Some(NO_STORE), ..Reply::data(|out| *out = body) }
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::infrai::Source;
 use storage::Publication;
 
 use super::Shard;
@@ -31,6 +32,8 @@ pub(super) struct Publishing {
     pub claim: Option<(Claim, Box<[ClaimKey]>)>,
     /// Where each message is.
     pub placed: Vec<Option<Placed>>,
+    /// Whether nothing was left to publish: an earlier request of its key had done all.
+    pub is_stored: bool,
     /// Why one was refused.
     pub refused: Option<Rejection>,
     pub progress: Progress,
@@ -63,6 +66,8 @@ pub(super) enum Progress {
     Claim,
     /// The seat registers channels; their order is that of `enrol`.
     Enrolment(infrai::Glance),
+    /// Those go first that the connection asked for first.
+    Line,
     Homes,
     Settlement,
 }
@@ -76,6 +81,7 @@ impl Publishing {
             enrol: Vec::new(),
             spend: None,
             claim: None,
+            is_stored: false,
             refused: None,
             progress: Progress::Payment,
             reply,
@@ -132,9 +138,14 @@ impl Shard {
         if !work.enrol.is_empty() {
             return self.enrol_channels(call, work, effects);
         }
+        if !self.calls.lines.may_send(call) {
+            work.progress = Progress::Line;
+            return self.calls.wait(call, 1, Work::Publishing(work));
+        }
         let missing = work.missing();
         work.progress = Progress::Homes;
         self.publish_many(call, missing, Work::Publishing(work), effects);
+        self.calls.leave_line(call);
     }
 
     fn enrol_channels(&mut self, call: CallId, mut work: Box<Publishing>, effects: &mut Effects) {
@@ -199,10 +210,12 @@ impl Shard {
             (Progress::Payment, Some(Ok(_))) => self.claim_messages(call, work, effects),
             (Progress::Claim, Some(Ok(SeatAnswer::Fresh(known)))) => {
                 work.placed.iter_mut().zip(known).for_each(|(slot, placed)| *slot = placed);
+                work.is_stored = work.placed.iter().all(Option::is_some);
                 self.send_messages(call, work, effects);
             }
             (Progress::Claim, Some(Ok(SeatAnswer::Published(all)))) => {
-                self.finish(call, Ok(work.reply.reply(&all)), effects);
+                let reply = Reply { source: Source::Stored, ..work.reply.reply(&all) };
+                self.finish(call, Ok(reply), effects);
             }
             (Progress::Payment | Progress::Claim, Some(Err(why))) => {
                 self.finish(call, Err(why), effects);
@@ -210,6 +223,7 @@ impl Shard {
             (Progress::Payment | Progress::Claim, Some(Ok(_)) | None) => {
                 self.finish(call, Err(Rejection::Internal), effects);
             }
+            (Progress::Line, _) => self.send_messages(call, work, effects),
             (Progress::Homes | Progress::Enrolment(_), _) => {
                 self.settle_messages(call, work, effects);
             }
@@ -231,7 +245,10 @@ impl Shard {
     fn answer_messages(&mut self, call: CallId, work: Publishing, effects: &mut Effects) {
         let all: Option<Vec<Placed>> = work.placed.iter().copied().collect();
         let result = match (all, work.refused) {
-            (Some(all), None) => Ok(work.reply.reply(&all)),
+            (Some(all), None) => {
+                let source = if work.is_stored { Source::Stored } else { Source::Work };
+                Ok(Reply { source, ..work.reply.reply(&all) })
+            }
             (_, Some(why)) => Err(why),
             (None, None) => Err(Rejection::Internal),
         };

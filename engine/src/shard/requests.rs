@@ -179,12 +179,13 @@ impl Shard {
                 Ok(Some(head)) => head,
                 Ok(None) => return Progress::Need(bytes.len() + 1),
                 Err(fault) => {
-                    self.answer_fault(conn, &fault, effects);
+                    let surface = self.surface(Dialect::of_unread_head(bytes));
+                    self.answer_fault(conn, (&fault, surface), effects);
                     return Progress::Used(bytes.len());
                 }
             };
             let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
-            let surface = self.surface(head.path());
+            let surface = self.surface(Dialect::of_path(head.path()));
             let outline = Outline {
                 head_bytes: head.head_bytes(),
                 content_length: head.content_length(),
@@ -194,8 +195,12 @@ impl Shard {
             if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
                 return progress;
             }
+            let call = self.find(conn, &head).unwrap_or_else(Call::Reject);
+            if call.publishes_at_once() && self.calls.lines.has(conn) {
+                return Progress::Wait;
+            }
             self.counters.requests += 1;
-            (self.find(conn, &head).unwrap_or_else(Call::Reject), outline)
+            (call, outline)
         };
         let body = bytes.get_mut(outline.head_bytes..).unwrap_or_default();
         let body = body.get_mut(..outline.content_length).unwrap_or_default();
@@ -204,8 +209,8 @@ impl Shard {
     }
 
     /// Whose shape the answer to a request has.
-    fn surface(&mut self, path: &str) -> Surface {
-        match Dialect::of_path(path) {
+    fn surface(&mut self, dialect: Dialect) -> Surface {
+        match dialect {
             Dialect::Cohesivity => Surface::Cohesivity,
             Dialect::Infrai => {
                 let request_id = self.ids.next(self.now.wall_ms);

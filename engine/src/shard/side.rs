@@ -17,10 +17,10 @@ use crate::control::Came;
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId};
 use crate::session::{Place, State, StreamEnd};
-use crate::side::{PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VendorAnswer, VendorAsk};
-
-/// Bytes that an answer of a vendor may take.
-const VENDOR_ANSWER_BYTES: usize = 64 * 1024;
+use crate::side::{
+    PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VENDOR_ANSWER_BYTES_MAX, VendorAnswer,
+    VendorAsk,
+};
 
 /// How a peer is gone.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -124,14 +124,13 @@ impl Shard {
     ///
     /// # Errors
     /// When the side threads have as much to do as they may. The call is then still to be finished.
-    #[expect(dead_code, reason = "for the calls of dialects whose vendors sign themselves")]
     pub(super) fn ask_vendor(
         &mut self,
         call: CallId,
         ask: VendorAsk,
         then: Work,
     ) -> Result<(), Rejection> {
-        let bytes = ask.body.len() + VENDOR_ANSWER_BYTES;
+        let bytes = ask.body.len() + VENDOR_ANSWER_BYTES_MAX;
         self.has_room_at_the_side(bytes)?;
         self.sides.bytes += bytes;
         self.sides.running.insert(call, Running { bytes, kind: Kind::Step });

@@ -12,12 +12,12 @@ use super::Shard;
 use super::answers::{Reply, Shape};
 use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
+use super::line::Lines;
 use super::{claiming, cohesivity, infrai, operate, publishing};
 use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::Asked as HttpAsked;
 
 /// Calls that go on in one [`Input::Resume`](super::input::Input::Resume); the others follow in the next.
 const STEPS_PER_RESUME: usize = 16;
@@ -68,14 +68,17 @@ pub(super) struct Calls {
     running: HashMap<CallId, Running, ShardHasher>,
     /// Calls whose next step is due, in the order in which that came about.
     ready: VecDeque<CallId>,
+    /// Those that publish for an HTTP connection and have not sent their messages.
+    pub(super) lines: Lines,
     next: u64,
     max: usize,
 }
 
 impl Calls {
     pub(super) fn new(hasher: ShardHasher, max: usize) -> Self {
-        let running = HashMap::with_hasher(hasher);
-        Self { running, ready: VecDeque::new(), next: 0, max }
+        let running = HashMap::with_hasher(hasher.clone());
+        let lines = Lines::new(hasher);
+        Self { running, ready: VecDeque::new(), lines, next: 0, max }
     }
 
     /// Whether a step is due.
@@ -106,6 +109,20 @@ impl Calls {
         if running.awaited == 0 {
             self.ready.push_back(call);
         }
+    }
+
+    /// A call has sent its messages, or never will: who waits in line behind it goes on.
+    pub(super) fn leave_line(&mut self, call: CallId) {
+        let Some(next) = self.lines.leave(call) else { return };
+        if let Some(running) = self.running.get_mut(&next) {
+            running.awaited = 0;
+            self.ready.push_back(next);
+        }
+    }
+
+    fn take(&mut self, call: CallId) -> Option<Running> {
+        self.leave_line(call);
+        self.running.remove(&call)
     }
 
     /// Says that a call holds a key: its answer is kept before it leaves.
@@ -144,10 +161,7 @@ impl Shard {
     ) -> Result<CallId, Rejection> {
         self.calls.has_room()?;
         let Some(http) = self.http(conn) else { return Err(Rejection::Internal) };
-        let reply = ReplyTo {
-            conn,
-            ticket: http.tickets.wait(HttpAsked { is_call: true, ..shape.asked() }),
-        };
+        let reply = ReplyTo { conn, ticket: http.tickets.wait(shape.asked()) };
         Ok(self.calls.start(For::Connection(reply), tenant))
     }
 
@@ -233,7 +247,7 @@ impl Shard {
         result: Result<Reply, Rejection>,
         effects: &mut Effects,
     ) {
-        let Some(running) = self.calls.running.remove(&call) else { return };
+        let Some(running) = self.calls.take(call) else { return };
         match (running.asker, result) {
             (For::Connection(to), Ok(reply)) => {
                 self.answer_reply(to, &reply, &mut effects.closes);
@@ -250,7 +264,7 @@ impl Shard {
 
     /// Ends a call whose answer somebody else gives.
     pub(super) fn hand_over(&mut self, call: CallId) -> Option<ReplyTo> {
-        match self.calls.running.remove(&call)?.asker {
+        match self.calls.take(call)?.asker {
             For::Connection(reply) => Some(reply),
             For::Operator(_) | For::Nobody => None,
         }
@@ -258,7 +272,7 @@ impl Shard {
 
     /// Takes a call out, whose answer goes its own way.
     pub(super) fn forget(&mut self, call: CallId) {
-        self.calls.running.remove(&call);
+        self.calls.take(call);
     }
 
     /// Where the answer of a call goes.

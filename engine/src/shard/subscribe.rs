@@ -10,6 +10,7 @@ use super::edge::encode_joined;
 use super::effects::{Effects, Ending};
 use super::infrai;
 use super::input::{Join, Joined, Joiner, Leave, Request};
+use crate::broker::Start;
 use crate::hub::{Audience, Many, Seat};
 use crate::ids::{ChannelKey, ConnId, Offset, SubscriptionId};
 use crate::planted::{self, Fault};
@@ -46,8 +47,11 @@ impl Shard {
         let count = socket.subscriptions.list().len();
         let old = match socket.subscriptions.of_mut(channel) {
             Some(known) => {
-                if known.stage == Stage::Refused {
-                    known.stage = Stage::Joining;
+                match &mut known.stage {
+                    stage @ Stage::Refused => *stage = Stage::Joining,
+                    // What comes next is what is asked for now.
+                    Stage::Behind { next, .. } => *next = None,
+                    Stage::Joining | Stage::Live(_) => {}
                 }
                 Some(std::mem::replace(&mut known.id, id))
             }
@@ -122,8 +126,9 @@ impl Shard {
     ) {
         self.turn.set_many(conn, Many::No);
         for Subscription { channel, id, stage, audience } in socket.subscriptions.list() {
-            if let Stage::Live(seat) = stage {
-                self.vacate(*seat);
+            match stage {
+                Stage::Live(seat) | Stage::Behind { seat, .. } => self.vacate(*seat),
+                Stage::Joining | Stage::Refused => {}
             }
             let member = audience.has_members().then(|| Arc::clone(&socket.member));
             let leave = Leave { channel: Arc::clone(channel), subscription: *id, member };
@@ -141,13 +146,13 @@ impl Shard {
             && let Some(subscription) = neighbour.subscriptions.in_group(seat.group)
             && !planted::is(Fault::StaleSeat)
         {
-            subscription.stage = Stage::Live(seat);
+            subscription.move_to(seat);
         }
     }
 
     /// The home counted us before it answered, and the lane is FIFO: everything after the position is still to come
     /// (invariant 3). An answer to a subscription that has ended finds nobody.
-    pub(super) fn on_joined(&mut self, joined: &Joined) {
+    pub(super) fn on_joined(&mut self, joined: &Joined, closes: &mut Vec<(ConnId, Ending)>) {
         let Joiner { conn, subscription: id } = joined.joiner;
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &mut slot.state else { return };
@@ -155,24 +160,67 @@ impl Shard {
             Some(current) if current.id == id || planted::is(Fault::LateJoined) => current.id,
             Some(_) | None => return,
         };
-        let Some(audience) = socket.subscriptions.by_id(id).map(|it| it.audience) else { return };
+        let Some(current) = socket.subscriptions.by_id(id) else { return };
+        let (audience, stage) = (current.audience, current.stage);
         let frames = socket.infrai().map(|client| client.joined(id)).unwrap_or_default();
+        let is_told = frames.is_empty() && matches!(stage, Stage::Behind { .. });
+        if is_told && matches!(joined.start, Start::Gapped { .. }) {
+            return self.send_away(conn, closes);
+        }
         self.turn.write(&self.hub, conn, socket.groups(), |out| match audience {
             Audience::Cohesivity => encode_joined(out, joined),
-            Audience::Infrai | Audience::InfraiMembers => {
-                infrai::encode_joined(out, joined, &frames, audience);
+            Audience::Infrai
+            | Audience::InfraiMembers
+            | Audience::InfraiBehind
+            | Audience::InfraiMembersBehind => {
+                infrai::encode_joined(out, joined, (&frames, is_told), audience);
             }
         });
-        let Some(subscription) = socket.subscriptions.by_id(id) else { return };
-        if subscription.stage == Stage::Joining {
-            let seat = self.hub.enter(&joined.channel, audience, conn);
-            if !planted::is(Fault::NoCut) {
-                self.turn.cut(&self.hub, conn, seat.group);
-            }
-            subscription.stage = Stage::Live(seat);
-            if socket.groups().nth(1).is_some() {
-                self.turn.set_many(conn, Many::Yes);
-            }
+        self.settle_in(conn, (id, audience), joined);
+    }
+
+    /// Gives a subscription its place in the fan-out: that of those who are behind, or that of those who are live.
+    fn settle_in(
+        &mut self,
+        conn: ConnId,
+        (id, audience): (SubscriptionId, Audience),
+        joined: &Joined,
+    ) {
+        let next = match &joined.start {
+            Start::Behind { missed, .. } => missed.last().and_then(|it| it.offset()),
+            Start::Fresh { .. } | Start::Resumed { .. } | Start::Gapped { .. } => None,
+        };
+        if next.is_some() {
+            self.arrivals.note_thirst(conn);
+        }
+        let Some(subscription) = self.socket(conn).and_then(|it| it.subscriptions.by_id(id)) else {
+            return;
+        };
+        let left = match (&mut subscription.stage, next) {
+            (Stage::Live(_), None) => return,
+            (Stage::Behind { next: known, .. }, Some(_)) => return *known = next,
+            (Stage::Live(seat) | Stage::Behind { seat, .. }, _) => Some(*seat),
+            (Stage::Joining | Stage::Refused, _) => None,
+        };
+        subscription.stage = Stage::Joining;
+        if let Some(seat) = left {
+            self.turn.settle(&self.hub, conn, seat.group);
+            self.vacate(seat);
+        }
+        let audience = if next.is_some() { audience.behind() } else { audience };
+        let seat = self.hub.enter(&joined.channel, audience, conn);
+        if !planted::is(Fault::NoCut) {
+            self.turn.cut(&self.hub, conn, seat.group);
+        }
+        let Some(socket) = self.socket(conn) else { return };
+        if let Some(subscription) = socket.subscriptions.by_id(id) {
+            subscription.stage = match next {
+                Some(_) => Stage::Behind { seat, next },
+                None => Stage::Live(seat),
+            };
+        }
+        if socket.groups().nth(1).is_some() {
+            self.turn.set_many(conn, Many::Yes);
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use protocol::auth::vendor::Secret;
 use protocol::dialect::cohesivity::DatabaseQuery;
 use protocol::http::Method;
 
-use crate::config::Secret;
 use crate::ids::{CallId, ConnId, TenantId};
 
 /// One order. Each call ends with exactly one last answer.
@@ -49,14 +49,14 @@ pub struct DatabaseAsk {
     pub query: DatabaseQuery,
 }
 
-/// See [`SideAsk::Vendor`]: a POST with a bearer token, answered whole.
+/// See [`SideAsk::Vendor`]: a POST, answered whole.
 pub struct VendorAsk {
     /// The vendor's name.
     pub vendor: &'static str,
     /// Where to.
     pub url: String,
-    /// What the vendor knows the tenant by.
-    pub secret: Secret,
+    /// The value of the `Authorization` header.
+    pub authorization: Secret,
     /// A JSON text.
     pub body: Vec<u8>,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocol::Rejection;
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Certificate, Client, ClientBuilder};
 
 /// Connections to one server that stay open without a call.
 const IDLE_PER_HOST_MAX: usize = 32;
@@ -33,8 +33,30 @@ impl Fault {
     }
 }
 
+/// Certificates whose signatures other servers may have, beside the authorities of the system.
+#[derive(Clone, Default)]
+pub struct Authorities(Vec<Certificate>);
+
+impl Authorities {
+    /// Reads them from a text of PEM blocks.
+    ///
+    /// # Errors
+    /// When there is none in it, or one that is broken.
+    pub fn parse(pem: &[u8]) -> Result<Self, &'static str> {
+        match Certificate::from_pem_bundle(pem) {
+            Ok(list) if list.is_empty() => Err("no certificate is in it"),
+            Ok(list) => Ok(Self(list)),
+            Err(_) => Err("it is not a list of certificates in PEM"),
+        }
+    }
+}
+
 /// Makes the client of the node.
-pub(super) fn client(connect_timeout_ms: u64) -> Result<Client, reqwest::Error> {
+pub(super) fn client(
+    connect_timeout_ms: u64,
+    authorities: &Authorities,
+) -> Result<Client, reqwest::Error> {
+    let own = || authorities.0.iter().cloned();
     let builder = || -> ClientBuilder {
         Client::builder()
             .redirect(Policy::none())
@@ -43,11 +65,11 @@ pub(super) fn client(connect_timeout_ms: u64) -> Result<Client, reqwest::Error> 
             .connect_timeout(Duration::from_millis(connect_timeout_ms))
             .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
     };
-    builder().build().or_else(|_| {
+    builder().tls_certs_merge(own()).build().or_else(|_| {
         // Where the system has no certificates, servers without TLS can still be called.
         tracing::warn!(
-            "no certificates of authorities on this system: https servers cannot be called"
+            "no certificates of authorities on this system: of https servers only those can be called that upstream_ca_file vouches for"
         );
-        builder().tls_certs_only([]).build()
+        builder().tls_certs_only(own()).build()
     })
 }

@@ -2,6 +2,8 @@
 
 /// Parts of a body that may be under way to a connection at once: one is written while the next is read.
 pub(crate) const PARTS_AHEAD: u32 = 2;
+/// Bytes that a vendor's answer may take: more than any token needs. Over it: `502`.
+pub(crate) const VENDOR_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// What a call of another server, or a query, may take.
 #[derive(Clone, Debug)]

@@ -13,8 +13,9 @@ mod vendor;
 
 pub use answers::{SideAnswer, UpstreamHead, VendorAnswer};
 pub use ask::{DatabaseAsk, KitAsk, SideAsk, VendorAsk};
+pub use client::Authorities;
 pub use kit::KitOptions;
-pub(crate) use limits::PARTS_AHEAD;
 pub use limits::{DatabaseLimits, SideLimits};
+pub(crate) use limits::{PARTS_AHEAD, VENDOR_ANSWER_BYTES_MAX};
 pub use link::{SideDoor, SideLink, Wake};
 pub use runtime::{Side, SideOptions};

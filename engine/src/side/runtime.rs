@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet, LocalSet};
 
 use super::answers::SideAnswer;
 use super::ask::SideAsk;
-use super::client::client;
+use super::client::{Authorities, client};
 use super::database::{self, Journals};
 use super::kit::{self, KitOptions};
 use super::limits::{PARTS_AHEAD, SideLimits};
@@ -31,6 +31,8 @@ const LOOKUP_THREADS: usize = 4;
 pub struct SideOptions {
     /// Where RealtimeKit is, if it is set up.
     pub kit: Option<KitOptions>,
+    /// Whose signatures the certificates of other servers may have.
+    pub authorities: Authorities,
     /// What calls and queries may take.
     pub limits: SideLimits,
     /// How many cores there will be.
@@ -50,7 +52,8 @@ impl Side {
     /// When the system gives no thread, or the client cannot be made.
     pub fn start(options: SideOptions) -> io::Result<Self> {
         let (orders, taken) = unbounded_channel();
-        let client = client(options.limits.answer_timeout_ms).map_err(io::Error::other)?;
+        let client = client(options.limits.answer_timeout_ms, &options.authorities)
+            .map_err(io::Error::other)?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .thread_name("side-blocking")

@@ -5,15 +5,13 @@ use std::time::Duration;
 use protocol::Rejection;
 use protocol::auth::vendor::VendorFault;
 use reqwest::Client;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use tokio::time::timeout;
 
 use super::answers::{SideAnswer, VendorAnswer};
 use super::ask::VendorAsk;
 use super::client::Fault;
-
-/// More than any token needs.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+use super::limits::VENDOR_ANSWER_BYTES_MAX;
 
 /// Asks. Returns the only answer.
 pub(super) async fn ask(client: Client, ask: VendorAsk, timeout_ms: u64) -> SideAnswer {
@@ -26,15 +24,18 @@ pub(super) async fn ask(client: Client, ask: VendorAsk, timeout_ms: u64) -> Side
 }
 
 async fn exchange(client: Client, ask: VendorAsk) -> Result<VendorAnswer, VendorFault> {
+    let mut authorization =
+        HeaderValue::try_from(ask.authorization.reveal()).map_err(|_| VendorFault::Unreachable)?;
+    authorization.set_sensitive(true);
     let request = client
         .post(ask.url)
-        .bearer_auth(ask.secret.reveal())
+        .header(AUTHORIZATION, authorization)
         .header(CONTENT_TYPE, "application/json")
         .body(ask.body);
     let mut response = request.send().await.map_err(|why| fault(&why))?;
     let mut answer = VendorAnswer { status: response.status().as_u16(), body: Vec::new() };
     while let Some(part) = response.chunk().await.map_err(|why| fault(&why))? {
-        if answer.body.len() + part.len() > ANSWER_BYTES_MAX {
+        if answer.body.len() + part.len() > VENDOR_ANSWER_BYTES_MAX {
             return Err(VendorFault::Answer);
         }
         answer.body.extend_from_slice(&part);

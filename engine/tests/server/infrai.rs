@@ -1,57 +1,11 @@
 //! The calls of Infrai as curl makes them, in both styles of their paths, and what holds across kill -9 and across tenants.
 
-use std::fs;
-
 use serde_json::{Value, json};
 
 use super::node::Node;
 use super::raw::Raw;
-use super::tools::{Answer, curl, javascript, post, python};
-
-/// A server that has a project key.
-struct Server<'a> {
-    node: &'a Node,
-    key: String,
-}
-
-impl<'a> Server<'a> {
-    fn of(node: &'a Node, tenant: usize) -> Self {
-        let key = node.ready()["tenants"][tenant]["project_key"].as_str().unwrap();
-        Self { node, key: format!("Authorization: Bearer {key}") }
-    }
-
-    fn call(&self, method: &str, path: &str, more: &[&str]) -> Answer {
-        let url = self.node.url(path);
-        let start = ["-X", method, &url, "-H", &self.key];
-        curl(&[&start[..], more].concat())
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Value {
-        data(&self.call("POST", path, &["--json", &body.to_string()]))
-    }
-
-    fn get(&self, path: &str) -> Value {
-        data(&self.call("GET", path, &[]))
-    }
-}
-
-/// The result in an envelope.
-fn data(answer: &Answer) -> Value {
-    let envelope = answer.json();
-    assert_eq!((answer.status, &envelope["ok"]), (200, &json!(true)), "{}", answer.body);
-    assert_eq!(envelope["error"], Value::Null);
-    let id = envelope["metadata"]["request_id"].as_str().unwrap();
-    assert!(id.len() == 36 && id.as_bytes()[14] == b'7', "a UUIDv7: {id}");
-    assert!(envelope["metadata"]["latency_ms"].is_u64());
-    envelope["data"].clone()
-}
-
-/// The status and code of a refusal.
-fn refused(answer: &Answer) -> (u16, String) {
-    let envelope = answer.json();
-    assert_eq!((&envelope["ok"], &envelope["data"]), (&json!(false), &Value::Null));
-    (answer.status, envelope["error"]["code"].as_str().unwrap().to_owned())
-}
+use super::server::{Server, data, refused};
+use super::tools::{curl, javascript, post, python};
 
 /// The paths of one style: create, list, get, delete, presence; and of a token.
 type Paths = [String; 6];
@@ -193,6 +147,74 @@ fn a_retry_with_its_key_after_kill_9_finds_the_one_message() {
 }
 
 #[test]
+fn a_retry_says_that_it_was_answered_from_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = json!({"channel": "c", "event": "e", "data": 1});
+    let calls = [
+        ("POST", "/v1/realtime/publish", message.clone()),
+        ("POST", "/v1/realtime/publish/batch", json!({"messages": [message, message]})),
+        ("POST", "/v1/realtime/token/issue", json!({"client_id": "u"})),
+        ("POST", "/v1/realtime/channel/create", json!({"name": "made"})),
+        ("POST", "/v1/realtime/user/disconnect", json!({"client_id": "u"})),
+        ("DELETE", "/v1/realtime/channel/delete/made", json!({})),
+    ];
+    let ask = |node: &Node| -> Vec<(Value, Value)> {
+        let ask = |(method, path, body): &(&str, &str, Value)| {
+            let more = ["-H", "Idempotency-Key: k", "--json", &body.to_string()];
+            let answer = Server::of(node, 0).call(method, path, &more);
+            (data(&answer), answer.json()["metadata"]["cache_hit"].clone())
+        };
+        calls.iter().map(ask).collect()
+    };
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let first = ask(&node);
+    assert!(first.iter().all(|it| it.1 == json!(false)), "{first:?}");
+    let kept: Vec<_> = first.into_iter().map(|it| (it.0, json!(true))).collect();
+    assert_eq!(ask(&node), kept);
+    let plain = Server::of(&node, 0).call("GET", "/v1/realtime/channel/list", &[]);
+    assert_eq!(plain.json()["metadata"]["cache_hit"], false);
+    node.kill();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    assert_eq!(ask(&node), kept, "also after a kill");
+    node.stop();
+}
+
+#[test]
+fn when_something_was_last_published_is_known_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let last = |node: &Node, channel: &str| {
+        let found = Server::of(node, 0).get(&format!("/v1/realtime/channel/get/{channel}"));
+        found["last_published_at"].clone()
+    };
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let server = Server::of(&node, 0);
+    let publish = |channel: &str| {
+        let message = json!({"channel": channel, "event": "e", "data": 1});
+        server.post("/v1/realtime/publish", &message)["published_at"].clone()
+    };
+    server.post("/v1/realtime/channels", &json!({"name": "silent"}));
+    let times = ["a", "b", "c", "gone"].map(|it| (it, publish(it)));
+    data(&server.call("DELETE", "/v1/realtime/channel/delete/gone", &[]));
+    server.post("/v1/realtime/channels", &json!({"name": "gone"}));
+    let check = |node: &Node, when: &str| {
+        for (channel, at) in &times[..3] {
+            assert_eq!(last(node, channel), *at, "{channel} {when}");
+        }
+        for channel in ["silent", "gone"] {
+            assert_eq!(last(node, channel), Value::Null, "{channel} {when}");
+        }
+    };
+    check(&node, "at once");
+    // What nobody uses is not kept in memory for long.
+    super::node::pause(std::time::Duration::from_millis(300));
+    check(&node, "later");
+    node.kill();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    check(&node, "after a kill");
+    node.stop();
+}
+
+#[test]
 fn a_revoked_token_opens_no_socket_on_any_shard() {
     let node = Node::ephemeral();
     let server = Server::of(&node, 0);
@@ -213,64 +235,34 @@ fn a_revoked_token_opens_no_socket_on_any_shard() {
     node.stop();
 }
 
-const TWO: &str = r#"
-[[tenant]]
-name = "one"
-[tenant.cohesivity]
-application_key = "coh_app_11111111111111111111"
-management_key = "coh_man_11111111111111111111"
-[tenant.infrai]
-project_key = "ifr_pk_proj_11111111111111111111"
-
-[[tenant]]
-name = "two"
-[tenant.infrai]
-project_key = "ifr_pk_proj_22222222222222222222"
-"#;
-
-#[test]
-fn every_call_of_one_tenant_shows_another_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("stentor.toml"), TWO).unwrap();
-    let node = Node::start(folder.path(), &["--config", "stentor.toml", "--shards", "2"]);
-    let (one, two) = (Server::of(&node, 0), Server::of(&node, 1));
-    one.post("/v1/realtime/channels", &json!({"name": "canary", "type": "private"}));
-    let issued = one.post("/v1/realtime/token", &json!({"client_id": "canary-client"}));
-    let keyed = ["-H", "Idempotency-Key: canary-key", "--json"];
-    let body =
-        json!({"channel": "canary", "event": "canary-event", "data": "canary-data"}).to_string();
-    let with = |server: &Server<'_>| {
-        let more = [&keyed[..], &[&body]].concat();
-        data(&server.call("POST", "/v1/realtime/publish", &more))["message_id"].clone()
-    };
-    let first = with(&one);
-    assert_eq!(with(&one), first);
-    let token = json!({"token_or_jti": issued["token"]}).to_string();
-    let user = json!({"client_id": "canary-client"}).to_string();
-    for (method, path, body) in [
-        ("GET", "/v1/realtime/channel/get/canary", None),
-        ("GET", "/v1/realtime/channel/list", None),
-        ("GET", "/v1/realtime/presence/get/canary", None),
-        ("DELETE", "/v1/realtime/channel/delete/canary", None),
-        ("POST", "/v1/realtime/token/revoke", Some(&token)),
-        ("POST", "/v1/realtime/user/disconnect", Some(&user)),
-    ] {
-        let more: Vec<&str> = body.map_or(vec![], |it| vec!["--json", it]);
-        let answer = two.call(method, path, &more);
-        let shown = answer.body.replace("\"channel\":\"canary\"", "");
-        assert!(!shown.contains("canary"), "{method} {path}: {}", answer.body);
-    }
-    assert_ne!(with(&two), first, "a key is a tenant's own");
-    assert_eq!(one.get("/v1/realtime/channel/get/canary")["type"], "private");
-    let history = "/edge/realtime/history?channel=canary&key=coh_app_11111111111111111111";
-    assert_eq!(curl(&[&node.url(history)]).body.matches("canary-data").count(), 1);
-    node.stop();
-}
-
 #[test]
 fn node_ws_speaks_infrai_and_meets_cohesivity() {
     let node = Node::ephemeral();
     javascript(&node, "infrai.mjs");
+    node.stop();
+}
+
+#[test]
+fn what_a_client_missed_comes_from_the_journal_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut flags = vec!["--shards", "2", "--limits-tail-messages-max", "3"];
+    flags.extend(["--limits-recovery-messages-max", "50"]);
+    let node = Node::start(folder.path(), &flags);
+    let server = Server::of(&node, 0);
+    let publish = |messages: Vec<Value>| {
+        server.post("/v1/realtime/publish/batch", &json!({"messages": messages}));
+    };
+    let numbers: Vec<_> = (1..=730).collect();
+    for some in numbers.chunks(73) {
+        let message = |n: &i32| json!({"channel": "past", "event": "e", "data": {"n": n}});
+        publish(some.iter().map(message).collect());
+    }
+    for _ in 0..60 {
+        publish(vec![json!({"channel": "large", "event": "e", "data": "x".repeat(60_000)})]);
+    }
+    node.kill();
+    let node = Node::start(folder.path(), &flags);
+    javascript(&node, "past.mjs");
     node.stop();
 }
 

@@ -57,6 +57,35 @@ impl Raw {
         }
     }
 
+    /// So many bytes.
+    pub(crate) fn read_exactly(&mut self, count: usize) -> String {
+        while self.unread.len() < count {
+            let mut buffer = [0; 4096];
+            let read = self.stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "{} of {count} bytes", self.unread.len());
+            self.unread.extend_from_slice(&buffer[..read]);
+        }
+        let bytes: Vec<u8> = self.unread.drain(..count).collect();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// The text of the next WebSocket frame.
+    pub(crate) fn read_frame(&mut self) -> String {
+        while self.unread.len() < 4 {
+            let mut buffer = [0; 4096];
+            let read = self.stream.read(&mut buffer).unwrap();
+            assert!(read > 0, "the socket was closed");
+            self.unread.extend_from_slice(&buffer[..read]);
+        }
+        assert_eq!(self.unread[0], 0x81, "a text frame: {:?}", self.unread);
+        let (header, length) = match self.unread[1] {
+            126 => (4, usize::from(u16::from_be_bytes([self.unread[2], self.unread[3]]))),
+            short => (2, usize::from(short)),
+        };
+        self.unread.drain(..header);
+        self.read_exactly(length)
+    }
+
     /// Everything up to and with `end`, which must come.
     pub(crate) fn read_until(&mut self, end: &str) -> String {
         let read = self.try_read_until(end);
@@ -75,4 +104,22 @@ pub(crate) fn exchange(node: &Node, bytes: impl AsRef<[u8]>) -> String {
     raw.send(bytes);
     raw.finish();
     raw.read_to_end()
+}
+
+/// A masked text frame.
+pub(crate) fn frame(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    protocol::ws::append_masked(&mut bytes, protocol::ws::Opcode::Text, text.as_bytes(), [0; 4]);
+    bytes
+}
+
+/// A WebSocket.
+pub(crate) fn open(node: &Node, target: &str) -> Raw {
+    let mut raw = Raw::open(node);
+    raw.send(format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    ));
+    assert!(raw.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
+    raw
 }

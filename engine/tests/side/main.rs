@@ -12,11 +12,12 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use engine::config::Secret;
 use engine::ids::{CallId, ShardId};
-use engine::side::{Side, SideAnswer, SideAsk, SideLimits, SideLink, SideOptions, VendorAsk};
+use engine::side::{
+    Authorities, Side, SideAnswer, SideAsk, SideLimits, SideLink, SideOptions, VendorAsk,
+};
 use protocol::Rejection;
-use protocol::auth::vendor::VendorFault;
+use protocol::auth::vendor::{LiveblocksKey, VendorFault};
 use storage::{JournalKind, JournalOptions, QueueLimits, Writer, WriterHandle};
 
 const SECRET: &str = "sk_canary_5b1f0c9e";
@@ -52,7 +53,13 @@ struct World {
 
 fn world(answer_timeout_ms: u64) -> World {
     let limits = SideLimits { answer_timeout_ms, ..SideLimits::default() };
-    let side = Side::start(SideOptions { kit: None, limits, shards: 1 }).unwrap();
+    let side = Side::start(SideOptions {
+        kit: None,
+        authorities: Authorities::default(),
+        limits,
+        shards: 1,
+    })
+    .unwrap();
     let options = JournalOptions::default();
     let journal = storage::open(JournalKind::Memory, Path::new(""), &options).unwrap();
     let queue = QueueLimits { messages_max: 1, bytes_max: 1 };
@@ -67,9 +74,12 @@ impl World {
     fn ask(&mut self, url: String) -> CallId {
         self.calls += 1;
         let call = CallId(self.calls);
-        let (secret, body) = (Secret::new(SECRET.to_owned()), br#"{"userId":"ada"}"#.to_vec());
-        let ask =
-            SideAsk::Vendor(call, Box::new(VendorAsk { vendor: "liveblocks", url, secret, body }));
+        let authorization = LiveblocksKey::parse(SECRET).ok().unwrap().authorization();
+        let body = br#"{"userId":"ada"}"#.to_vec();
+        let ask = SideAsk::Vendor(
+            call,
+            Box::new(VendorAsk { vendor: "liveblocks", url, authorization, body }),
+        );
         assert!(!format!("{ask:?}").contains("canary"));
         assert!(self.link.send(ask));
         call

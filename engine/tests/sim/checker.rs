@@ -168,6 +168,8 @@ pub struct View {
     pub user: String,
     /// When it learned that it is subscribed.
     pub subscribed_at: Option<u64>,
+    /// When it learned that it has everything it missed, and what follows is live. What is not kept comes only then.
+    live_at: Option<u64>,
     /// Where the channel stood at the latest before it was subscribed, and at the earliest after.
     range: (u64, u64),
     last: Option<u64>,
@@ -184,6 +186,7 @@ impl View {
             key,
             user,
             subscribed_at: None,
+            live_at: None,
             range: (position, u64::MAX),
             last: None,
             last_of: BTreeMap::new(),
@@ -196,7 +199,20 @@ impl View {
     pub fn subscribed(&mut self, members: BTreeSet<String>, step: u64) {
         assert_eq!(self.subscribed_at, None, "subscribed twice");
         self.subscribed_at = Some(step);
+        self.live_at = Some(step);
         self.members = members;
+    }
+
+    /// It was told that what it missed comes in parts.
+    pub fn recovering(&mut self) {
+        self.live_at = None;
+    }
+
+    /// It was told that it has everything up to `position`.
+    pub fn recovered(&mut self, position: u64, step: u64) {
+        assert_eq!(self.live_at, None, "recovered twice");
+        assert_eq!(self.last, Some(position), "recovered up to another message");
+        self.live_at = Some(step);
     }
 
     /// The channel stands at `position` or further back.
@@ -220,6 +236,7 @@ impl View {
         assert!(self.got.insert(number), "e{number} came twice");
         seen.note("message delivered");
         let Some(offset) = shown.offset else {
+            assert!(self.live_at.is_some(), "e{number} overtakes what is still missing");
             return seen.note("publication not kept delivered");
         };
         match self.last {
@@ -252,12 +269,14 @@ impl View {
     /// Nothing is under way any more: the subscriber has everything up to `position`.
     pub fn check_quiescent(&self, truth: &Truth, position: u64, publisher: usize) {
         let Some(subscribed_at) = self.subscribed_at else { return };
+        let live_at = self.live_at.expect("it still waits for what it missed");
         match self.last {
             Some(last) => assert_eq!(last, position, "lost the tail"),
             None => assert!(position <= self.range.1, "lost everything up to {position}"),
         }
         for (number, it) in truth.issued.iter().enumerate() {
-            let is_due = it.key == self.key && it.step > subscribed_at;
+            let since = if it.keep == Keep::Persist { subscribed_at } else { live_at };
+            let is_due = it.key == self.key && it.step > since;
             if is_due && it.fate == Fate::Accepted {
                 assert!(self.got.contains(&number), "client {publisher} never got e{number}");
             }

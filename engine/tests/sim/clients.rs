@@ -48,6 +48,8 @@ struct Past {
 #[derive(Debug)]
 enum Asked {
     Publish(usize),
+    /// In Infrai's words.
+    PublishTo(usize),
     History(Past),
     /// Something that will be refused.
     Nonsense,
@@ -98,6 +100,27 @@ impl HttpClient {
         self.asked.push_back(Asked::Publish(number));
     }
 
+    /// Publishes in Infrai's words, now and then with an idempotency key: that takes more steps.
+    fn publish_to(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let (pad, is_keyed) = (pad(scene), scene.random.permille(600));
+        let keep = scene.random.one_of(&[Keep::Persist, Keep::Persist, Keep::Pass]);
+        let sender = Sender { key: &self.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
+        let mut body = Vec::new();
+        let data = &scene.truth.issued[number].data;
+        client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
+        if is_keyed {
+            body.pop();
+            body.extend_from_slice(format!(",\"idempotency_key\":\"k{number}\"}}").as_bytes());
+        }
+        let bearer = project_key(&self.key);
+        let path = "/v1/realtime/publish";
+        client::write_post(out, &Target { host: "stentor", path, bearer: Some(&bearer) }, &body);
+        let is_behind = self.asked.iter().any(|it| matches!(it, Asked::PublishTo(_)));
+        scene.seen.note_if(is_behind && !is_keyed, "published behind one with more steps");
+        self.asked.push_back(Asked::PublishTo(number));
+    }
+
     /// Does something.
     pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         if self.done || self.asked.len() >= 24 {
@@ -106,8 +129,9 @@ impl HttpClient {
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
         match scene.random.below(20) {
-            0..=8 => self.publish(out, scene, Keep::Persist),
-            9..=12 => self.publish(out, scene, Keep::Pass),
+            0..=5 => self.publish(out, scene, Keep::Persist),
+            6..=8 => self.publish(out, scene, Keep::Pass),
+            9..=12 => self.publish_to(out, scene),
             13..=16 => self.ask_history(out, scene),
             17 => {
                 let path =
@@ -156,7 +180,12 @@ impl HttpClient {
                 scene.truth.accept(number, offset);
                 scene.seen.note("acknowledged over HTTP");
             }
-            (Some(Asked::Publish(number)), 400..=599) => {
+            (Some(Asked::PublishTo(number)), 200) => {
+                assert!(field(body, "message_id").is_some(), "no publish: {body}");
+                scene.truth.accept_unplaced(number);
+                scene.seen.note("acknowledged in an envelope");
+            }
+            (Some(Asked::Publish(number) | Asked::PublishTo(number)), 400..=599) => {
                 scene.truth.refuse(number);
                 scene.seen.note("answer refused over HTTP");
                 scene.seen.note_if(status == 413, "message over its limit");
@@ -244,6 +273,11 @@ pub fn signing_key(key: &Key) -> Vec<u8> {
 /// The tenant's application key.
 pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
+}
+
+/// The tenant's project key.
+pub fn project_key(key: &Key) -> String {
+    format!("ifr_pk_proj_{:020}", key.0.0)
 }
 
 /// The tenant's management key.

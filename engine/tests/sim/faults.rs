@@ -97,6 +97,8 @@ impl Plan {
     fn limit(&mut self, random: &mut Random) {
         let limits = &mut self.limits;
         limits.tail_messages_max = random.one_of(&[1, 2, 5, 20, 128]);
+        limits.recovery_messages_max = random.one_of(&[1, 2, 5, 256]);
+        limits.recovery_bytes_max = random.one_of(&[1, 200, 1_000, 128 * 1024]);
         if self.faults & (1 << Fault::SlowLanes as u32) != 0 {
             self.lane_max = random.one_of(&[1, 2, 8]);
         }

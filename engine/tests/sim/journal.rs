@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use engine::ids::ShardId;
 use engine::ids::{ChannelKey, Epoch, Offset, Position, TenantId};
-use engine::shard::input::{HistoryAsk, JournalAnswer, ReadTicket};
+use engine::shard::input::{JournalAnswer, ReadAsk, ReadTicket};
 use protocol::Rejection;
 use storage::Publication;
 
@@ -42,7 +41,7 @@ pub struct Journal {
     damaged: BTreeMap<(Key, Offset), bool>,
     epochs: BTreeMap<Key, Epoch>,
     waiting: VecDeque<Arc<Publication>>,
-    reads: VecDeque<(ShardId, HistoryAsk)>,
+    reads: VecDeque<ReadAsk>,
     drops: VecDeque<Arc<ChannelKey>>,
     /// What was let go of each channel: up to this offset it is not read.
     pub gone: BTreeMap<Key, u64>,
@@ -72,8 +71,8 @@ impl Journal {
     }
 
     /// Takes a question that will be answered.
-    pub fn read(&mut self, edge: ShardId, ask: HistoryAsk) {
-        self.reads.push_back((edge, ask));
+    pub fn read(&mut self, ask: ReadAsk) {
+        self.reads.push_back(ask);
     }
 
     /// Takes a channel whose messages are to go.
@@ -219,8 +218,7 @@ impl Journal {
     }
 
     fn answer_read(&mut self, seen: &mut Seen) {
-        let (edge, ask) = self.reads.pop_front().unwrap();
-        let ticket = ReadTicket { edge, reply: ask.reply };
+        let ask = self.reads.pop_front().unwrap();
         let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
         let (mut found, mut is_news) = (Vec::new(), false);
         let is_readable = self.disk != Disk::Fenced;
@@ -239,10 +237,13 @@ impl Journal {
             seen.note("damage found");
             self.answers.push_back(JournalAnswer::Damaged(Arc::clone(&ask.channel)));
         }
-        seen.note("history read from the journal");
+        seen.note(match ask.ticket {
+            ReadTicket::History(..) => "history read from the journal",
+            ReadTicket::Arrival(..) => "missed messages read from the journal",
+        });
         let result =
             if self.disk == Disk::Fenced { Err(Rejection::StorageUnavailable) } else { Ok(found) };
-        self.answers.push_back(JournalAnswer::Read(ticket, result));
+        self.answers.push_back(JournalAnswer::Read(ask.ticket, result));
     }
 }
 

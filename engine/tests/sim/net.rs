@@ -106,7 +106,12 @@ pub struct Net {
     turn: Vec<(ConnId, Vec<Piece>)>,
     /// Slots freed in this turn.
     freed: BTreeSet<u32>,
+    /// Connections that get more once little waits for them.
+    pub thirsty: Vec<ConnId>,
 }
+
+/// With less than this waiting a connection gets more.
+const BACKLOG_BYTES_MAX: usize = 200;
 
 impl Outlet for Net {
     fn share(&mut self, frame: &Frame, conn: ConnId) {
@@ -119,6 +124,16 @@ impl Outlet for Net {
 }
 
 impl Net {
+    /// A connection that wants more and has room for it, or is gone.
+    pub fn take_drained(&mut self) -> Option<ConnId> {
+        let is_ready = |conn: &ConnId| {
+            let wire = self.wires.get(&conn.slot).filter(|it| it.conn == *conn);
+            wire.is_none_or(|it| it.outbox.bytes() < BACKLOG_BYTES_MAX)
+        };
+        let place = self.thirsty.iter().position(is_ready)?;
+        Some(self.thirsty.remove(place))
+    }
+
     /// The name of the next connection: the smallest free slot.
     pub fn next_conn(&mut self) -> ConnId {
         let slot = (0..).find(|slot| !self.wires.contains_key(slot)).unwrap();

@@ -156,7 +156,11 @@ impl World {
                 5..=6 => _ = self.take_answer(shard),
                 7 if self.take_gone(shard) && self.random.permille(300) => self.connect(),
                 7 => {}
-                8 => _ = self.take_overrun(shard) || self.take_resume(shard),
+                8 => {
+                    _ = self.take_overrun(shard)
+                        || self.take_resume(shard)
+                        || self.take_drained(shard);
+                }
                 9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
                 _ if self.may_ask(shard) => self.read_any(shard),
                 _ => {}
@@ -212,6 +216,7 @@ impl World {
             self.work(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
+            moved |= self.take_drained(shard);
         }
         for conn in self.nets[shard].conns() {
             moved |= self.may_ask(shard) && self.read(shard, conn, READ_BYTES_MAX);

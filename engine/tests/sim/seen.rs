@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 50] = [
+pub const WANTED: [&str; 55] = [
+    "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
     "answer refused over HTTP",
     "answer refused over a socket",
+    "asked for the next part",
     "batch of several",
     "batch refused as fenced",
     "batch refused as full",
@@ -37,14 +39,17 @@ pub const WANTED: [&str; 50] = [
     "message delivered",
     "message over its limit",
     "missed messages after a subscribe",
+    "missed messages read from the journal",
     "operation refused",
     "outbox overrun",
     "passed in order",
     "pipelined requests waited",
     "publication not kept delivered",
+    "published behind one with more steps",
     "published with a key",
     "put out of a channel",
     "quota reached",
+    "recovered in parts",
     "resumed",
     "slot reused within a turn",
     "spilled",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::broker::Rest;
 use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
@@ -11,7 +12,7 @@ use protocol::Window;
 use storage::KeyedRecord;
 
 use crate::clients::{
-    Client, HttpClient, application_key, management_key, signing_key, tenant_name,
+    Client, HttpClient, application_key, management_key, project_key, signing_key, tenant_name,
 };
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
@@ -81,7 +82,8 @@ impl World {
             shard.begin_epoch(FIRST_EPOCH);
             kept.restore(&mut shard, self.now);
             for (key, position) in self.journals[usize::from(id)].positions() {
-                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), position);
+                let rest = Rest { position, last_at_ms: None };
+                shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), rest);
             }
             self.shards.push(shard);
         }
@@ -128,6 +130,7 @@ fn spec(tenant: u32) -> TenantSpec {
         name: tenant_name(&key),
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
+        project_key: Some(project_key(&key)),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

@@ -206,7 +206,8 @@ impl World {
         effects.appends.drain(..).for_each(|it| journal.append(it));
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
-        effects.reads.drain(..).for_each(|(edge, it)| journal.read(edge, it));
+        effects.reads.drain(..).for_each(|it| journal.read(it));
+        self.nets[shard].thirsty.append(&mut effects.thirsty);
     }
 
     /// Nobody goes on listening to a channel whose epoch changed: those here are out, the others are told.
@@ -318,6 +319,17 @@ impl World {
         let Some(conn) = self.nets[shard].take_overrun() else { return false };
         self.seen.note("outbox overrun");
         self.feed(shard, Input::Overrun(conn));
+        true
+    }
+
+    /// Tells the shard of a connection that has taken most of what waited for it.
+    pub fn take_drained(&mut self, shard: usize) -> bool {
+        if !self.may_ask(shard) {
+            return false;
+        }
+        let Some(conn) = self.nets[shard].take_drained() else { return false };
+        self.seen.note("asked for the next part");
+        self.feed(shard, Input::Drained(conn));
         true
     }
 

@@ -2,6 +2,7 @@
 
 mod hmac;
 mod infrai;
+pub mod insforge;
 mod jwt;
 pub mod vendor;
 

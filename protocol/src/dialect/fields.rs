@@ -148,7 +148,7 @@ pub(super) fn fields<const N: usize>(
 
 /// The scan for fields looks at structure alone; this makes `data` UTF-8 wherever it came from.
 pub(super) fn check_utf8(bytes: &[u8]) -> Result<(), Rejection> {
-    std::str::from_utf8(bytes).map(|_| ()).map_err(|_| Rejection::InvalidJson)
+    simdutf8::basic::from_utf8(bytes).map(|_| ()).map_err(|_| Rejection::InvalidJson)
 }
 
 /// What a fault in the JSON means for the peer.

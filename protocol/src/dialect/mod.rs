@@ -2,6 +2,7 @@
 
 pub mod cohesivity;
 pub mod infrai;
+pub mod insforge;
 
 mod fields;
 mod write;
@@ -53,6 +54,13 @@ impl Dialect {
     #[must_use]
     pub fn of_path(path: &str) -> Self {
         if path == "/v1" || path.starts_with("/v1/") { Self::Infrai } else { Self::Cohesivity }
+    }
+
+    /// The same, of a head that cannot be read: by what stands where its target should.
+    #[must_use]
+    pub fn of_unread_head(head: &[u8]) -> Self {
+        let target = head.split(|it| *it == b' ').nth(1).unwrap_or_default();
+        if target.starts_with(b"/v1/") { Self::Infrai } else { Self::Cohesivity }
     }
 
     /// Its place in [`Dialect::ALL`], for tables with a slot a dialect.

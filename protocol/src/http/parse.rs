@@ -22,7 +22,7 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
     let Some(length) = head_length(rest, limits.head_bytes_max.saturating_sub(skipped))? else {
         return Ok(None);
     };
-    let text = rest.get(..length).and_then(|it| std::str::from_utf8(it).ok());
+    let text = rest.get(..length).and_then(|it| simdutf8::basic::from_utf8(it).ok());
     let text = text.ok_or(HttpFault::bad("the head is not UTF-8"))?;
     check_lines(text)?;
     let mut slots = [const { MaybeUninit::uninit() }; HEADERS_CEILING];

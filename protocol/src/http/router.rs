@@ -4,6 +4,7 @@ use super::head::Head;
 use super::method::{Method, Methods};
 use super::target;
 use crate::dialect::infrai::{CAPABILITIES, Operation};
+use crate::dialect::insforge::{CALLS, Call};
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -34,6 +35,8 @@ pub enum Route {
     DiscoveryOf,
     /// A WebSocket with many channels.
     InfraiSocket,
+    /// One of the calls of InsForge.
+    Insforge(Call),
     /// Whether the process runs.
     HealthLive,
     /// Whether it takes work.
@@ -100,7 +103,7 @@ static TABLE: Table<ROWS> = Table::new(rows());
 
 /// How many rows there are.
 const ROWS: usize = {
-    let mut count = OWN.len();
+    let mut count = OWN.len() + CALLS.len();
     let mut rest = CAPABILITIES.as_slice();
     while let [capability, behind @ ..] = rest {
         count += capability.paths.len();
@@ -120,6 +123,12 @@ const fn rows() -> [Row; ROWS] {
         rows[at] = OWN[at];
         at += 1;
     }
+    let mut calls = CALLS.as_slice();
+    while let [(method, path, call), behind @ ..] = calls {
+        rows[at] = (*method, path, Route::Insforge(*call));
+        at += 1;
+        calls = behind;
+    }
     let mut rest = CAPABILITIES.as_slice();
     while let [capability, behind @ ..] = rest {
         let mut paths = capability.paths;
@@ -136,7 +145,7 @@ const fn rows() -> [Row; ROWS] {
 /// Longest path without a variable segment.
 const FIXED_BYTES_MAX: usize = 63;
 
-/// Rows, ordered so that most requests are compared with one or two of them (`benches micro decode`).
+/// Rows, ordered so that most requests are compared with one or two of them.
 struct Table<const N: usize> {
     /// First those without a variable segment, by length; then the others.
     rows: [Row; N],

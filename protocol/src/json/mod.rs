@@ -1,6 +1,7 @@
 //! JSON (RFC 8259) without a tree: one pass validates a text and finds the fields of a schema in it. What a field holds
 //! stays where it is, byte for byte; only a schema's own strings are ever unescaped.
 
+mod call;
 mod items;
 mod list;
 mod members;
@@ -9,6 +10,7 @@ mod scan;
 mod text;
 mod write;
 
+pub(crate) use call::{Call, read_call};
 pub(crate) use items::{Items, items};
 pub(crate) use list::{Listed, read_list};
 pub(crate) use members::{Member, read_members};

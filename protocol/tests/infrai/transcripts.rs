@@ -119,9 +119,7 @@ fn data(out: &mut Vec<u8>, arguments: &[&str]) {
         }
         ["deleted", name] => infrai::data_channel_deleted(out, name, Deleted::Deleted),
         ["not deleted", name] => infrai::data_channel_deleted(out, name, Deleted::NotFound),
-        ["published", ref message @ .., delivered] => {
-            infrai::data_published(out, &view(message), delivered.parse().ok());
-        }
+        ["published", ref message @ ..] => infrai::data_published(out, &view(message)),
         ["batch", count] => {
             let count: usize = count.parse().unwrap();
             infrai::data_published_batch(out, (0..count).map(|it| it as u128 + 1));
@@ -162,7 +160,8 @@ fn sent(out: &mut Vec<u8>, arguments: &[&str]) {
             let begin = match begin {
                 "fresh" => Begin::Fresh,
                 "resumed" => Begin::Resumed,
-                "gapped" => Begin::Gapped,
+                "behind" => Begin::Behind,
+                "gapped" => Begin::Gapped("not_retained"),
                 _ => panic!("{begin} is no begin"),
             };
             let members = (members != ["-"]).then(|| members.iter().map(|it| member(it)));
@@ -177,6 +176,7 @@ fn sent(out: &mut Vec<u8>, arguments: &[&str]) {
         ["join", channel, who] => infrai::frame_join(out, channel, member(who)),
         ["leave", channel, who] => infrai::frame_leave(out, channel, member(who)),
         ["channel deleted", channel] => infrai::frame_channel_deleted(out, channel),
+        ["recovered", channel] => infrai::frame_recovered(out, channel, 9),
         ["pong"] => infrai::frame_pong(out, None),
         ["refused", channel, reason] => {
             infrai::frame_rejection(out, &rejection(reason), None, Some(channel));

@@ -21,6 +21,7 @@ use crate::control::{
     SeatAnswer, SeatOp, Spend, TokenId,
 };
 use crate::ids::{CallId, ChannelKey, ConnId};
+use crate::side::VendorAsk;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(in crate::shard) enum Deed {
     Revoke(TokenId, u64),
     /// Disconnect a client, altogether or from a channel.
     Disconnect(Box<str>, Option<Box<str>>),
+    /// Ask a vendor for its signature.
+    Ask(Box<VendorAsk>),
     /// Only look.
     Look(Looking),
 }
@@ -54,6 +57,8 @@ pub(in crate::shard) enum Doing {
     Forbid,
     /// Every shard disconnects.
     Disconnect,
+    /// The vendor signs.
+    Sign,
 }
 
 impl Shard {
@@ -65,7 +70,10 @@ impl Shard {
         body: &mut Body<'_>,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        asked.request = auth::hmac_sha256(self.tenants.signing_key(asked.tenant), body.bytes);
+        if asked.key.is_some() || infrai::may_have_idempotency_key(body.bytes) {
+            let signing_key = self.tenants.signing_key(asked.tenant);
+            asked.request = Some(auth::hmac_sha256(signing_key, body.bytes));
+        }
         match asked.operation {
             Operation::Publish => return self.perform_publish(conn, &asked, body, effects),
             Operation::PublishBatch => return self.perform_batch(conn, &asked, body, effects),
@@ -86,7 +94,7 @@ impl Shard {
         let shape = body.shape;
         let (deed, key) = self.deed(&asked, body)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), key)?;
-        let claim = key.map(|key| self.claim_of(&asked, key));
+        let claim = key.map(|key| self.claim_of(&asked, key)).transpose()?;
         self.start((conn, shape), (&asked, claim), deed, effects)
     }
 
@@ -138,23 +146,23 @@ impl Shard {
             }
             Operation::AuthSign => {
                 let sign = infrai::decode_auth_sign(body.bytes, &limits)?;
-                let reply = self.sign(tenant, &sign)?;
-                (Deed::Answer(reply), sign.idempotency_key)
+                (self.sign(tenant, &sign)?, sign.idempotency_key)
             }
         };
         Ok(found)
     }
 
     /// Names an idempotency key and the request that came with it, so that nobody can make two of them meet.
-    pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Claim {
+    pub(super) fn claim_of(&self, asked: &Asked, key: &str) -> Result<Claim, Rejection> {
         let signing_key = self.tenants.signing_key(asked.tenant);
         let path = asked.channel.as_deref().unwrap_or_default();
         let scope = format!("idempotency\n{}\n{key}", asked.operation.id());
-        let request = [&asked.request, path.as_bytes()].concat();
-        Claim {
+        let request = asked.request.as_ref().ok_or(Rejection::Internal)?;
+        let request = [request, path.as_bytes()].concat();
+        Ok(Claim {
             key: ClaimKey(first_64(auth::hmac_sha256(signing_key, scope.as_bytes()))),
             request: RequestHash(first_64(auth::hmac_sha256(signing_key, &request))),
-        }
+        })
     }
 
     fn start(
@@ -214,6 +222,11 @@ impl Shard {
                 let order = Enforce::Disconnect { tenant, member, channel };
                 self.enforce(call, &order, doing(Doing::Disconnect), effects);
             }
+            Deed::Ask(ask) => {
+                if let Err(why) = self.ask_vendor(call, *ask, doing(Doing::Sign)) {
+                    self.finish(call, Err(why), effects);
+                }
+            }
             Deed::Look(looking) => self.look_up(call, looking, effects),
         }
     }
@@ -257,6 +270,7 @@ impl Shard {
             Doing::Forbid => enforced(came).map(|_| Reply::data(infrai::data_revoked)),
             Doing::Disconnect => enforced(came)
                 .map(|done| Reply::data(|out| infrai::data_disconnected(out, done.count))),
+            Doing::Sign => self.vendor_signed(came),
         };
         self.finish(call, result, effects);
     }

@@ -6,7 +6,7 @@ use storage::Publication;
 
 use super::super::edge::{shown, view};
 use super::super::input::Joined;
-use crate::broker::Start;
+use crate::broker::{Gap, Start};
 use crate::hub::Audience;
 use crate::ids::ChannelKey;
 
@@ -23,17 +23,19 @@ pub(in crate::shard) fn encode_answer(
     }
 }
 
-/// Appends the answers to the frames that asked for a subscription, and what it missed.
+/// Appends the answers to the frames that asked for a subscription, and what it missed. Who was told before that more of it
+/// follows is told of its end.
 pub(in crate::shard) fn encode_joined(
     out: &mut Vec<u8>,
     joined: &Joined,
-    ids: &[Option<KeptId>],
+    (ids, is_told): (&[Option<KeptId>], bool),
     audience: Audience,
 ) {
     let (position, begin) = match &joined.start {
         Start::Fresh { position } => (position, Begin::Fresh),
         Start::Resumed { position, .. } => (position, Begin::Resumed),
-        Start::Gapped { position } => (position, Begin::Gapped),
+        Start::Behind { position, .. } => (position, Begin::Behind),
+        Start::Gapped { position, gap } => (position, Begin::Gapped(name(*gap))),
     };
     for id in ids {
         let members = joined.present.iter().map(|it| shown(it));
@@ -46,10 +48,21 @@ pub(in crate::shard) fn encode_joined(
         };
         infrai::frame_subscribed(out, subscribed);
     }
-    if let Start::Resumed { missed, .. } = &joined.start {
+    if let Start::Resumed { missed, .. } | Start::Behind { missed, .. } = &joined.start {
         for publication in missed {
             infrai::frame_message(out, &view(publication));
         }
+    }
+    if is_told && begin != Begin::Behind {
+        infrai::frame_recovered(out, joined.channel.name(), position.offset.0);
+    }
+}
+
+fn name(gap: Gap) -> &'static str {
+    match gap {
+        Gap::NotRetained => "not_retained",
+        Gap::Unreadable => "unreadable",
+        Gap::Ahead => "ahead",
     }
 }
 

@@ -7,7 +7,7 @@ use protocol::ChannelType;
 
 use crate::control::{ChannelKind, Registered};
 use crate::hasher::ShardHasher;
-use crate::ids::{ChannelKey, TenantId};
+use crate::ids::{ChannelKey, ChannelRef, TenantId};
 
 /// What is known of a channel. It holds until the channel is deleted, and every shard is told of that.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,11 @@ impl KnownChannels {
 
     pub(in crate::shard) fn get(&self, channel: &ChannelKey) -> Option<Known> {
         self.list.get(channel).copied()
+    }
+
+    /// The key of a channel that is known.
+    pub(in crate::shard) fn key(&self, channel: &ChannelRef<'_>) -> Option<&Arc<ChannelKey>> {
+        self.list.get_key_value(channel).map(|(key, _)| key)
     }
 
     /// To be taken when a seat is asked.

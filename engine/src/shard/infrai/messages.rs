@@ -16,7 +16,7 @@ use super::super::publishing::{self, Publishing};
 use super::Asked;
 use super::deeds::{first_64, price};
 use crate::control::{ClaimKey, Metered, Paced, Placed, Spend};
-use crate::ids::{ChannelKey, ConnId};
+use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// What is answered once messages are published.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Answering {
                     at_ms: placed.at_ms,
                     offset: placed.offset.map(|it| it.0),
                 };
-                infrai::data_published(out, &message, None);
+                infrai::data_published(out, &message);
             }),
             (Self::One(_) | Self::Batch, _) => {
                 let ids = placed.iter().map(|it| it.id.0);
@@ -52,7 +52,8 @@ impl Answering {
 }
 
 impl Shard {
-    /// Nothing but the message itself for the one channel that is known, without a key: no call, no trip but that to its home.
+    /// Nothing but the message itself for the one channel that is known, without a key and with nobody in front who is yet to
+    /// publish: no call, no trip but that to its home.
     pub(super) fn perform_publish(
         &mut self,
         conn: ConnId,
@@ -67,8 +68,9 @@ impl Shard {
         let channel = self.channel_key(asked.tenant, one.publish.channel.as_str());
         let is_metered = self.tenants.plan(asked.tenant).is_metered();
         let is_known = self.known.get(&channel).is_some();
+        let is_alone = !self.calls.lines.has(conn);
         let Some(http) = self.http(conn) else { return Ok(()) };
-        if key.is_none() && is_known && !is_metered && !http.tickets.has_call() {
+        if key.is_none() && is_known && !is_metered && is_alone {
             let keep = keep(one.publish.publish.keep, !http.tickets.is_empty());
             let publication = keyed(&channel, &one.publish.publish, None);
             let ticket = http.tickets.wait(shape.asked());
@@ -76,7 +78,7 @@ impl Shard {
             self.request(&channel, Request::Publish(publication, keep, reply), effects);
             return Ok(());
         }
-        let claim = key.map(|key| self.claim_of(asked, key));
+        let claim = key.map(|key| self.claim_of(asked, key)).transpose()?;
         let messages = [one.publish];
         self.publish_asked((conn, shape), (asked, claim), &messages, effects)
     }
@@ -92,7 +94,7 @@ impl Shard {
         let shape = body.shape;
         let batch = infrai::decode_publish_batch(body.bytes, &limits)?;
         let key = infrai::one_idempotency_key(asked.key.as_deref(), batch.idempotency_key)?;
-        let claim = key.map(|key| self.claim_of(asked, key));
+        let claim = key.map(|key| self.claim_of(asked, key)).transpose()?;
         if batch.messages.is_empty() {
             self.say_data(conn, shape, effects, |out| {
                 infrai::data_published_batch(out, std::iter::empty());
@@ -113,10 +115,11 @@ impl Shard {
         let mut items = Vec::new();
         let mut enrol: Vec<Arc<ChannelKey>> = Vec::new();
         for (place, it) in messages.iter().enumerate() {
-            let channel = self.channel_key(asked.tenant, it.channel.as_str());
-            if self.known.get(&channel).is_none() && !enrol.contains(&channel) {
-                enrol.push(Arc::clone(&channel));
-            }
+            let name = ChannelRef { tenant: asked.tenant, name: it.channel.as_str() };
+            let channel = match self.known.key(&name) {
+                Some(channel) => Arc::clone(channel),
+                None => self.to_enrol(&name, &mut enrol),
+            };
             let item = claim.as_ref().map(|claim| self.item(asked, claim, place));
             let idempotency = item
                 .zip(claim.as_ref())
@@ -136,8 +139,19 @@ impl Shard {
             work.spend = Some(self.price_of(asked, messages));
         }
         let call = self.begin(conn, asked.tenant, shape)?;
+        self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);
         Ok(())
+    }
+
+    /// A channel that has to be registered first.
+    fn to_enrol(&self, name: &ChannelRef<'_>, enrol: &mut Vec<Arc<ChannelKey>>) -> Arc<ChannelKey> {
+        if let Some(channel) = enrol.iter().find(|it| it.name() == name.name) {
+            return Arc::clone(channel);
+        }
+        let channel = self.channel_key(name.tenant, name.name);
+        enrol.push(Arc::clone(&channel));
+        channel
     }
 
     /// The key of one message of a request with a key.

@@ -6,6 +6,7 @@ mod encode;
 mod frames;
 mod known;
 mod messages;
+mod sign;
 mod tokens;
 
 use protocol::Rejection;
@@ -50,8 +51,8 @@ pub(super) struct Asked {
     key: Option<Box<str>>,
     /// Where the client's WebSocket is.
     endpoint: Option<String>,
-    /// The body, hashed as it came: decoding changes it in place.
-    request: [u8; 32],
+    /// The body, hashed as it came, if it may have an idempotency key: decoding changes it in place.
+    request: Option<[u8; 32]>,
 }
 
 /// What a call of this dialect does next.
@@ -111,7 +112,7 @@ impl Shard {
                     | Operation::AuthSign => {}
                 }
                 let key = infrai::decode_idempotency_header(head)?.map(Box::from);
-                let request = [0; 32];
+                let request = None;
                 let asked = Asked { tenant, operation, channel, page, key, endpoint, request };
                 Ok(Call::Do(Box::new(asked)))
             }
@@ -124,6 +125,7 @@ impl Shard {
             | Route::ResourceProvision
             | Route::ResourceDelete
             | Route::RealtimeKit
+            | Route::Insforge(_)
             | Route::HealthLive
             | Route::HealthReady
             | Route::Version => Err(Rejection::NotFound),

@@ -1,8 +1,7 @@
-//! Who may call, and who may connect: project keys, client tokens, and the signatures of vendors.
+//! Who may call, and who may connect: project keys and client tokens.
 
-use protocol::auth::vendor::{self, SignAsk, Signed};
 use protocol::auth::{self, InfraiClaims};
-use protocol::dialect::infrai::{self, AuthSign, IssuedToken, TTL_S_MAX, TokenIssue, TokenOrJti};
+use protocol::dialect::infrai::{self, IssuedToken, TTL_S_MAX, TokenIssue, TokenOrJti};
 use protocol::http::Head;
 use protocol::{Permit, Rejection, uuid_text};
 
@@ -11,7 +10,6 @@ use super::super::answers::{Reply, Shape};
 use super::super::effects::Effects;
 use super::super::input::ReplyTo;
 use super::super::steps;
-use super::deeds::first_64;
 use super::{Opening, Work};
 use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
@@ -114,35 +112,6 @@ impl Shard {
         }
     }
 
-    /// Makes a signature of a vendor.
-    pub(super) fn sign(
-        &mut self,
-        tenant: TenantId,
-        asked: &AuthSign<'_>,
-    ) -> Result<Reply, Rejection> {
-        let MessageId(id) = self.ids.next(self.now.wall_ms);
-        let signing_key = self.tenants.signing_key(tenant);
-        let keys = self.tenants.vendors(tenant);
-        let channels: Vec<_> = asked.channels.iter().map(|it| it.as_str()).collect();
-        let ask = SignAsk {
-            client_id: asked.client_id,
-            channels: &channels,
-            capabilities: asked.capabilities,
-            vendor: asked.vendor,
-            life_s: Some(asked.ttl_s.into()),
-            socket_id: asked.socket_id,
-            channel_data: asked.channel_data.map(str_of).transpose()?,
-            user_data: asked.user_data.map(str_of).transpose()?,
-        };
-        // An id has few random bits: what it is hashed with has enough.
-        let nonce = u128::from(first_64(auth::hmac_sha256(signing_key, &id.to_be_bytes())));
-        let nonce = id ^ (nonce << 64) ^ nonce;
-        match vendor::sign(&ask, keys, self.now.wall_ms, nonce, &self.limits.wire)? {
-            Signed::Token(token) => Ok(Reply::data(|out| out.extend_from_slice(&token.to_json()))),
-            Signed::Call(_) => Err(Rejection::Unimplemented { what: "calls to Liveblocks" }),
-        }
-    }
-
     /// Opens a client's socket, once it is counted.
     pub(super) fn upgrade_infrai(
         &mut self,
@@ -197,10 +166,6 @@ impl Shard {
             Err(_) => self.give_socket_back(tenant, effects),
         }
     }
-}
-
-fn str_of(json: &[u8]) -> Result<&str, Rejection> {
-    std::str::from_utf8(json).map_err(|_| Rejection::InvalidJson)
 }
 
 /// Where the client's WebSocket is, by the name under which the server was called.

@@ -161,10 +161,15 @@ fn push_tail(out: &mut Vec<u8>, user_info: Option<&str>, organization_id: Option
 pub fn read_answer(status: u16, body: &[u8], limits: &Limits) -> Result<VendorToken, Rejection> {
     let failed = |cause| Rejection::Vendor { vendor: Vendor::Liveblocks.name(), cause };
     if status != 200 {
-        return Err(failed(VendorFault::Status(status)));
+        return Err(failed(VendorFault::Status(normalised(status))));
     }
     let token = token_in(body, limits).ok_or_else(|| failed(VendorFault::Answer))?;
     Ok(VendorToken::new(Vendor::Liveblocks, token))
+}
+
+/// Whatever is wrong at Liveblocks is 503, as its own SDK has it.
+fn normalised(status: u16) -> u16 {
+    if status >= 500 { 503 } else { status }
 }
 
 fn token_in(body: &[u8], limits: &Limits) -> Option<String> {
@@ -205,8 +210,24 @@ mod tests {
         let good = Ok(r#"{"vendor":"liveblocks","token":"stub.token"}"#.to_owned());
         assert_eq!(token(200, r#"{"token":"stub.token"}"#), good);
         assert_eq!(token(200, r#" {"x":[1],"token":"stub.token" } "#), good);
-        for status in [0, 100, 199, 201, 204, 301, 400, 401, 403, 429, 500, 503] {
-            let message = format!("liveblocks answered {status}");
+        for (status, told) in [
+            (0, 0),
+            (100, 100),
+            (199, 199),
+            (201, 201),
+            (204, 204),
+            (301, 301),
+            (400, 400),
+            (401, 401),
+            (403, 403),
+            (429, 429),
+            (499, 499),
+            (500, 503),
+            (502, 503),
+            (503, 503),
+            (599, 503),
+        ] {
+            let message = format!("liveblocks answered {told}");
             assert_eq!(token(status, r#"{"token":"stub.token"}"#), Err(message));
         }
         let too_long = format!(r#"{{"token":"{}"}}"#, "x".repeat(ANSWER_BYTES_MAX));

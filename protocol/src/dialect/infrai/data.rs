@@ -136,14 +136,10 @@ pub fn data_channel_deleted(out: &mut Vec<u8>, channel: &str, deleted: Deleted) 
     });
 }
 
-/// Appends the answer of `realtime.publish`. `message.data` is not in it; `delivered` is how many connections were sent the
-/// message, where that is known.
-pub fn data_published(out: &mut Vec<u8>, message: &MessageView<'_>, delivered: Option<u64>) {
+/// Appends the answer of `realtime.publish`. `message.data` is not in it.
+pub fn data_published(out: &mut Vec<u8>, message: &MessageView<'_>) {
     out.extend_from_slice(b"{\"message_id\":");
     push_uuid(out, message.id);
-    if let Some(delivered) = delivered {
-        push_number_field(out, "delivered", delivered);
-    }
     push_field(out, "status", "published");
     push_field(out, "channel", message.channel);
     push_time_field(out, "published_at", message.at_ms);

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::error_code::error_code;
+use super::error_code::{error_code, fault_code};
 use crate::auth::vendor::VendorFault;
 use crate::dialect::write::{push_field, push_name, push_number_field};
-use crate::http::{Content, HeaderLine, KeepAlive, Method, Response, write_response};
+use crate::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use crate::json::push_string;
 use crate::rejection::{Rejection, Window};
 use crate::uuid_text::push_uuid;
@@ -59,6 +59,18 @@ pub fn body_rejection(out: &mut Vec<u8>, rejection: &Rejection, metadata: &Metad
     out.push(b'}');
     push_metadata(out, metadata);
     out.push(b'}');
+}
+
+/// Appends the answer to a request whose head is refused, after which the connection closes.
+pub fn write_fault(out: &mut Vec<u8>, fault: &HttpFault, metadata: &Metadata<'_>) {
+    let mut body = b"{\"ok\":false,\"data\":null,\"error\":{\"code\":".to_vec();
+    push_string(&mut body, fault_code(fault.status).name());
+    push_field(&mut body, "message", fault.message);
+    body.extend_from_slice(b",\"retryable\":false}");
+    push_metadata(&mut body, metadata);
+    body.push(b'}');
+    let (content, then) = (Content::Json(&body), KeepAlive::Close);
+    write_response(out, &Response { status: fault.status, content, headers: &[], then });
 }
 
 /// Appends the answer to a request that is refused; `method` is the request's.

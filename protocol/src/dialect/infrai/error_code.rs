@@ -163,6 +163,17 @@ impl ErrorCode {
     }
 }
 
+/// What a fault in a request's head is called on the wire, by its status.
+#[must_use]
+pub const fn fault_code(status: u16) -> ErrorCode {
+    match status {
+        413 => ErrorCode::PayloadTooLarge,
+        415 => ErrorCode::UnsupportedMediaType,
+        501 | 505 => ErrorCode::Unimplemented,
+        _ => ErrorCode::InvalidRequest,
+    }
+}
+
 /// What a refusal is called on the wire.
 #[must_use]
 pub fn error_code(rejection: &Rejection) -> ErrorCode {

@@ -19,8 +19,10 @@ pub enum Begin {
     Fresh,
     /// Everything behind the offset that it asked for follows.
     Resumed,
-    /// Some of it is no longer there.
-    Gapped,
+    /// That follows in parts; behind the last there is a [`frame_recovered`], and nothing live before it.
+    Behind,
+    /// It is not there, for this reason.
+    Gapped(&'static str),
 }
 
 /// The answer to a subscribe.
@@ -67,11 +69,25 @@ where
             push_array(out, members, push_member);
         }
         push_number_field(out, "position", subscribed.position);
-        out.extend_from_slice(match subscribed.begin {
-            Begin::Fresh => b"}",
-            Begin::Resumed => b",\"recovered\":true}",
-            Begin::Gapped => b",\"recovered\":false}",
-        });
+        match subscribed.begin {
+            Begin::Fresh => {}
+            Begin::Resumed => out.extend_from_slice(b",\"recovered\":true"),
+            Begin::Behind => out.extend_from_slice(b",\"recovered\":true,\"recovering\":true"),
+            Begin::Gapped(reason) => {
+                out.extend_from_slice(b",\"recovered\":false");
+                push_field(out, "reason", reason);
+            }
+        }
+        out.push(b'}');
+    });
+}
+
+/// Appends that everything up to `position` was sent that a client had missed: what follows is live.
+pub fn frame_recovered(out: &mut Vec<u8>, channel: &str, position: u64) {
+    append_text_with(out, |out| {
+        push_channel(out, "recovered", channel);
+        push_number_field(out, "position", position);
+        out.push(b'}');
     });
 }
 

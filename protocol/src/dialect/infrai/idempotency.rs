@@ -44,6 +44,13 @@ pub fn one_idempotency_key<'a>(
     }
 }
 
+/// Whether the body may have a key, told without reading it: letters of a name may only be escaped as `\u` and digits.
+#[must_use]
+pub fn may_have_idempotency_key(body: &[u8]) -> bool {
+    let holds = |what: &[u8]| memchr::memmem::find(body, what).is_some();
+    holds(FIELD.as_bytes()) || holds(b"\\u")
+}
+
 /// The key in a body.
 pub(super) fn body_key<'a>(value: Value<'a>) -> Result<Option<&'a str>, Rejection> {
     let field = value.field;
@@ -70,5 +77,18 @@ fn check(key: &str) -> Result<(), Fault> {
         Err(Fault::Unprintable)
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_in_which_a_key_can_be_read_may_have_one() {
+        assert!(may_have_idempotency_key(br#"{"idempotency_key":"k"}"#));
+        assert!(may_have_idempotency_key(br#"{"\u0069dempotency_key":"k"}"#));
+        assert!(!may_have_idempotency_key(br#"{"channel":"a","data":"idempotency\n_key"}"#));
+        assert!(!may_have_idempotency_key(b""));
     }
 }

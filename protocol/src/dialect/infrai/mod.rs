@@ -28,14 +28,17 @@ pub use data::{
     data_published, data_published_batch, data_revoked, data_signed, data_token,
 };
 pub use discovery::{Discovery, data_capability, data_discovery, find_capability};
-pub use envelope::{Metadata, Source, body_rejection, body_success, write_rejection};
-pub use error_code::{ErrorCode, error_code};
+pub use envelope::{Metadata, Source, body_rejection, body_success, write_fault, write_rejection};
+pub use error_code::{ErrorCode, error_code, fault_code};
 pub use frames::{
     Begin, Subscribed, frame_channel_deleted, frame_connected, frame_join, frame_leave,
-    frame_message, frame_pong, frame_published, frame_rejection, frame_subscribed,
+    frame_message, frame_pong, frame_published, frame_recovered, frame_rejection, frame_subscribed,
     frame_unsubscribed,
 };
-pub use idempotency::{IDEMPOTENCY_KEY_BYTES_MAX, decode_idempotency_header, one_idempotency_key};
+pub use idempotency::{
+    IDEMPOTENCY_KEY_BYTES_MAX, decode_idempotency_header, may_have_idempotency_key,
+    one_idempotency_key,
+};
 pub use operation::Operation;
 pub use publish::{
     BATCH_MESSAGES_MAX, PublishBatch, PublishOne, decode_publish, decode_publish_batch,

@@ -1,6 +1,14 @@
 //! What holds for any bytes, as plain functions: the fuzzer calls them, and ordinary tests replay its corpus.
 //! Not an interface.
 
+mod insforge;
+
+pub use insforge::{
+    engineio_payload, insforge_pattern, insforge_plain, insforge_policy, insforge_rest,
+    insforge_token, socketio_message,
+};
+
+use crate::auth::insforge::decode_head_credential;
 use crate::auth::{
     open_infrai, peek_infrai_tenant, peek_tenant, sign_infrai, verify_edge, verify_infrai,
     verify_realtime,
@@ -11,6 +19,7 @@ use crate::dialect::cohesivity::{
     decode_publish_body, decode_token_body, frame_rejection,
 };
 use crate::dialect::{Dialect, MessageView, infrai};
+use crate::engineio::decode_ask;
 use crate::http::{Routed, parse_head, route};
 use crate::limits::Limits;
 use crate::ws::{Reader, Role, Step};
@@ -19,7 +28,7 @@ use crate::ws::{Reader, Role, Step};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 17] = [
     ("http_head", http_head),
     ("path_router", path_router),
     ("ws_stream", ws_stream),
@@ -30,6 +39,13 @@ pub const TARGETS: [Target; 10] = [
     ("infrai_bodies", infrai_bodies),
     ("infrai_token", infrai_token),
     ("token", token),
+    ("engineio_payload", engineio_payload),
+    ("socketio_message", socketio_message),
+    ("insforge_plain", insforge_plain),
+    ("insforge_rest", insforge_rest),
+    ("insforge_pattern", insforge_pattern),
+    ("insforge_policy", insforge_policy),
+    ("insforge_token", insforge_token),
 ];
 
 /// A head that is understood lies within its bytes, and was not understood before it was whole.
@@ -47,6 +63,7 @@ pub fn http_head(bytes: &[u8]) {
     }
     let _ = (route(&head), decode_credential(&head)); // only their panics are of interest
     let _ = decode_connect_query(&head, &limits); // likewise
+    let _ = (decode_ask(&head), decode_head_credential(&head)); // likewise
     if let Ok(query) = decode_history_query(&head, &limits) {
         assert!((1..=100).contains(&query.limit), "a limit over its limit");
     }

@@ -1,0 +1,190 @@
+//! Every wrong value of every call and frame, sent to a running node: each is answered as the table says, and nothing changes.
+
+use serde_json::{Value, json};
+
+use super::node::Node;
+use super::raw::{Raw, frame, open};
+use super::server::Server;
+use super::tools::{curl, post, token};
+
+#[path = "../../../protocol/tests/wrong/table/mod.rs"]
+mod table;
+
+use table::{Call, Caller};
+
+/// A keep-alive connection, opened again where the node closes it.
+struct Connection<'a> {
+    node: &'a Node,
+    raw: Option<Raw>,
+}
+
+impl Connection<'_> {
+    /// Sends a request; gives the status and the body.
+    fn ask(&mut self, request: &str) -> (u16, Value) {
+        let raw = self.raw.get_or_insert_with(|| Raw::open(self.node));
+        raw.send(request);
+        let head = raw.read_until("\r\n\r\n");
+        let value = |name: &str| {
+            let line = head.lines().find(|it| it.to_lowercase().starts_with(name))?;
+            Some(line[name.len()..].trim().to_owned())
+        };
+        let length: usize = value("content-length:").unwrap().parse().unwrap();
+        let body = raw.read_exactly(length);
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        if value("connection:").is_some_and(|it| it == "close") {
+            self.raw = None;
+        }
+        (status, serde_json::from_str(&body).unwrap())
+    }
+}
+
+fn key<'a>(node: &'a Node, of: &str) -> &'a str {
+    node.ready()["tenants"][0][of].as_str().unwrap()
+}
+
+fn request(node: &Node, call: &Call) -> String {
+    let Call { caller, method, target, header, body, .. } = call;
+    let (mut target, mut lines) = (target.clone(), String::new());
+    match caller {
+        Caller::Project => {
+            lines = format!("Authorization: Bearer {}\r\n", key(node, "project_key"));
+        }
+        Caller::Management => {
+            lines = format!("Authorization: Bearer {}\r\n", key(node, "management_key"));
+        }
+        Caller::Application => {
+            let join = if target.contains('?') { '&' } else { '?' };
+            target.push_str(&format!("{join}key={}", key(node, "application_key")));
+        }
+    }
+    if let Some(header) = header {
+        lines.push_str(&format!("{header}\r\n"));
+    }
+    if let Some(body) = body {
+        lines.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    let body = body.as_deref().unwrap_or_default();
+    format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n{body}")
+}
+
+/// What a refusal says: status, code and message.
+fn told(call: &Call, (status, answer): (u16, Value)) -> String {
+    let error = &answer["error"];
+    let text = |field: &str| error[field].as_str().unwrap_or_default().to_owned();
+    if call.target.starts_with("/v1/") {
+        assert_eq!((&answer["ok"], &answer["data"]), (&json!(false), &Value::Null), "{answer}");
+        let id = answer["metadata"]["request_id"].as_str().unwrap();
+        assert_eq!(id.len(), 36, "{answer}");
+        return format!("{status} {} {}", text("code"), text("message"));
+    }
+    assert_eq!(error["code"], status, "{answer}");
+    format!("{status} {} {}", text("status"), text("message"))
+}
+
+/// Everything that calls and frames could have changed.
+fn state(node: &Node) -> Vec<Value> {
+    let server = Server::of(node, 0);
+    let mut seen = vec![
+        server.get("/v1/realtime/channel/list?limit=200"),
+        server.get("/v1/realtime/channel/get/kept"),
+        server.get("/v1/realtime/presence/get/kept"),
+        server.get("/v1/realtime/channels/never/presence"),
+    ];
+    for channel in ["kept", "never"] {
+        let url = node.keyed(&format!("/edge/realtime/history?channel={channel}"));
+        seen.push(curl(&[&url]).json());
+    }
+    let count = r#"{"query":"SELECT count(*) AS n FROM realtime_messages"}"#;
+    seen.push(post(&node.keyed("/edge/database"), count).json());
+    let manage = format!("Authorization: Bearer {}", key(node, "management_key"));
+    let url = node.url("/api/resources/realtime");
+    seen.push(curl(&[&url, "-X", "POST", "-H", &manage]).json()["write_region"].clone());
+    seen
+}
+
+/// Publishes with keys, as every time before.
+fn keyed(node: &Node) -> Vec<Value> {
+    let server = Server::of(node, 0);
+    let publish = |it: u32| {
+        let body = json!({"channel": "kept", "event": "e", "data": it}).to_string();
+        let header = format!("Idempotency-Key: key-{it}");
+        let more = ["-H", &header, "--json", &body];
+        super::server::data(&server.call("POST", "/v1/realtime/publish", &more))
+    };
+    (1..=3).map(publish).collect()
+}
+
+#[test]
+fn every_wrong_call_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let published = keyed(&node);
+    let before = state(&node);
+    let mut connection = Connection { node: &node, raw: None };
+    let calls: Vec<_> =
+        table::infrai_calls().into_iter().chain(table::cohesivity_calls()).collect();
+    assert!(calls.len() > 1_000, "only {} calls", calls.len());
+    let mut wrong = Vec::new();
+    for call in &calls {
+        let told = told(call, connection.ask(&request(&node, call)));
+        if told != call.expected {
+            let body: String = call.body.iter().flat_map(|it| it.chars().take(120)).collect();
+            let Call { method, target, expected, .. } = call;
+            wrong.push(format!("{method} {target} {body}\n  {told}\n  {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(state(&node), before);
+    assert_eq!(keyed(&node), published, "the keys know what they knew");
+    assert_eq!(state(&node), before);
+    node.stop();
+}
+
+#[test]
+fn every_wrong_frame_is_refused_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let published = keyed(&node);
+    let before = state(&node);
+    let server = Server::of(&node, 0);
+    let all = json!(["subscribe", "publish", "history"]);
+    let issued = json!({"client_id": "ada", "capabilities": all});
+    let issued = server.post("/v1/realtime/token/issue", &issued);
+    let mut raw =
+        open(&node, &format!("/v1/realtime/ws?token={}", issued["token"].as_str().unwrap()));
+    raw.read_frame();
+    for (text, expected) in table::infrai_frames() {
+        raw.send(frame(&text));
+        let told: Value = serde_json::from_str(&raw.read_frame()).unwrap();
+        let error = &told["error"];
+        let told =
+            format!("{} {}", error["code"].as_str().unwrap(), error["message"].as_str().unwrap());
+        assert_eq!(told, expected, "{}", text.chars().take(200).collect::<String>());
+    }
+    let mut raw =
+        open(&node, &format!("/edge/realtime?channel=kept&token={}", token(&node, "ada")));
+    raw.read_frame();
+    raw.read_frame();
+    for (text, expected) in table::cohesivity_frames() {
+        raw.send(frame(&text));
+        let told: Value = serde_json::from_str(&raw.read_frame()).unwrap();
+        assert_eq!(
+            told,
+            json!({"error": expected}),
+            "{}",
+            text.chars().take(200).collect::<String>()
+        );
+    }
+    drop(raw);
+    let mut after = state(&node);
+    for _ in 0..100 {
+        if after == before {
+            break;
+        }
+        super::node::pause(std::time::Duration::from_millis(20));
+        after = state(&node);
+    }
+    assert_eq!(after, before);
+    assert_eq!(keyed(&node), published, "the keys know what they knew");
+    node.stop();
+}

@@ -1,0 +1,4 @@
+//! See `protocol::fuzzing::engineio_payload`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| protocol::fuzzing::engineio_payload(bytes));

@@ -1,0 +1,148 @@
+//! Payloads: the packets of one poll or one post, with a separator between them.
+
+use super::packet::{Packet, PacketFault, decode_packet};
+
+/// Packets that may come in one post.
+pub const PAYLOAD_PACKETS_MAX: usize = 4096;
+/// The body of the answer to a post.
+pub const POSTED: &str = "ok";
+
+/// Between two packets. JSON has it only escaped, and base64 not at all.
+const SEPARATOR: u8 = 0x1e;
+
+/// The packets of a post, one by one.
+#[derive(Debug)]
+pub struct Payload<'a> {
+    rest: Option<&'a mut [u8]>,
+    packets_left: usize,
+}
+
+/// Reads the body of a post.
+///
+/// # Errors
+/// When it is no UTF-8.
+pub fn decode_payload(body: &mut [u8]) -> Result<Payload<'_>, PacketFault> {
+    std::str::from_utf8(body).map_err(|_| PacketFault::Utf8)?;
+    Ok(Payload { rest: Some(body), packets_left: PAYLOAD_PACKETS_MAX })
+}
+
+impl<'a> Iterator for Payload<'a> {
+    type Item = Result<Packet<'a>, PacketFault>;
+
+    /// The next packet. After a fault there is none.
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        if self.packets_left == 0 {
+            return Some(Err(PacketFault::TooMany { max: PAYLOAD_PACKETS_MAX }));
+        }
+        self.packets_left -= 1;
+        let packet = match rest.iter().position(|it| *it == SEPARATOR) {
+            Some(at) => {
+                let (packet, behind) = rest.split_at_mut(at);
+                self.rest = behind.get_mut(1..);
+                packet
+            }
+            None => rest,
+        };
+        let packet = decode_packet(packet);
+        if packet.is_err() {
+            self.rest = None;
+        }
+        Some(packet)
+    }
+}
+
+/// Appends a packet to the answer to a poll.
+pub fn push_packet(out: &mut Vec<u8>, packet: &[u8]) {
+    if !out.is_empty() {
+        out.push(SEPARATOR);
+    }
+    out.extend_from_slice(packet);
+}
+
+/// Appends the packets of unmasked, whole WebSocket frames, one behind the other: what waits for a session is kept as frames,
+/// whatever carries it in the end. Control frames say nothing to a poll.
+pub fn push_frames(out: &mut Vec<u8>, frames: &[u8]) {
+    const TEXT: u8 = 0x81;
+    let mut rest = frames;
+    while let Some((first, payload, behind)) = split_frame(rest) {
+        if first == TEXT {
+            push_packet(out, payload);
+        }
+        rest = behind;
+    }
+    debug_assert!(rest.is_empty(), "only whole frames wait");
+}
+
+/// The first byte of a frame, its payload, and what is behind it.
+fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let ([first, length], rest) = bytes.split_first_chunk::<2>()?;
+    let (length, rest) = match length {
+        0..=125 => (u64::from(*length), rest),
+        126 => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            (u64::from(u16::from_be_bytes(*length)), rest)
+        }
+        127 => {
+            let (length, rest) = rest.split_first_chunk::<8>()?;
+            (u64::from_be_bytes(*length), rest)
+        }
+        128.. => return None,
+    };
+    let (payload, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((*first, payload, behind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ws::{append_ping, append_text};
+
+    fn check(body: &str, expected: &[Result<&str, PacketFault>]) {
+        let mut bytes = body.as_bytes().to_vec();
+        let found: Vec<_> = decode_payload(&mut bytes)
+            .unwrap()
+            .map(|it| it.map(|packet| format!("{packet:?}")))
+            .collect();
+        let found: Vec<_> = found.iter().map(|it| it.as_deref().map_err(|fault| *fault)).collect();
+        assert_eq!(found, expected, "{body}");
+    }
+
+    #[test]
+    fn packets_come_one_by_one() {
+        check("3", &[Ok("Pong")]);
+        check("3\u{1e}1", &[Ok("Pong"), Ok("Close")]);
+        check("4a\u{1e}4\u{1e}bAQID", &[Ok("Message([97])"), Ok("Message([])"), Ok("Binary")]);
+        check("", &[Err(PacketFault::Type)]);
+        check("3\u{1e}", &[Ok("Pong"), Err(PacketFault::Type)]);
+        check("3\u{1e}\u{1e}3", &[Ok("Pong"), Err(PacketFault::Type)]);
+        assert_eq!(decode_payload(&mut [b'4', 0xff]).err(), Some(PacketFault::Utf8));
+    }
+
+    #[test]
+    fn a_payload_has_so_many_packets() {
+        let body = |count: usize| vec!["3"; count].join("\u{1e}");
+        for (count, is_over) in [
+            (PAYLOAD_PACKETS_MAX - 1, false),
+            (PAYLOAD_PACKETS_MAX, false),
+            (PAYLOAD_PACKETS_MAX + 1, true),
+        ] {
+            let mut bytes = body(count).into_bytes();
+            let faults = decode_payload(&mut bytes).unwrap().filter(Result::is_err).count();
+            assert_eq!(faults == 1, is_over, "{count}");
+        }
+    }
+
+    #[test]
+    fn frames_become_packets() {
+        let texts = ["42[\"a\"]".to_owned(), "x".repeat(126), "y".repeat(70_000)];
+        let mut frames = Vec::new();
+        for text in &texts {
+            append_text(&mut frames, text.as_bytes());
+            append_ping(&mut frames, b"not for a poll");
+        }
+        let mut out = Vec::new();
+        push_frames(&mut out, &frames);
+        assert_eq!(String::from_utf8(out).unwrap(), texts.join("\u{1e}"));
+    }
+}

@@ -1,0 +1,16 @@
+//! The dialect of InsForge: transcripts of both sockets and of the calls, credentials, policies, and vectors of its own server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod credentials;
+mod policies;
+mod polling;
+mod said;
+mod sent;
+mod spread;
+mod transcripts;
+mod vectors;

@@ -1,0 +1,267 @@
+//! What policies grant, what they cannot say, and what they may not cost.
+
+use protocol::Limits;
+use protocol::auth::insforge::{Identity, Role, User};
+use protocol::dialect::insforge::Pattern;
+use protocol::policy::{
+    Action, Asker, Explanation, Outcome, POLICIES_MAX, Policies, PolicyRule, Question, Reason,
+    USING_BYTES_MAX, Verdict,
+};
+
+const CLAIMS: &str = r#"{"sub":"ada","team":"red","level":3,"rate":1.5,"flags":["a","b"],"on":true,"org":{"id":"o1"},"none":null,"i":[1,2]}"#;
+
+fn rule(name: &str, using: &str) -> PolicyRule {
+    PolicyRule {
+        name: name.into(),
+        action: Action::Publish,
+        roles: Box::default(),
+        pattern: None,
+        using: using.into(),
+    }
+}
+
+fn asker(role: Role) -> Asker {
+    let identity = match role {
+        Role::Anon => Identity::Anonymous,
+        Role::Authenticated | Role::ProjectAdmin => Identity::User(User {
+            id: "ada".into(),
+            email: Some("ada@example.com".into()),
+            role,
+            claims: CLAIMS.into(),
+        }),
+    };
+    Asker::of(&identity, &Limits::default())
+}
+
+const QUESTION: Question<'static> =
+    Question { action: Action::Publish, channel: "user:ada:in", event: Some("upd") };
+
+/// What one expression says of a user, and of somebody without an account.
+fn outcomes(using: &str) -> [Outcome; 2] {
+    let policies = Policies::compile(vec![rule("p", using)]).unwrap_or_else(|it| panic!("{it}"));
+    [Role::Authenticated, Role::Anon].map(|role| {
+        let asker = asker(role);
+        let explanation = policies.explain(&asker, &QUESTION);
+        assert_eq!(explanation.verdict, policies.decide(&asker, &QUESTION), "{using}");
+        explanation.steps[0].outcome.clone()
+    })
+}
+
+#[test]
+fn expressions_see_who_asks_and_for_what() {
+    let check = |using: &str, user: bool, nobody: bool| {
+        let expected = [user, nobody].map(|it| if it { Outcome::True } else { Outcome::False });
+        assert_eq!(outcomes(using), expected, "{using}");
+    };
+    check("true", true, true);
+    check("false", false, false);
+    check(r#"role == "authenticated""#, true, false);
+    check(r#"role == "anon" || role == "authenticated""#, true, true);
+    check(r#"sub == "ada""#, true, false);
+    check(r#"email == "ada@example.com""#, true, false);
+    check(r#"has(email) && lower(email) == "ada@example.com""#, true, false);
+    check(r#"channel == "user:ada:in" && event == "upd""#, true, true);
+    check(r#"split(channel, ':', 1) == sub"#, true, false);
+    check(r#"split(channel, ":", 2) == "in""#, true, true);
+    check(r#"split(channel, ':', 3) == """#, true, true);
+    check(r#"split(channel, ':', -1) == """#, true, true);
+    check(r#"channel.starts_with("user:") && channel.ends_with(":in")"#, true, true);
+    check(r#"channel.contains("ada")"#, true, true);
+    check(r#"event in ["upd", "del"]"#, true, true);
+    check(r#"event in ["del"]"#, false, false);
+    check(r#"channel.len() == 11"#, true, true);
+    check("has(sub)", true, false);
+    check(r#""team" in claims && claims.team == "red""#, true, false);
+    check(r#""team" in claims && claims["level"] >= 3 && claims.rate < 2.0"#, true, false);
+    check(r#""team" in claims && "b" in claims.flags && 2 in claims.i && claims.on"#, true, false);
+    check(r#""org" in claims && claims.org.id == "o1""#, true, false);
+    check("!(1 + 1 == 3)", true, true);
+}
+
+#[test]
+fn what_is_not_known_equals_nothing() {
+    let nobody = |using: &str| outcomes(using)[1].clone();
+    for using in ["sub == sub", "sub == email", r#"sub == """#, "sub == ()", "email == event"] {
+        assert_eq!(nobody(using), Outcome::False, "{using}");
+    }
+    assert_eq!(outcomes(r#"claims.none == claims.none"#)[0], Outcome::False);
+    // A claim that is missing is no value at all, and what has no value grants nothing.
+    assert!(matches!(nobody("claims.team == claims.squad"), Outcome::Failed { .. }));
+    assert!(matches!(nobody("sub"), Outcome::Failed { .. }));
+    assert!(matches!(nobody("lower(sub) == \"a\""), Outcome::Failed { .. }));
+    assert!(matches!(nobody("1"), Outcome::Failed { .. }));
+}
+
+#[test]
+fn what_is_no_expression_is_refused_with_its_place() {
+    let fault = |using: &str| {
+        Policies::compile(vec![rule("a", "true"), rule("b", using)]).map(|_| ()).unwrap_err()
+    };
+    for using in [
+        "",
+        "(",
+        "role ==",
+        "role = \"anon\"",
+        "rolle == \"anon\"",
+        "let x = 1; true",
+        "true; false",
+        "while true {}",
+        "loop {}",
+        "for i in [1] {}",
+        "if true { true } else { false }",
+        "switch role { _ => true }",
+        "{ true }",
+        "fn f() { true } f()",
+        "|x| x",
+        "eval(\"true\")",
+        "Fn(\"has\")",
+        "print(\"x\") == ()",
+        "import \"x\" as y",
+        "`${let x = 1; x}` == \"1\"",
+    ] {
+        let fault = fault(using);
+        assert_eq!((fault.index, fault.field), (1, "using"), "{using}: {fault}");
+        assert!(fault.to_string().len() > 20, "{using}: {fault}");
+    }
+    let long = |bytes: usize| format!("true{}", " ".repeat(bytes - 4));
+    assert!(Policies::compile(vec![rule("a", &long(USING_BYTES_MAX))]).is_ok());
+    assert_eq!(
+        fault(&long(USING_BYTES_MAX + 1)).to_string(),
+        "policies[1].using: is over its limit: 1025 of 1024 bytes"
+    );
+    for deep in ["(", "[", "!", "-", "true&&", "1+", "[[1],"] {
+        let _ = Policies::compile(vec![rule("a", &deep.repeat(USING_BYTES_MAX / deep.len()))])
+            .unwrap_err();
+    }
+    let twice = Policies::compile(vec![rule("a", "true"), rule("a", "true")]).map(|_| ());
+    assert_eq!(twice.unwrap_err().to_string(), "policies[1].name: \"a\" came before");
+    let unnamed = Policies::compile(vec![rule("", "true")]).map(|_| ()).unwrap_err();
+    assert_eq!(unnamed.to_string(), "policies[0].name: has 0 of 1 to 128 bytes");
+    let many = |count: usize| (0..count).map(|it| rule(&it.to_string(), "true")).collect();
+    assert!(Policies::compile(many(POLICIES_MAX)).is_ok());
+    assert!(Policies::compile(many(POLICIES_MAX + 1)).is_err());
+}
+
+#[test]
+fn an_expression_cannot_do_more_than_so_much() {
+    let mut asked = 0;
+    let list = format!("[{}]", vec!["1"; 200].join(","));
+    for using in [
+        format!("{list} + {list} == 1"),
+        format!("channel + {} == \"\"", vec!["channel"; 100].join("+")),
+        "\"\".len() == 9223372036854775807 + 1".to_owned(),
+        "1 / 0 == 1".to_owned(),
+        "1 << 1000 == 1".to_owned(),
+        "9223372036854775807 * 2 == 1".to_owned(),
+        "2 ** 1000 == 1".to_owned(),
+    ] {
+        // Some of it is refused before anyone asks.
+        let Ok(policies) = Policies::compile(vec![rule("p", &using)]) else { continue };
+        let steps = policies.explain(&asker(Role::Authenticated), &QUESTION).steps;
+        assert_ne!(steps[0].outcome, Outcome::True, "{using}");
+        asked += 1;
+    }
+    assert!(asked >= 4, "only {asked} were asked");
+}
+
+fn on(pattern: &str, roles: &[Role], rule: PolicyRule) -> PolicyRule {
+    PolicyRule { roles: roles.into(), pattern: Some(Pattern::parse(pattern).unwrap()), ..rule }
+}
+
+fn own_rules() -> Policies {
+    let users = [Role::Authenticated];
+    let rules = vec![
+        on("user:%", &users, rule("z own", "split(channel, ':', 1) == sub")),
+        on("chat:%", &[], rule("b chat", "event != \"shout\"")),
+        on("user:%", &[], rule("a broken", "claims.absent")),
+    ];
+    Policies::compile(rules).unwrap()
+}
+
+fn publish(policies: &Policies, role: Role, channel: &str, event: &str) -> Explanation {
+    let question = Question { action: Action::Publish, channel, event: Some(event) };
+    let explanation = policies.explain(&asker(role), &question);
+    assert_eq!(explanation.verdict, policies.decide(&asker(role), &question));
+    explanation
+}
+
+#[test]
+fn rules_are_for_roles_and_channels() {
+    let policies = own_rules();
+    let check = |role: Role, channel: &str, event: &str, expected: Option<&str>| {
+        let found = publish(&policies, role, channel, event);
+        let reason = match expected {
+            Some(policy) => Reason::Granted { policy: policy.into() },
+            None => Reason::NotGranted,
+        };
+        let verdict = if expected.is_some() { Verdict::Allow } else { Verdict::Deny };
+        assert_eq!((found.verdict, found.reason), (verdict, reason), "{role:?} {channel} {event}");
+    };
+    check(Role::Authenticated, "user:ada", "x", Some("z own"));
+    check(Role::Authenticated, "user:bob", "x", None);
+    check(Role::Anon, "user:ada", "x", None);
+    check(Role::Anon, "chat:1", "x", Some("b chat"));
+    check(Role::Anon, "chat:1", "shout", None);
+    check(Role::Anon, "elsewhere", "x", None);
+}
+
+#[test]
+fn an_explanation_names_every_rule_for_the_action() {
+    let policies = own_rules();
+    let steps = publish(&policies, Role::Anon, "user:ada", "x").steps;
+    let names: Vec<_> = steps.iter().map(|it| &*it.policy).collect();
+    assert_eq!(names, ["a broken", "b chat", "z own"], "in the order of names");
+    let Outcome::Failed { message } = &steps[0].outcome else { panic!("{steps:?}") };
+    assert!(message.contains("absent"), "{message}");
+    assert_eq!(steps[1].outcome, Outcome::OtherChannel);
+    assert_eq!(steps[2].outcome, Outcome::OtherRole);
+}
+
+#[test]
+fn an_explanation_can_be_read() {
+    let check = |role: Role, channel: &str, expected: &str| {
+        assert_eq!(publish(&own_rules(), role, channel, "x").to_string(), expected);
+    };
+    check(
+        Role::Authenticated,
+        "user:ada",
+        "\
+allow: \"z own\" grants it
+  \"a broken\" grants nothing: Property not found: absent (line 1, position 8)
+  \"b chat\" is for other channels
+  \"z own\" is true",
+    );
+    check(
+        Role::Anon,
+        "elsewhere",
+        "\
+deny: no policy grants it
+  \"a broken\" is for other channels
+  \"b chat\" is for other channels
+  \"z own\" is for other roles",
+    );
+    let open = Policies::default().explain(&asker(Role::Anon), &QUESTION);
+    assert_eq!(open.to_string(), "allow: there is no policy for this action");
+}
+
+#[test]
+fn what_has_no_rule_is_open_and_administrators_are_not_asked() {
+    let policies = own_rules();
+    let admin = publish(&policies, Role::ProjectAdmin, "elsewhere", "x");
+    assert_eq!((admin.verdict, admin.reason), (Verdict::Allow, Reason::Admin));
+    let question = Question { action: Action::Subscribe, channel: "elsewhere", event: None };
+    let subscribe = policies.explain(&asker(Role::Anon), &question);
+    assert_eq!((subscribe.verdict, subscribe.reason), (Verdict::Allow, Reason::Open));
+    assert_eq!(Policies::default().decide(&asker(Role::Anon), &QUESTION), Verdict::Allow);
+}
+
+#[test]
+fn policies_can_be_made_on_one_thread_and_asked_on_another() {
+    fn crosses<T: Send + Sync>(it: T) -> T {
+        it
+    }
+    let policies = std::sync::Arc::new(crosses(own_rules()));
+    let there = std::sync::Arc::clone(&policies);
+    let asked = std::thread::spawn(move || publish(&there, Role::Anon, "chat:1", "x").verdict);
+    assert_eq!(asked.join().unwrap(), Verdict::Allow);
+}
