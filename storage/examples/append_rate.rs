@@ -20,7 +20,7 @@ use std::{
 
 use storage::{
     ChannelKey, Draft, Epoch, JournalKind, JournalOptions, MessageId, Offset, Publication,
-    TenantId, open,
+    SenderKind, TenantId, open,
 };
 
 const CHANNELS: usize = 10_000;
@@ -55,6 +55,7 @@ impl Load {
             id: MessageId(self.random.into()),
             at_ms: 1,
             sender: "ann",
+            sender_kind: SenderKind::User,
             event: "said",
             payload: &self.payload,
             idempotency: None,

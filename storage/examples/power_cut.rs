@@ -23,7 +23,7 @@ use std::{
 
 use storage::{
     ChannelKey, Draft, Epoch, Journal, JournalKind, JournalOptions, MessageId, Offset, Prepare,
-    Publication, TenantId, open,
+    Publication, SenderKind, TenantId, open,
 };
 
 const CHANNELS: u64 = 50;
@@ -44,6 +44,7 @@ fn publication(number: u64, offset: u64) -> Arc<Publication> {
         id: MessageId(offset.into()),
         at_ms: offset,
         sender: "",
+        sender_kind: SenderKind::System,
         event: "said",
         payload: payload.as_bytes(),
         idempotency: None,

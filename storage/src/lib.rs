@@ -4,6 +4,7 @@ mod answer;
 mod catalog;
 mod disk;
 mod error;
+mod handle;
 mod ids;
 mod journal;
 mod options;
@@ -18,9 +19,14 @@ pub use catalog::{
 };
 pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
+pub use handle::WriterHandle;
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
-pub use journal::{ChannelState, Journal, JournalStats, KeyedRecord, Retired, open, open_segments};
+pub use journal::{
+    ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,
+    LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place, Retired, Scope, Slice, Source,
+    Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, open, open_segments, stats,
+};
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
-pub use publication::{Draft, Publication};
+pub use publication::{Draft, Publication, SenderKind};
 pub use reader::{ChannelStates, Reader};
-pub use writer::{Writer, WriterHandle};
+pub use writer::Writer;

@@ -4,6 +4,24 @@ use std::sync::Arc;
 
 use crate::ids::{ChannelKey, Epoch, MessageId, Offset};
 
+/// Who sent a message: what lists of messages call the sender's type.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum SenderKind {
+    /// A server, with a key of the tenant.
+    #[default]
+    System,
+    /// A member or client, whether it has a name or not.
+    User,
+}
+
+impl SenderKind {
+    /// What a sender's name alone says: a server has none.
+    #[must_use]
+    pub fn of(sender: &str) -> Self {
+        if sender.is_empty() { Self::System } else { Self::User }
+    }
+}
+
 /// What a publication is made of, borrowed from wherever it came.
 #[derive(Clone, Debug)]
 pub struct Draft<'a> {
@@ -19,6 +37,8 @@ pub struct Draft<'a> {
     pub at_ms: u64,
     /// The member or client that sent it; empty for a server.
     pub sender: &'a str,
+    /// What kind of sender it is.
+    pub sender_kind: SenderKind,
     /// The event name.
     pub event: &'a str,
     /// What was published, byte for byte (invariant 14).
@@ -38,6 +58,7 @@ pub struct Publication {
     epoch: Epoch,
     sender_bytes: u32,
     event_bytes: u32,
+    sender_kind: SenderKind,
     /// Sender, event and payload, one after the other: one allocation.
     text: Box<[u8]>,
 }
@@ -64,6 +85,7 @@ impl Publication {
             epoch: draft.epoch,
             sender_bytes: u32::try_from(draft.sender.len()).expect("a sender is short"),
             event_bytes: u32::try_from(draft.event.len()).expect("an event name is short"),
+            sender_kind: draft.sender_kind,
             text: text.into_boxed_slice(),
         }
     }
@@ -116,6 +138,12 @@ impl Publication {
     #[must_use]
     pub fn sender(&self) -> &str {
         self.str_at(0, self.sender_bytes as usize)
+    }
+
+    /// What kind of sender that is.
+    #[must_use]
+    pub fn sender_kind(&self) -> SenderKind {
+        self.sender_kind
     }
 
     /// The event name.

@@ -5,14 +5,18 @@ use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset, TenantId},
-    journal::ChannelState,
+    journal::{ChannelState, Counted, Cut, LiveRun, Scope, Source, View, Wanted, fetch},
     publication::Publication,
+    writer::Writer,
 };
 
 /// At most so many questions of all readers wait.
 const ASKS_MAX: usize = 64;
 /// Messages that the storage thread reads between two batches of appends.
 const CHUNK_MESSAGES_MAX: usize = 128;
+
+/// Channels that are cut between two batches of appends.
+const CUT_CHANNELS_MAX: usize = 64;
 
 /// Channels, and where each of them stands.
 pub type ChannelStates = Vec<(Arc<ChannelKey>, ChannelState)>;
@@ -25,8 +29,12 @@ pub struct Reader {
     timeout: Duration,
 }
 
+/// Work that the storage thread does between two batches.
+type Work = Box<dyn FnOnce(&mut Writer) + Send>;
+
 /// One short question.
 pub(crate) enum Ask {
+    Work(Work),
     Channels {
         tenant: TenantId,
         reply: flume::Sender<ChannelStates>,
@@ -89,6 +97,48 @@ impl Reader {
         Ok(publications)
     }
 
+    /// Lets go of all messages of a tenant that were taken up to a time, and says what went of which channel. Other work is
+    /// done between the channels; each is durable when its turn is over.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`](crate::Journal::append) and [`Reader::channels`]. Some channels may be done.
+    pub fn drop_until(&self, tenant: TenantId, until_ms: u64) -> Result<Vec<Cut>, JournalError> {
+        let channels: Vec<_> = self.channels(tenant)?.into_iter().map(|it| it.0).collect();
+        let mut cuts = Vec::new();
+        for some in channels.chunks(CUT_CHANNELS_MAX) {
+            let some = some.to_vec();
+            cuts.extend(self.with(move |writer| writer.journal().drop_until(&some, until_ms))??);
+        }
+        Ok(cuts)
+    }
+
+    /// Writes down the counts of messages: see [`Journal::count`](crate::Journal::count).
+    ///
+    /// # Errors
+    /// As for [`Journal::append`](crate::Journal::append) and [`Reader::channels`].
+    pub fn count(&self, counted: Vec<Counted>) -> Result<(), JournalError> {
+        self.with(move |writer| {
+            let counted = writer.journal().count(&counted);
+            counted.and_then(|()| writer.journal().append(&[]))
+        })?
+    }
+
+    /// Calls `tell` on the storage thread after each batch that was appended, until it answers that nobody listens.
+    ///
+    /// # Errors
+    /// As for [`Reader::channels`].
+    pub fn watch(&self, tell: impl Fn() -> bool + Send + 'static) -> Result<(), JournalError> {
+        self.with(move |writer| writer.watch(Box::new(tell)))
+    }
+
+    /// Has the storage thread do some short work.
+    fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Writer) -> T + Send + 'static,
+    ) -> Result<T, JournalError> {
+        self.ask(|reply| Ask::Work(Box::new(move |writer| drop(reply.send(work(writer))))))
+    }
+
     fn ask<T>(&self, make: impl FnOnce(flume::Sender<T>) -> Ask) -> Result<T, JournalError> {
         let (reply, answer) = flume::bounded(1);
         self.asks.send_timeout(make(reply), self.timeout).map_err(|why| match why {
@@ -100,6 +150,33 @@ impl Reader {
             flume::RecvTimeoutError::Timeout => JournalError::TimedOut,
             flume::RecvTimeoutError::Disconnected => JournalError::Ended,
         })
+    }
+}
+
+impl Source for Reader {
+    fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
+        let scope = scope.clone();
+        self.with(move |writer| writer.journal().view(&scope))
+    }
+
+    fn live(
+        &mut self,
+        segment: u64,
+        channels: &[Arc<ChannelKey>],
+    ) -> Result<Vec<Vec<LiveRun>>, JournalError> {
+        let channels = channels.to_vec();
+        self.with(move |writer| {
+            channels.iter().map(|it| writer.journal().live(segment, it)).collect()
+        })
+    }
+
+    fn fetch(&mut self, wanted: &[Wanted]) -> Result<Vec<Option<Arc<Publication>>>, JournalError> {
+        let wanted = wanted.to_vec();
+        self.with(move |writer| fetch(&wanted, |channel, after| writer.read(channel, after, 1)))?
+    }
+
+    fn put_list(&mut self, segment: u64, nonce: u64, list: Vec<u8>) -> Result<(), JournalError> {
+        self.with(move |writer| writer.journal().put_list(segment, nonce, &list))?
     }
 }
 

@@ -2,22 +2,18 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::{self, JoinHandle, Thread},
-    time::Duration,
+    sync::{Arc, atomic::Ordering},
+    thread,
 };
 
 use crate::{
-    answer::{Answer, QueueFull, QueueLimits, Wake},
+    answer::{Answer, QueueLimits, Wake},
     error::JournalError,
-    ids::{ChannelKey, Epoch, Offset, TenantId},
-    journal::Journal,
-    options::Retention,
+    handle::{Question, Shared, WriterHandle},
+    ids::{ChannelKey, Epoch, Offset},
+    journal::{Counted, Journal},
     publication::Publication,
-    reader::{self, Ask, Reader},
+    reader::{self, Ask},
 };
 
 /// At most so many messages in one batch.
@@ -26,47 +22,27 @@ const BATCH_MESSAGES_MAX: usize = 1024;
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// At most so many reads and other questions wait.
 const QUESTIONS_MAX: usize = 1024;
+/// Messages whose counts wait, at most.
+const COUNTED_MAX: usize = 64 * 1024;
 /// Damaged ranges that one read goes past.
 const DAMAGES_MAX: usize = 16;
+
+/// Tells somebody of an append; says whether anybody listens.
+type Tell = Box<dyn Fn() -> bool + Send>;
 
 /// The storage thread's side.
 pub struct Writer {
     journal: Box<dyn Journal>,
     appends: flume::Receiver<Arc<Publication>>,
+    counted: flume::Receiver<Counted>,
     questions: flume::Receiver<Question>,
     asks: flume::Receiver<Ask>,
     answers: flume::Sender<Answer>,
     shared: Arc<Shared>,
     wake: Wake,
     batch: Vec<Arc<Publication>>,
-}
-
-/// The shard's side.
-#[derive(Debug)]
-pub struct WriterHandle {
-    appends: flume::Sender<Arc<Publication>>,
-    questions: flume::Sender<Question>,
-    asks: flume::Sender<Ask>,
-    answers: flume::Receiver<Answer>,
-    shared: Arc<Shared>,
-    bytes_max: u64,
-    thread: Thread,
-    join: Option<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    waiting_bytes: AtomicU64,
-    ended: AtomicBool,
-}
-
-#[derive(Debug)]
-enum Question {
-    Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
-    Retain { policy: Retention, now_ms: u64 },
-    Drop { token: u64, channel: Arc<ChannelKey> },
-    BeginEpoch { channel: Arc<ChannelKey>, epoch: Epoch },
-    DropTenant { token: u64, tenant: TenantId },
+    counts: Vec<Counted>,
+    watches: Vec<Tell>,
 }
 
 impl Writer {
@@ -81,6 +57,7 @@ impl Writer {
         wake: Wake,
     ) -> io::Result<WriterHandle> {
         let (append, appends) = flume::bounded(limits.messages_max);
+        let (count, counted) = flume::bounded(COUNTED_MAX);
         let (question, questions) = flume::bounded(QUESTIONS_MAX);
         let (ask, asks) = reader::asks();
         let (answer, answers) = flume::unbounded();
@@ -88,16 +65,20 @@ impl Writer {
         let writer = Self {
             journal,
             appends,
+            counted,
             questions,
             asks,
             answers: answer,
             shared: Arc::clone(&shared),
             wake,
             batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
+            counts: Vec::new(),
+            watches: Vec::new(),
         };
         let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
         Ok(WriterHandle {
             appends: append,
+            counted: count,
             questions: question,
             asks: ask,
             answers,
@@ -111,7 +92,12 @@ impl Writer {
     fn run(mut self) {
         loop {
             let ending = self.shared.ended.load(Ordering::Acquire);
+            let counted = self.count();
             let appended = self.append() > 0;
+            if counted && !appended {
+                // Nothing else takes them along. Should it fail, they go with the next append.
+                let _ = self.journal.append(&[]);
+            }
             // One question a turn: neither side waits for more than one of the other's.
             let asked = self.questions.try_recv().ok();
             let answered = asked.map(|question| self.answer(question)).is_some();
@@ -119,7 +105,7 @@ impl Writer {
                 (self.wake)();
             }
             let read = self.read_aside();
-            match (appended || answered || read, ending) {
+            match (counted || appended || answered || read, ending) {
                 (true, _) => {}
                 (false, true) => return,
                 (false, false) => thread::park(),
@@ -127,10 +113,26 @@ impl Writer {
         }
     }
 
+    /// Writes down what waits, up to a batch, with the appends of the turn. Where there is no room, it waits on.
+    fn count(&mut self) -> bool {
+        let free = BATCH_MESSAGES_MAX - self.counts.len();
+        self.counts.extend(self.counted.try_iter().take(free));
+        if self.counts.is_empty() {
+            return false;
+        }
+        match self.journal.count(&self.counts) {
+            Err(JournalError::Full { .. }) => return false,
+            // What is refused for good is lost, as nothing more is kept at all.
+            Ok(()) | Err(_) => self.counts.clear(),
+        }
+        true
+    }
+
     /// A bit of what readers beside the shard want: the shard was answered, and goes first again after it.
     fn read_aside(&mut self) -> bool {
         // A reader that gave up is told nothing.
         match self.asks.try_recv() {
+            Ok(Ask::Work(work)) => work(self),
             Ok(Ask::Channels { tenant, reply }) => {
                 drop(reply.send(self.journal.channels_of(tenant)));
             }
@@ -142,8 +144,17 @@ impl Writer {
         true
     }
 
+    /// Takes in who wants to be told of appends.
+    pub(crate) fn watch(&mut self, tell: Tell) {
+        self.watches.push(tell);
+    }
+
+    pub(crate) fn journal(&mut self) -> &mut dyn Journal {
+        &mut *self.journal
+    }
+
     /// Reads what can be read. What is damaged is left out, and the shard is told.
-    fn read(
+    pub(crate) fn read(
         &mut self,
         channel: &Arc<ChannelKey>,
         after: Offset,
@@ -189,7 +200,10 @@ impl Writer {
             return 0;
         }
         let answer = match self.journal.append(&self.batch) {
-            Ok(()) => Answer::Committed { count },
+            Ok(()) => {
+                self.watches.retain(|tell| tell());
+                Answer::Committed { count }
+            }
             Err(why) => Answer::Refused { count, why },
         };
         self.batch.clear();
@@ -223,147 +237,5 @@ impl Writer {
 
     fn say(&self, answer: Answer) {
         let _ = self.answers.send(answer); // The shard is gone: nobody waits for it.
-    }
-}
-
-impl WriterHandle {
-    /// Hands a publication over; its answer follows those of all before it.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_append(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
-        self.try_queue(publication)?;
-        self.wake();
-        Ok(())
-    }
-
-    /// Has the thread look at what was queued.
-    pub fn wake(&self) {
-        self.thread.unpark();
-    }
-
-    /// As [`WriterHandle::try_append`], for many at once: [`WriterHandle::wake`] follows the last of them. A thread that
-    /// shares the caller's processor would otherwise begin with the first one, alone in its batch.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_queue(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
-        let bytes = publication.text_bytes() as u64;
-        let waiting = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        if waiting + bytes > self.bytes_max || self.appends.try_send(publication).is_err() {
-            self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(QueueFull);
-        }
-        Ok(())
-    }
-
-    /// Asks for the retained publications of a channel after an offset.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_read(
-        &self,
-        token: u64,
-        channel: Arc<ChannelKey>,
-        after: Offset,
-        limit: usize,
-    ) -> Result<(), QueueFull> {
-        self.ask(Question::Read { token, channel, after, limit })
-    }
-
-    /// Asks for a retention run.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_retain(&self, policy: Retention, now_ms: u64) -> Result<(), QueueFull> {
-        self.ask(Question::Retain { policy, now_ms })
-    }
-
-    /// Asks to let go of every message of a channel. It is done before or after the appends that wait.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
-        self.ask(Question::Drop { token, channel })
-    }
-
-    /// Asks to take a channel to a later epoch, after all that was handed over before. Only a failure is answered: whoever
-    /// publishes to the channel takes it there as well.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_begin_epoch(&self, channel: Arc<ChannelKey>, epoch: Epoch) -> Result<(), QueueFull> {
-        self.ask(Question::BeginEpoch { channel, epoch })
-    }
-
-    /// Asks to let go of all that a tenant had: see [`Journal::drop_tenant`]. None of its publications may be under way: one
-    /// that comes after it with an old offset is refused, and its whole batch with it.
-    ///
-    /// # Errors
-    /// When as much waits as may.
-    pub fn try_drop_tenant(&self, token: u64, tenant: TenantId) -> Result<(), QueueFull> {
-        self.ask(Question::DropTenant { token, tenant })
-    }
-
-    /// A way to read the journal from other threads. Each of its questions waits for at most `timeout`, twice.
-    #[must_use]
-    pub fn reader(&self, timeout: Duration) -> Reader {
-        Reader::new(self.asks.clone(), self.thread.clone(), timeout)
-    }
-
-    /// The answers that came since the last call.
-    pub fn answers(&self) -> impl Iterator<Item = Answer> + '_ {
-        self.answers.try_iter()
-    }
-
-    /// Whether answers wait to be taken.
-    #[must_use]
-    pub fn has_answers(&self) -> bool {
-        !self.answers.is_empty()
-    }
-
-    /// Waits for the next answer. `None` once the thread has ended and all are taken.
-    #[must_use]
-    pub fn wait(&self) -> Option<Answer> {
-        self.answers.recv().ok()
-    }
-
-    /// Bytes of text that wait for the storage thread.
-    #[must_use]
-    pub fn waiting_bytes(&self) -> u64 {
-        self.shared.waiting_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Messages that wait for the storage thread.
-    #[must_use]
-    pub fn waiting_messages(&self) -> usize {
-        self.appends.len()
-    }
-
-    /// Lets the thread finish what waits, closes the journal, and returns the last answers.
-    #[must_use]
-    pub fn shutdown(mut self) -> Vec<Answer> {
-        self.end();
-        self.answers.drain().collect()
-    }
-
-    fn ask(&self, question: Question) -> Result<(), QueueFull> {
-        self.questions.try_send(question).map_err(|_| QueueFull)?;
-        self.thread.unpark();
-        Ok(())
-    }
-
-    fn end(&mut self) {
-        self.shared.ended.store(true, Ordering::Release);
-        self.thread.unpark();
-        if let Some(join) = self.join.take() {
-            let _ = join.join(); // A panic there has been printed; here it would hide the first cause.
-        }
-    }
-}
-
-impl Drop for WriterHandle {
-    fn drop(&mut self) {
-        self.end();
     }
 }

@@ -6,9 +6,10 @@ mod support;
 
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
+use flume::TrySendError;
 use storage::{
-    Answer, ChannelKey, Epoch, JournalError, JournalKind, JournalOptions, Offset, QueueFull,
-    QueueLimits, Reader, Writer, WriterHandle, open,
+    Answer, ChannelKey, Cursor, Epoch, JournalError, JournalKind, JournalOptions, ListQuery,
+    Offset, Place, QueueFull, QueueLimits, Reader, Writer, WriterHandle, list, open,
 };
 use support::{channel, publication};
 
@@ -158,4 +159,41 @@ fn a_tenant_is_dropped_behind_what_waits() {
     assert!(matches!(answer, Some(Answer::DroppedTenant { token: 7, result: Ok(Epoch(2)) })));
     writer.try_append(publication(&key, 2, 1)).unwrap();
     assert_eq!(outcomes(writer.wait()), [true]);
+}
+
+#[test]
+fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
+    let (writer, _wakes) = writer(QueueLimits::default());
+    let key = channel(1);
+    let mut reader = writer.reader(Duration::from_secs(60));
+    let (tell, told) = flume::bounded(1);
+    reader
+        .watch(move || !matches!(tell.try_send(()), Err(TrySendError::Disconnected(()))))
+        .unwrap();
+    assert!(told.try_recv().is_err(), "nothing yet");
+    let mut cursor = Cursor::new(key.tenant(), Place::START);
+    let following = thread::spawn(move || {
+        let mut given = Vec::new();
+        while given.len() < 3_000 {
+            let slice = cursor.next(&mut reader, 100).unwrap();
+            given.extend(slice.messages.into_iter().map(|it| it.1));
+            if slice.is_end && given.len() < 3_000 {
+                told.recv_timeout(Duration::from_secs(60)).unwrap();
+            }
+        }
+        (given, reader)
+    });
+    (1..=3_000).for_each(|it| push(&writer, &key, it).unwrap());
+    let (given, mut reader) = following.join().unwrap();
+    assert!(given.into_iter().eq((1..=3_000).map(|it| publication(&key, 1, it))));
+    let query = ListQuery {
+        tenant: key.tenant(),
+        channel: Some(Arc::clone(&key)),
+        event: Some("said".to_owned()),
+        limit: 1_000,
+        offset: 500,
+    };
+    let listed = list(&mut [&mut reader], &query).unwrap();
+    let expected = (1_501..=2_500).rev().map(|it| publication(&key, 1, it));
+    assert!(listed.into_iter().map(|it| it.publication).eq(expected));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use storage::{
     ChannelKey, Draft, Epoch, Journal, JournalKind, JournalOptions, MessageId, Offset, Publication,
-    TenantId, open,
+    SenderKind, TenantId, open,
 };
 
 use super::decode::payload;
@@ -125,6 +125,7 @@ impl Source {
                 id: MessageId(u128::from(self.offset.0)),
                 at_ms: 1_700_000_000_000,
                 sender: "",
+                sender_kind: SenderKind::System,
                 event: "message",
                 payload: &self.payload,
                 idempotency: None,

@@ -9,7 +9,7 @@ use engine::ids::{ChannelKey, ConnId, Epoch, MessageId, ShardId, TenantId};
 use engine::reactor::{Lanes, between};
 use engine::shard::effects::Effects;
 use engine::shard::input::{Keep, ReplyTo, Request};
-use storage::{Draft, Publication};
+use storage::{Draft, Publication, SenderKind};
 
 use super::decode::payload;
 use super::{row, time};
@@ -83,6 +83,7 @@ fn publication() -> Arc<Publication> {
         id: MessageId(1),
         at_ms: 1_700_000_000_000,
         sender: "",
+        sender_kind: SenderKind::System,
         event: "message",
         payload: &payload(128),
         idempotency: None,

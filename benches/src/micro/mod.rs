@@ -4,6 +4,7 @@ mod decode;
 mod fanout;
 pub(crate) mod journal;
 mod lanes;
+mod lists;
 mod patterns;
 mod publish;
 mod shard;
@@ -30,6 +31,8 @@ pub(crate) enum Room {
     Lanes,
     /// Durable order.
     Journal,
+    /// Lists, statistics and cursors.
+    Lists,
     /// One publication to many connections.
     Fanout,
     /// From the bytes of a request to its answer.
@@ -46,6 +49,7 @@ pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), 
         Room::Decode => decode::measure(table),
         Room::Lanes => lanes::measure(table),
         Room::Journal => journal::measure(data, table),
+        Room::Lists => lists::measure(data, table),
         Room::Fanout => fanout::measure(table),
         Room::Publish => publish::measure(table),
         Room::Patterns => patterns::measure(table),

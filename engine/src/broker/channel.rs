@@ -218,7 +218,7 @@ impl HomeChannel {
 
 #[cfg(test)]
 mod tests {
-    use storage::{Draft, TenantId};
+    use storage::{Draft, SenderKind, TenantId};
 
     use super::*;
     use crate::ids::{ChannelKey, MessageId};
@@ -232,6 +232,7 @@ mod tests {
             id: MessageId(0),
             at_ms: 0,
             sender: "",
+            sender_kind: SenderKind::System,
             event: "e",
             payload: b"1",
             idempotency: None,

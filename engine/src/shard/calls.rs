@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::http::{Head, Methods, Route, Routed, route, write_preflight};
-use storage::{Draft, Publication};
+use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
 use super::answers::Shape;
@@ -175,6 +175,7 @@ fn draft(
         id: MessageId(0),
         at_ms: 0,
         sender,
+        sender_kind: SenderKind::of(sender),
         event: publish.event.as_str(),
         payload: publish.data,
         idempotency,

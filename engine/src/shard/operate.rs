@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use storage::{Draft, Publication};
+use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
 use super::answers::Reply;
@@ -189,6 +189,7 @@ fn keyed(
         id: MessageId(0),
         at_ms: 0,
         sender: "",
+        sender_kind: SenderKind::System,
         event: &message.event,
         payload: &message.data,
         idempotency,

@@ -17,7 +17,7 @@ use crate::{
     ids::{ChannelKey, MessageId, Offset, Position, TenantId},
     journal::{Journal, open},
     options::{JournalKind, JournalOptions, Keep, Prepare, Retention},
-    publication::{Draft, Publication},
+    publication::{Draft, Publication, SenderKind},
 };
 
 /// Bytes of one of its segments: it holds little.
@@ -104,6 +104,7 @@ impl Catalog {
                 id: MessageId(position.offset.0.into()),
                 at_ms: now_ms,
                 sender: "",
+                sender_kind: SenderKind::System,
                 event: "",
                 payload: &change.encode(),
                 idempotency: None,

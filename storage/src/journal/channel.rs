@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
-    ids::{ChannelKey, Epoch, Position},
-    journal::ChannelState,
+    ids::{ChannelKey, Epoch, Offset, Position},
+    journal::{ChannelState, LiveRun},
 };
 
 /// Messages of one channel with consecutive offsets in one segment.
@@ -74,6 +74,14 @@ impl Places {
 }
 
 impl Run {
+    /// Where one of its messages is, if that is known here.
+    pub(super) fn place(&self, skip: u32) -> Option<u32> {
+        match &self.places {
+            Places::Known(places) => places.get(skip as usize).copied(),
+            Places::Sidecar(_) => None,
+        }
+    }
+
     /// One past its last offset.
     pub(super) fn end(&self) -> u64 {
         self.first + u64::from(self.count)
@@ -81,6 +89,25 @@ impl Run {
 }
 
 impl Channel {
+    /// What is retained of it in a segment.
+    pub(super) fn live_in(&self, segment: u64) -> Vec<LiveRun> {
+        let lying = self.runs.iter().filter(|it| it.segment == segment);
+        let live = lying.map(|it| LiveRun {
+            epoch: it.epoch,
+            first: it.first.max(self.state.first_retained.0),
+            end: it.end(),
+        });
+        live.filter(|it| it.first < it.end).collect()
+    }
+
+    /// How many messages before an offset are retained.
+    pub(super) fn retained_before(&self, first: Offset) -> u64 {
+        let from = self.state.first_retained.0;
+        let before =
+            self.runs.iter().map(|it| first.0.min(it.end()).saturating_sub(from.max(it.first)));
+        before.sum()
+    }
+
     pub(super) fn new(key: Arc<ChannelKey>) -> Self {
         Self {
             key,
@@ -103,8 +130,8 @@ impl Channel {
         }
     }
 
-    /// Takes a message into the last run, or begins one. Says whether it began one.
-    pub(super) fn take(&mut self, note: &Note) -> bool {
+    /// Takes a message into the last run, or begins one.
+    pub(super) fn take(&mut self, note: &Note) {
         let offset = note.position.offset.0;
         self.state.position = note.position;
         self.state.last_at_ms = note.at_ms;
@@ -117,7 +144,7 @@ impl Channel {
             run.count += 1;
             run.bytes += note.bytes;
             run.last_at_ms = note.at_ms;
-            return false;
+            return;
         }
         self.runs.push_back(Run {
             segment: note.segment,
@@ -129,7 +156,18 @@ impl Channel {
             last_at_ms: note.at_ms,
             places: Places::Known(vec![note.place]),
         });
-        true
+    }
+
+    /// Puts runs of these messages in place of those in a segment.
+    pub(super) fn move_runs(&mut self, segment: u64, notes: &[Note]) {
+        let mut moved = Self::new(Arc::clone(&self.key));
+        notes.iter().for_each(|it| moved.take(it));
+        let at = self.runs.partition_point(|it| it.segment < segment);
+        let end = self.runs.partition_point(|it| it.segment <= segment);
+        let later = self.runs.split_off(end);
+        self.runs.truncate(at);
+        self.runs.extend(moved.runs);
+        self.runs.extend(later);
     }
 
     /// Notes whether the message at `next` follows the last one without a hole.

@@ -4,12 +4,16 @@
 //! entry    = bytes:u32 crc:u32 kind:u8 flags:u8 (by kind)
 //! message  = 1  event_bytes:u16 sender_bytes:u16 name_bytes:u16 tenant:u32 epoch:u32 offset:u64 at_ms:u64 id:u128
 //!            [idempotency:u128 when flags & 1] name sender event payload
+//!            [origin:u32 when flags & 4: where it lay before its segment was rewritten] (after the idempotency key)
+//!            flags & 2: the sender is a user without a name, or a server with one
 //! stand    = 2  tenant:u32 epoch:u32 offset:u64 first_retained:u64 at_ms:u64 name        where a channel stands
 //! forget   = 3  tenant:u32 name                                                    a channel that is not known any more
 //! log      = 4  fresh_epoch:u32 live:u32 damages:u32 segment:u64* (segment:u64 from:u64 to:u64)*   the journal as a whole
 //! retire   = 5  segment:u64                                                             its file may be missing
 //! seal     = 6                                                                  the next segment goes on from here
 //! close    = 7                                                       the journal was closed with nothing under way
+//! counts   = 9  tenant:u32 epoch:u32 messages:u32 (segment:u64 offset:u64 now:u32[3] before:u32[3])* name
+//! resume   = 10 sequence:u64 chain:u32 cleaned:u64        a segment was rewritten while that one was written; what the next goes on from
 //! drop     = 8  tenant:u32                                nothing that a tenant had before is known any more
 //! ```
 //!
@@ -18,13 +22,16 @@
 //! u16-counted. Every message names its channel: damage to one block leaves the others readable.
 
 use super::bytes::{Bytes, put_text};
+pub(super) use super::{said::CountsEntry, stored::put_stored};
 use crate::{
     ids::{Epoch, MessageId, Offset, Position, TenantId},
     journal::ChannelState,
-    publication::Publication,
+    publication::{Publication, SenderKind},
 };
 
-/// Bytes of a message without its texts.
+/// Bytes of a message without its texts and its idempotency key.
+const WITHOUT_TEXTS: usize = 56;
+/// The same at most.
 pub(super) const MESSAGE_BYTES: usize = 72;
 /// A body is at most so large: a batch of 1 MiB of text, and one message more.
 pub(super) const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -35,6 +42,10 @@ const PADDING_BYTES: usize = 64;
 /// What every entry begins with.
 pub(super) const ENTRY_HEAD_BYTES: usize = 10;
 const WITH_IDEMPOTENCY: u8 = 1;
+/// The sender is not of the kind that its name suggests: a user without one, or a server that has one.
+const OTHER_SENDER: u8 = 2;
+/// It says where it lay before.
+const WITH_ORIGIN: u8 = 4;
 
 /// A range that is set aside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,7 +75,9 @@ pub(super) struct Message<'a> {
     pub(super) at_ms: u64,
     pub(super) id: MessageId,
     pub(super) idempotency: Option<u128>,
+    pub(super) origin: Option<u32>,
     pub(super) sender: &'a str,
+    pub(super) sender_kind: SenderKind,
     pub(super) event: &'a str,
     pub(super) payload: &'a [u8],
 }
@@ -80,11 +93,19 @@ pub(super) enum Entry<'a> {
     Seal,
     Close,
     Drop { tenant: TenantId },
+    Counts(CountsEntry<'a>),
+    Resume { sequence: u64, chain: u32, cleaned: u64 },
+}
+
+/// The bytes that a message takes.
+pub(super) fn message_bytes(publication: &Publication) -> usize {
+    let keyed = if publication.idempotency().is_some() { 16 } else { 0 };
+    WITHOUT_TEXTS + keyed + publication.channel().name().len() + publication.text_bytes()
 }
 
 /// Writes a message. The texts were checked to be short enough.
 pub(super) fn put_message(out: &mut Vec<u8>, publication: &Publication, place: Place) {
-    let start = begin(out, 1, u8::from(publication.idempotency().is_some()));
+    let start = begin(out, 1, flags_of(publication));
     let channel = publication.channel();
     for count in [publication.event_bytes(), publication.sender_bytes(), channel.name().len()] {
         out.extend_from_slice(&u16::try_from(count).unwrap_or(u16::MAX).to_le_bytes());
@@ -102,6 +123,29 @@ pub(super) fn put_message(out: &mut Vec<u8>, publication: &Publication, place: P
     end(out, start, place);
 }
 
+fn flags_of(publication: &Publication) -> u8 {
+    let keyed = if publication.idempotency().is_some() { WITH_IDEMPOTENCY } else { 0 };
+    let is_usual = publication.sender_kind() == SenderKind::of(publication.sender());
+    keyed | if is_usual { 0 } else { OTHER_SENDER }
+}
+
+/// The flags of a message that was read.
+pub(super) fn flags_of_stored(it: &Message<'_>) -> u8 {
+    let keyed = if it.idempotency.is_some() { WITH_IDEMPOTENCY } else { 0 };
+    let moved = if it.origin.is_some() { WITH_ORIGIN } else { 0 };
+    let is_usual = it.sender_kind == SenderKind::of(it.sender);
+    keyed | moved | if is_usual { 0 } else { OTHER_SENDER }
+}
+
+/// The kind of a sender by its name and the flags of its message.
+fn sender_kind(sender: &str, flags: u8) -> SenderKind {
+    match (SenderKind::of(sender), flags & OTHER_SENDER == 0) {
+        (usual, true) => usual,
+        (SenderKind::System, false) => SenderKind::User,
+        (SenderKind::User, false) => SenderKind::System,
+    }
+}
+
 impl Entry<'_> {
     /// The bytes it takes at most.
     pub(super) fn bytes_max(&self) -> usize {
@@ -109,11 +153,13 @@ impl Entry<'_> {
         WITHOUT_TEXT
             + match self {
                 Self::Stand { name, .. } | Self::Forget { name, .. } => name.len(),
+                Self::Counts(counts) => 40 * counts.messages.len() + counts.name.len(),
                 Self::Log(state) => 8 * state.live.len() + 24 * state.damages.len(),
                 Self::Message(_)
                 | Self::Retire { .. }
                 | Self::Seal
                 | Self::Close
+                | Self::Resume { .. }
                 | Self::Drop { .. } => 0,
             }
     }
@@ -147,6 +193,16 @@ impl Entry<'_> {
             Self::Drop { tenant } => {
                 start = begin(out, 8, 0);
                 out.extend_from_slice(&tenant.0.to_le_bytes());
+            }
+            Self::Resume { sequence, chain, cleaned } => {
+                start = begin(out, 10, 0);
+                out.extend_from_slice(&sequence.to_le_bytes());
+                out.extend_from_slice(&chain.to_le_bytes());
+                out.extend_from_slice(&cleaned.to_le_bytes());
+            }
+            Self::Counts(counts) => {
+                start = begin(out, 9, 0);
+                counts.put(out);
             }
         }
         end(out, start, place);
@@ -201,13 +257,13 @@ impl Place {
     }
 }
 
-fn begin(out: &mut Vec<u8>, kind: u8, flags: u8) -> usize {
+pub(super) fn begin(out: &mut Vec<u8>, kind: u8, flags: u8) -> usize {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 0, kind, flags]);
     start
 }
 
-fn end(out: &mut [u8], start: usize, place: Place) {
+pub(super) fn end(out: &mut [u8], start: usize, place: Place) {
     let Some((count, crc_and_rest)) =
         out.get_mut(start..).and_then(<[u8]>::split_first_chunk_mut::<4>)
     else {
@@ -254,6 +310,11 @@ fn parse<'a>(bytes: &mut Bytes<'a>) -> Option<Entry<'a>> {
         6 => Entry::Seal,
         7 => Entry::Close,
         8 => Entry::Drop { tenant: TenantId(bytes.u32()?) },
+        10 => {
+            let sequence = bytes.u64().filter(|it| *it < NUMBER_MAX)?;
+            Entry::Resume { sequence, chain: bytes.u32()?, cleaned: bytes.u64()? }
+        }
+        9 => Entry::Counts(CountsEntry::parse(bytes)?),
         _ => return None,
     })
 }
@@ -284,10 +345,25 @@ fn parse_message<'a>(bytes: &mut Bytes<'a>, flags: u8) -> Option<Message<'a>> {
     let (tenant, epoch) = (TenantId(bytes.u32()?), Epoch(bytes.u32()?));
     let (offset, at_ms, id) = (offset(bytes)?, bytes.u64()?, MessageId(bytes.u128()?));
     let idempotency = if flags & WITH_IDEMPOTENCY == 0 { None } else { Some(bytes.u128()?) };
+    let origin = if flags & WITH_ORIGIN == 0 { None } else { Some(bytes.u32()?) };
     let mut text = |count: u16| std::str::from_utf8(bytes.take(count.into())?).ok();
     let (name, sender, event) = (text(name)?, text(sender)?, text(event)?);
     let payload = bytes.0;
-    Some(Message { tenant, name, epoch, offset, at_ms, id, idempotency, sender, event, payload })
+    let sender_kind = sender_kind(sender, flags);
+    Some(Message {
+        tenant,
+        name,
+        epoch,
+        offset,
+        at_ms,
+        id,
+        idempotency,
+        origin,
+        sender,
+        sender_kind,
+        event,
+        payload,
+    })
 }
 
 /// Every entry of a body, with its place in the buffer. `None` when one is damaged.

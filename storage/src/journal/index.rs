@@ -1,12 +1,12 @@
 //! Which message of which channel lies where. In memory: a run of messages for each channel and segment; the place of each single
 //! message only for the segment that is being written, those of sealed ones are in their sidecars.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use super::channel::{Before, Channel, Note, Places, Run, split};
+use super::{
+    channel::{Before, Channel, Note, Places, Run, split},
+    usage::{Usage, retained},
+};
 use hashbrown::{HashTable, hash_table::Entry};
 
 use crate::{
@@ -19,8 +19,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Index {
     channels: HashTable<Channel>,
-    /// How many runs lie in each segment.
-    runs_in: BTreeMap<u64, u64>,
+    /// How many messages lie in each segment.
+    pub(super) usage: Usage,
     /// What to go back to when the batch is not kept.
     before: Vec<Before>,
     batch: u64,
@@ -45,7 +45,7 @@ impl Index {
 
     /// Whether any retained message lies in the segment.
     pub(super) fn uses(&self, segment: u64) -> bool {
-        self.runs_in.get(&segment).is_some_and(|it| *it > 0)
+        self.usage.messages(segment) > 0
     }
 
     /// Begins a batch that may be taken back.
@@ -77,9 +77,8 @@ impl Index {
         if channel.state.first_retained.0 == 0 {
             channel.state.first_retained = note.position.offset;
         }
-        if channel.take(note) {
-            *self.runs_in.entry(note.segment).or_default() += 1;
-        }
+        channel.take(note);
+        self.usage.add(note.segment, key.tenant(), 1);
         Ok(())
     }
 
@@ -89,9 +88,8 @@ impl Index {
             let same = |it: &Channel| it.key == before.key;
             let Ok(mut found) = self.channels.find_entry(before.key.hash(), same) else { continue };
             let channel = found.get_mut();
-            for run in channel.runs.drain(before.runs..) {
-                release(&mut self.runs_in, run.segment);
-            }
+            self.usage.take_channel(channel);
+            channel.runs.truncate(before.runs);
             if let (Some(run), Some((count, last_at_ms, bytes))) =
                 (channel.runs.back_mut(), before.last)
             {
@@ -99,6 +97,7 @@ impl Index {
                 run.places.truncate(count);
             }
             (channel.state, channel.named_in) = (before.state, before.named_in);
+            self.usage.add_channel(channel);
             if channel.state == ChannelState::default() {
                 found.remove();
             }
@@ -108,24 +107,21 @@ impl Index {
     fn join(&mut self, tenant: TenantId, name: &str, next: Position) {
         let (damages, gap) = (self.damages, self.gap);
         let channel = recovered(&mut self.channels, tenant, name);
-        let gone = if channel.skips_to(next, gap) {
+        if channel.skips_to(next, gap) {
+            self.usage.take_channel(channel);
             channel.state = ChannelState::default();
-            std::mem::take(&mut channel.runs)
-        } else {
-            VecDeque::new()
-        };
-        channel.join(next, damages);
-        for run in gone {
-            release(&mut self.runs_in, run.segment);
+            channel.runs.clear();
         }
+        channel.join(next, damages);
     }
 
     /// Takes a message that recovery found.
     pub(super) fn recover(&mut self, tenant: TenantId, name: &str, note: &Note) {
         self.join(tenant, name, note.position);
         let channel = recovered(&mut self.channels, tenant, name);
-        if channel.take(note) {
-            *self.runs_in.entry(note.segment).or_default() += 1;
+        channel.take(note);
+        if note.position.offset >= channel.state.first_retained {
+            self.usage.add(note.segment, tenant, 1);
         }
     }
 
@@ -137,7 +133,7 @@ impl Index {
         channel.state.position = position;
         channel.state.last_at_ms = run.last_at_ms;
         channel.named_in = run.segment;
-        *self.runs_in.entry(run.segment).or_default() += 1;
+        self.usage.add(run.segment, tenant, retained(channel, &run));
         channel.runs.push_back(run);
     }
 
@@ -151,37 +147,45 @@ impl Index {
     ) {
         let damages = self.damages;
         let channel = recovered(&mut self.channels, tenant, name);
-        channel.stand_at(&state, damages);
         channel.named_in = segment;
-        trim(channel, &mut self.runs_in, state.first_retained);
+        if state.first_retained == channel.state.first_retained {
+            return channel.stand_at(&state, damages);
+        }
+        self.usage.take_channel(channel);
+        channel.stand_at(&state, damages);
+        trim(channel, state.first_retained);
+        self.usage.add_channel(channel);
     }
 
     /// Lets go of the messages of a channel before `first`. Returns how many went.
     pub(super) fn retire(&mut self, key: &ChannelKey, first: Offset) -> u64 {
         let same = |it: &Channel| *it.key == *key;
         let Some(channel) = self.channels.find_mut(key.hash(), same) else { return 0 };
-        trim(channel, &mut self.runs_in, first)
+        if first <= channel.state.first_retained {
+            return 0;
+        }
+        self.usage.take_channel(channel);
+        let gone = trim(channel, first);
+        self.usage.add_channel(channel);
+        gone
     }
 
     /// Forgets a channel.
     pub(super) fn forget(&mut self, key: &ChannelKey) {
         if let Ok(found) = self.channels.find_entry(key.hash(), |it| *it.key == *key) {
-            let (channel, _) = found.remove();
-            for run in channel.runs {
-                release(&mut self.runs_in, run.segment);
-            }
+            self.usage.take_channel(&found.remove().0);
         }
     }
 
     /// Forgets every channel of a tenant.
     pub(super) fn forget_tenant(&mut self, tenant: TenantId) {
-        let runs_in = &mut self.runs_in;
+        let usage = &mut self.usage;
         self.channels.retain(|it| {
-            if it.key.tenant() != tenant {
-                return true;
+            let is_its = it.key.tenant() == tenant;
+            if is_its {
+                usage.take_channel(it);
             }
-            it.runs.iter().for_each(|run| release(runs_in, run.segment));
-            false
+            !is_its
         });
     }
 
@@ -211,14 +215,22 @@ impl Index {
         else {
             return;
         };
-        let Some(run) = channel.runs.remove(at) else { return };
-        let segment = run.segment;
-        let parts = split(run, offset);
-        for part in parts.into_iter().rev().filter(|it| it.count > 0) {
+        self.usage.take_channel(channel);
+        let parts = channel.runs.remove(at).map(|run| split(run, offset));
+        for part in parts.into_iter().flatten().rev().filter(|it| it.count > 0) {
             channel.runs.insert(at, part);
-            *self.runs_in.entry(segment).or_default() += 1;
         }
-        release(&mut self.runs_in, segment);
+        self.usage.add_channel(channel);
+    }
+
+    /// The retained messages of a channel in a segment lie elsewhere in it now.
+    pub(super) fn replace_runs(&mut self, key: &ChannelKey, segment: u64, notes: &[Note]) {
+        let Some(channel) = self.channels.find_mut(key.hash(), |it| *it.key == *key) else {
+            return;
+        };
+        self.usage.take_channel(channel);
+        channel.move_runs(segment, notes);
+        self.usage.add_channel(channel);
     }
 
     /// The channels that damage may have cost a message.
@@ -253,22 +265,13 @@ fn recovered<'a>(
 }
 
 /// Lets go of what lies before `first`. Returns how many messages went.
-fn trim(channel: &mut Channel, runs_in: &mut BTreeMap<u64, u64>, first: Offset) -> u64 {
+fn trim(channel: &mut Channel, first: Offset) -> u64 {
     let from = channel.state.first_retained.0;
     let first = first.0.min(next_position(&channel.state).0).max(from);
-    let gone = channel.runs.iter().map(|it| first.min(it.end()).saturating_sub(from.max(it.first)));
-    let gone = gone.sum();
-    while let Some(run) = channel.runs.pop_front_if(|it| it.end() <= first) {
-        release(runs_in, run.segment);
-    }
+    let gone = channel.retained_before(Offset(first));
+    while channel.runs.pop_front_if(|it| it.end() <= first).is_some() {}
     let readable =
         channel.runs.front().map_or_else(|| next_position(&channel.state).0, |it| it.first);
     channel.state.first_retained = Offset(readable.max(first));
     gone
-}
-
-fn release(runs_in: &mut BTreeMap<u64, u64>, segment: u64) {
-    if let Some(runs) = runs_in.get_mut(&segment) {
-        *runs -= 1;
-    }
 }

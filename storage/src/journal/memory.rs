@@ -1,11 +1,14 @@
 //! The journal without a disk: the model that the other backends are compared with, and `--ephemeral`.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, ops::Deref, sync::Arc};
 
 use hashbrown::HashTable;
 
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired, next_position,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX,
+    Retired, Scope, View,
+    lists::{Numbers, Scan, Seen},
+    next_position,
 };
 use crate::{
     error::JournalError,
@@ -20,18 +23,39 @@ pub(super) struct MemoryJournal {
     channels: HashTable<Entry>,
     fresh_epoch: Epoch,
     bytes: u64,
+    /// The place of the last message.
+    place: u64,
+    /// What lies up to here may have been let go.
+    let_go: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     key: Arc<ChannelKey>,
     state: ChannelState,
-    messages: VecDeque<Arc<Publication>>,
+    messages: VecDeque<Kept>,
+}
+
+/// A message and its place among all.
+#[derive(Debug)]
+struct Kept {
+    place: u64,
+    publication: Arc<Publication>,
+    counts: Numbers,
+}
+
+impl Deref for Kept {
+    type Target = Arc<Publication>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.publication
+    }
 }
 
 impl Default for MemoryJournal {
     fn default() -> Self {
-        Self { channels: HashTable::new(), fresh_epoch: Epoch(1), bytes: 0 }
+        let channels = HashTable::new();
+        Self { channels, fresh_epoch: Epoch(1), bytes: 0, place: 0, let_go: 0 }
     }
 }
 
@@ -47,6 +71,7 @@ impl MemoryJournal {
     fn keep(&mut self, publication: &Arc<Publication>) {
         let key = publication.channel();
         let offset = publication.offset().unwrap_or_default();
+        self.place += 1;
         let entry = self
             .channels
             .entry(key.hash(), |it| *it.key == **key, |it| it.key.hash())
@@ -58,7 +83,11 @@ impl MemoryJournal {
             .into_mut();
         entry.state.position = Position { epoch: publication.epoch(), offset };
         entry.state.last_at_ms = publication.at_ms();
-        entry.messages.push_back(Arc::clone(publication));
+        entry.messages.push_back(Kept {
+            place: self.place,
+            publication: Arc::clone(publication),
+            counts: Numbers::default(),
+        });
         self.bytes += publication.text_bytes() as u64;
     }
 }
@@ -84,7 +113,8 @@ impl Journal for MemoryJournal {
             bytes += it.text_bytes();
             before < READ_BYTES_MAX
         };
-        Ok(entry.messages.range(start..).take(limit).take_while(fits).cloned().collect())
+        let rest = entry.messages.range(start..).take(limit).map(|it| &it.publication);
+        Ok(rest.take_while(fits).cloned().collect())
     }
 
     fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
@@ -111,7 +141,7 @@ impl Journal for MemoryJournal {
         let mut retired = Retired::default();
         for entry in &mut self.channels {
             let excess = excess(&entry.messages, (policy.keep)(&entry.key), now_ms);
-            self.bytes -= entry.pop(excess);
+            self.bytes -= entry.pop(excess, &mut self.let_go);
             retired.messages += excess as u64;
         }
         while self.bytes > policy.bytes_max {
@@ -121,7 +151,7 @@ impl Journal for MemoryJournal {
                 .filter(|it| !it.messages.is_empty())
                 .min_by_key(|it| it.messages.front().map(|first| first.id()));
             let Some(entry) = oldest else { break };
-            self.bytes -= entry.pop(1);
+            self.bytes -= entry.pop(1, &mut self.let_go);
             retired.messages += 1;
         }
         let fresh = &mut self.fresh_epoch;
@@ -139,13 +169,14 @@ impl Journal for MemoryJournal {
 
     fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
         if let Some(entry) = self.channels.find_mut(channel.hash(), |it| *it.key == *channel) {
-            self.bytes -= entry.pop(entry.messages.len());
+            self.bytes -= entry.pop(entry.messages.len(), &mut self.let_go);
         }
         Ok(())
     }
 
     fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
         let (fresh, bytes) = (&mut self.fresh_epoch, &mut self.bytes);
+        self.let_go = self.place;
         self.channels.retain(|it| {
             let is_its = it.key.tenant() == tenant;
             if is_its {
@@ -160,11 +191,74 @@ impl Journal for MemoryJournal {
     /// Of the messages that it still has: nobody asks a journal that was there before a crash.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
         let messages = self.channels.iter().flat_map(|it| &it.messages);
-        let mut found: Vec<_> = messages.filter_map(|it| KeyedRecord::of(it)).collect();
+        let mut found: Vec<_> =
+            messages.filter_map(|it| KeyedRecord::of(&it.publication)).collect();
         found.retain(|it| it.at_ms >= at_ms);
         found.sort_by_key(|it| (it.at_ms, it.id));
         found.drain(..found.len().saturating_sub(max));
         Ok(found)
+    }
+
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        for it in counted {
+            let channel =
+                self.channels.find_mut(it.channel.hash(), |found| found.key == it.channel);
+            let Some(entry) = channel else { continue };
+            let is_it =
+                |kept: &&mut Kept| (kept.offset(), kept.epoch()) == (Some(it.offset), it.epoch);
+            let found = entry.messages.iter_mut().find(is_it);
+            found.into_iter().for_each(|kept| kept.counts = it.counts.numbers());
+        }
+        Ok(())
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        let mut cuts = Vec::new();
+        for key in channels {
+            let found = self.channels.find_mut(key.hash(), |it| it.key == *key);
+            let Some(entry) = found else { continue };
+            let count = entry.messages.partition_point(|it| it.at_ms() <= until_ms);
+            self.bytes -= entry.pop(count, &mut self.let_go);
+            if count > 0 {
+                let first_retained = entry.state.first_retained;
+                let channel = Arc::clone(&entry.key);
+                cuts.push(Cut { channel, first_retained, messages: count as u64 });
+            }
+        }
+        Ok(cuts)
+    }
+
+    fn view(&self, scope: &Scope) -> View {
+        let is_its = |it: &&Entry| match scope {
+            Scope::Tenant(tenant) => it.key.tenant() == *tenant,
+            Scope::Channel(channel) => it.key == *channel,
+        };
+        let messages = self.channels.iter().filter(is_its).flat_map(|it| &it.messages);
+        let mut scan = Scan::default();
+        for Kept { place, publication, counts } in messages {
+            let place = at(*place);
+            scan.take(place, &Seen::of(publication, 0));
+            let channel = publication.channel();
+            scan.count(channel.tenant(), place.count_key(publication), *counts);
+        }
+        View { floor: at(self.let_go), end: at(self.place), ..scan.view() }
+    }
+
+    fn live(&self, _: u64, channel: &ChannelKey) -> Vec<LiveRun> {
+        let Some(entry) = self.entry(channel) else { return Vec::new() };
+        let run = |it: &Kept| {
+            let first = it.offset().unwrap_or_default().0;
+            LiveRun { epoch: it.epoch(), first, end: first + 1 }
+        };
+        entry.messages.iter().map(run).collect()
+    }
+
+    fn put_list(&mut self, _: u64, _: u64, _: &[u8]) -> Result<(), JournalError> {
+        Ok(()) // It has none.
     }
 
     fn stats(&self) -> JournalStats {
@@ -176,10 +270,16 @@ impl Journal for MemoryJournal {
     }
 }
 
+/// A place as cursors know it.
+fn at(place: u64) -> Place {
+    Place::new(place >> 32, u32::try_from(place & u64::from(u32::MAX)).unwrap_or(u32::MAX))
+}
+
 impl Entry {
     /// Lets go of the oldest messages; returns their bytes.
-    fn pop(&mut self, count: usize) -> u64 {
-        let bytes = self.messages.drain(..count).map(|it| it.text_bytes() as u64).sum();
+    fn pop(&mut self, count: usize, let_go: &mut u64) -> u64 {
+        let gone = self.messages.drain(..count).inspect(|it| *let_go = it.place.max(*let_go));
+        let bytes = gone.map(|it| it.text_bytes() as u64).sum();
         self.state.first_retained = self
             .messages
             .front()
@@ -190,7 +290,7 @@ impl Entry {
 }
 
 /// How many of the oldest messages the rule does not keep.
-fn excess(messages: &VecDeque<Arc<Publication>>, keep: Keep, now_ms: u64) -> usize {
+fn excess(messages: &VecDeque<Kept>, keep: Keep, now_ms: u64) -> usize {
     let count = usize::try_from(keep.messages_max).unwrap_or(usize::MAX);
     let by_count = messages.len().saturating_sub(count);
     let oldest_ms = now_ms.saturating_sub(keep.age_ms_max);

@@ -6,13 +6,24 @@ mod entry;
 mod index;
 mod keep;
 mod keyed;
+mod lists;
 mod memory;
+mod said;
 mod segment;
 mod sled;
+mod stored;
+mod usage;
 
 use std::{path::Path, sync::Arc};
 
-pub use self::keyed::KeyedRecord;
+pub(crate) use self::lists::fetch;
+pub use self::{
+    keyed::KeyedRecord,
+    lists::{
+        Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place,
+        Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+    },
+};
 use crate::{
     disk::{Disk, RealDisk},
     error::{JournalError, OpenError},
@@ -39,8 +50,21 @@ pub struct Retired {
     pub messages: u64,
     /// Files (or blocks) given back.
     pub segments: u64,
+    /// Segments of which little was retained, and that were rewritten without the rest.
+    pub rewritten: u64,
     /// Channels forgotten.
     pub channels: u64,
+}
+
+/// What went of a channel.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Cut {
+    /// Which.
+    pub channel: Arc<ChannelKey>,
+    /// The oldest message that is left; one past the last offset when there is none.
+    pub first_retained: Offset,
+    /// How many went.
+    pub messages: u64,
 }
 
 /// Sizes of a journal, for the metrics.
@@ -125,6 +149,37 @@ pub trait Journal: Send {
     /// # Errors
     /// When the disk refuses.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
+
+    /// Writes down the counts of messages, in place of what was said about them before. Of messages that are not retained nothing is
+    /// said. They are written with the next append, be it of nothing, and are lost at most with what was not acknowledged.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError>;
+
+    /// Lets go of what channels hold that was taken up to a time, durably. Offsets go on. Says what went of each that
+    /// lost something.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError>;
+
+    /// What lists and cursors look at: see [`Source`]. Backends other than the segment log go through all messages of the
+    /// tenant for it.
+    fn view(&self, scope: &Scope) -> View;
+
+    /// What is retained of a channel in a segment of a view.
+    fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun>;
+
+    /// Puts the list of a sealed segment in place of one that is damaged or missing, if the segment is still that one.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`].
+    fn put_list(&mut self, segment: u64, nonce: u64, list: &[u8]) -> Result<(), JournalError>;
 
     /// Its sizes.
     fn stats(&self) -> JournalStats;

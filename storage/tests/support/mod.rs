@@ -7,12 +7,13 @@
     reason = "each test crate uses its part, and may stop at the first surprise"
 )]
 
+pub(crate) mod model;
 pub(crate) mod sim_disk;
 
 use std::sync::Arc;
 
 use storage::{
-    ChannelKey, Draft, Epoch, Keep, MessageId, Offset, Publication, Retention, TenantId,
+    ChannelKey, Draft, Epoch, Keep, MessageId, Offset, Publication, Retention, SenderKind, TenantId,
 };
 
 /// Splitmix64: small, seeded, the same everywhere.
@@ -47,6 +48,12 @@ pub(crate) fn publication(channel: &Arc<ChannelKey>, epoch: u32, offset: u64) ->
     sized(channel, epoch, offset, 20 + usize::try_from(offset % 60).unwrap())
 }
 
+/// The usual kind for most; now and then a user without a name, or a server with one.
+fn kind_of(offset: u64) -> SenderKind {
+    let is_odd_one = offset % 100 > 95;
+    if offset.is_multiple_of(2) != is_odd_one { SenderKind::User } else { SenderKind::System }
+}
+
 pub(crate) fn sized(
     channel: &Arc<ChannelKey>,
     epoch: u32,
@@ -62,6 +69,7 @@ pub(crate) fn sized(
         id: MessageId(u128::from(random.next())),
         at_ms: 1_000 + offset,
         sender: if offset.is_multiple_of(2) { "ann" } else { "" },
+        sender_kind: kind_of(offset),
         event: "said",
         payload: &payload,
         idempotency: offset.is_multiple_of(3).then(|| u128::from(offset)),

@@ -8,7 +8,9 @@ use std::time::Duration;
 use protocol::Limits;
 use protocol::Rejection;
 use protocol::dialect::cohesivity::decode_database_body;
-use storage::{Draft, JournalKind, JournalOptions, Publication, QueueLimits, Writer, WriterHandle};
+use storage::{
+    Draft, JournalKind, JournalOptions, Publication, QueueLimits, SenderKind, Writer, WriterHandle,
+};
 
 use super::journals::{Journals, Source};
 use super::run;
@@ -33,6 +35,7 @@ fn publication(tenant: u32, channel: &str, offset: u64, data: &str) -> Arc<Publi
         id: MessageId(u128::from(offset)),
         at_ms: 1_700_000_000_000 + offset,
         sender: "",
+        sender_kind: SenderKind::System,
         event: if offset.is_multiple_of(2) { "even" } else { "odd" },
         payload: data.as_bytes(),
         idempotency: None,

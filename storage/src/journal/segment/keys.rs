@@ -82,7 +82,7 @@ impl SegmentKeys {
     }
 
     /// When the last keyed message was taken; zero when there is none.
-    fn last_at_ms(&self) -> u64 {
+    pub(super) fn last_at_ms(&self) -> u64 {
         match &self.records {
             Records::Known(known) => last_at_ms(known),
             Records::Stored(stored) => stored.last_at_ms,

@@ -1,7 +1,11 @@
 //! The segment log: one block, one write and one sync a batch. `block`, `entry` and `sidecar` describe the files.
 
 mod block;
+mod compact;
+mod count;
+mod found;
 mod keys;
+mod look;
 mod read;
 mod recover;
 mod retain;
@@ -9,20 +13,24 @@ mod settle;
 mod shelf;
 mod sidecar;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
+pub(super) use self::look::entries_of;
 use self::{
     block::{BlockHeader, HEADER_BYTES, aligned, crc_of},
+    count::Said,
     shelf::{Purpose, Shelf, failed, sync_failed},
     sidecar::{End, Head},
 };
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
     channel::Note,
     entry,
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
     index,
     index::Index,
+    lists,
+    lists::{LiveRun, Rows, Scope, View},
 };
 use crate::{
     disk::Disk,
@@ -43,6 +51,12 @@ pub(crate) struct SegmentJournal {
     log: LogState,
     /// The block that is being made.
     buffer: Vec<u8>,
+    /// Where its messages begin in it.
+    batch_at: usize,
+    /// What waits for the next block.
+    said: Vec<Said>,
+    /// Segments that could not be rewritten since it was opened.
+    incompressible: BTreeSet<u64>,
     is_fenced: bool,
     torn_bytes: u64,
     quarantined: u64,
@@ -59,6 +73,8 @@ struct Active {
     end: End,
     /// Channels that were forgotten in it.
     forgotten: Vec<ChannelKey>,
+    /// Its messages, for lists.
+    rows: Rows,
 }
 
 impl SegmentJournal {
@@ -112,6 +128,7 @@ impl SegmentJournal {
         Entry::Seal.put(&mut self.buffer, self.active.place());
         self.write_block()?;
         self.write_sidecar();
+        self.write_list();
         self.activate(next);
         Ok(())
     }
@@ -119,7 +136,7 @@ impl SegmentJournal {
     fn activate(&mut self, id: u64) {
         let nonce = self.shelf.files.get(&id).map_or(0, |it| it.nonce);
         let end = self.active.end;
-        self.active = Active { id, nonce, at: HEADER_BYTES, end, forgotten: Vec::new() };
+        self.active = Active { id, nonce, at: HEADER_BYTES, end, ..Active::default() };
     }
 
     /// Moves the index of the segment to its sidecar. When there is no room for one, it stays in memory.
@@ -127,8 +144,10 @@ impl SegmentJournal {
         let active = &mut self.active;
         let forgotten = std::mem::take(&mut active.forgotten);
         let log = LogState { live: self.shelf.files.keys().copied().collect(), ..self.log.clone() };
-        let head = Head { nonce: active.nonce, end: active.end, log, forgotten };
-        let Some(shelved) = self.shelf.files.get(&active.id) else { return };
+        let Some(shelved) = self.shelf.files.get_mut(&active.id) else { return };
+        shelved.forgets = !forgotten.is_empty();
+        let (nonce, end, targets) = (active.nonce, active.end, shelved.targets.clone());
+        let head = Head { nonce, end, log, forgotten, targets, cleaned: 0 };
         let sidecar = sidecar::encode(&head, active.id, &self.index, &shelved.keys);
         if self.shelf.put_sidecar(active.id, &sidecar).is_ok() {
             self.index.unload(active.id, &sidecar.places);
@@ -175,11 +194,13 @@ impl SegmentJournal {
     }
 
     fn try_append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
-        let bytes = bound(batch)?;
+        let bytes = bound(batch)? + self.said_bytes();
         self.shelf.ensure_reserve()?;
         self.make_room(bytes, Purpose::Publications)?;
         self.begin();
+        self.put_said();
         let place = self.active.place();
+        self.batch_at = self.buffer.len();
         for publication in batch {
             let start = self.buffer.len();
             let offset = publication.offset().ok_or(JournalError::OutOfOrder)?;
@@ -198,7 +219,21 @@ impl SegmentJournal {
         if let Some(keys) = keys {
             batch.iter().for_each(|it| keys.take(KeyedRecord::of(it)));
         }
+        self.list(batch, place);
+        self.take_said();
         Ok(())
+    }
+
+    fn append_batch(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
+        if batch.is_empty() && self.said.is_empty() {
+            return Ok(());
+        }
+        self.index.begin();
+        let result = self.try_append(batch);
+        if result.is_err() {
+            self.index.take_back();
+        }
+        result
     }
 
     /// Nothing is taken after a failed write or sync: what is on the disk is not known, and a sync that is tried again may
@@ -216,14 +251,7 @@ impl SegmentJournal {
 impl Journal for SegmentJournal {
     fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
         self.gate()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.index.begin();
-        let result = self.try_append(batch);
-        if result.is_err() {
-            self.index.take_back();
-        }
+        let result = self.append_batch(batch);
         self.fence(result)
     }
 
@@ -278,6 +306,36 @@ impl Journal for SegmentJournal {
         self.keyed(at_ms, max)
     }
 
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.put_counts(counted);
+        self.fence(result)
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        self.gate()?;
+        let result = self.cut(channels, until_ms);
+        self.fence(result)
+    }
+
+    fn view(&self, scope: &Scope) -> View {
+        self.look(scope)
+    }
+
+    fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {
+        self.live_runs(segment, channel)
+    }
+
+    fn put_list(&mut self, segment: u64, nonce: u64, list: &[u8]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.replace_list(segment, nonce, list);
+        self.fence(result)
+    }
+
     fn stats(&self) -> JournalStats {
         JournalStats {
             channels: self.index.len() as u64,
@@ -291,7 +349,9 @@ impl Journal for SegmentJournal {
 
 impl Drop for SegmentJournal {
     fn drop(&mut self) {
-        if !self.is_fenced {
+        // A failure is none of the last block's: what is not written is lost as if it had come later.
+        let flushed = self.append_batch(&[]);
+        if self.fence(flushed).is_ok() && !self.is_fenced {
             let place = self.active.place();
             self.begin();
             Entry::Close.put(&mut self.buffer, place);

@@ -166,6 +166,7 @@ impl Reading {
             id: message.id,
             at_ms: message.at_ms,
             sender: message.sender,
+            sender_kind: message.sender_kind,
             event: message.event,
             payload: message.payload,
             idempotency: message.idempotency,

@@ -10,9 +10,11 @@ use super::{
     block::{Block, HEADER_BYTES, SegmentHeader},
     channel::Note,
     entry::{self, Damage, Entry, LogState},
+    found::{Found, find, is_blank, next_block, read, torn},
     index::Index,
     keys::SegmentKeys,
-    shelf::{Shelf, Shelved, segment_id, sidecar_name},
+    lists::{self, Rows, Seen},
+    shelf::{Shelf, Shelved, sidecar_name},
     sidecar::{self, End},
 };
 use crate::{
@@ -40,10 +42,15 @@ struct Recovery {
     forgotten: Vec<ChannelKey>,
     /// Of the segment that is being scanned.
     keys: SegmentKeys,
+    rows: Rows,
+    targets: BTreeSet<u64>,
+    /// What the segment that was rewritten says about its end, and when that was.
+    resume: Option<End>,
+    cleaned: u64,
 }
 
-/// A sidecar that fits, and what it says about keys.
-type Loaded = (Box<dyn DiskFile>, SegmentKeys);
+/// A sidecar that fits, what it says about keys, and about the messages of which segments something is said.
+type Loaded = (Box<dyn DiskFile>, SegmentKeys, BTreeSet<u64>);
 
 /// How the segment that was read last ends.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -55,14 +62,6 @@ enum SegmentEnd {
     Open,
     /// What it held last is not known.
     Lost,
-}
-
-/// A segment as it was found.
-struct Found {
-    id: u64,
-    file: Box<dyn DiskFile>,
-    header: Option<SegmentHeader>,
-    bytes: u64,
 }
 
 pub(super) fn io_error(operation: &'static str) -> impl Fn(io::Error) -> OpenError {
@@ -98,49 +97,11 @@ pub(super) fn open(
             recovery.close(&mut shelf, id, is_scanned);
         }
     }
+    shelf.find_lists().map_err(io_error("read lists"))?;
     let damaged = shelf.find_keys().map_err(io_error("read keys"))?;
     let mut journal = recovery.finish(shelf)?;
     journal.quarantined += damaged;
     Ok(journal)
-}
-
-/// The segments that are there, in their order.
-fn find(disk: &dyn Disk) -> Result<Vec<Found>, OpenError> {
-    let names = disk.names().map_err(io_error("read directory"))?;
-    let mut found = Vec::new();
-    for name in names {
-        let Some(id) = segment_id(&name) else { continue };
-        let file = disk.open(&name).map_err(io_error("open"))?;
-        let bytes = file.bytes().map_err(io_error("open"))?;
-        let mut head = [0; HEADER_BYTES];
-        file.read_at(&mut head, 0).map_err(io_error("read"))?;
-        let header = SegmentHeader::decode(&head)?.filter(|it| it.id == id);
-        found.push(Found { id, file, header, bytes });
-    }
-    found.sort_by_key(|it| it.id);
-    Ok(found)
-}
-
-/// Whether a segment has a header and nothing else.
-fn is_blank(segment: &Found) -> bool {
-    let Some(header) = &segment.header else { return false };
-    match read(segment) {
-        Ok(data) => next_block(&data, header.nonce, HEADER_BYTES).is_none(),
-        Err(_) => false,
-    }
-}
-
-fn read(segment: &Found) -> Result<Vec<u8>, OpenError> {
-    let size = usize::try_from(segment.bytes.min(u32::MAX.into())).unwrap_or(usize::MAX);
-    let mut data = vec![0; size];
-    let read = segment.file.read_at(&mut data, 0).map_err(io_error("read"))?;
-    data.truncate(read);
-    Ok(data)
-}
-
-/// The first whole block at or after a place.
-fn next_block(data: &[u8], nonce: u64, from: usize) -> Option<Block<'_>> {
-    (from..data.len()).step_by(HEADER_BYTES).find_map(|at| Block::at(data, nonce, at))
 }
 
 impl Recovery {
@@ -158,6 +119,7 @@ impl Recovery {
         }
         self.last_id = id;
         self.forgotten.clear();
+        (self.resume, self.cleaned) = (None, 0);
         let Some(header) = segment.header else {
             self.damage(id, 0, u64::MAX);
             (self.state, self.end) = (SegmentEnd::Lost, None);
@@ -171,7 +133,8 @@ impl Recovery {
             false => self.load_sidecar(shelf, &header)?,
         };
         let is_scanned = sidecar.is_none();
-        self.keys = SegmentKeys::default();
+        (self.keys, self.rows) = (SegmentKeys::default(), Rows::default());
+        self.targets.clear();
         if is_scanned {
             let data = read(&segment)?;
             self.scan(&data, &header, is_last);
@@ -180,12 +143,15 @@ impl Recovery {
                 (self.state, self.end) = (SegmentEnd::Lost, None);
             }
         }
-        let (sidecar, keys) = match sidecar {
-            Some((file, keys)) => (Some(file), keys),
-            None => (None, std::mem::take(&mut self.keys)),
+        let (sidecar, keys, targets) = match sidecar {
+            Some((file, keys, targets)) => (Some(file), keys, targets),
+            None => (None, std::mem::take(&mut self.keys), std::mem::take(&mut self.targets)),
         };
-        let (nonce, bytes) = (header.nonce, segment.bytes);
-        let shelved = Shelved { file: segment.file, sidecar, nonce, bytes, keys };
+        let (nonce, bytes, list) = (header.nonce, segment.bytes, None);
+        let file = Arc::from(segment.file);
+        let (forgets, cleaned) = (!self.forgotten.is_empty(), self.cleaned);
+        let shelved =
+            Shelved { file, sidecar, list, nonce, bytes, keys, targets, forgets, cleaned };
         shelf.files.insert(id, shelved);
         Ok(Some((id, is_scanned)))
     }
@@ -208,7 +174,8 @@ impl Recovery {
         let Some((head, keys)) = found else { return Ok(None) };
         self.learn(head.log);
         (self.state, self.end) = (SegmentEnd::Sealed, Some(head.end));
-        Ok(Some((file, keys)))
+        (self.forgotten, self.cleaned) = (head.forgotten, head.cleaned);
+        Ok(Some((file, keys, head.targets)))
     }
 
     /// Reads a segment block by block.
@@ -266,7 +233,8 @@ impl Recovery {
             self.entry(entry, at, header.id);
         }
         self.at = block.end;
-        self.end = Some(End { sequence: block.header.sequence + 1, chain: block.crc });
+        let end = End { sequence: block.header.sequence + 1, chain: block.crc };
+        self.end = Some(self.resume.take().unwrap_or(end));
     }
 
     fn entry(&mut self, entry: Entry<'_>, place: u32, segment: u64) {
@@ -281,6 +249,7 @@ impl Recovery {
                 };
                 self.index.recover(it.tenant, it.name, &note);
                 self.keys.take(KeyedRecord::of_message(&it));
+                self.rows.take(&Seen::of_message(&it, place));
             }
             Entry::Stand { tenant, name, state } => self.index.stand(tenant, name, state, segment),
             Entry::Forget { tenant, name } => {
@@ -295,6 +264,13 @@ impl Recovery {
             Entry::Drop { tenant } => {
                 self.index.forget_tenant(tenant);
                 self.keys.drop_tenant(tenant);
+            }
+            Entry::Counts(counts) => {
+                self.targets.extend(counts.messages.iter().map(|it| it.0));
+                counts.rows().for_each(|it| self.rows.counts.take(it));
+            }
+            Entry::Resume { sequence, chain, cleaned } => {
+                (self.resume, self.cleaned) = (Some(End { sequence, chain }), cleaned);
             }
             Entry::Seal => self.state = SegmentEnd::Sealed,
             Entry::Close => {}
@@ -323,13 +299,15 @@ impl Recovery {
         let Some(shelved) = shelf.files.get(&id) else { return };
         let nonce = shelved.nonce;
         let Some(end) = self.end.filter(|_| self.state == SegmentEnd::Sealed) else { return };
-        let forgotten = std::mem::take(&mut self.forgotten);
+        let (forgotten, targets) = (std::mem::take(&mut self.forgotten), shelved.targets.clone());
         let log = LogState { live: self.live.iter().copied().collect(), ..self.log.clone() };
-        let head = sidecar::Head { nonce, end, log, forgotten };
+        let head = sidecar::Head { nonce, end, log, forgotten, targets, cleaned: self.cleaned };
         let sidecar = sidecar::encode(&head, id, &self.index, &shelved.keys);
         if shelf.put_sidecar(id, &sidecar).is_ok() {
             self.index.unload(id, &sidecar.places);
         }
+        // Made again when it is needed, should there be no room for it.
+        let _ = shelf.put_list(id, &lists::encode(nonce, &self.rows.snapshot()));
     }
 
     /// Sets new damage aside, and goes on writing.
@@ -361,6 +339,9 @@ impl Recovery {
             shelf,
             active,
             buffer: Vec::new(),
+            batch_at: 0,
+            said: Vec::new(),
+            incompressible: BTreeSet::new(),
             is_fenced: false,
         };
         journal.settle(self.last_id, &self.live)?;
@@ -379,6 +360,7 @@ impl Recovery {
                 at: self.at,
                 end,
                 forgotten: std::mem::take(&mut self.forgotten),
+                rows: std::mem::take(&mut self.rows),
             },
             None => Active { end, ..Active::default() },
         }
@@ -388,11 +370,4 @@ impl Recovery {
     fn fresh_sequence(&self) -> u64 {
         1 + (self.last_id << 32)
     }
-}
-
-/// How much of a last block there is that is not whole.
-fn torn(data: &[u8], nonce: u64, at: usize) -> u64 {
-    let rest = data.get(at..).unwrap_or_default();
-    let has_begun = rest.get(8..16) == Some(nonce.to_le_bytes().as_slice());
-    if has_begun { Block::claimed_bytes(rest).min(rest.len() as u64) } else { 0 }
 }

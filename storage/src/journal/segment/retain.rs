@@ -11,10 +11,12 @@ use super::{
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Epoch, Offset, TenantId},
-    journal::{ChannelState, Retired, keep, next_position},
-    options::Retention,
+    journal::{ChannelState, Cut, Retired, keep, next_position},
+    options::{Keep, Retention},
 };
 
+/// Segments that are rewritten in one run.
+const REWRITTEN_MAX: usize = 2;
 /// Marks in one block.
 const MARKS_MAX: usize = 128;
 
@@ -41,6 +43,9 @@ impl SegmentJournal {
         retired.messages += self.retire_oldest(policy.bytes_max);
         retired.channels = self.forget_idle(policy.idle_ms_max, now_ms)?;
         retired.segments = self.remove_unused(now_ms)?;
+        for _ in 0..REWRITTEN_MAX {
+            retired.rewritten += u64::from(self.compact_one(now_ms)?);
+        }
         self.shelf.expire_keys(now_ms).map_err(|cause| failed("remove keys", cause, 0))?;
         Ok(retired)
     }
@@ -51,6 +56,30 @@ impl SegmentJournal {
         let state = ChannelState { first_retained, ..channel.state };
         let key = Arc::clone(&channel.key);
         self.stand(&[(key, state)])
+    }
+
+    /// Lets go of what channels hold up to a time.
+    pub(super) fn cut(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        let rule = Keep { age_ms_max: 0, ..Keep::ALL };
+        let (mut cuts, mut stands) = (Vec::new(), Vec::new());
+        for channel in channels.iter().filter_map(|it| self.index.find(it)) {
+            let at_ms = |run: &Run, skip| self.at_ms(run, skip);
+            let first = keep::first_kept(channel, rule, until_ms.saturating_add(1), at_ms)
+                .map_err(|cause| failed("read", cause, 0))?;
+            let messages = channel.retained_before(first);
+            if messages > 0 {
+                let key = Arc::clone(&channel.key);
+                stands.push((key, ChannelState { first_retained: first, ..channel.state }));
+                let channel = Arc::clone(&channel.key);
+                cuts.push(Cut { channel, first_retained: first, messages });
+            }
+        }
+        self.stand(&stands)?;
+        Ok(cuts)
     }
 
     /// Forgets all that a tenant had. Both marks are in one block: there is no state in between.
@@ -165,14 +194,20 @@ impl SegmentJournal {
         Ok(unused.len() as u64)
     }
 
-    /// Sealed segments in which nothing is retained. One that drops a tenant stays until all that it voids is gone.
+    /// Sealed segments in which nothing is retained. One that drops a tenant or forgets channels stays until all that it voids
+    /// is gone, and one that says something about messages until those are.
     fn unused(&self) -> Vec<u64> {
         let mut unused = Vec::new();
-        let mut is_oldest = true;
+        // Of those before that stay: up to where nothing in them is void.
+        let mut cleaned: Option<u64> = None;
         for (id, shelved) in self.shelf.files.range(..self.active.id) {
-            let has_older = !is_oldest || self.shelf.keys.range(..id).next().is_some();
-            if self.index.uses(*id) || (has_older && !shelved.keys.dropped.is_empty()) {
-                is_oldest = false;
+            let says = shelved.targets.iter().any(|it| self.index.uses(*it));
+            let drops = !shelved.keys.dropped.is_empty();
+            let has_void = cleaned.is_some_and(|it| it <= *id);
+            let has_keys = self.shelf.keys.range(..id).next().is_some();
+            let voids = (has_void && (drops || shelved.forgets)) || (has_keys && drops);
+            if self.index.uses(*id) || says || voids {
+                cleaned = Some(cleaned.map_or(shelved.cleaned, |it| it.min(shelved.cleaned)));
             } else {
                 unused.push(*id);
             }

@@ -2,7 +2,7 @@
 //! that only marks may use.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::Arc,
     thread::{self, JoinHandle},
@@ -33,11 +33,19 @@ pub(super) enum Purpose {
 
 /// One segment file.
 pub(super) struct Shelved {
-    pub(super) file: Box<dyn DiskFile>,
+    pub(super) file: Arc<dyn DiskFile>,
     pub(super) sidecar: Option<Box<dyn DiskFile>>,
+    /// What lists need of it, unless it is not sealed.
+    pub(super) list: Option<Arc<dyn DiskFile>>,
     pub(super) nonce: u64,
     pub(super) bytes: u64,
     pub(super) keys: SegmentKeys,
+    /// The segments about whose messages it says something.
+    pub(super) targets: BTreeSet<u64>,
+    /// Whether it forgets channels: what older segments say about them is void.
+    pub(super) forgets: bool,
+    /// When it was rewritten, the segment that was written then: nothing is left in it that an earlier one voids.
+    pub(super) cleaned: u64,
 }
 
 /// See the module.
@@ -69,6 +77,11 @@ pub(super) fn segment_name(id: u64) -> String {
 /// The sidecar of a segment.
 pub(super) fn sidecar_name(id: u64) -> String {
     format!("segment-{id:010}.idx")
+}
+
+/// The list of a segment.
+pub(super) fn list_name(id: u64) -> String {
+    format!("segment-{id:010}.list")
 }
 
 /// The segment that a file name names.
@@ -176,7 +189,11 @@ impl Shelf {
         }
         self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
         let (bytes, keys) = (self.segment_bytes, SegmentKeys::default());
-        self.files.insert(id, Shelved { file, sidecar: None, nonce, bytes, keys });
+        let (file, targets) = (Arc::from(file), BTreeSet::new());
+        let (sidecar, list, forgets, cleaned) = (None, None, false, 0);
+        let shelved =
+            Shelved { file, sidecar, list, nonce, bytes, keys, targets, forgets, cleaned };
+        self.files.insert(id, shelved);
         Ok(())
     }
 
@@ -211,6 +228,9 @@ impl Shelf {
         if shelved.sidecar.is_some() {
             self.disk.unlink(&sidecar_name(id))?;
         }
+        if shelved.list.is_some() {
+            self.disk.unlink(&list_name(id))?;
+        }
         let is_ordered = self.preparer.as_ref().is_some_and(|it| it.is_ordered);
         if self.has_spare || is_ordered || shelved.bytes != self.segment_bytes {
             return self.disk.unlink(&segment_name(id));
@@ -218,6 +238,38 @@ impl Shelf {
         self.disk.rename(&segment_name(id), SPARE)?;
         self.has_spare = true;
         Ok(())
+    }
+
+    /// Puts a file in the place of a segment. The one that was there can be read on by whoever has it open.
+    pub(super) fn replace(
+        &mut self,
+        id: u64,
+        header: &SegmentHeader,
+        bytes: &[u8],
+    ) -> Result<(), JournalError> {
+        let unfinished = "rewritten.tmp";
+        let room = bytes.len() as u64;
+        let written = self
+            .disk
+            .create(unfinished, 0, Fill::Room)
+            .and_then(|file| file.write_all_at(bytes, 0).map(|()| file));
+        let file = match written {
+            Ok(file) => file,
+            Err(cause) => {
+                let _ = self.disk.unlink(unfinished); // The first error tells more.
+                return Err(failed("rewrite", cause, room));
+            }
+        };
+        file.sync_data().map_err(|cause| sync_failed("sync", cause))?;
+        let Some(shelved) = self.files.get_mut(&id) else { return Ok(()) };
+        let stale = shelved.sidecar.take().map(|_| sidecar_name(id));
+        (shelved.file, shelved.nonce, shelved.bytes) = (Arc::from(file), header.nonce, room);
+        let renamed = self.disk.rename(unfinished, &segment_name(id));
+        renamed.map_err(|cause| failed("rename", cause, 0))?;
+        self.disk.sync_dir().map_err(|cause| sync_failed("sync directory", cause))?;
+        // It would be known for that of another file; so it is only a matter of room.
+        let gone = stale.map_or(Ok(()), |it| self.disk.unlink(&it));
+        gone.map_err(|cause| failed("remove", cause, 0))
     }
 
     /// Writes a sidecar. It is not synced: what is wrong with it later is seen by its checksum.
@@ -231,6 +283,37 @@ impl Shelf {
         if let Some(shelved) = self.files.get_mut(&id) {
             shelved.sidecar = Some(file);
             shelved.keys.records = Records::Stored(sidecar.keyed);
+        }
+        Ok(())
+    }
+
+    /// Writes the list of a segment. It is not synced either. Whoever reads the one that was there goes on with that.
+    pub(super) fn put_list(&mut self, id: u64, list: &[u8]) -> io::Result<()> {
+        let name = list_name(id);
+        if let Some(shelved) = self.files.get_mut(&id)
+            && shelved.list.take().is_some()
+        {
+            self.disk.unlink(&name)?;
+        }
+        let file = self.disk.create(&name, 0, Fill::Room)?;
+        if let Err(cause) = file.write_all_at(list, 0) {
+            self.disk.unlink(&name)?;
+            return Err(cause);
+        }
+        if let Some(shelved) = self.files.get_mut(&id) {
+            shelved.list = Some(Arc::from(file));
+        }
+        Ok(())
+    }
+
+    /// Finds the lists of the segments that are there, and removes others.
+    pub(super) fn find_lists(&mut self) -> io::Result<()> {
+        for name in self.disk.names()?.iter().filter(|it| it.ends_with(".list")) {
+            let id = name.strip_prefix("segment-").and_then(|it| it.strip_suffix(".list"));
+            match id.and_then(|it| it.parse().ok()).and_then(|it| self.files.get_mut(&it)) {
+                Some(shelved) => shelved.list = Some(Arc::from(self.disk.open(name)?)),
+                None => self.disk.unlink(name)?,
+            }
         }
         Ok(())
     }

@@ -2,13 +2,15 @@
 //!
 //! ```text
 //! sidecar = "SIDX" crc:u32 version:u8 keyed_at:u64 nonce:u64 sequence:u64 chain:u32 log
-//!           forgotten:u32 (tenant:u32 name)* dropped:u32 tenant:u32*
+//!           cleaned:u64 forgotten:u32 (tenant:u32 name)* targets:u32 segment:u64* dropped:u32 tenant:u32*
 //!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64
 //!           runs:u32 (epoch:u32 first:u64 count:u32 bytes:u64 first_at_ms:u64 last_at_ms:u64 place:u32*)*)*
 //!           keyed
 //! ```
 //!
 //! `crc` is CRC32C over what follows it. `keyed_at` is where `keyed` begins (see `keys`). `sequence` and `chain` are what the next segment's first block goes on from.
+
+use std::collections::BTreeSet;
 
 use super::{
     bytes::{Bytes, put_text},
@@ -24,7 +26,7 @@ use crate::{
 
 const MAGIC: &[u8; 4] = b"SIDX";
 /// One of another version is made anew.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Where `keyed_at` stands.
 const KEYED_AT: usize = 9;
 
@@ -42,6 +44,8 @@ pub(super) struct Head {
     pub(super) end: End,
     pub(super) log: LogState,
     pub(super) forgotten: Vec<ChannelKey>,
+    pub(super) targets: BTreeSet<u64>,
+    pub(super) cleaned: u64,
 }
 
 /// The bytes of a sidecar, and where things are in it.
@@ -63,10 +67,13 @@ pub(super) fn encode(head: &Head, segment: u64, index: &Index, keys: &SegmentKey
     out.extend_from_slice(&head.end.sequence.to_le_bytes());
     out.extend_from_slice(&head.end.chain.to_le_bytes());
     head.log.put(&mut out);
+    out.extend_from_slice(&head.cleaned.to_le_bytes());
     put_count(&mut out, head.forgotten.len());
     for channel in &head.forgotten {
         put_channel(&mut out, channel);
     }
+    put_count(&mut out, head.targets.len());
+    out.extend(head.targets.iter().flat_map(|it| it.to_le_bytes()));
     put_count(&mut out, keys.dropped.len());
     out.extend(keys.dropped.iter().flat_map(|it| it.0.to_le_bytes()));
     let count_at = out.len();
@@ -175,7 +182,9 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
     let sequence = bytes.u64().filter(|it| *it < NUMBER_MAX)?;
     let end = End { sequence, chain: bytes.u32()? };
     let log = LogState::decode(&mut bytes)?;
+    let cleaned = bytes.u64()?;
     let forgotten = (0..bytes.u32()?).map(|_| channel(&mut bytes)).collect::<Option<_>>()?;
+    let targets = (0..bytes.u32()?).map(|_| bytes.u64()).collect::<Option<_>>()?;
     let dropped = (0..bytes.u32()?).map(|_| bytes.u32().map(TenantId)).collect::<Option<_>>()?;
     let mut channels = Vec::new();
     for _ in 0..bytes.u32()? {
@@ -184,7 +193,8 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
         let runs = (0..bytes.u32()?).map(|_| run(all, &mut bytes, segment));
         channels.push((key, state, runs.collect::<Option<_>>()?));
     }
-    Some((Head { nonce, end, log, forgotten }, dropped, channels))
+    let head = Head { nonce, end, log, forgotten, targets, cleaned };
+    Some((head, dropped, channels))
 }
 
 fn channel(bytes: &mut Bytes<'_>) -> Option<ChannelKey> {

@@ -79,6 +79,7 @@ pub(super) fn publication(channel: &Arc<ChannelKey>, it: &Message<'_>) -> Public
         id: it.id,
         at_ms: it.at_ms,
         sender: it.sender,
+        sender_kind: it.sender_kind,
         event: it.event,
         payload: it.payload,
         idempotency: it.idempotency,

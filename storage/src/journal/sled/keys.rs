@@ -31,8 +31,10 @@ impl SledJournal {
                 | Entry::Forget { .. }
                 | Entry::Log(_)
                 | Entry::Retire { .. }
+                | Entry::Counts(_)
                 | Entry::Seal
-                | Entry::Close => {}
+                | Entry::Close
+                | Entry::Resume { .. } => {}
             })?;
         }
         Ok(newest.finish())
@@ -59,7 +61,7 @@ impl SledJournal {
     }
 
     /// The entries of a block; none when it is damaged.
-    fn with_entries(
+    pub(super) fn with_entries(
         &self,
         number: u64,
         mut work: impl FnMut(&Entry<'_>),

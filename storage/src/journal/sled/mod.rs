@@ -3,6 +3,7 @@
 
 mod block;
 mod keys;
+mod look;
 mod recover;
 mod retain;
 
@@ -10,7 +11,8 @@ use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
 use super::{
-    ChannelState, Journal, JournalStats, KeyedRecord, READ_BYTES_MAX, Retired, SET_ASIDE_MAX,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, READ_BYTES_MAX,
+    Retired, SET_ASIDE_MAX, Scope, View,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
     index::Index,
@@ -307,6 +309,34 @@ impl Journal for SledJournal {
 
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
         self.keyed(at_ms, max)
+    }
+
+    fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
+        self.gate()?;
+        let result = self.put_counts(counted);
+        self.fence(result)
+    }
+
+    fn drop_until(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        self.gate()?;
+        let result = self.cut(channels, until_ms);
+        self.fence(result)
+    }
+
+    fn view(&self, scope: &Scope) -> View {
+        self.look(scope)
+    }
+
+    fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {
+        self.live_runs(segment, channel)
+    }
+
+    fn put_list(&mut self, _: u64, _: u64, _: &[u8]) -> Result<(), JournalError> {
+        Ok(()) // It has none.
     }
 
     fn stats(&self) -> JournalStats {

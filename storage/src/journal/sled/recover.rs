@@ -55,7 +55,12 @@ impl SledJournal {
             Entry::Stand { tenant, name, state } => self.index.stand(*tenant, name, *state, number),
             Entry::Forget { tenant, name } => self.index.forget(&ChannelKey::new(*tenant, name)),
             Entry::Drop { tenant } => self.index.forget_tenant(*tenant),
-            Entry::Log(_) | Entry::Retire { .. } | Entry::Seal | Entry::Close => {}
+            Entry::Log(_)
+            | Entry::Retire { .. }
+            | Entry::Seal
+            | Entry::Close
+            | Entry::Resume { .. }
+            | Entry::Counts(_) => {}
         }
     }
 

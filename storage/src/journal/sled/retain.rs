@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{STANDS_MAX, SledJournal, failed};
 use crate::{
     error::JournalError,
-    ids::{Epoch, Offset, TenantId},
-    journal::{Retired, channel::Run, entry::Entry, keep},
-    options::Retention,
+    ids::{ChannelKey, Epoch, Offset, TenantId},
+    journal::{ChannelState, Cut, Retired, channel::Run, entry::Entry, keep},
+    options::{Keep, Retention},
     synced_sled::to_io,
 };
 
@@ -31,6 +31,31 @@ impl SledJournal {
         retired.channels = self.forget_idle(policy.idle_ms_max, now_ms)?;
         retired.segments = self.remove_unused(now_ms)?;
         Ok(retired)
+    }
+
+    /// Lets go of what channels hold up to a time.
+    pub(super) fn cut(
+        &mut self,
+        channels: &[Arc<ChannelKey>],
+        until_ms: u64,
+    ) -> Result<Vec<Cut>, JournalError> {
+        let rule = Keep { age_ms_max: 0, ..Keep::ALL };
+        let (mut cuts, mut stands) = (Vec::new(), Vec::new());
+        for channel in channels.iter().filter_map(|it| self.index.find(it)) {
+            let at_ms = |run: &Run, skip| self.at_ms(run, skip);
+            let first = keep::first_kept(channel, rule, until_ms.saturating_add(1), at_ms);
+            let first = first.map_err(failed("read"))?;
+            let messages = channel.retained_before(first);
+            if messages > 0 {
+                let key = Arc::clone(&channel.key);
+                stands.push((key, ChannelState { first_retained: first, ..channel.state }));
+                let channel = Arc::clone(&channel.key);
+                cuts.push(Cut { channel, first_retained: first, messages });
+            }
+        }
+        self.stand(&stands)?;
+        self.commit()?;
+        Ok(cuts)
     }
 
     /// Forgets all that a tenant had.

@@ -1,0 +1,181 @@
+//! Lists, statistics and cursors over a tenant's messages: what every backend answers, compared with a plain model.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod support;
+
+use std::{path::Path, sync::Arc};
+
+use storage::{
+    Counted, Counts, Journal, JournalKind, JournalOptions, Keep, ListQuery, Offset, Prepare,
+    Publication, Retention, Source, TenantId, list, open,
+};
+use support::{Random, channel, keep_all, model::Model};
+
+const KINDS: [JournalKind; 3] = [JournalKind::Memory, JournalKind::Segment, JournalKind::Sled];
+fn journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
+    let options = JournalOptions { segment_bytes: 32 * 1024, prepare: Prepare::InPlace };
+    open(kind, dir, &options).unwrap()
+}
+
+/// Runs the same steps on every backend.
+fn on_each(steps: impl Fn(JournalKind, &Path)) {
+    for kind in KINDS {
+        let dir = tempfile::tempdir().unwrap();
+        steps(kind, &dir.path().join("journal"));
+    }
+}
+
+fn keep(keep: Keep) -> Retention {
+    Retention { keep: Arc::new(move |_| keep), ..keep_all() }
+}
+
+#[test]
+fn lists_and_statistics_are_those_of_a_plain_model() {
+    on_each(|kind, dir| {
+        let mut random = Random(7);
+        let mut model = Model { clock: 1_000, ..Model::default() };
+        let mut journal = journal(kind, dir);
+        model.work(&mut *journal, &mut random, 150);
+        model.check(&mut journal, &mut random, "full");
+        let by_count = keep(Keep { messages_max: 250, ..Keep::ALL });
+        journal.retain(&by_count, model.clock).unwrap();
+        model.follow(&*journal);
+        model.check(&mut journal, &mut random, "retained by count");
+        journal.drop_channel(&channel(4)).unwrap();
+        model.follow(&*journal);
+        model.check(&mut journal, &mut random, "a channel dropped");
+        let floor = journal.drop_tenant(TenantId(2)).unwrap();
+        model.follow(&*journal);
+        for number in [2, 5, 8] {
+            model.nexts.insert(channel(number).name().to_owned(), (floor.0, 1));
+        }
+        model.work(&mut *journal, &mut random, 60);
+        model.check(&mut journal, &mut random, "a tenant dropped, and back");
+        if kind == JournalKind::Memory {
+            return; // It keeps nothing, as it says.
+        }
+        for _ in 0..2 {
+            drop(journal);
+            journal = self::journal(kind, dir);
+            // What a rule let go may be back until the next run.
+            journal.retain(&by_count, model.clock).unwrap();
+            model.follow(&*journal);
+            model.check(&mut journal, &mut random, "opened again");
+            model.work(&mut *journal, &mut random, 20);
+            model.check(&mut journal, &mut random, "gone on");
+        }
+    });
+}
+
+#[test]
+fn lists_of_several_journals_are_merged_by_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(3);
+    let mut model = Model { clock: 1_000, ..Model::default() };
+    let mut journals: Vec<_> =
+        (0..3).map(|it| journal(JournalKind::Segment, &dir.path().join(it.to_string()))).collect();
+    // Times that are all different, so that there is one right order.
+    for _ in 0..4_000 {
+        let number = random.below(9);
+        model.clock += 1 + random.below(5);
+        let (message, home) = (model.message(number, &mut Random(number + 8)), number % 3);
+        journals[usize::try_from(home).unwrap()].append(&[Arc::clone(&message)]).unwrap();
+        model.messages.push(message);
+    }
+    for offset in [0, 1, 700, 1_290, 1_400, 9_000] {
+        for event in [None, Some("said".to_owned())] {
+            let query = ListQuery { tenant: TenantId(1), channel: None, event, limit: 100, offset };
+            let mut sources: Vec<_> = journals.iter_mut().map(|it| it as &mut dyn Source).collect();
+            let found = list(&mut sources, &query).unwrap();
+            let found: Vec<_> = found.into_iter().map(|it| it.publication).collect();
+            assert_eq!(found, model.listed(&query), "{query:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_up_to_a_time_is_let_go_for_good_and_counted_exactly() {
+    on_each(|kind, dir| {
+        let mut random = Random(21);
+        let mut model = Model { clock: 1_000, ..Model::default() };
+        let mut journal = journal(kind, dir);
+        // A clock that does not go back: what goes of a channel is always its beginning.
+        for _ in 0..1_500 {
+            let (number, seed) = (random.below(9), random.next() | 1);
+            let before = model.clock;
+            let message = model.message(number, &mut Random(seed));
+            model.clock = model.clock.max(before);
+            if message.at_ms() < before {
+                model.nexts.get_mut(message.channel().name()).unwrap().1 -= 1;
+                continue;
+            }
+            journal.append(&[Arc::clone(&message)]).unwrap();
+            model.messages.push(message);
+        }
+        let until_ms = model.messages[900].at_ms();
+        let of_it = |it: &Arc<Publication>| it.channel().tenant() == TenantId(1);
+        let gone = |it: &Arc<Publication>| of_it(it) && it.at_ms() <= until_ms;
+        let expected = model.messages.iter().filter(|it| gone(it)).count();
+        assert!(expected > 100);
+        let channels = [1, 4, 7, 100].map(channel);
+        let cuts = journal.drop_until(&channels, until_ms).unwrap();
+        assert_eq!(cuts.iter().map(|it| it.messages).sum::<u64>(), expected as u64, "{kind:?}");
+        for cut in &cuts {
+            let read = journal.read(&cut.channel, Offset(0), 1).unwrap();
+            let first = read.first().and_then(|it| it.offset());
+            assert_eq!(first.unwrap_or(cut.first_retained), cut.first_retained, "{kind:?}");
+        }
+        assert_eq!(journal.drop_until(&channels, until_ms).unwrap(), [], "{kind:?}");
+        model.messages.retain(|it| !gone(it));
+        model.check(&mut journal, &mut random, "cut");
+        if kind != JournalKind::Memory {
+            drop(journal);
+            journal = self::journal(kind, dir);
+            model.check(&mut journal, &mut random, "cut, and opened again");
+        }
+        let cuts = journal.drop_until(&channels, u64::MAX).unwrap();
+        let rest = model.messages.iter().filter(|it| of_it(it)).count() as u64;
+        assert_eq!(cuts.iter().map(|it| it.messages).sum::<u64>(), rest, "{kind:?}");
+        model.messages.retain(|it| !of_it(it));
+        model.check(&mut journal, &mut random, "emptied");
+    });
+}
+
+#[test]
+fn counts_stay_for_as_long_as_their_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = Random(9);
+    let mut model = Model { clock: 1_000, ..Model::default() };
+    let mut journal = journal(JournalKind::Segment, dir.path());
+    let first = model.message(1, &mut random);
+    journal.append(&[Arc::clone(&first)]).unwrap();
+    // Much later something is said about it, in a segment in which nothing else is retained.
+    model.work(&mut *journal, &mut random, 60);
+    let counts = Counts { ws_audience: 7, wh_audience: 2, wh_delivered: 1 };
+    let (channel, epoch, offset) = (Arc::clone(first.channel()), first.epoch(), Offset(1));
+    journal.count(&[Counted { channel, epoch, offset, counts }]).unwrap();
+    model.work(&mut *journal, &mut random, 60);
+    let first_alone = Retention {
+        keep: Arc::new(|key| match key.name() {
+            "room:1" => Keep::ALL,
+            _ => Keep { messages_max: 0, ..Keep::ALL },
+        }),
+        ..keep_all()
+    };
+    assert!(journal.retain(&first_alone, model.clock).unwrap().messages > 100);
+    for _ in 0..2 {
+        let query =
+            ListQuery { tenant: TenantId(1), channel: None, event: None, limit: 1000, offset: 0 };
+        let listed = list(&mut [&mut journal], &query).unwrap();
+        let oldest = listed.last().unwrap();
+        assert_eq!((&oldest.publication, oldest.counts), (&first, counts));
+        drop(journal);
+        journal = self::journal(JournalKind::Segment, dir.path());
+        journal.retain(&first_alone, model.clock).unwrap();
+    }
+}
