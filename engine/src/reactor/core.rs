@@ -254,7 +254,8 @@ impl Core {
             Event::PeerClosed(conn) => self.handle(now, Input::HalfClosed(conn)),
             Event::Overrun(conn) => self.handle(now, Input::Overrun(conn)),
             Event::Closed(conn, _) => self.handle(now, Input::Closed(conn)),
-            Event::Doorbell => {}
+            // Nothing here passes a connection yet.
+            Event::Doorbell | Event::Arrived(..) | Event::Passed(_) | Event::Stayed(_) => {}
         }
         true
     }

@@ -54,11 +54,18 @@ pub(crate) struct Socket {
     pub(crate) receive: Option<u64>,
     armed: Option<Armed>,
     shutdown: Option<u64>,
+    /// It is in another slot as well: closing this one does not close the connection.
+    is_passed: bool,
     /// An inline send fell short, and the driver has not seen it yet.
     pub(crate) unseen_short: Option<u64>,
 }
 
 impl Socket {
+    fn of(peer: usize) -> Self {
+        let (receive, armed, shutdown, unseen_short) = (None, None, None, None);
+        Self { peer, receive, armed, shutdown, is_passed: false, unseen_short }
+    }
+
     /// Ends the operation with this tag, if it is one of this socket's. Returns how it ends.
     fn give_up(&mut self, tag: u64) -> Option<i32> {
         if self.receive.take_if(|receive| *receive == tag).is_some() {
@@ -193,10 +200,28 @@ impl World {
                 assert!(socket.armed.is_none(), "close under a send");
                 assert!(socket.shutdown.is_none(), "close under a shutdown");
                 assert!(socket.unseen_short.is_none(), "close under a short send");
-                self.peers[socket.peer].is_closed = true;
+                self.peers[socket.peer].is_closed |= !socket.is_passed;
             }
+            Op::Pass { slot, tag: theirs, .. } => self.pass(slot, theirs, tag),
             Op::Cancel { tag: target } => self.cancel(target, tag),
         }
+    }
+
+    /// The other ring is this one: what goes comes back in another slot.
+    fn pass(&mut self, slot: u32, theirs: u64, ours: u64) {
+        let free = self.slots.iter().position(Option::is_none);
+        let socket = self.socket(slot);
+        assert!(socket.receive.is_none(), "passed under a receive");
+        assert!(socket.armed.is_none(), "passed under a send");
+        assert!(socket.unseen_short.is_none(), "passed under a short send");
+        assert!(!socket.is_passed, "passed twice");
+        let peer = socket.peer;
+        let Some(free) = free else { return self.finish(ours, -libc::ENFILE) };
+        socket.is_passed = true;
+        self.slots[free] = Some(Socket::of(peer));
+        let came = (theirs, i32::try_from(free).unwrap());
+        let both = if self.chance.is(50) { [came, (ours, 0)] } else { [(ours, 0), came] };
+        both.into_iter().for_each(|(tag, result)| self.finish(tag, result));
     }
 
     fn cancel(&mut self, target: u64, tag: u64) {
@@ -284,8 +309,7 @@ impl World {
             self.accept = None;
             return self.finish(tag, -libc::ENFILE);
         };
-        let (receive, armed, shutdown, unseen_short) = (None, None, None, None);
-        self.slots[slot] = Some(Socket { peer, receive, armed, shutdown, unseen_short });
+        self.slots[slot] = Some(Socket::of(peer));
         let more = self.goes_on();
         if !more {
             self.accept = None;

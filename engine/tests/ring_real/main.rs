@@ -10,6 +10,7 @@
 )]
 
 mod close;
+mod pass;
 mod support;
 mod wake;
 

@@ -78,6 +78,9 @@ impl Core {
             | Event::PeerClosed(_)
             | Event::Overrun(_)
             | Event::Closed(..)
+            | Event::Arrived(..)
+            | Event::Passed(_)
+            | Event::Stayed(_)
             | Event::Doorbell => None,
         })
     }

@@ -48,7 +48,8 @@ impl<R: Ring> Driver<R> {
 
     pub(super) fn accepted(&mut self, completion: Completion) {
         if let Ok(slot) = u32::try_from(completion.result) {
-            self.open(slot);
+            self.open(slot, Event::Opened);
+            self.counters.accepts += 1;
         }
         if completion.more || self.accepting == Accepting::Stopped {
             return;
@@ -64,7 +65,7 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    fn open(&mut self, slot: u32) {
+    pub(super) fn open(&mut self, slot: u32, event: impl FnOnce(ConnId) -> Event) {
         let index = slot as usize;
         if self.conns.len() <= index {
             self.conns.resize_with(index + 1, Conn::free);
@@ -77,9 +78,8 @@ impl<R: Ring> Driver<R> {
         conn.phase = Phase::Open;
         conn.owner = Owner::Unaware;
         self.set_mark(slot, IDLE);
-        self.counters.accepts += 1;
         self.counters.conns += 1;
-        self.events.push_back(Event::Opened(ConnId { slot, generation }));
+        self.events.push_back(event(ConnId { slot, generation }));
         self.receive(slot);
     }
 

@@ -19,6 +19,14 @@ pub struct Bell {
     pub(super) sleeping: Sleeping,
 }
 
+impl Bell {
+    /// The ring that it wakes.
+    #[must_use]
+    pub fn target(&self) -> RingFd {
+        self.ring
+    }
+}
+
 /// How a thread without a ring wakes this core.
 #[derive(Clone, Debug)]
 pub struct Waker {

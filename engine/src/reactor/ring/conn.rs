@@ -6,6 +6,7 @@ use crate::outbox::Outbox;
 
 use super::event::Why;
 use super::message::Message;
+use super::pass::Passing;
 
 /// The mark of a connection whose bytes go through its outbox, or nowhere.
 pub(super) const QUEUED: u8 = u8::MAX;
@@ -21,6 +22,8 @@ pub(super) enum Phase {
     Flushing,
     /// The peer was told that nothing follows; what it still sends is discarded.
     Lingering,
+    /// It goes to another core once nothing of it is left here.
+    Passing,
     /// Waits until no operation and no lent buffer refers to it.
     Ending,
 }
@@ -78,12 +81,22 @@ impl Conn {
         }
     }
 
+    /// Whether the kernel is asked to move it to another ring.
+    pub(super) fn is_under_way(&self) -> bool {
+        let passing = self.slow.as_ref().and_then(|slow| slow.passing);
+        passing.is_some_and(|it| it.is_under_way)
+    }
+
     /// Whether the kernel may still touch the slot on behalf of this connection, or the core its buffers.
     pub(super) fn is_referred_to(&self) -> bool {
         let is_read = matches!(self.reading, Reading::Armed | Reading::Cancelling);
         let is_written =
             self.slow.as_ref().is_some_and(|slow| slow.flight.is_some() || slow.is_shutting);
-        is_read || is_written || self.held > 0 || self.owner == Owner::Unaware
+        is_read
+            || is_written
+            || self.is_under_way()
+            || self.held > 0
+            || self.owner == Owner::Unaware
     }
 }
 
@@ -103,6 +116,8 @@ pub(super) struct Slow {
     pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,
+    /// Where it goes, in [`Phase::Passing`].
+    pub(super) passing: Option<Passing>,
 }
 
 /// What follows when a closing connection has flushed.

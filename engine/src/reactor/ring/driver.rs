@@ -138,13 +138,16 @@ impl<R: Ring> Driver<R> {
         loop {
             let event = self.events.pop_front()?;
             match event {
-                Event::Opened(conn) => self.introduce(conn),
+                Event::Opened(conn) | Event::Arrived(conn, _) => self.introduce(conn),
                 Event::Received(received) if self.is_done(received.conn) => {
                     self.give_back(received);
                     continue;
                 }
                 Event::PeerClosed(conn) | Event::Overrun(conn) if self.is_done(conn) => continue,
+                Event::Stayed(conn) if self.is_done(conn) => continue,
                 Event::Received(_)
+                | Event::Stayed(_)
+                | Event::Passed(_)
                 | Event::PeerClosed(_)
                 | Event::Overrun(_)
                 | Event::Closed(..)
@@ -221,6 +224,8 @@ impl<R: Ring> Driver<R> {
             Some(Kind::Armed) => self.sent(tag, completion.result),
             Some(Kind::Accept) => self.accepted(completion),
             Some(Kind::Shutdown) => self.shut(tag),
+            Some(Kind::Pass) => self.passed(tag, completion.result),
+            Some(Kind::Arrive) => self.arrived(tag, completion.result),
             Some(Kind::Bell) => self.heard(),
             Some(Kind::Listen) => {
                 self.heard();

@@ -3,7 +3,8 @@
 use crate::frame::Frame;
 use crate::ids::ConnId;
 
-/// One thing that happened. For one connection: `Opened` first, `Closed` last, each exactly once.
+/// One thing that happened. For one connection: `Opened` or `Arrived` first, `Closed` or `Passed` last,
+/// each exactly once.
 #[derive(Debug)]
 pub enum Event {
     /// A connection was accepted and is being read.
@@ -16,6 +17,12 @@ pub enum Event {
     Overrun(ConnId),
     /// The connection is gone and its slot is free.
     Closed(ConnId, Why),
+    /// Another core passed a connection, with this number: it begins here.
+    Arrived(ConnId, u64),
+    /// The connection is with another core, and its slot is free: it ends here.
+    Passed(ConnId),
+    /// The other core had no room for it: it goes on here.
+    Stayed(ConnId),
     /// Another core or thread rang: look into the lanes.
     Doorbell,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::squeue::{Entry, Flags};
-use io_uring::types::{CancelBuilder, Fd, Fixed, SubmitArgs, Timespec};
+use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode};
 
 use super::bell::event_descriptor;
@@ -172,6 +172,10 @@ impl Ring for KernelRing {
             Op::Deafen => opcode::Shutdown::new(Fd(self.listener.as_raw_fd()), libc::SHUT_RDWR)
                 .build()
                 .flags(quiet),
+            Op::Pass { slot, target, tag } => {
+                let anywhere = DestinationSlot::auto_target();
+                opcode::MsgRingSendFd::new(Fd(target.0), Fixed(slot), anywhere, tag).build()
+            }
             Op::Listen => {
                 let readable = u32::from(libc::POLLIN.cast_unsigned());
                 opcode::PollAdd::new(Fd(self.wake.as_raw_fd()), readable).multi(true).build()

@@ -14,6 +14,7 @@ mod kernel;
 mod listen;
 mod message;
 mod op;
+mod pass;
 mod pool;
 mod receive;
 mod send;

@@ -28,6 +28,15 @@ pub enum Op {
         /// The tag of the operation to cancel.
         tag: u64,
     },
+    /// Put a slot's descriptor into another ring's table as well, and post a completion with this tag and the slot into it.
+    Pass {
+        /// The connection's slot.
+        slot: u32,
+        /// The ring that gets it.
+        target: RingFd,
+        /// The tag that its owner sees.
+        tag: u64,
+    },
     /// Free a slot.
     Close {
         /// The connection's slot.

@@ -27,7 +27,7 @@ impl<R: Ring> Driver<R> {
         let Some(found) = self.conn(conn) else { return };
         found.held -= 1;
         match (found.phase, found.reading) {
-            (Phase::Ending, _) if found.held == 0 => self.settle_later(conn.slot),
+            (Phase::Ending | Phase::Passing, _) if found.held == 0 => self.settle_later(conn.slot),
             (_, Reading::Paused) if found.held <= resume_at => self.receive(conn.slot),
             (_, _) => {}
         }
@@ -78,7 +78,7 @@ impl<R: Ring> Driver<R> {
                     self.counters.buffers_lacking += 1;
                     self.set_reading(conn.slot, Reading::Starved);
                     self.starved.push_back(conn.slot);
-                    self.settle_if_ending(conn.slot);
+                    self.settle_if_leaving(conn.slot);
                 }
                 libc::ECANCELED | libc::EAGAIN | libc::EINTR => self.receive_again(conn.slot),
                 errno => {
@@ -136,7 +136,7 @@ impl<R: Ring> Driver<R> {
         let bound = if was_cancelling { resume_at + 1 } else { held_max };
         match conn.phase {
             Phase::Free => {}
-            Phase::Ending => {
+            Phase::Ending | Phase::Passing => {
                 conn.reading = Reading::Off;
                 self.settle_later(slot);
             }
@@ -148,10 +148,13 @@ impl<R: Ring> Driver<R> {
     }
 
     fn peer_ended(&mut self, conn: ConnId) {
-        self.set_reading(conn.slot, Reading::Ended);
-        match self.conns.get(conn.index()).map(|found| found.phase) {
+        let phase = self.conns.get(conn.index()).map(|found| found.phase);
+        // Of one that is passed, the end is read once more where it goes on.
+        let is_passing = phase == Some(Phase::Passing);
+        self.set_reading(conn.slot, if is_passing { Reading::Off } else { Reading::Ended });
+        match phase {
             Some(Phase::Open) => self.events.push_back(Event::PeerClosed(conn)),
-            Some(Phase::Flushing | Phase::Lingering | Phase::Ending) => {
+            Some(Phase::Flushing | Phase::Lingering | Phase::Passing | Phase::Ending) => {
                 self.settle_later(conn.slot);
             }
             Some(Phase::Free) | None => {}
@@ -164,8 +167,9 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    fn settle_if_ending(&mut self, slot: u32) {
-        if self.conns.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Ending) {
+    fn settle_if_leaving(&mut self, slot: u32) {
+        let phase = self.conns.get(slot as usize).map(|conn| conn.phase);
+        if matches!(phase, Some(Phase::Ending | Phase::Passing)) {
             self.settle_later(slot);
         }
     }

@@ -61,6 +61,10 @@ pub struct Counters {
     pub bytes_received: u64,
     /// Connections accepted.
     pub accepts: u64,
+    /// Connections that came from other cores.
+    pub arrivals: u64,
+    /// Connections that went to other cores.
+    pub passes: u64,
     /// Times that accepting stopped for want of a descriptor or memory.
     pub accept_pauses: u64,
     /// Times that receiving ended for want of a buffer.

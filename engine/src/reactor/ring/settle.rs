@@ -18,6 +18,9 @@ impl<R: Ring> Driver<R> {
         if std::mem::replace(&mut found.owner, Owner::Done) == Owner::Done {
             return;
         }
+        if found.phase == Phase::Passing && !found.is_under_way() {
+            return self.cut(conn.slot);
+        }
         if found.phase == Phase::Open {
             self.set_mark(conn.slot, QUEUED);
             let (last, ending) = match how {
@@ -44,7 +47,7 @@ impl<R: Ring> Driver<R> {
         self.settle_later(conn.slot);
     }
 
-    fn cut(&mut self, slot: u32) {
+    pub(super) fn cut(&mut self, slot: u32) {
         let waits = self.conns.get(slot as usize).is_some_and(|conn| conn.slow.is_some());
         self.set_phase(slot, Phase::Ending);
         if waits {
@@ -72,8 +75,14 @@ impl<R: Ring> Driver<R> {
                     let generation = self.generations.get(slot as usize).copied();
                     self.overrun(ConnId { slot, generation: generation.unwrap_or_default() });
                 }
+                Phase::Passing if is_stale => self.cut(slot),
                 Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),
-                Phase::Free | Phase::Open | Phase::Flushing | Phase::Lingering | Phase::Ending => {}
+                Phase::Free
+                | Phase::Open
+                | Phase::Flushing
+                | Phase::Lingering
+                | Phase::Passing
+                | Phase::Ending => {}
             }
             true
         });
@@ -86,7 +95,7 @@ impl<R: Ring> Driver<R> {
     pub(super) fn fail(&mut self, slot: u32, errno: i32) {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         match conn.phase {
-            Phase::Open | Phase::Flushing => {
+            Phase::Open | Phase::Flushing | Phase::Passing => {
                 conn.why = Why::Failed(errno);
                 conn.phase = Phase::Ending;
             }
@@ -142,6 +151,7 @@ impl<R: Ring> Driver<R> {
             Some(Phase::Open) => self.drain(slot),
             Some(Phase::Flushing) => self.flush(slot),
             Some(Phase::Lingering) => self.linger_on(slot),
+            Some(Phase::Passing) => self.go_on_passing(slot),
             Some(Phase::Ending) => self.end(slot),
             Some(Phase::Free) | None => {}
         }
@@ -211,7 +221,7 @@ impl<R: Ring> Driver<R> {
         let slow = conn.slow.as_mut().filter(|slow| slow.flight.is_some() && !slow.is_cancelling);
         let stop_sending = slow.map(|slow| slow.is_cancelling = true).is_some();
         if !conn.is_referred_to() {
-            return self.free(slot);
+            return self.free(slot, Event::Closed);
         }
         if stop_reading {
             self.cancel(Kind::Receive, slot);
@@ -222,7 +232,7 @@ impl<R: Ring> Driver<R> {
     }
 
     /// From here on the slot may be accepted into again: the kernel runs the close before it can reuse it.
-    fn free(&mut self, slot: u32) {
+    pub(super) fn free(&mut self, slot: u32, event: impl FnOnce(ConnId, Why) -> Event) {
         let index = slot as usize;
         let Some(conn) = self.conns.get_mut(index) else { return };
         let old = std::mem::replace(conn, Conn::free());
@@ -236,7 +246,7 @@ impl<R: Ring> Driver<R> {
         if let Some(generation) = self.generations.get_mut(index) {
             let conn = ConnId { slot, generation: *generation };
             *generation = generation.wrapping_add(1);
-            self.events.push_back(Event::Closed(conn, old.why));
+            self.events.push_back(event(conn, old.why));
         }
         self.push(Op::Close { slot }, Tag::of(Kind::Quiet));
         self.resume_accepting();

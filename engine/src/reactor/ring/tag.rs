@@ -11,6 +11,8 @@ const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 pub(super) const SLOTS_MAX: u32 = 1 << SLOT_BITS;
 /// Places in one turn that a tag can name.
 pub(super) const PLACES_MAX: usize = 1 << PLACE_BITS;
+/// The largest number of a connection that is passed.
+pub(super) const NUMBER_MAX: u64 = (1 << 60) - 1;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Kind {
@@ -22,6 +24,8 @@ pub(super) enum Kind {
     Bell = 6,
     Listen = 7,
     Quiet = 8,
+    Pass = 9,
+    Arrive = 10,
 }
 
 /// Kind in the highest 4 bits, then 12 of the generation, 24 of the place, 24 of the slot.
@@ -42,6 +46,15 @@ impl Tag {
         Self(self.0 | (place as u64) << SLOT_BITS)
     }
 
+    /// With a number instead of a connection.
+    pub(super) fn numbered(self, number: u64) -> Self {
+        Self(self.0 | (number & NUMBER_MAX))
+    }
+
+    pub(super) fn number(self) -> u64 {
+        self.0 & NUMBER_MAX
+    }
+
     pub(super) fn kind(self) -> Option<Kind> {
         Some(match self.0 >> 60 {
             1 => Kind::Accept,
@@ -52,6 +65,8 @@ impl Tag {
             6 => Kind::Bell,
             7 => Kind::Listen,
             8 => Kind::Quiet,
+            9 => Kind::Pass,
+            10 => Kind::Arrive,
             _ => return None,
         })
     }
@@ -83,5 +98,7 @@ mod tests {
         assert_eq!((tag.slot(), tag.place()), (SLOTS_MAX - 1, PLACES_MAX - 1));
         assert!(tag.is_of(0xABC_DEF) && !tag.is_of(0xABC_DEE));
         assert_eq!(Tag(0).kind(), None);
+        let tag = Tag::of(Kind::Arrive).numbered(NUMBER_MAX);
+        assert_eq!((tag.kind(), tag.number()), (Some(Kind::Arrive), NUMBER_MAX));
     }
 }
