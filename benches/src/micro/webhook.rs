@@ -113,6 +113,7 @@ fn publish(writer: &WriterHandle, messages: u64) -> Result<(), Failure> {
             id: MessageId(number.into()),
             at_ms,
             sender: "ada",
+            sender_kind: storage::SenderKind::System,
             event: "said",
             payload: payload.as_bytes(),
             idempotency: None,

@@ -53,6 +53,7 @@ impl Way {
             id: MessageId(1),
             at_ms: 1_711_111_111_111,
             sender: "ada",
+            sender_kind: storage::SenderKind::System,
             event: "said",
             payload: b"{\"a\":1}",
             idempotency: None,

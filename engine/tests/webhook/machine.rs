@@ -26,6 +26,7 @@ fn message(place: u128) -> Arc<Publication> {
         id: MessageId(place),
         at_ms: WALL_MS,
         sender: "",
+        sender_kind: storage::SenderKind::System,
         event: "e",
         payload: b"1",
         idempotency: None,

@@ -171,6 +171,7 @@ impl World {
             id: MessageId(self.messages),
             at_ms: Clock::start().now().wall_ms,
             sender: "ada",
+            sender_kind: storage::SenderKind::System,
             event,
             payload: payload.as_bytes(),
             idempotency: None,

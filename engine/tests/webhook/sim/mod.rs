@@ -230,6 +230,7 @@ impl World {
                 id: MessageId((at as u128) << 64 | place),
                 at_ms: self.now().wall_ms,
                 sender: "",
+                sender_kind: storage::SenderKind::System,
                 event: "e",
                 payload: b"1",
                 idempotency: None,

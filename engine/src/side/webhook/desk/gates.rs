@@ -126,6 +126,7 @@ mod tests {
             id: MessageId(1),
             at_ms: 0,
             sender: "",
+            sender_kind: storage::SenderKind::System,
             event: "",
             payload: b"1",
             idempotency: None,
