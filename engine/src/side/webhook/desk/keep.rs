@@ -58,6 +58,11 @@ impl Keep {
         self.due_ms.filter(|_| self.under_way.is_none())
     }
 
+    /// Whether a save is under way.
+    pub(super) fn is_saving(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// Whether saves fail.
     pub(super) fn has_failed(&self) -> bool {
         self.has_failed

@@ -108,6 +108,12 @@ impl Desk {
             self.wake_due();
             self.start_work();
         }
+        // What a save took along is kept nowhere else until it is done.
+        while self.keep.is_saving()
+            && let Some(ended) = self.tasks.join_next_with_id().await
+        {
+            self.finish(ended);
+        }
         self.save_last().await;
     }
 
