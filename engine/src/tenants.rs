@@ -5,7 +5,7 @@ use protocol::auth;
 use protocol::auth::vendor::VendorKeys;
 
 use crate::config::LIVEBLOCKS_URL;
-use crate::control::Plan;
+use crate::control::{Costs, Plan};
 use crate::ids::TenantId;
 
 /// What a key of a server opens.
@@ -247,6 +247,12 @@ impl Tenants {
     #[must_use]
     pub fn plan(&self, id: TenantId) -> &Plan {
         &self.tenant(id).plan
+    }
+
+    /// What calls cost: the same for all tenants of a node.
+    #[must_use]
+    pub fn costs(&self) -> Costs {
+        self.list.values().next().map(|it| it.plan.costs).unwrap_or_default()
     }
 
     /// Whether there is such a tenant.

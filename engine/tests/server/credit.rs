@@ -57,6 +57,20 @@ fn kept(node: &Node) -> u64 {
     rows["rows"][0]["n"].as_u64().unwrap()
 }
 
+#[test]
+fn what_calls_cost_is_told_before_they_are_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), None);
+    let listed = curl(&[&node.url("/v1/discovery")]).json();
+    let listed = listed["data"]["capabilities"].as_array().unwrap();
+    let billing = |id: &str| listed.iter().find(|it| it["id"] == id).unwrap()["billing"].clone();
+    assert_eq!(billing("realtime.publish"), json!({"unit": "call", "cost_usd": 0.000_01}));
+    assert_eq!(billing("realtime.publish.batch"), json!({"unit": "message", "cost_usd": 0.000_01}));
+    assert_eq!(billing("realtime.token.issue"), json!({"unit": "call", "cost_usd": 0.000_1}));
+    let described = curl(&[&node.url("/v1/discovery/realtime.channel.create")]).json();
+    assert_eq!(described["data"]["billing"]["cost_usd"], json!(0.000_05));
+}
+
 fn assert_broke(answer: &Answer) {
     assert_eq!(answer.status, 402, "{}", answer.body);
     let error = &answer.json()["error"];

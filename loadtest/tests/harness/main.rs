@@ -177,7 +177,11 @@ fn what_cannot_be_set_up_is_told_apart_from_wrong_usage() {
 fn the_page_holds_everything_and_refers_to_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("page.html");
-    passes(&format!("{SMALL} --rate 200 --html {}", path.display()));
+    let (code, result) =
+        bench(Fault::None, &format!("{SMALL} --rate 200 --html {}", path.display()));
+    // On a machine that others use the generator may have come too late; the page says so like any other result.
+    let is_told = [ExitCode::SUCCESS, ExitCode::from(EXIT_GENERATOR)].contains(&code);
+    assert!(is_told, "{}", result["verdict"]);
     let page = std::fs::read_to_string(path).unwrap();
     assert_eq!(page.matches("<svg").count(), 2);
     assert!(page.contains("verdict"));

@@ -142,12 +142,27 @@ fn data(out: &mut Vec<u8>, arguments: &[&str]) {
     }
 }
 
+const COSTS: [(infrai::Operation, u64); 12] = [
+    (infrai::Operation::TokenIssue, 10),
+    (infrai::Operation::TokenRevoke, 10),
+    (infrai::Operation::ChannelCreate, 10),
+    (infrai::Operation::ChannelGet, 10),
+    (infrai::Operation::ChannelList, 10),
+    (infrai::Operation::ChannelDelete, 10),
+    (infrai::Operation::Publish, 10),
+    (infrai::Operation::PublishBatch, 10),
+    (infrai::Operation::PresenceGet, 10),
+    (infrai::Operation::UserDisconnect, 10),
+    (infrai::Operation::EventTypes, 10),
+    (infrai::Operation::AuthSign, 10),
+];
+
 fn discovery() -> infrai::Discovery<'static> {
     infrai::Discovery {
         version: "0.1.0",
         generated_at_ms: 1_711_111_111_000,
         region: "local",
-        call_micro_usd: 10,
+        micro_usd: &COSTS,
     }
 }
 

@@ -323,6 +323,14 @@ pub(super) fn entry() -> Spend {
     Spend { bill, pace, sockets: 0 }
 }
 
+/// What a node says that its calls cost.
+pub(super) fn advertised(costs: &Costs) -> Vec<(Operation, u64)> {
+    let is_publish = |it| matches!(it, Operation::Publish | Operation::PublishBatch);
+    let all = infrai::CAPABILITIES.iter().map(|it| it.operation);
+    let cost = |it| if is_publish(it) { costs.of(Priced::Publish) } else { price(costs, it).1 };
+    all.map(|it| (it, cost(it).into())).collect()
+}
+
 /// What a call takes beside that, what it publishes aside; and what of it is money.
 fn price(costs: &Costs, operation: Operation) -> (Bill, u32) {
     let (what, bill) = match operation {

@@ -143,14 +143,16 @@ impl Shard {
         match call {
             Call::Do(asked) => self.perform_asked(conn, *asked, body, effects),
             Call::Discover => {
-                let discovery = self.discovery();
+                let costs = deeds::advertised(&self.tenants.costs());
+                let discovery = self.discovery(&costs);
                 self.say_data(conn, body.shape, effects, |out| {
                     infrai::data_discovery(out, &discovery);
                 });
                 Ok(())
             }
             Call::Describe(capability) => {
-                let discovery = self.discovery();
+                let costs = deeds::advertised(&self.tenants.costs());
+                let discovery = self.discovery(&costs);
                 self.say_data(conn, body.shape, effects, |out| {
                     infrai::data_capability(out, capability, &discovery);
                 });
@@ -189,12 +191,12 @@ impl Shard {
         }
     }
 
-    fn discovery(&self) -> Discovery<'static> {
+    fn discovery<'a>(&self, costs: &'a [(Operation, u64)]) -> Discovery<'a> {
         Discovery {
             version: env!("CARGO_PKG_VERSION"),
             generated_at_ms: self.now.wall_ms,
             region: "local",
-            call_micro_usd: 0,
+            micro_usd: costs,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::capabilities::{CAPABILITIES, COMMON_ERRORS, Capability, Need, Param, Place};
 use super::envelope::push_micros;
 use super::error_code::ErrorCode;
+use super::operation::Operation;
 use crate::dialect::write::{
     push_array, push_field, push_name, push_number_field, push_time_field,
 };
@@ -18,8 +19,8 @@ pub struct Discovery<'a> {
     pub generated_at_ms: u64,
     /// Where the node runs.
     pub region: &'a str,
-    /// What a call costs, in millionths of a dollar.
-    pub call_micro_usd: u64,
+    /// What calls cost, in millionths of a dollar: of a batch, each of its messages. What is not here costs nothing.
+    pub micro_usd: &'a [(Operation, u64)],
 }
 
 /// The capability of an id.
@@ -76,8 +77,13 @@ fn push_start(out: &mut Vec<u8>, capability: &Capability, discovery: &Discovery<
         push_name(out, name);
         push_array(out, capability.vendors.iter().copied(), push_string);
     }
-    out.extend_from_slice(b",\"billing\":{\"unit\":\"call\",\"cost_usd\":");
-    push_micros(out, discovery.call_micro_usd);
+    let operation = capability.operation;
+    let cost = discovery.micro_usd.iter().find(|(it, _)| *it == operation).map_or(0, |it| it.1);
+    push_name(out, "billing");
+    out.extend_from_slice(b"{\"unit\":");
+    push_string(out, if operation == Operation::PublishBatch { "message" } else { "call" });
+    push_name(out, "cost_usd");
+    push_micros(out, cost);
     out.push(b'}');
     push_flag(out, "idempotent", capability.idempotent);
 }
