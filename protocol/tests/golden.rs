@@ -1,4 +1,4 @@
-//! Transcripts of each dialect, as a reader of its document would write them down.
+//! Transcripts of Cohesivity, as a reader of its document would write them down.
 //!
 //! `C` a client's frame, `P` `T` `Q` a publish body, token body and history query, `>` something that happens in the node;
 //! below it `=` what was understood, or `S` what the node sends.
@@ -9,38 +9,18 @@
     reason = "a test may stop at the first surprise"
 )]
 
-use std::fs;
-use std::path::Path;
+mod transcript;
 
 use protocol::dialect::cohesivity as dialect;
 use protocol::dialect::{Dialect, Member, MessageView};
 use protocol::http::{HttpFault, Methods, parse_head};
-use protocol::ws::{Read, Reader, Role, Step};
 use protocol::{Command, Keep, Limits, Publish, Rejection};
+use transcript::{body, check_folder, frame};
 
 #[test]
 fn every_transcript_is_spoken_as_written() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    for each in [Dialect::Cohesivity] {
-        let mut checked = 0;
-        for entry in fs::read_dir(root.join(each.name())).unwrap() {
-            let path = entry.unwrap().path();
-            checked += check_file(&path);
-        }
-        assert!(checked >= 40, "{}: only {checked} lines", each.name());
-    }
-}
-
-fn check_file(path: &Path) -> usize {
-    let text = fs::read_to_string(path).unwrap();
-    let lines: Vec<_> =
-        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    let (pairs, rest) = lines.as_chunks::<2>();
-    assert_eq!(rest, [""; 0], "{}: a line without its answer", path.display());
-    for [given, expected] in pairs {
-        assert_eq!(answer(given), *expected, "{}: {given}", path.display());
-    }
-    pairs.len()
+    let checked = check_folder(Dialect::Cohesivity.name(), answer);
+    assert!(checked >= 40, "only {checked} lines");
 }
 
 fn answer(line: &str) -> String {
@@ -156,23 +136,4 @@ fn rejection(name: &str) -> Rejection {
         "internal" => Rejection::Internal,
         _ => panic!("{name:?} is no rejection"),
     }
-}
-
-fn frame(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    let length = out.len();
-    let Read { consumed, step: Step::Text(payload) } =
-        Reader::new(Role::Client).next(&mut out, &Limits::default())
-    else {
-        panic!("no text frame")
-    };
-    assert_eq!(consumed, length, "one frame");
-    format!("S {}", std::str::from_utf8(payload.bytes()).unwrap())
-}
-
-fn body(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    format!("S {}", String::from_utf8(out).unwrap())
 }

@@ -15,21 +15,14 @@ use storage::{
     ChannelKey, Epoch, Journal, JournalError, JournalKind, JournalOptions, KEYED_MS, Keep,
     KeyedRecord, Offset, Prepare, Publication, Retention, open,
 };
-use support::{channel, keep_all, publication, sized};
-
-const KINDS: [JournalKind; 3] = [JournalKind::Memory, JournalKind::Segment, JournalKind::Sled];
+use support::{
+    backends::{keep, on_each},
+    channel, keep_all, publication, sized,
+};
 
 fn journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
     let options = JournalOptions { segment_bytes: 256 * 1024, prepare: Prepare::Ahead };
     open(kind, dir, &options).unwrap()
-}
-
-/// Runs the same steps on every backend.
-fn on_each(steps: impl Fn(JournalKind, &Path)) {
-    for kind in KINDS {
-        let dir = tempfile::tempdir().unwrap();
-        steps(kind, &dir.path().join("journal"));
-    }
 }
 
 /// Messages with consecutive offsets.
@@ -59,10 +52,6 @@ fn keyed(all: &[Arc<Publication>]) -> Vec<KeyedRecord> {
 fn state(journal: &dyn Journal, key: &ChannelKey) -> Option<(u32, u64, u64)> {
     let found = journal.channels().into_iter().find(|it| *it.0 == *key)?.1;
     Some((found.position.epoch.0, found.position.offset.0, found.first_retained.0))
-}
-
-fn keep(keep: Keep) -> Retention {
-    Retention { keep: Arc::new(move |_| keep), ..keep_all() }
 }
 
 #[test]

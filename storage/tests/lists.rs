@@ -8,31 +8,18 @@
 
 mod support;
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use storage::{
-    Counted, Counts, Journal, JournalKind, JournalOptions, Keep, ListQuery, Offset, Prepare,
-    Publication, Retention, Source, TenantId, list, open,
+    Counted, Counts, JournalKind, Keep, ListQuery, Offset, Publication, Retention, Source,
+    TenantId, list,
 };
-use support::{Random, channel, keep_all, model::Model};
-
-const KINDS: [JournalKind; 3] = [JournalKind::Memory, JournalKind::Segment, JournalKind::Sled];
-fn journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
-    let options = JournalOptions { segment_bytes: 32 * 1024, prepare: Prepare::InPlace };
-    open(kind, dir, &options).unwrap()
-}
-
-/// Runs the same steps on every backend.
-fn on_each(steps: impl Fn(JournalKind, &Path)) {
-    for kind in KINDS {
-        let dir = tempfile::tempdir().unwrap();
-        steps(kind, &dir.path().join("journal"));
-    }
-}
-
-fn keep(keep: Keep) -> Retention {
-    Retention { keep: Arc::new(move |_| keep), ..keep_all() }
-}
+use support::{
+    Random,
+    backends::{journal, keep, on_each},
+    channel, keep_all,
+    model::Model,
+};
 
 #[test]
 fn lists_and_statistics_are_those_of_a_plain_model() {

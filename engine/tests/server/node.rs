@@ -14,6 +14,24 @@ use serde_json::Value;
 /// How long anything may take that a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// A configuration with two tenants that speak Cohesivity.
+pub(crate) const TWO_TENANTS: &str = r#"
+[server]
+shards = 2
+
+[[tenant]]
+name = "one"
+[tenant.cohesivity]
+application_key = "coh_app_11111111111111111111"
+management_key = "coh_man_11111111111111111111"
+
+[[tenant]]
+name = "two"
+[tenant.cohesivity]
+application_key = "coh_app_22222222222222222222"
+management_key = "coh_man_22222222222222222222"
+"#;
+
 /// The binary in a folder, without the settings of whoever runs the tests.
 pub(crate) fn stentor(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));

@@ -7,30 +7,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::node::{Node, pause};
+use super::node::{Node, TWO_TENANTS, pause};
 use super::raw::{Raw, request};
 use super::tools::{Answer, curl, post, token};
 
-const FILE: &str = r#"
-[server]
-shards = 2
-
-[[tenant]]
-name = "one"
-[tenant.cohesivity]
-application_key = "coh_app_11111111111111111111"
-management_key = "coh_man_11111111111111111111"
-
-[[tenant]]
-name = "two"
-[tenant.cohesivity]
-application_key = "coh_app_22222222222222222222"
-management_key = "coh_man_22222222222222222222"
-"#;
 const MANAGER: &str = "Authorization: Bearer coh_man_11111111111111111111";
 
 fn start(folder: &Path) -> Node {
-    fs::write(folder.join("stentor.toml"), FILE).unwrap();
+    fs::write(folder.join("stentor.toml"), TWO_TENANTS).unwrap();
     Node::start(folder, &["--config", "stentor.toml"])
 }
 

@@ -2,30 +2,13 @@
 
 use std::fs;
 
-use super::node::Node;
+use super::node::{Node, TWO_TENANTS};
 use super::tools::{curl, javascript, post};
-
-const FILE: &str = r#"
-[server]
-shards = 2
-
-[[tenant]]
-name = "one"
-[tenant.cohesivity]
-application_key = "coh_app_11111111111111111111"
-management_key = "coh_man_11111111111111111111"
-
-[[tenant]]
-name = "two"
-[tenant.cohesivity]
-application_key = "coh_app_22222222222222222222"
-management_key = "coh_man_22222222222222222222"
-"#;
 
 #[test]
 fn a_tenant_sees_nothing_of_another() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("stentor.toml"), FILE).unwrap();
+    fs::write(folder.path().join("stentor.toml"), TWO_TENANTS).unwrap();
     let node = Node::start(folder.path(), &["--config", "stentor.toml"]);
     javascript(&node, "tenants.mjs");
     let history = |key: char| {

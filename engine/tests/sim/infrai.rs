@@ -10,16 +10,8 @@ use protocol::{Capabilities, Capability, Keep, Limits, Permit};
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
 use crate::clients::{Scene, pad, payload, signing_key, tenant_name};
 use crate::faults::Fault;
+use crate::handshake::Phase;
 use crate::journal::Key;
-
-/// How far the connection is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Asked,
-    Open,
-    /// It was refused, or closed.
-    Over,
-}
 
 /// A frame whose answer is due.
 #[derive(Clone, Debug)]
@@ -179,16 +171,7 @@ impl InfraiClient {
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         self.heard.extend_from_slice(bytes);
-        // Shed before it read anything: all it gets is the close frame.
-        if self.phase == Phase::Asked && self.heard.first() == Some(&0x88) {
-            self.phase = Phase::Over;
-        }
-        if self.phase == Phase::Asked {
-            let head = client::parse_response(&self.heard).expect("an HTTP response");
-            let Some(head) = head else { return };
-            self.phase = if head.status == 101 { Phase::Open } else { Phase::Over };
-            self.heard.drain(..head.head_bytes);
-        }
+        self.phase.hear(&mut self.heard, scene.seen);
         while self.phase == Phase::Open && self.hear_frame(out, scene) {}
     }
 

@@ -17,6 +17,7 @@ mod checker;
 mod clients;
 mod dooms;
 mod faults;
+mod handshake;
 mod infrai;
 mod journal;
 mod lanes;

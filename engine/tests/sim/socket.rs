@@ -9,16 +9,8 @@ use protocol::{Keep, auth};
 use crate::checker::{Fate, Sender, Truth, View, field, read_message};
 use crate::clients::{Scene, pad, payload, signing_key, tenant_name};
 use crate::faults::Fault;
+use crate::handshake::Phase;
 use crate::journal::Key;
-
-/// How far the connection is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    Asked,
-    Open,
-    /// It was refused, or closed.
-    Over,
-}
 
 /// A client on a WebSocket.
 pub struct SocketClient {
@@ -122,18 +114,7 @@ impl SocketClient {
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         self.heard.extend_from_slice(bytes);
-        // Shed before it read anything: all it gets is the close frame.
-        if self.phase == Phase::Asked && self.heard.first() == Some(&0x88) {
-            self.phase = Phase::Over;
-        }
-        if self.phase == Phase::Asked {
-            let head = client::parse_response(&self.heard).expect("an HTTP response");
-            let Some(head) = head else { return };
-            self.phase = if head.status == 101 { Phase::Open } else { Phase::Over };
-            let text = String::from_utf8_lossy(&self.heard);
-            scene.seen.note_if(text.contains("connections_max"), "connection limit");
-            self.heard.drain(..head.head_bytes);
-        }
+        self.phase.hear(&mut self.heard, scene.seen);
         while self.phase == Phase::Open && self.hear_frame(out, scene) {}
     }
 

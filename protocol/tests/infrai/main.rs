@@ -9,6 +9,8 @@
 mod answers;
 mod paths;
 mod tokens;
+#[path = "../transcript/mod.rs"]
+mod transcript;
 mod transcripts;
 mod understood;
 mod wrong;

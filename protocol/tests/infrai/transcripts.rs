@@ -3,40 +3,21 @@
 //! `C` a client's frame, `B` a call and its body, `G` a request line (headers behind ` + `), `>` something that happens in the
 //! node; below it `=` what was understood, `!` how it was refused, or `S` what the node sends.
 
-use std::fs;
-use std::path::Path;
-
 use protocol::auth::vendor::VendorFault;
 use protocol::dialect::infrai::{self, Begin, ChannelView, Deleted, IssuedToken, Metadata, Source};
 use protocol::dialect::{Dialect, Member, MessageView};
 use protocol::http::{Method, Methods};
-use protocol::ws::{Read, Reader, Role, Step};
-use protocol::{Capabilities, Capability, ChannelType, Limits, NameError, Rejection, Window};
+use protocol::{Capabilities, Capability, ChannelType, NameError, Rejection, Window};
 
+use crate::transcript::{self, check_folder, frame};
 use crate::understood;
 
 const REQUEST: u128 = 0x018e_6658_27a7_7abc_8def_0123_4567_89ab;
 
 #[test]
 fn every_transcript_is_spoken_as_written() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/infrai");
-    let mut checked = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        checked += check_file(&entry.unwrap().path());
-    }
+    let checked = check_folder("infrai", answer);
     assert!(checked >= 150, "only {checked} lines");
-}
-
-fn check_file(path: &Path) -> usize {
-    let text = fs::read_to_string(path).unwrap();
-    let lines: Vec<_> =
-        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    let (pairs, rest) = lines.as_chunks::<2>();
-    assert_eq!(rest, [""; 0], "{}: a line without its answer", path.display());
-    for [given, expected] in pairs {
-        assert_eq!(answer(given), *expected, "{}: {given}", path.display());
-    }
-    pairs.len()
 }
 
 fn answer(line: &str) -> String {
@@ -266,23 +247,8 @@ fn rejection(name: &str) -> Rejection {
     }
 }
 
-fn frame(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    let length = out.len();
-    let Read { consumed, step: Step::Text(payload) } =
-        Reader::new(Role::Client).next(&mut out, &Limits::default())
-    else {
-        panic!("no text frame")
-    };
-    assert_eq!(consumed, length, "one frame");
-    format!("S {}", std::str::from_utf8(payload.bytes()).unwrap())
-}
-
 fn body(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    let text = String::from_utf8(out).unwrap();
-    serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    format!("S {text}")
+    let sent = transcript::body(write);
+    serde_json::from_str::<serde_json::Value>(&sent[2..]).unwrap();
+    sent
 }

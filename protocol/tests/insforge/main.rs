@@ -12,5 +12,7 @@ mod polling;
 mod said;
 mod sent;
 mod spread;
+#[path = "../transcript/mod.rs"]
+mod transcript;
 mod transcripts;
 mod vectors;

@@ -9,7 +9,7 @@ use protocol::engineio::{self, Packet};
 use protocol::http::parse_head;
 use protocol::{ChannelPublish, Command, FrameId, Limits, Publish};
 
-use crate::sent;
+use crate::transcript;
 
 pub(crate) fn limits() -> Limits {
     Limits { message_bytes_max: 1_000_000, ..Limits::default() }
@@ -74,12 +74,12 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::Packet(fault) => format!("! close: {fault}"),
         Refusal::OtherNamespace => "! close: other namespace".to_owned(),
         Refusal::Namespace(name) => {
-            sent::frame(|out| protocol::socketio::frame_namespace_refused(out, name))
+            transcript::frame(|out| protocol::socketio::frame_namespace_refused(out, name))
         }
-        Refusal::Command(command) => sent::frame(|out| socket::frame_refused(out, command)),
+        Refusal::Command(command) => transcript::frame(|out| socket::frame_refused(out, command)),
         Refusal::Binary { attachments, command } => match command {
             Some(command) => {
-                let answer = sent::frame(|out| socket::frame_refused(out, command));
+                let answer = transcript::frame(|out| socket::frame_refused(out, command));
                 format!("! skip {attachments}, {answer}")
             }
             None => format!("! skip {attachments}"),
@@ -91,7 +91,7 @@ fn refused(refusal: &Refusal) -> String {
 pub(crate) fn frame(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
     match plain::decode_frame(&mut bytes, &limits()) {
-        Err(why) => sent::frame(|out| plain::frame_rejection(out, &why)),
+        Err(why) => transcript::frame(|out| plain::frame_rejection(out, &why)),
         Ok(PlainCommand::Authenticate(credential)) => format!("= auth {}", offered(credential)),
         Ok(PlainCommand::Subscribe { channel, filter }) => {
             let filter = if filter.is_open() { String::new() } else { format!(" {filter:?}") };

@@ -9,10 +9,10 @@ use protocol::dialect::insforge::rest::{
 use protocol::dialect::insforge::socket::{self, PublishError, RefusedCommand, SubscribeError};
 use protocol::dialect::insforge::{Present, PresentKind};
 use protocol::engineio::{self, Heartbeat, OpenFault, Sid, Transport};
-use protocol::ws::{Read, Reader, Role, Step};
 use protocol::{Command, KeptId, Limits, Rejection, socketio};
 
 use crate::said;
+use crate::transcript::{body, frame};
 
 const ID: u128 = 0x018e_6658_27a7_7abc_8def_0123_4567_89ab;
 const AT_MS: u64 = 1_711_111_111_111;
@@ -35,14 +35,14 @@ pub(crate) fn event(text: &str) -> String {
 fn engine(arguments: &[&str]) -> String {
     match *arguments {
         ["open", "polling"] => {
-            text(|out| engineio::push_open(out, sid(), Transport::Polling, &Heartbeat::default()))
+            body(|out| engineio::push_open(out, sid(), Transport::Polling, &Heartbeat::default()))
         }
         ["open", _] => frame(|out| engineio::frame_open(out, sid(), &Heartbeat::default())),
         ["ping"] => frame(engineio::frame_ping),
         ["probed"] => frame(engineio::frame_pong_probe),
         ["noop"] => frame(engineio::frame_noop),
         ["close"] => frame(engineio::frame_close),
-        ["refused", code] => text(|out| {
+        ["refused", code] => body(|out| {
             let is_it = |it: &OpenFault| it.code().to_string() == code;
             engineio::body_open_fault(out, OpenFault::ALL.into_iter().find(is_it).unwrap());
         }),
@@ -118,7 +118,7 @@ fn plain_frame(out: &mut Vec<u8>, arguments: &[&str]) {
 }
 
 fn rest_body(arguments: &[&str]) -> String {
-    text(|out| match *arguments {
+    body(|out| match *arguments {
         ["channel", pattern, description, urls] => {
             let urls: Vec<Box<str>> = urls.split(',').map(Into::into).collect();
             let is_set = |it: &str| it != "-";
@@ -225,23 +225,4 @@ fn kept(id: &str) -> KeptId {
         Ok(socket::Said::Command(Command::Subscribe { id: Some(id), .. })) => id.keep(),
         other => panic!("{other:?}"),
     }
-}
-
-pub(crate) fn frame(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    let length = out.len();
-    let Read { consumed, step: Step::Text(payload) } =
-        Reader::new(Role::Client).next(&mut out, &Limits::default())
-    else {
-        panic!("no text frame")
-    };
-    assert_eq!(consumed, length, "one frame");
-    format!("S {}", std::str::from_utf8(payload.bytes()).unwrap())
-}
-
-fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
-    let mut out = Vec::new();
-    write(&mut out);
-    format!("S {}", String::from_utf8(out).unwrap())
 }

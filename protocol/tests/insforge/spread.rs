@@ -6,7 +6,7 @@ use protocol::dialect::MessageView;
 use protocol::dialect::insforge::{plain, socket};
 use serde_json::{Map, Value, json};
 
-use crate::sent::frame;
+use crate::transcript::frame;
 
 /// Objects whose keys are near those that matter.
 fn value() -> impl Strategy<Value = Value> {

@@ -39,6 +39,11 @@ impl Index {
         self.channels.iter()
     }
 
+    /// Where each of them stands.
+    pub(super) fn states(&self) -> impl Iterator<Item = (Arc<ChannelKey>, ChannelState)> + '_ {
+        self.iter().map(|it| (Arc::clone(&it.key), it.state))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.channels.len()
     }

@@ -3,6 +3,7 @@
 mod bytes;
 mod channel;
 mod entry;
+mod fence;
 mod index;
 mod keep;
 mod keyed;

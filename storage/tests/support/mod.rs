@@ -7,6 +7,7 @@
     reason = "each test crate uses its part, and may stop at the first surprise"
 )]
 
+pub(crate) mod backends;
 pub(crate) mod model;
 pub(crate) mod sim_disk;
 

@@ -27,6 +27,7 @@ use super::{
     channel::Note,
     entry,
     entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
+    fence::Fenced,
     index,
     index::Index,
     lists,
@@ -235,24 +236,17 @@ impl SegmentJournal {
         }
         result
     }
+}
 
-    /// Nothing is taken after a failed write or sync: what is on the disk is not known, and a sync that is tried again may
-    /// succeed without having written anything.
-    fn fence<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
-        self.is_fenced |= matches!(result, Err(JournalError::Io { .. }));
-        result
-    }
-
-    fn gate(&self) -> Result<(), JournalError> {
-        if self.is_fenced { Err(JournalError::Fenced) } else { Ok(()) }
+impl Fenced for SegmentJournal {
+    fn fence(&mut self) -> &mut bool {
+        &mut self.is_fenced
     }
 }
 
 impl Journal for SegmentJournal {
     fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
-        self.gate()?;
-        let result = self.append_batch(batch);
-        self.fence(result)
+        self.fenced(|it| it.append_batch(batch))
     }
 
     fn read(
@@ -265,12 +259,11 @@ impl Journal for SegmentJournal {
     }
 
     fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
-        self.index.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
+        self.index.states().collect()
     }
 
     fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)> {
-        let of_it = self.index.iter().filter(|it| it.key.tenant() == tenant);
-        of_it.map(|it| (Arc::clone(&it.key), it.state)).collect()
+        self.index.states().filter(|(key, _)| key.tenant() == tenant).collect()
     }
 
     fn fresh_epoch(&self) -> Epoch {
@@ -278,28 +271,22 @@ impl Journal for SegmentJournal {
     }
 
     fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
-        self.gate()?;
-        let Some(stand) = self.index.stand_in(channel, epoch) else { return Ok(()) };
-        let result = self.stand(&[stand]);
-        self.fence(result)
+        self.fenced(|it| {
+            let stand = it.index.stand_in(channel, epoch);
+            stand.map_or(Ok(()), |stand| it.stand(&[stand]))
+        })
     }
 
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
-        self.gate()?;
-        let result = self.retire(policy, now_ms);
-        self.fence(result)
+        self.fenced(|it| it.retire(policy, now_ms))
     }
 
     fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
-        self.gate()?;
-        let result = self.drop_messages(channel);
-        self.fence(result)
+        self.fenced(|it| it.drop_messages(channel))
     }
 
     fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
-        self.gate()?;
-        let result = self.forget_tenant(tenant);
-        self.fence(result)
+        self.fenced(|it| it.forget_tenant(tenant))
     }
 
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
@@ -307,9 +294,7 @@ impl Journal for SegmentJournal {
     }
 
     fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
-        self.gate()?;
-        let result = self.put_counts(counted);
-        self.fence(result)
+        self.fenced(|it| it.put_counts(counted))
     }
 
     fn drop_until(
@@ -317,9 +302,7 @@ impl Journal for SegmentJournal {
         channels: &[Arc<ChannelKey>],
         until_ms: u64,
     ) -> Result<Vec<Cut>, JournalError> {
-        self.gate()?;
-        let result = self.cut(channels, until_ms);
-        self.fence(result)
+        self.fenced(|it| it.cut(channels, until_ms))
     }
 
     fn view(&self, scope: &Scope) -> View {
@@ -331,9 +314,7 @@ impl Journal for SegmentJournal {
     }
 
     fn put_list(&mut self, segment: u64, nonce: u64, list: &[u8]) -> Result<(), JournalError> {
-        self.gate()?;
-        let result = self.replace_list(segment, nonce, list);
-        self.fence(result)
+        self.fenced(|it| it.replace_list(segment, nonce, list))
     }
 
     fn stats(&self) -> JournalStats {
@@ -350,8 +331,7 @@ impl Journal for SegmentJournal {
 impl Drop for SegmentJournal {
     fn drop(&mut self) {
         // A failure is none of the last block's: what is not written is lost as if it had come later.
-        let flushed = self.append_batch(&[]);
-        if self.fence(flushed).is_ok() && !self.is_fenced {
+        if self.fenced(|it| it.append_batch(&[])).is_ok() {
             let place = self.active.place();
             self.begin();
             Entry::Close.put(&mut self.buffer, place);

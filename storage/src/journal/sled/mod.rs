@@ -15,6 +15,7 @@ use super::{
     Retired, SET_ASIDE_MAX, Scope, View,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
+    fence::Fenced,
     index::Index,
     next_position,
 };
@@ -205,29 +206,23 @@ impl SledJournal {
     fn at_ms(&self, run: &Run, skip: u32) -> io::Result<u64> {
         Ok(self.with_message(run, skip, |it| it.at_ms)?.unwrap_or(run.last_at_ms))
     }
+}
 
-    fn fence<T>(&mut self, result: Result<T, JournalError>) -> Result<T, JournalError> {
-        self.is_fenced |= matches!(result, Err(JournalError::Io { .. }));
-        result
-    }
-
-    fn gate(&self) -> Result<(), JournalError> {
-        if self.is_fenced { Err(JournalError::Fenced) } else { Ok(()) }
+impl Fenced for SledJournal {
+    fn fence(&mut self) -> &mut bool {
+        &mut self.is_fenced
     }
 }
 
 impl Journal for SledJournal {
     fn append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
-        self.gate()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.index.begin();
-        let result = self.try_append(batch);
-        if result.is_err() {
-            self.index.take_back();
-        }
-        self.fence(result)
+        self.fenced(|it| {
+            if batch.is_empty() {
+                return Ok(());
+            }
+            it.index.begin();
+            it.try_append(batch).inspect_err(|_| it.index.take_back())
+        })
     }
 
     fn read(
@@ -267,12 +262,11 @@ impl Journal for SledJournal {
     }
 
     fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {
-        self.index.iter().map(|it| (Arc::clone(&it.key), it.state)).collect()
+        self.index.states().collect()
     }
 
     fn channels_of(&self, tenant: TenantId) -> Vec<(Arc<ChannelKey>, ChannelState)> {
-        let of_it = self.index.iter().filter(|it| it.key.tenant() == tenant);
-        of_it.map(|it| (Arc::clone(&it.key), it.state)).collect()
+        self.index.states().filter(|(key, _)| key.tenant() == tenant).collect()
     }
 
     fn fresh_epoch(&self) -> Epoch {
@@ -280,31 +274,27 @@ impl Journal for SledJournal {
     }
 
     fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
-        self.gate()?;
-        let Some(stand) = self.index.stand_in(channel, epoch) else { return Ok(()) };
-        let result = self.stand(&[stand]).and_then(|()| self.commit());
-        self.fence(result)
+        self.fenced(|it| {
+            let Some(stand) = it.index.stand_in(channel, epoch) else { return Ok(()) };
+            it.stand(&[stand]).and_then(|()| it.commit())
+        })
     }
 
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {
-        self.gate()?;
-        let result = self.retire(policy, now_ms);
-        self.fence(result)
+        self.fenced(|it| it.retire(policy, now_ms))
     }
 
     fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
-        self.gate()?;
-        let Some(known) = self.index.find(channel) else { return Ok(()) };
-        let first_retained = next_position(&known.state);
-        let stand = (Arc::clone(&known.key), ChannelState { first_retained, ..known.state });
-        let result = self.stand(&[stand]).and_then(|()| self.commit());
-        self.fence(result)
+        self.fenced(|it| {
+            let Some(known) = it.index.find(channel) else { return Ok(()) };
+            let first_retained = next_position(&known.state);
+            let stand = (Arc::clone(&known.key), ChannelState { first_retained, ..known.state });
+            it.stand(&[stand]).and_then(|()| it.commit())
+        })
     }
 
     fn drop_tenant(&mut self, tenant: TenantId) -> Result<Epoch, JournalError> {
-        self.gate()?;
-        let result = self.forget_tenant(tenant);
-        self.fence(result)
+        self.fenced(|it| it.forget_tenant(tenant))
     }
 
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError> {
@@ -312,9 +302,7 @@ impl Journal for SledJournal {
     }
 
     fn count(&mut self, counted: &[Counted]) -> Result<(), JournalError> {
-        self.gate()?;
-        let result = self.put_counts(counted);
-        self.fence(result)
+        self.fenced(|it| it.put_counts(counted))
     }
 
     fn drop_until(
@@ -322,9 +310,7 @@ impl Journal for SledJournal {
         channels: &[Arc<ChannelKey>],
         until_ms: u64,
     ) -> Result<Vec<Cut>, JournalError> {
-        self.gate()?;
-        let result = self.cut(channels, until_ms);
-        self.fence(result)
+        self.fenced(|it| it.cut(channels, until_ms))
     }
 
     fn view(&self, scope: &Scope) -> View {
