@@ -1,5 +1,5 @@
 //! What is accepted here, hyper accepts too, and reads alike: method, target and length of the body. Requests are written by
-//! hand and then spoilt, from a seed; `HYPER_CASES=1000000` runs more of them.
+//! hand and then spoilt, from a seed; `HYPER_CASES=1000000` runs more of them. A head that is known again is read as any other.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
 use std::cell::RefCell;
@@ -12,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use protocol::Limits;
-use protocol::http::parse_head;
+use protocol::http::{KnownHead, parse_head};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a reader makes of a request.
@@ -185,4 +185,45 @@ fn whatever_is_accepted_is_read_as_hyper_reads_it() {
     });
     // Both verdicts have to occur, or nothing was compared.
     assert!(accepted > cases / 10 && accepted < cases / 10 * 9, "{accepted} of {cases} accepted");
+}
+
+/// Spoils a request, mostly in the length of its body.
+fn varied(chance: &mut Chance, request: &str) -> Vec<u8> {
+    let mut varied = request.as_bytes().to_vec();
+    if chance.below(2) == 0 {
+        let length = ["Content-Length: 7", "Content-Length: 0012", "Content-Length: 1048577"];
+        let length = length.get(chance.below(length.len())).unwrap();
+        varied = request.replace("Content-Length: 3", length).into_bytes();
+    }
+    if chance.below(2) == 0 {
+        chance.spoil(&mut varied);
+    }
+    varied
+}
+
+#[test]
+fn a_head_that_is_known_again_is_read_alike() {
+    let limits = Limits::default();
+    let mut chance = Chance(0x5EED_0002);
+    let (mut kept, mut again) = (0, 0);
+    for _ in 0..100_000 {
+        let request = REQUESTS.get(chance.below(3)).unwrap();
+        let (first, second) = (varied(&mut chance, request), varied(&mut chance, request));
+        let Ok(Some(read)) = parse_head(&first, &limits) else { continue };
+        let Some(known) = KnownHead::of(&first, &read) else { continue };
+        kept += 1;
+        let Some((head_bytes, content_length)) = known.comes_again(&second, &limits) else {
+            continue;
+        };
+        again += 1;
+        let other = parse_head(&second, &limits).unwrap().unwrap();
+        assert_eq!((other.head_bytes(), other.content_length()), (head_bytes, content_length));
+        let said = |head: &protocol::http::Head<'_>| {
+            let lines = head.lines().filter(|it| !it.0.eq_ignore_ascii_case("content-length"));
+            let lines: Vec<_> = lines.map(|(name, value)| format!("{name}:{value}")).collect();
+            (head.method(), head.path().to_owned(), lines, head.keep_alive(), head.version())
+        };
+        assert_eq!(said(&read), said(&other), "{}", second.escape_ascii());
+    }
+    assert!(kept > 10_000 && again > kept / 10, "{again} of {kept} known again");
 }

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use protocol::client::{Target, write_post, write_publish_body, write_publish_frame};
 use protocol::dialect::cohesivity::{decode_frame, decode_publish_body};
 use protocol::dialect::{Dialect, MessageView};
-use protocol::http::parse_head;
+use protocol::http::{KnownHead, parse_head};
 use protocol::ws::{Payload, Reader, Role, Step};
 use protocol::{Keep, Limits};
 
@@ -31,6 +31,13 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
         Ok(())
     })?;
     table.row(row("decode", "head of an HTTP publish", head));
+    let first = parse_head(&request, &limits).map_err(|it| it.message)?;
+    let known = first.and_then(|it| KnownHead::of(&request, &it)).ok_or("the head is not known")?;
+    let again = time(|| {
+        black_box(known.comes_again(black_box(&request), &limits));
+        Ok(())
+    })?;
+    table.row(row("decode", "the same head again", again));
     let mut scratch = body.clone();
     let nanoseconds = time(|| {
         scratch.copy_from_slice(&body);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use protocol::dialect::infrai::{Metadata, Source, VENDOR};
 use protocol::{KeptId, Permit};
 
-use super::http::Surface;
+use super::tickets::Surface;
 use crate::ids::{ChannelKey, SubscriptionId};
 
 /// See the module.

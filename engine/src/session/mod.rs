@@ -5,11 +5,11 @@ mod infrai;
 mod socket;
 mod subscriptions;
 mod table;
+mod tickets;
 
-pub use http::{
-    Answer, Asked, CredentialKind, HttpSession, Next, Place, StreamEnd, Surface, Tickets, Verified,
-};
+pub use http::{CredentialKind, HttpSession, KnownPublish, Verified};
 pub use infrai::{About, Ask, InfraiClient};
 pub use socket::{Lease, SocketSession, Speech};
 pub use subscriptions::{Stage, Subscription, Subscriptions};
 pub use table::{Load, Slot, State, Table};
+pub use tickets::{Answer, Asked, Next, Place, StreamEnd, Surface, Tickets};

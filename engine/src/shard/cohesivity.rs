@@ -260,7 +260,7 @@ impl Shard {
             Credential::Key(key) => (CredentialKind::Key, &**key),
         };
         let (now_s, generation) = (self.now.wall_ms / 1000, self.tenants_generation);
-        let known = self.http(conn).and_then(|it| it.verified.as_ref());
+        let known = self.http(conn).and_then(|it| it.verified());
         if let Some(tenant) = known.and_then(|it| it.tenant_of((kind, text), now_s, generation)) {
             return self.served(tenant);
         }
@@ -272,7 +272,7 @@ impl Shard {
         };
         let tenant = verified.tenant();
         if let Some(http) = self.http(conn) {
-            http.verified = Some(verified);
+            http.verify(verified);
         }
         self.served(tenant)
     }

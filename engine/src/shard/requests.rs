@@ -8,6 +8,7 @@ use protocol::ws::CloseCode;
 use super::Shard;
 use super::answers::Shape;
 use super::calls::{Body, Call};
+use super::cohesivity;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
 use crate::session::{HttpSession, State, Surface};
@@ -174,39 +175,84 @@ impl Shard {
     }
 
     fn read_request(&mut self, conn: ConnId, bytes: &mut [u8], effects: &mut Effects) -> Progress {
-        let (call, outline) = {
-            let head = match parse_head(bytes, &self.limits.wire) {
-                Ok(Some(head)) => head,
-                Ok(None) => return Progress::Need(bytes.len() + 1),
-                Err(fault) => {
-                    let surface = self.surface(Dialect::of_unread_head(bytes));
-                    self.answer_fault(conn, (&fault, surface), effects);
-                    return Progress::Used(bytes.len());
-                }
-            };
-            let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
-            let surface = self.surface(Dialect::of_path(head.path()));
-            let outline = Outline {
-                head_bytes: head.head_bytes(),
-                content_length: head.content_length(),
-                expects_continue: head.expects_continue(),
-                shape: Shape { surface, method: head.method(), ..Shape::ok(then) },
-            };
-            if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
-                return progress;
-            }
-            let call = self.find(conn, &head).unwrap_or_else(Call::Reject);
-            if call.publishes_at_once() && self.calls.lines.has(conn) {
-                return Progress::Wait;
-            }
-            self.counters.requests += 1;
-            let paced = self.pace_request(conn);
-            (paced.map_or_else(Call::Reject, |()| call), outline)
+        let known = self.known_publish(conn, bytes, effects);
+        let (call, outline) = match known.unwrap_or_else(|| self.read_head(conn, bytes, effects)) {
+            Ok(found) => found,
+            Err(progress) => return progress,
         };
+        if call.publishes_at_once() && self.calls.lines.has(conn) {
+            return Progress::Wait;
+        }
+        self.counters.requests += 1;
+        let paced = self.pace_request(conn);
+        let call = paced.map_or_else(Call::Reject, |()| call);
         let body = bytes.get_mut(outline.head_bytes..).unwrap_or_default();
         let body = body.get_mut(..outline.content_length).unwrap_or_default();
         self.perform(conn, call, Body { bytes: body, shape: outline.shape }, effects);
         Progress::Used(outline.head_bytes + outline.content_length)
+    }
+
+    /// A publish whose head is the last one's, but for the length of its body: nothing of it has to be read again.
+    fn known_publish(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        effects: &mut Effects,
+    ) -> Option<Result<(Call, Outline), Progress>> {
+        if self.health.draining {
+            return None;
+        }
+        let since = (self.now.wall_ms / 1000, self.tenants_generation);
+        let State::Http(http) = &mut self.sessions.slot(conn)?.state else { return None };
+        let known = http.publishes_again(bytes, &self.limits.wire, since)?;
+        let outline = Outline {
+            head_bytes: known.head_bytes,
+            content_length: known.content_length,
+            expects_continue: false,
+            shape: Shape::ok(known.then),
+        };
+        if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
+            return Some(Err(progress));
+        }
+        let publish = |it| Call::Cohesivity(cohesivity::Call::Publish(it));
+        let call = self.served(known.tenant).map_or_else(Call::Reject, publish);
+        Some(Ok((call, outline)))
+    }
+
+    /// Reads a head, and finds what it asks for.
+    fn read_head(
+        &mut self,
+        conn: ConnId,
+        bytes: &[u8],
+        effects: &mut Effects,
+    ) -> Result<(Call, Outline), Progress> {
+        let head = match parse_head(bytes, &self.limits.wire) {
+            Ok(Some(head)) => head,
+            Ok(None) => return Err(Progress::Need(bytes.len() + 1)),
+            Err(fault) => {
+                let surface = self.surface(Dialect::of_unread_head(bytes));
+                self.answer_fault(conn, (&fault, surface), effects);
+                return Err(Progress::Used(bytes.len()));
+            }
+        };
+        let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
+        let surface = self.surface(Dialect::of_path(head.path()));
+        let outline = Outline {
+            head_bytes: head.head_bytes(),
+            content_length: head.content_length(),
+            expects_continue: head.expects_continue(),
+            shape: Shape { surface, method: head.method(), ..Shape::ok(then) },
+        };
+        if let Some(progress) = self.admit(conn, &outline, bytes.len(), effects) {
+            return Err(progress);
+        }
+        let call = self.find(conn, &head).unwrap_or_else(Call::Reject);
+        if matches!(call, Call::Cohesivity(cohesivity::Call::Publish(_)))
+            && let Some(http) = self.http(conn)
+        {
+            http.remember_publish(bytes, &head);
+        }
+        Ok((call, outline))
     }
 
     /// Whose shape the answer to a request has.

@@ -20,7 +20,7 @@ use crate::dialect::cohesivity::{
 };
 use crate::dialect::{Dialect, MessageView, infrai};
 use crate::engineio::decode_ask;
-use crate::http::{Routed, parse_head, route};
+use crate::http::{KnownHead, Routed, parse_head, route};
 use crate::limits::Limits;
 use crate::ws::{Reader, Role, Step};
 
@@ -55,6 +55,10 @@ pub fn http_head(bytes: &[u8]) {
     let (whole, _) = bytes.split_at(head.head_bytes());
     assert!(whole.ends_with(b"\r\n\r\n"), "a head ends with an empty line");
     assert_eq!(parse_head(whole, &limits), Ok(Some(head.clone())), "what follows changed the head");
+    if let Some(known) = KnownHead::of(whole, &head) {
+        let again = Some((head.head_bytes(), head.content_length()));
+        assert_eq!(known.comes_again(bytes, &limits), again, "a head is not known again");
+    }
     let (short, _) = whole.split_at(whole.len() - 1);
     assert_eq!(parse_head(short, &limits), Ok(None), "a head was taken before its end");
     assert!(head.content_length() <= limits.body_bytes_max, "a body over its limit");

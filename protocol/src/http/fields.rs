@@ -74,7 +74,7 @@ fn position(name: &str) -> Option<usize> {
     SINGLE.iter().position(|it| it.eq_ignore_ascii_case(name))
 }
 
-fn content_length(raw: &str, limits: &Limits) -> Result<usize, HttpFault> {
+pub(super) fn content_length(raw: &str, limits: &Limits) -> Result<usize, HttpFault> {
     const BAD: HttpFault = HttpFault::bad("invalid Content-Length");
     // T-H1: digits behind at most one blank; no sign, no list, no other blanks.
     let digits = raw.strip_prefix(' ').unwrap_or(raw);

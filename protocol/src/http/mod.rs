@@ -3,6 +3,7 @@
 mod fault;
 mod fields;
 mod head;
+mod known;
 mod method;
 mod parse;
 mod response;
@@ -12,6 +13,7 @@ mod target;
 
 pub use fault::HttpFault;
 pub use head::{Head, KeepAlive, Version};
+pub use known::KnownHead;
 pub use method::{Method, Methods};
 pub use parse::parse_head;
 pub use response::{

@@ -23,14 +23,14 @@ impl Shard {
     pub(super) fn project(&mut self, conn: ConnId, head: &Head<'_>) -> Result<TenantId, Rejection> {
         let key = head.bearer().ok_or(Rejection::CredentialMissing)?;
         let (now_s, generation) = (self.now.wall_ms / 1000, self.tenants_generation);
-        let known = self.http(conn).and_then(|it| it.verified.as_ref());
+        let known = self.http(conn).and_then(|it| it.verified());
         let offered = (CredentialKind::Project, key);
         if let Some(tenant) = known.and_then(|it| it.tenant_of(offered, now_s, generation)) {
             return Ok(tenant);
         }
         let tenant = self.tenants.of_project_key(key).ok_or(Rejection::CredentialInvalid)?;
         if let Some(http) = self.http(conn) {
-            http.verified = Some(Verified::key(CredentialKind::Project, key, tenant, generation));
+            http.verify(Verified::key(CredentialKind::Project, key, tenant, generation));
         }
         Ok(tenant)
     }
