@@ -16,7 +16,9 @@ pub struct Asker {
     pub(super) role: Role,
     pub(super) sub: Dynamic,
     pub(super) email: Dynamic,
-    pub(super) claims: Dynamic,
+    /// `None` when they cannot be read: an expression that names them fails then. Were they empty, `!("banned" in claims)`
+    /// would be true.
+    pub(super) claims: Option<Dynamic>,
 }
 
 impl Asker {
@@ -25,16 +27,16 @@ impl Asker {
     pub fn of(identity: &Identity, limits: &Limits) -> Self {
         let absent = || Dynamic::from(Absent);
         let role = identity.role();
-        let no_claims = Dynamic::from_map(Map::new());
         match identity {
             Identity::Server | Identity::Anonymous => {
-                Self { role, sub: absent(), email: absent(), claims: no_claims }
+                let claims = Some(Dynamic::from_map(Map::new()));
+                Self { role, sub: absent(), email: absent(), claims }
             }
             Identity::User(user) => Self {
                 role,
                 sub: text(&user.id),
                 email: user.email.as_deref().map_or_else(absent, text),
-                claims: object(user.claims.as_bytes(), limits.json_depth_max).unwrap_or(no_claims),
+                claims: object(user.claims.as_bytes(), limits.json_depth_max),
             },
         }
     }

@@ -203,6 +203,8 @@ fn scope_of(asker: &Asker, question: &Question<'_>) -> Scope<'static> {
     scope.push_dynamic("email", asker.email.clone());
     scope.push_dynamic("channel", text(question.channel));
     scope.push_dynamic("event", question.event.map_or_else(|| Dynamic::from(Absent), text));
-    scope.push_dynamic("claims", asker.claims.clone());
+    if let Some(claims) = &asker.claims {
+        scope.push_dynamic("claims", claims.clone());
+    }
     scope
 }

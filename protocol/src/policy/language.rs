@@ -62,9 +62,17 @@ impl Language {
     /// What an expression says.
     pub(super) fn evaluate(&self, tree: &AST, scope: &mut Scope<'_>) -> Result<bool, String> {
         let value: Result<Dynamic, Box<EvalAltResult>> = self.0.eval_ast_with_scope(scope, tree);
-        let value = value.map_err(|cause| cause.to_string())?;
+        let value = value.map_err(|cause| failure(&cause))?;
         value.as_bool().map_err(|kind| format!("is neither true nor false, but {kind}"))
     }
+}
+
+/// Every name was known when an expression was compiled: one that is missing now has a value that could not be had.
+fn failure(cause: &EvalAltResult) -> String {
+    if let EvalAltResult::ErrorVariableNotFound(name, place) = cause {
+        return format!("{name} cannot be read ({place})");
+    }
+    cause.to_string()
 }
 
 fn add_functions(engine: &mut Engine) {

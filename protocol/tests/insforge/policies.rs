@@ -21,16 +21,16 @@ fn rule(name: &str, using: &str) -> PolicyRule {
 }
 
 fn asker(role: Role) -> Asker {
-    let identity = match role {
-        Role::Anon => Identity::Anonymous,
-        Role::Authenticated | Role::ProjectAdmin => Identity::User(User {
-            id: "ada".into(),
-            email: Some("ada@example.com".into()),
-            role,
-            claims: CLAIMS.into(),
-        }),
-    };
-    Asker::of(&identity, &Limits::default())
+    match role {
+        Role::Anon => Asker::of(&Identity::Anonymous, &Limits::default()),
+        Role::Authenticated | Role::ProjectAdmin => user(role, CLAIMS),
+    }
+}
+
+fn user(role: Role, claims: &str) -> Asker {
+    let (id, email) = ("ada".into(), Some("ada@example.com".into()));
+    let user = User { id, email, role, claims: claims.into() };
+    Asker::of(&Identity::User(user), &Limits::default())
 }
 
 const QUESTION: Question<'static> =
@@ -90,6 +90,40 @@ fn what_is_not_known_equals_nothing() {
     assert!(matches!(nobody("sub"), Outcome::Failed { .. }));
     assert!(matches!(nobody("lower(sub) == \"a\""), Outcome::Failed { .. }));
     assert!(matches!(nobody("1"), Outcome::Failed { .. }));
+}
+
+#[test]
+fn claims_that_cannot_be_read_grant_nothing() {
+    let members = |count: usize| (0..count).map(|it| format!("\"c{it}\":1")).collect::<Vec<_>>();
+    let many = |count: usize| format!("{{{}}}", members(count).join(","));
+    let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let depth_max = Limits::default().json_depth_max;
+    let unreadable =
+        [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, "[", "", &many(257), &deep(depth_max + 1)];
+    let readable = ["{}", r#"{"a":"\u0061"}"#, &many(255), &many(256), &deep(depth_max)];
+    for using in [
+        r#"!("banned" in claims)"#,
+        r#"!contains(claims, "banned")"#,
+        r#"claims != 1"#,
+        r#"has(sub) && !("banned" in claims)"#,
+    ] {
+        let policies = Policies::compile(vec![rule("p", using)]).unwrap();
+        let outcome = |claims: &str| {
+            let explanation = policies.explain(&user(Role::Authenticated, claims), &QUESTION);
+            explanation.steps[0].outcome.clone()
+        };
+        for claims in unreadable {
+            let Outcome::Failed { message } = outcome(claims) else { panic!("{using}: {claims}") };
+            assert!(message.contains("claims cannot be read"), "{message}");
+        }
+        for claims in readable {
+            assert_eq!(outcome(claims), Outcome::True, "{using}: {claims}");
+        }
+    }
+    // What does not ask for them holds all the same.
+    let policies = Policies::compile(vec![rule("p", "sub == \"ada\"")]).unwrap();
+    let decide = |claims: &str| policies.decide(&user(Role::Authenticated, claims), &QUESTION);
+    assert!(unreadable.into_iter().all(|it| decide(it) == Verdict::Allow));
 }
 
 #[test]
