@@ -87,7 +87,7 @@ fn add_functions(engine: &mut Engine) {
         .register_fn("starts_with", |text: &str, part: &str| text.starts_with(part))
         .register_fn("ends_with", |text: &str, part: &str| text.ends_with(part))
         .register_fn("contains", |text: &str, part: &str| text.contains(part))
-        .register_fn("contains", |map: Map, key: &str| map.contains_key(key))
+        .register_fn("contains", |map: &mut Map, key: &str| map.contains_key(key))
         .register_fn("contains", has_item)
         .register_fn("split", |text: &str, at: &str, n: i64| part(text, at, n))
         .register_fn("split", |text: &str, at: char, n: i64| {
@@ -101,11 +101,12 @@ fn part(text: &str, separator: &str, n: i64) -> ImmutableString {
     part.and_then(|n| text.split(separator).nth(n)).unwrap_or_default().into()
 }
 
-fn has_item(list: Array, item: Dynamic) -> bool {
+/// Lists and maps are borrowed, or each question would copy the claims.
+fn has_item(list: &mut Array, item: Dynamic) -> bool {
     let (number, truth) = (item.as_int().ok(), item.as_bool().ok());
     let text = item.into_immutable_string().ok();
-    list.into_iter().any(|each| match (&text, number, truth) {
-        (Some(text), ..) => each.into_immutable_string().is_ok_and(|it| it == *text),
+    list.iter().any(|each| match (&text, number, truth) {
+        (Some(text), ..) => each.as_immutable_string_ref().is_ok_and(|it| *it == *text),
         (None, Some(number), _) => each.as_int() == Ok(number),
         (None, None, Some(truth)) => each.as_bool() == Ok(truth),
         (None, None, None) => false,
