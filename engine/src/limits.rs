@@ -1,5 +1,7 @@
 //! Every bound of a shard, by name (invariant 7). What happens when one is reached stands with it.
 
+use protocol::engineio::Heartbeat;
+
 use crate::control::{Rates, SeatLimits};
 
 /// The bounds. All are settings.
@@ -63,6 +65,12 @@ pub struct Limits {
     pub ping_interval_ms: u64,
     /// Silence after a ping after which a WebSocket is closed.
     pub pong_timeout_ms: u64,
+    /// The heartbeat of a session of Engine.IO, which it is told of. Over its time-out: the session ends.
+    pub heartbeat: Heartbeat,
+    /// Time for a client of Socket.IO to be let in. Over it: the session ends.
+    pub connect_timeout_ms: u64,
+    /// Time for a client of InsForge's documents to say who it is. Over it: close 4401.
+    pub introduction_timeout_ms: u64,
 }
 
 impl Default for Limits {
@@ -104,6 +112,9 @@ impl Default for Limits {
             idle_timeout_ms: 75_000,
             ping_interval_ms: 25_000,
             pong_timeout_ms: 10_000,
+            heartbeat: Heartbeat::default(),
+            connect_timeout_ms: 45_000,
+            introduction_timeout_ms: 10_000,
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct Tenants {
     /// The last keys of tenants that were removed.
     gone: HashSet<(KeyKind, KeyHash)>,
     pepper: [u8; 32],
+    /// Makes session ids that nobody can guess.
+    sid_key: [u8; 32],
     /// For a tenant that is not there.
     nobody: Tenant,
 }
@@ -135,6 +137,7 @@ impl Tenants {
             by_key: HashMap::new(),
             gone: HashSet::new(),
             pepper,
+            sid_key: auth::hmac_sha256(&pepper, b"session ids"),
             nobody: Tenant::default(),
         };
         for spec in specs {
@@ -162,6 +165,12 @@ impl Tenants {
             tenants.list.insert(id, tenant);
         }
         tenants
+    }
+
+    /// What makes session ids unguessable.
+    #[must_use]
+    pub fn sid_key(&self) -> &[u8; 32] {
+        &self.sid_key
     }
 
     /// The same with keys that opened something until their tenants were removed.

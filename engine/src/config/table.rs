@@ -104,6 +104,10 @@ settings! {
         outbox_age_ms_max: u64 = 10_000 in 100..=3_600_000 ms, "Age of the oldest frame waiting for a connection. Over it the connection is closed with 1013.";
         ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
         pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";
+        engineio_ping_interval_ms: u32 = 25_000 in 100..=3_600_000 ms, "How often a session of Engine.IO (InsForge) is pinged.";
+        engineio_ping_timeout_ms: u32 = 20_000 in 100..=3_600_000 ms, "A session of Engine.IO that leaves a ping unanswered this long is ended.";
+        connect_timeout_ms: u64 = 45_000 in 100..=3_600_000 ms, "A session of Socket.IO whose client is not let in by then is ended.";
+        introduction_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A WebSocket at /realtime whose client has not said who it is by then is closed with 4401.";
         close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing connection may take to send what waits for it.";
         drain_input_ms: u64 = 1_000 in 0..=60_000 ms, "How long a closed connection is still read, so that its peer gets the last answer and not a reset.";
         fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";

@@ -15,6 +15,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod insforge;
 mod line;
 mod operate;
 mod pace;
@@ -27,6 +28,7 @@ mod sockets;
 mod steps;
 mod streams;
 mod subscribe;
+mod told;
 mod watch;
 
 use std::sync::Arc;

@@ -263,6 +263,7 @@ impl Shard {
                 let request_id = self.ids.next(self.now.wall_ms);
                 Surface::Infrai { request_id, began_ms: self.now.monotonic_ms, cost_micro_usd: 0 }
             }
+            Dialect::Insforge | Dialect::InsforgePlain => Surface::Insforge,
         }
     }
 

@@ -76,7 +76,7 @@ impl Shard {
                 Reply::data(|out| infrai::data_channel(out, &view))
             }),
             Looking::Presence(_) => peeked(came).map(|peek| {
-                let members = peek.present.iter().map(|it| shown(it));
+                let members = peek.present.iter().map(|it| shown(&it.member));
                 Reply::data(|out| infrai::data_presence(out, members))
             }),
             Looking::List(..) => match seat_answer(came) {

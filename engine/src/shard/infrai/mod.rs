@@ -22,7 +22,7 @@ use crate::ids::{CallId, ConnId, TenantId};
 pub(super) use channels::Looking;
 use deeds::seat_answer;
 pub(super) use deeds::{Deed, Doing};
-pub(super) use encode::{Left, encode_answer, encode_joined, encode_left, encode_not_joined};
+pub(super) use encode::{encode_answer, encode_joined, encode_left, encode_not_joined};
 pub(super) use frames::{Opening, Wish};
 pub(super) use known::{Glance, KnownChannels};
 pub(super) use messages::Answering;
