@@ -23,6 +23,10 @@ impl Issues {
         self.0.push(format!("{path}: {message}"));
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
