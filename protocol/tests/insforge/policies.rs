@@ -102,6 +102,11 @@ fn what_is_not_known_equals_nothing() {
         assert_eq!(nobody(using), Outcome::False, "{using}");
     }
     assert_eq!(outcomes(r#"claims.none == claims.none"#)[0], Outcome::False);
+    // It differs from everything: whoever means somebody else has to ask whether there is anybody.
+    for using in ["sub != sub", "sub != email", r#"sub != "ada""#, "sub != ()", "sub != 1"] {
+        assert_eq!(nobody(using), Outcome::True, "{using}");
+    }
+    assert_eq!(nobody(r#"has(sub) && sub != "ada""#), Outcome::False);
     // A claim that is missing is no value at all, and what has no value grants nothing.
     assert!(matches!(nobody("claims.team == claims.squad"), Outcome::Failed { .. }));
     assert!(matches!(nobody("sub"), Outcome::Failed { .. }));
@@ -177,9 +182,9 @@ fn what_is_no_expression_is_refused_with_its_place() {
         assert!(fault.to_string().len() > 20, "{using}: {fault}");
     }
     let twice = Policies::compile(vec![rule("a", "true"), rule("a", "true")]).map(|_| ());
-    assert_eq!(twice.unwrap_err().to_string(), "policies[1].name: \"a\" came before");
+    assert_eq!(twice.unwrap_err().to_string(), "publish.policies.1.policyName: \"a\" came before");
     let unnamed = Policies::compile(vec![rule("", "true")]).map(|_| ()).unwrap_err();
-    assert_eq!(unnamed.to_string(), "policies[0].name: has 0 of 1 to 128 bytes");
+    assert_eq!(unnamed.to_string(), "publish.policies.0.policyName: has 0 of 1 to 128 bytes");
 }
 
 fn on(pattern: &str, roles: &[Role], rule: PolicyRule) -> PolicyRule {
