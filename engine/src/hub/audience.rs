@@ -18,7 +18,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// All of them.
+    /// All of them, those of one dialect side by side.
     pub const ALL: [Self; 5] = [
         Self::Cohesivity,
         Self::Infrai,

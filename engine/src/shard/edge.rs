@@ -12,6 +12,7 @@ use super::effects::Ending;
 use super::infrai;
 use super::input::{Delivery, Joined, Move, PresenceChange, ReplyTo};
 use crate::broker::{Member, Start};
+use crate::hub::Audience;
 use crate::ids::{ChannelKey, ConnId};
 use crate::session::{Stage, State};
 
@@ -32,27 +33,15 @@ impl Shard {
     }
 
     fn on_publication(&mut self, publication: &Publication) {
-        let Some(groups) = self.hub.listening(publication.channel()) else { return };
-        for group in groups.into_iter().flatten() {
-            if !self.hub.audience(group).has_messages() {
-                continue;
-            }
-            self.hub.append(group, |audience, out| {
-                audience.dialect().encode_publication(out, &view(publication));
-            });
-        }
+        self.hub.tell(publication.channel(), Audience::has_messages, |dialect, out| {
+            dialect.encode_publication(out, &view(publication));
+        });
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
-        let Some(groups) = self.hub.listening(&change.channel) else { return };
-        for group in groups.into_iter().flatten() {
-            if !self.hub.audience(group).has_members() {
-                continue;
-            }
-            self.hub.append(group, |audience, out| {
-                encode_presence(audience.dialect(), out, change);
-            });
-        }
+        self.hub.tell(&change.channel, Audience::has_members, |dialect, out| {
+            encode_presence(dialect, out, change);
+        });
     }
 
     /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
