@@ -107,10 +107,12 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.infrai().and_then(|client| client.published(to.ticket));
+                let paid = asked.is_some().then_some(socket.tenant);
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| match asked {
                     Some((channel, id)) => infrai::encode_answer(out, Err(why), (&channel, id)),
                     None => cohesivity::frame_rejection(out, why),
                 });
+                paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
             }
             State::Http(_) => self.answer_refused(to, why, closes),
             State::Leaving(_) | State::Ending => {}
