@@ -39,9 +39,9 @@ pub struct Limits {
     pub tail_total_bytes_max: usize,
     /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
     pub tail_messages_max: usize,
-    /// Publications in one part of what a subscriber missed. Over it: the rest comes in further parts.
+    /// Publications that one read of the journal has for a subscriber. Over it: the next part begins with another read.
     pub recovery_messages_max: usize,
-    /// Bytes of such a part, but for its first message.
+    /// Bytes of one part of what a subscriber missed, but for its first message. Over it: the rest comes in further parts.
     pub recovery_bytes_max: usize,
     /// Members a presence snapshot lists. Over it: the others are counted, not listed.
     pub presence_members_max: usize,
@@ -51,7 +51,7 @@ pub struct Limits {
     pub connection_rates: Rates,
     /// Frames of one connection that wait for their answers. Over it: a frame is refused.
     pub unanswered_frames_max: usize,
-    /// Registered channels that one shard knows without asking. Over it: it asks each time.
+    /// Registered channels that one shard knows without asking. Over it: all are forgotten, and asked for anew.
     pub known_channels_max: usize,
     /// Pings and pongs of one connection in a second. Over it: close 1008.
     pub control_frames_per_second_max: u8,

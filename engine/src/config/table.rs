@@ -64,7 +64,8 @@ settings! {
     }
 
     /// What calls of Infrai cost, in millionths of a dollar: their answers say it, and a tenant's `credit_micro_usd` bounds it. A
-    /// call that fails, or that was answered before to the same idempotency key, costs nothing.
+    /// call or frame that fails, or that was answered before to the same idempotency key, costs nothing but what of its batch was
+    /// published. What is paid comes back then, unless a crash or the end of the WebSocket comes first.
     costs: CostsConfig {
         token_issue: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is made for a client.";
         token_revoke: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is revoked.";
@@ -123,7 +124,7 @@ settings! {
 
         channels_max: usize = 1_000_000 in 1..=1_000_000_000 channels, "Channels in memory on one shard. A new one beyond it is refused.";
         tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
-        recovery_messages_max: usize = 256 in 1..=65_536 messages, "Messages in one part of what a WebSocket missed, which is at most an eighth of an outbox. More come in further parts, each once the last was taken.";
+        recovery_messages_max: usize = 256 in 1..=65_536 messages, "Messages that are read from the journal at once for a WebSocket that missed them. It gets them, and what memory has, in parts of at most an eighth of an outbox, each once the last was taken.";
         tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
 
         control_calls_max: usize = 16_384 in 1..=1_048_576 calls, "Calls of one shard that take several steps and are not finished. More are refused with 503.";

@@ -24,7 +24,7 @@ pub enum Audience {
 }
 
 impl Audience {
-    /// All of them.
+    /// All of them, those of one dialect side by side.
     pub const ALL: [Self; 8] = [
         Self::Cohesivity,
         Self::Infrai,

@@ -33,18 +33,15 @@ impl Shard {
     }
 
     fn on_publication(&mut self, publication: &Publication) {
-        let Some(groups) = self.hub.listening(publication.channel()) else { return };
-        for group in groups.into_iter().flatten() {
-            let audience = self.hub.audience(group);
-            if audience == Audience::InsforgeFiltered {
-                self.pick(group, publication);
-            }
-            if !audience.has_messages() {
-                continue;
-            }
-            self.hub.append(group, |audience, out| {
-                audience.dialect().encode_publication(out, &view(publication));
-            });
+        let channel = publication.channel();
+        self.hub.tell(channel, Audience::has_messages, |dialect, out| {
+            dialect.encode_publication(out, &view(publication));
+        });
+        let choosy = self.hub.listening(channel).and_then(|groups| {
+            groups.get(Audience::InsforgeFiltered as usize).copied().flatten()
+        });
+        if let Some(group) = choosy {
+            self.pick(group, publication);
         }
     }
 
@@ -61,15 +58,9 @@ impl Shard {
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
-        let Some(groups) = self.hub.listening(&change.channel) else { return };
-        for group in groups.into_iter().flatten() {
-            if !self.hub.audience(group).sees_members() {
-                continue;
-            }
-            self.hub.append(group, |audience, out| {
-                told::tell_presence(out, audience.dialect(), change);
-            });
-        }
+        self.hub.tell(&change.channel, Audience::sees_members, |dialect, out| {
+            told::tell_presence(out, dialect, change);
+        });
     }
 
     /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
@@ -130,10 +121,12 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+                let paid = asked.is_some().then_some(socket.tenant);
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Err(why), asked);
                 });
+                paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
             }
             State::Http(_) => self.answer_refused(to, why, closes),
             State::Leaving(_) | State::Ending => {}

@@ -15,7 +15,7 @@ use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
 use super::line::Lines;
 use super::{claiming, cohesivity, dropping, infrai, insforge, operate, publishing};
-use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
+use crate::control::{self, Came, Enforce, SeatAnswer, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
@@ -376,5 +376,15 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.deliver(edge, Delivery::Step(call, came), effects);
+    }
+}
+
+/// The one answer of a seat.
+pub(super) fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
+    match came.into_iter().next() {
+        Some(Came::Seat(answer)) => answer,
+        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_)) | None => {
+            Err(Rejection::Internal)
+        }
     }
 }

@@ -10,9 +10,9 @@ use super::super::answers::Reply;
 use super::super::edge::shown;
 use super::super::effects::Effects;
 use super::super::input::Request;
-use super::super::steps;
+use super::super::steps::{self, seat_answer};
 use super::Work;
-use super::deeds::{seat_answer, seen};
+use super::deeds::seen;
 use crate::control::{Came, Peek, Registered, SeatAnswer, SeatOp};
 use crate::ids::{CallId, ChannelKey, ShardId};
 

@@ -14,7 +14,7 @@ use super::super::Shard;
 use super::super::calls::{keep, unplaced};
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For};
+use super::super::steps::{self, For, seat_answer};
 use super::super::subscribe::Wanted;
 use super::Work;
 use super::known::Glance;
@@ -254,13 +254,13 @@ impl Shard {
         let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else { return };
         client.asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(SeatAnswer::Channel(found)))) => {
+        match seat_answer(came) {
+            Ok(SeatAnswer::Channel(found)) => {
                 let channel_type = self.known.learn(wish.channel(), found, glance);
                 self.grant(conn, wish, channel_type, effects);
             }
-            Some(Came::Seat(Err(why))) => self.refuse_wish(conn, &wish, &why),
-            Some(_) | None => self.refuse_wish(conn, &wish, &Rejection::Internal),
+            Ok(_) => self.refuse_wish(conn, &wish, &Rejection::Internal),
+            Err(why) => self.refuse_wish(conn, &wish, &why),
         }
     }
 
@@ -305,13 +305,18 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.hand_over(call);
-        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else { return };
+        let paid = seat_answer(came);
+        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else {
+            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
+                self.owe_publish(wish.channel().tenant());
+            }
+            return;
+        };
         client.asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil(conn, wish, of, effects),
-            Some(Came::Seat(Err(why))) => self.refuse_wish(conn, &wish, &why),
-            Some(_) | None => self.refuse_wish(conn, &wish, &Rejection::Internal),
+        match paid {
+            Ok(_) => self.fulfil(conn, wish, of, effects),
+            Err(why) => self.refuse_wish(conn, &wish, &why),
         }
     }
 
