@@ -7,8 +7,9 @@ use super::record::{KeptKey, KeptSecrets, MADE, Record};
 use super::roster::{Made, Roster, text};
 use super::{Refused, World};
 use crate::config::{
-    APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX,
-    PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig, generate_key, is_name,
+    ANON_KEY_PREFIX, API_KEY_PREFIX, APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX,
+    PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig,
+    generate_hex_key, generate_key, is_name,
 };
 use crate::control::Tier;
 use crate::ids::TenantId;
@@ -19,12 +20,14 @@ use crate::tenants::{KeyKind, hash_key};
 const SIGNING: &str = "signing";
 
 fn new_key(kind: KeyKind) -> Result<Secret, Refused> {
-    let (prefix, tail_bytes) = match kind {
-        KeyKind::Application => (APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES),
-        KeyKind::Management => (MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES),
-        KeyKind::Project => (PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES),
+    let key = match kind {
+        KeyKind::Application => generate_key(APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Management => generate_key(MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Project => generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES),
+        KeyKind::InsforgeApi => generate_hex_key(API_KEY_PREFIX),
+        KeyKind::InsforgeAnon => generate_hex_key(ANON_KEY_PREFIX),
     };
-    generate_key(prefix, tail_bytes).map_err(Refused::disk)
+    key.map_err(Refused::disk)
 }
 
 fn put(name: &str, record: &Record) -> OwnedChange {
@@ -82,14 +85,8 @@ impl Roster {
 
     pub(super) fn list(&self, now_ms: u64) -> Value {
         let configured = self.configured.iter().map(|it| {
-            let given = [
-                (KeyKind::Application, it.application_key.is_some()),
-                (KeyKind::Management, it.management_key.is_some()),
-                (KeyKind::Project, it.project_key.is_some()),
-            ];
-            let kinds = given.into_iter().filter(|it| it.1);
-            let keys: Vec<_> =
-                kinds.map(|it| json!({"kind": it.0.name(), "until_ms": null})).collect();
+            let keys = it.keys().map(|it| json!({"kind": it.0.name(), "until_ms": null}));
+            let keys: Vec<_> = keys.collect();
             let tenant = self.config.tenants.iter().find(|config| config.name == it.name);
             let tier = tenant.and_then(|it| it.tier.as_deref());
             json!({"name": it.name, "tier": tier, "origin": "configuration", "keys": keys})
