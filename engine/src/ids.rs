@@ -74,6 +74,11 @@ impl PassId {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CallId(pub u64);
 
+impl CallId {
+    /// Of what no call waits for: its answer finds nobody.
+    pub const NOBODY: Self = Self(u64::MAX);
+}
+
 /// The time of one turn. The reactor reads the clocks once; the simulator makes them up.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Now {

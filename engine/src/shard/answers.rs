@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::dialect::infrai::{Metadata, Source};
+use protocol::dialect::insforge::rest;
 use protocol::dialect::{cohesivity, infrai};
 use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use storage::Publication;
@@ -144,6 +145,7 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| match surface {
             Surface::Infrai { .. } => infrai::write_fault(out, fault, &surface.metadata(now_ms)),
+            Surface::Insforge => rest::write_fault(out, fault),
             Surface::Cohesivity => cohesivity::write_fault(out, fault),
         });
     }
@@ -164,9 +166,10 @@ impl Shard {
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
                 let asked = Asked { surface: asked.surface.costing(cost), ..asked };
-                write_enveloped(out, asked, (now_ms, Source::Work), data);
+                write_enveloped(out, asked, (now_ms, Source::Work), &mut body, data);
             }
-            Surface::Cohesivity => {
+            // Nobody publishes so in InsForge.
+            Surface::Cohesivity | Surface::Insforge => {
                 body.clear();
                 cohesivity::body_published(&mut body, &message);
                 write_json(out, &Shape::of(asked), &body);
@@ -206,16 +209,18 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         let now_ms = self.now.monotonic_ms;
+        let mut body = std::mem::take(&mut self.scratch);
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
                 let data = |out: &mut Vec<u8>| out.extend_from_slice(&reply.body);
-                write_enveloped(out, asked, (now_ms, reply.source), data);
+                write_enveloped(out, asked, (now_ms, reply.source), &mut body, data);
             }
-            Surface::Cohesivity => {
+            Surface::Cohesivity | Surface::Insforge => {
                 let Reply { status, cache, .. } = *reply;
                 write_json(out, &Shape { status, cache, ..Shape::of(asked) }, &reply.body);
             }
         });
+        self.scratch = body;
     }
 
     pub(super) fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
@@ -299,12 +304,13 @@ fn write_enveloped(
     out: &mut Vec<u8>,
     asked: Asked,
     (now_ms, source): (u64, Source),
+    body: &mut Vec<u8>,
     data: impl FnOnce(&mut Vec<u8>),
 ) {
-    let mut body = Vec::new();
+    body.clear();
     let metadata = Metadata { source, ..asked.surface.metadata(now_ms) };
-    infrai::body_success(&mut body, &metadata, data);
-    write_json(out, &Shape::of(asked), &body);
+    infrai::body_success(body, &metadata, data);
+    write_json(out, &Shape::of(asked), body);
 }
 
 fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64) {
@@ -313,6 +319,7 @@ fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64
             let metadata = asked.surface.metadata(now_ms);
             infrai::write_rejection(out, why, &metadata, asked.method, asked.then);
         }
+        Surface::Insforge => rest::write_rejection(out, why, asked.method, asked.then),
         Surface::Cohesivity => cohesivity::write_rejection(out, why, asked.method, asked.then),
     }
 }

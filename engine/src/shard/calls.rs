@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::http::{Head, Methods, Route, Routed, route, write_preflight};
+use protocol::dialect::Dialect;
+use protocol::http::{Head, HeaderValue, Methods, Route, Routed, route, write_preflight};
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
 use super::answers::Shape;
 use super::effects::Effects;
 use super::input::Keep;
-use super::{cohesivity, infrai};
+use super::{cohesivity, infrai, insforge};
 use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, TenantId};
 
 /// What a request asks for, after its head was checked.
@@ -19,7 +20,12 @@ pub(super) enum Call {
     /// Nothing that can be done.
     Reject(Rejection),
     /// What a browser may do.
-    Preflight(Methods),
+    Preflight {
+        /// The methods of the path.
+        allow: Methods,
+        /// The page that asks, where its script may ask with credentials.
+        origin: Option<Box<str>>,
+    },
     /// Whether the process runs.
     Live,
     /// Whether it takes work.
@@ -30,6 +36,8 @@ pub(super) enum Call {
     Cohesivity(cohesivity::Call),
     /// What the Infrai dialect is asked for.
     Infrai(infrai::Call),
+    /// What the InsForge dialect is asked for.
+    Insforge(insforge::Call),
 }
 
 /// The body of a request, and the shape of its answer.
@@ -50,11 +58,15 @@ impl Shard {
     pub(super) fn find(&mut self, conn: ConnId, head: &Head<'_>) -> Result<Call, Rejection> {
         let found = match route(head) {
             Routed::Found(found) => found,
-            Routed::Preflight { allow } => return Ok(Call::Preflight(allow)),
+            Routed::Preflight { allow } => {
+                let has_credentials = Dialect::of_path(head.path()) == Dialect::Insforge;
+                let origin = head.header("origin").filter(|_| has_credentials).map(Box::from);
+                return Ok(Call::Preflight { allow, origin });
+            }
             Routed::MethodNotAllowed { allow } => {
                 return Err(Rejection::MethodNotAllowed { allow });
             }
-            Routed::NotFound => return Err(Rejection::NotFound),
+            Routed::NotFound => return insforge::unknown(head).ok_or(Rejection::NotFound),
         };
         match found {
             Route::HealthLive => Ok(Call::Live),
@@ -64,7 +76,7 @@ impl Shard {
             Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
                 self.find_infrai(conn, head, found).map(Call::Infrai)
             }
-            Route::Insforge(_) => Err(Rejection::Unimplemented { what: "InsForge" }),
+            Route::Insforge(call) => self.find_insforge(head, call).map(Call::Insforge),
             Route::EdgeSession
             | Route::RealtimeToken
             | Route::RealtimeSocket
@@ -80,7 +92,8 @@ impl Shard {
     /// The key of a channel: the one that is in use here, if there is one.
     pub(super) fn channel_key(&self, tenant: TenantId, name: &str) -> Arc<ChannelKey> {
         let channel = ChannelRef { tenant, name };
-        let known = self.hub.key(&channel).or_else(|| self.broker.key(&channel));
+        let here = self.hub.key(&channel).or_else(|| self.broker.key(&channel));
+        let known = here.or_else(|| self.known.key(&channel));
         known.map_or_else(|| Arc::new(ChannelKey::new(tenant, name)), Arc::clone)
     }
 
@@ -95,9 +108,10 @@ impl Shard {
         let shape = body.shape;
         let done = match call {
             Call::Reject(why) => Err(why),
-            Call::Preflight(allow) => {
+            Call::Preflight { allow, origin } => {
                 self.answer(conn, shape.then, &mut effects.closes, |out| {
-                    write_preflight(out, allow, None, shape.then);
+                    let origin = origin.as_deref().and_then(HeaderValue::parse);
+                    write_preflight(out, allow, origin.as_ref(), shape.then);
                 });
                 Ok(())
             }
@@ -106,6 +120,7 @@ impl Shard {
             Call::Version => self.say(conn, shape, VERSION, effects),
             Call::Cohesivity(call) => self.perform_cohesivity(conn, call, &mut body, effects),
             Call::Infrai(call) => self.perform_infrai(conn, call, &mut body, effects),
+            Call::Insforge(call) => self.perform_insforge(conn, call, &mut body, effects),
         };
         if let Err(why) = done {
             self.reject(conn, &why, shape, &mut effects.closes);

@@ -1,5 +1,8 @@
 //! How connections without a socket end, and how what waits for them is fetched: what the reactor does for the others.
 
+use protocol::engineio::POSTED;
+use protocol::ws::CloseCode;
+
 use super::Shard;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
@@ -21,6 +24,7 @@ impl Shard {
         for conn in self.polls.take_due() {
             self.serve_poll(conn, effects);
         }
+        self.move_polled(effects);
     }
 
     fn serve_poll(&mut self, conn: ConnId, effects: &mut Effects) {
@@ -47,10 +51,33 @@ impl Shard {
             Ending::Shed(_) | Ending::Now => false,
         };
         mailbox.is_over = true;
-        match mailbox.waiting.take() {
+        let (posting, probe) = (mailbox.posting.take(), mailbox.probe.take());
+        let waiting = mailbox.waiting.take();
+        if let Some(posting) = posting {
+            self.answer_poll(&posting, POSTED.as_bytes(), effects);
+        }
+        if let Some(probe) = probe {
+            self.end_socket(probe, CloseCode::Normal, "", effects);
+        }
+        match waiting {
             Some(waiting) => self.hand_last(conn, &waiting, ending, effects),
             None if has_words => self.polls.linger(conn, self.now.monotonic_ms + linger_ms),
             None => _ = self.polls.close(conn),
+        }
+    }
+
+    /// A connection is gone with a request that waited on it: so is the client that polled.
+    pub(super) fn abandon_poll(&mut self, polled: ConnId, conn: ConnId, effects: &mut Effects) {
+        let Some(mailbox) = self.polls.get(polled) else { return };
+        let waiting = [&mailbox.waiting, &mailbox.posting];
+        if waiting.into_iter().flatten().all(|it| it.to.conn != conn) {
+            return;
+        }
+        let probe = mailbox.probe.take();
+        self.on_closed(polled, effects);
+        self.polls.close(polled);
+        if let Some(probe) = probe {
+            self.end_socket(probe, CloseCode::Normal, "", effects);
         }
     }
 

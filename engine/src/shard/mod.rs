@@ -15,6 +15,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod insforge;
 mod line;
 mod mailing;
 mod operate;
@@ -22,7 +23,6 @@ mod pace;
 mod paid;
 mod passing;
 mod polled;
-mod polling;
 mod publishing;
 mod requests;
 mod seat;
@@ -31,6 +31,7 @@ mod sockets;
 mod steps;
 mod streams;
 mod subscribe;
+mod told;
 mod watch;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
+use cost::Owed;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -102,6 +104,8 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
+    /// What tenants get back.
+    owed: Owed,
     /// What seats want done here.
     orders: Orders,
     /// Appends that the journal has answered.
@@ -115,7 +119,7 @@ pub struct Shard {
     reading: Option<ConnId>,
     due: Vec<ConnId>,
     /// Subscriptions that found no room for their channel here. Each is gone with its leave, so they are at most as many as
-    /// the node's connections.
+    /// the subscriptions that the node's connections may have.
     turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
     /// Subscribers that get what they missed.
     arrivals: Arrivals,
@@ -181,6 +185,7 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
+            owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),
@@ -266,6 +271,7 @@ impl Shard {
         let Self { hub, turn, polls, limits, .. } = self;
         turn.flush(hub, &mut Mail { outlet, polls, limits });
         polls.end_turn();
+        self.wake_movers();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -277,10 +283,8 @@ impl Shard {
     /// Whether something waits that an [`Input::Resume`] would go on with.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
-        !self.resumable.is_empty()
-            || self.polls.is_due()
-            || self.calls.is_ready()
-            || !self.orders.is_empty()
+        let is_step_due = self.calls.is_ready() || !self.orders.is_empty() || !self.owed.is_empty();
+        is_step_due || self.polls.is_due() || !self.resumable.is_empty()
     }
 
     /// Calls of connections here, past ones too, that are not finished.

@@ -29,6 +29,9 @@ pub(super) struct Polls {
     noted: Vec<ConnId>,
     /// Those to look at with the next [`Input::Resume`](super::input::Input::Resume).
     due: Vec<ConnId>,
+    /// Those whose sessions move once nothing is on its way that names them, and those of which that is so.
+    moving: Vec<ConnId>,
+    movers: Vec<ConnId>,
     /// Those that are over and whose last words nobody has fetched, and until when they are kept.
     lingering: VecDeque<(u64, ConnId)>,
 }
@@ -46,6 +49,8 @@ pub(super) struct Mailbox {
     pub sid: Sid,
     /// Who waits for what comes.
     pub waiting: Option<Waiting>,
+    /// Who waits for what they brought to be read.
+    pub posting: Option<Waiting>,
     /// The WebSocket that its session wants to move to.
     pub probe: Option<ConnId>,
     /// How it ends, once the shard wants it to.
@@ -88,6 +93,8 @@ impl Polls {
             bytes: 0,
             noted: Vec::new(),
             due: Vec::new(),
+            moving: Vec::new(),
+            movers: Vec::new(),
             lingering: VecDeque::new(),
         }
     }
@@ -114,6 +121,7 @@ impl Polls {
                 place.mailbox = Some(Box::new(Mailbox {
                     sid,
                     waiting: None,
+                    posting: None,
                     probe: None,
                     ending: None,
                     is_over: false,
@@ -196,7 +204,28 @@ impl Polls {
 
     /// Whether one is to be looked at.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || !self.movers.is_empty()
+    }
+
+    /// The session of one moves as soon as it can.
+    pub(super) fn move_later(&mut self, conn: ConnId) {
+        self.moving.push(conn);
+    }
+
+    /// Those whose sessions move as soon as they can.
+    pub(super) fn movers(&self) -> Vec<ConnId> {
+        self.moving.clone()
+    }
+
+    /// The session of one can move.
+    pub(super) fn move_now(&mut self, conn: ConnId) {
+        self.moving.retain(|it| *it != conn);
+        self.movers.push(conn);
+    }
+
+    /// Those whose sessions can move.
+    pub(super) fn take_movers(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.movers)
     }
 
     /// Those that are to be looked at.

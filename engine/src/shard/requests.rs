@@ -78,6 +78,7 @@ impl Shard {
         self.obey(effects);
         self.go_on(effects);
         self.serve_polls(effects);
+        self.pay_back(effects);
         for conn in std::mem::take(&mut self.resumable) {
             self.read_carry(conn, effects);
             self.end_half_closed(conn, effects);
@@ -96,6 +97,9 @@ impl Shard {
     }
 
     fn read_carry(&mut self, conn: ConnId, effects: &mut Effects) {
+        if conn.is_polled() {
+            return self.read_post(conn, effects);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         if slot.carry.len() < slot.want {
             return;
@@ -280,6 +284,7 @@ impl Shard {
                 let request_id = self.ids.next(self.now.wall_ms);
                 Surface::Infrai { request_id, began_ms: self.now.monotonic_ms, cost_micro_usd: 0 }
             }
+            Dialect::Insforge | Dialect::InsforgePlain => Surface::Insforge,
         }
     }
 

@@ -45,6 +45,9 @@ impl Dooms {
     /// A retry with its key brings a message again that was lost on its way.
     pub fn revive(&mut self, number: usize) {
         self.gone.remove(&number);
+        for doom in self.asked.values_mut() {
+            doom.numbers.remove(&number);
+        }
     }
 }
 

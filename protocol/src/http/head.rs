@@ -60,12 +60,28 @@ impl<'a> Head<'a> {
         self.path
     }
 
+    /// Path and query, as they came.
+    #[must_use]
+    pub fn target(&self) -> String {
+        if self.query.is_empty() {
+            self.path.to_owned()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+
     /// One segment of the path, percent-decoded. The first is 0.
     #[must_use]
     pub fn segment(&self, index: usize) -> Option<Cow<'a, str>> {
         let raw = target::segments(self.path).nth(index)?;
         // The head was accepted, so this decodes.
         target::decode_segment(raw).ok()
+    }
+
+    /// All segments of the path, percent-decoded, in one pass.
+    pub fn segments(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+        // The head was accepted, so all of them decode.
+        target::segments(self.path).map_while(|raw| target::decode_segment(raw).ok())
     }
 
     /// The path from a segment on, as it came. The first segment is 0.

@@ -4,13 +4,12 @@ use protocol::Limits;
 use protocol::auth::insforge::{Identity, Role, User};
 use protocol::dialect::insforge::Pattern;
 use protocol::policy::{
-    Action, Asker, Explanation, Outcome, POLICIES_MAX, Policies, PolicyRule, Question, Reason,
-    USING_BYTES_MAX, Verdict,
+    Action, Asker, Explanation, Outcome, Policies, PolicyRule, Question, Reason, Verdict,
 };
 
 const CLAIMS: &str = r#"{"sub":"ada","team":"red","level":3,"rate":1.5,"flags":["a","b"],"on":true,"org":{"id":"o1"},"none":null,"i":[1,2]}"#;
 
-fn rule(name: &str, using: &str) -> PolicyRule {
+pub(crate) fn rule(name: &str, using: &str) -> PolicyRule {
     PolicyRule {
         name: name.into(),
         action: Action::Publish,
@@ -21,28 +20,28 @@ fn rule(name: &str, using: &str) -> PolicyRule {
 }
 
 fn asker(role: Role) -> Asker {
-    let identity = match role {
-        Role::Anon => Identity::Anonymous,
-        Role::Authenticated | Role::ProjectAdmin => Identity::User(User {
-            id: "ada".into(),
-            email: Some("ada@example.com".into()),
-            role,
-            claims: CLAIMS.into(),
-        }),
-    };
-    Asker::of(&identity, &Limits::default())
+    match role {
+        Role::Anon => Asker::of(&Identity::Anonymous, &Limits::default()),
+        Role::Authenticated | Role::ProjectAdmin => user(role, CLAIMS),
+    }
 }
 
-const QUESTION: Question<'static> =
+pub(crate) fn user(role: Role, claims: &str) -> Asker {
+    let (id, email) = ("ada".into(), Some("ada@example.com".into()));
+    let user = User { id, email, role, claims: claims.into() };
+    Asker::of(&Identity::User(user), &Limits::default())
+}
+
+pub(crate) const QUESTION: Question<'static> =
     Question { action: Action::Publish, channel: "user:ada:in", event: Some("upd") };
 
 /// What one expression says of a user, and of somebody without an account.
 fn outcomes(using: &str) -> [Outcome; 2] {
     let policies = Policies::compile(vec![rule("p", using)]).unwrap_or_else(|it| panic!("{it}"));
     [Role::Authenticated, Role::Anon].map(|role| {
-        let asker = asker(role);
-        let explanation = policies.explain(&asker, &QUESTION);
-        assert_eq!(explanation.verdict, policies.decide(&asker, &QUESTION), "{using}");
+        let mut asker = asker(role);
+        let explanation = policies.explain(&mut asker, &QUESTION);
+        assert_eq!(explanation.verdict, policies.decide(&mut asker, &QUESTION), "{using}");
         explanation.steps[0].outcome.clone()
     })
 }
@@ -79,12 +78,35 @@ fn expressions_see_who_asks_and_for_what() {
 }
 
 #[test]
+fn a_question_leaves_nothing_behind() {
+    let policies = own_rules();
+    let mut one = user(Role::Authenticated, CLAIMS);
+    let questions = [
+        (Action::Publish, "chat:1", Some("x")),
+        (Action::Publish, "chat:1", None),
+        (Action::Publish, "user:ada", Some("shout")),
+        (Action::Publish, "user:bob", None),
+        (Action::Publish, "chat:1", Some("shout")),
+    ];
+    for (action, channel, event) in questions.into_iter().cycle().take(12) {
+        let question = Question { action, channel, event };
+        let afresh = policies.explain(&mut user(Role::Authenticated, CLAIMS), &question);
+        assert_eq!(policies.explain(&mut one, &question), afresh, "{question:?}");
+    }
+}
+
+#[test]
 fn what_is_not_known_equals_nothing() {
     let nobody = |using: &str| outcomes(using)[1].clone();
     for using in ["sub == sub", "sub == email", r#"sub == """#, "sub == ()", "email == event"] {
         assert_eq!(nobody(using), Outcome::False, "{using}");
     }
     assert_eq!(outcomes(r#"claims.none == claims.none"#)[0], Outcome::False);
+    // It differs from everything: whoever means somebody else has to ask whether there is anybody.
+    for using in ["sub != sub", "sub != email", r#"sub != "ada""#, "sub != ()", "sub != 1"] {
+        assert_eq!(nobody(using), Outcome::True, "{using}");
+    }
+    assert_eq!(nobody(r#"has(sub) && sub != "ada""#), Outcome::False);
     // A claim that is missing is no value at all, and what has no value grants nothing.
     assert!(matches!(nobody("claims.team == claims.squad"), Outcome::Failed { .. }));
     assert!(matches!(nobody("sub"), Outcome::Failed { .. }));
@@ -93,15 +115,51 @@ fn what_is_not_known_equals_nothing() {
 }
 
 #[test]
+fn claims_that_cannot_be_read_grant_nothing() {
+    let members = |count: usize| (0..count).map(|it| format!("\"c{it}\":1")).collect::<Vec<_>>();
+    let many = |count: usize| format!("{{{}}}", members(count).join(","));
+    let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let depth_max = Limits::default().json_depth_max;
+    let unreadable =
+        [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, "[", "", &many(257), &deep(depth_max + 1)];
+    let readable = ["{}", r#"{"a":"\u0061"}"#, &many(255), &many(256), &deep(depth_max)];
+    for using in [
+        r#"!("banned" in claims)"#,
+        r#"!contains(claims, "banned")"#,
+        r#"claims != 1"#,
+        r#"has(sub) && !("banned" in claims)"#,
+    ] {
+        let policies = Policies::compile(vec![rule("p", using)]).unwrap();
+        let outcome = |claims: &str| {
+            let explanation = policies.explain(&mut user(Role::Authenticated, claims), &QUESTION);
+            explanation.steps[0].outcome.clone()
+        };
+        for claims in unreadable {
+            let Outcome::Failed { message } = outcome(claims) else { panic!("{using}: {claims}") };
+            assert!(message.contains("claims cannot be read"), "{message}");
+        }
+        for claims in readable {
+            assert_eq!(outcome(claims), Outcome::True, "{using}: {claims}");
+        }
+    }
+    // What does not ask for them holds all the same.
+    let policies = Policies::compile(vec![rule("p", "sub == \"ada\"")]).unwrap();
+    let decide = |claims: &str| policies.decide(&mut user(Role::Authenticated, claims), &QUESTION);
+    assert!(unreadable.into_iter().all(|it| decide(it) == Verdict::Allow));
+}
+
+#[test]
 fn what_is_no_expression_is_refused_with_its_place() {
-    let fault = |using: &str| {
-        Policies::compile(vec![rule("a", "true"), rule("b", using)]).map(|_| ()).unwrap_err()
-    };
+    let fault =
+        |using: &str| Policies::compile(vec![rule("a", "true"), rule("b", using)]).unwrap_err();
     for using in [
         "",
         "(",
         "role ==",
         "role = \"anon\"",
+        "claims.team = \"blue\"",
+        "claims[\"team\"] = \"blue\"",
+        "claims.level += 1",
         "rolle == \"anon\"",
         "let x = 1; true",
         "true; false",
@@ -123,45 +181,10 @@ fn what_is_no_expression_is_refused_with_its_place() {
         assert_eq!((fault.index, fault.field), (1, "using"), "{using}: {fault}");
         assert!(fault.to_string().len() > 20, "{using}: {fault}");
     }
-    let long = |bytes: usize| format!("true{}", " ".repeat(bytes - 4));
-    assert!(Policies::compile(vec![rule("a", &long(USING_BYTES_MAX))]).is_ok());
-    assert_eq!(
-        fault(&long(USING_BYTES_MAX + 1)).to_string(),
-        "policies[1].using: is over its limit: 1025 of 1024 bytes"
-    );
-    for deep in ["(", "[", "!", "-", "true&&", "1+", "[[1],"] {
-        let _ = Policies::compile(vec![rule("a", &deep.repeat(USING_BYTES_MAX / deep.len()))])
-            .unwrap_err();
-    }
     let twice = Policies::compile(vec![rule("a", "true"), rule("a", "true")]).map(|_| ());
-    assert_eq!(twice.unwrap_err().to_string(), "policies[1].name: \"a\" came before");
+    assert_eq!(twice.unwrap_err().to_string(), "publish.policies.1.policyName: \"a\" came before");
     let unnamed = Policies::compile(vec![rule("", "true")]).map(|_| ()).unwrap_err();
-    assert_eq!(unnamed.to_string(), "policies[0].name: has 0 of 1 to 128 bytes");
-    let many = |count: usize| (0..count).map(|it| rule(&it.to_string(), "true")).collect();
-    assert!(Policies::compile(many(POLICIES_MAX)).is_ok());
-    assert!(Policies::compile(many(POLICIES_MAX + 1)).is_err());
-}
-
-#[test]
-fn an_expression_cannot_do_more_than_so_much() {
-    let mut asked = 0;
-    let list = format!("[{}]", vec!["1"; 200].join(","));
-    for using in [
-        format!("{list} + {list} == 1"),
-        format!("channel + {} == \"\"", vec!["channel"; 100].join("+")),
-        "\"\".len() == 9223372036854775807 + 1".to_owned(),
-        "1 / 0 == 1".to_owned(),
-        "1 << 1000 == 1".to_owned(),
-        "9223372036854775807 * 2 == 1".to_owned(),
-        "2 ** 1000 == 1".to_owned(),
-    ] {
-        // Some of it is refused before anyone asks.
-        let Ok(policies) = Policies::compile(vec![rule("p", &using)]) else { continue };
-        let steps = policies.explain(&asker(Role::Authenticated), &QUESTION).steps;
-        assert_ne!(steps[0].outcome, Outcome::True, "{using}");
-        asked += 1;
-    }
-    assert!(asked >= 4, "only {asked} were asked");
+    assert_eq!(unnamed.to_string(), "publish.policies.0.policyName: has 0 of 1 to 128 bytes");
 }
 
 fn on(pattern: &str, roles: &[Role], rule: PolicyRule) -> PolicyRule {
@@ -180,8 +203,8 @@ fn own_rules() -> Policies {
 
 fn publish(policies: &Policies, role: Role, channel: &str, event: &str) -> Explanation {
     let question = Question { action: Action::Publish, channel, event: Some(event) };
-    let explanation = policies.explain(&asker(role), &question);
-    assert_eq!(explanation.verdict, policies.decide(&asker(role), &question));
+    let explanation = policies.explain(&mut asker(role), &question);
+    assert_eq!(explanation.verdict, policies.decide(&mut asker(role), &question));
     explanation
 }
 
@@ -240,7 +263,7 @@ deny: no policy grants it
   \"b chat\" is for other channels
   \"z own\" is for other roles",
     );
-    let open = Policies::default().explain(&asker(Role::Anon), &QUESTION);
+    let open = Policies::default().explain(&mut asker(Role::Anon), &QUESTION);
     assert_eq!(open.to_string(), "allow: there is no policy for this action");
 }
 
@@ -250,9 +273,9 @@ fn what_has_no_rule_is_open_and_administrators_are_not_asked() {
     let admin = publish(&policies, Role::ProjectAdmin, "elsewhere", "x");
     assert_eq!((admin.verdict, admin.reason), (Verdict::Allow, Reason::Admin));
     let question = Question { action: Action::Subscribe, channel: "elsewhere", event: None };
-    let subscribe = policies.explain(&asker(Role::Anon), &question);
+    let subscribe = policies.explain(&mut asker(Role::Anon), &question);
     assert_eq!((subscribe.verdict, subscribe.reason), (Verdict::Allow, Reason::Open));
-    assert_eq!(Policies::default().decide(&asker(Role::Anon), &QUESTION), Verdict::Allow);
+    assert_eq!(Policies::default().decide(&mut asker(Role::Anon), &QUESTION), Verdict::Allow);
 }
 
 #[test]
