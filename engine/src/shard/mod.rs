@@ -21,6 +21,7 @@ mod pace;
 mod paid;
 mod publishing;
 mod requests;
+mod rules;
 mod seat;
 mod side;
 mod sockets;
@@ -44,7 +45,7 @@ use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
+use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -96,6 +97,8 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
+    /// The rules of all tenants; the same on every shard.
+    rules: Rules,
     /// What seats want done here.
     orders: Orders,
     /// Appends that the journal has answered.
@@ -169,6 +172,7 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
+            rules: Rules::new(hasher.clone()),
             orders: Orders::default(),
             appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),
