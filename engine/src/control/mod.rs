@@ -25,12 +25,12 @@ mod tier;
 
 pub use ask::{Came, Enforce, Enforced, Peek, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
 pub use bucket::{Bucket, Rate};
-pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, tenant_of};
+pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, ROWS_PER_COMMIT, tenant_of};
 pub use channels::{CHANNELS, ChannelPage, Registered, read_channel};
 pub use claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
 pub use costs::{Costs, Priced};
 pub use kept::{Kept, TABLES};
-pub use operation::{Operate, Operation, OperatorMessage};
+pub use operation::{Acted, Operate, Operation, OperatorMessage};
 pub use patterns::{NotAdded, PATTERNS_MAX, Patterns, Registration};
 pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates, Whose};
 pub use provisioning::{PROVISIONING, Provisioning, Region};
@@ -38,8 +38,8 @@ pub use quota::{Bill, QUOTA, Usage, read_usage};
 pub use revocations::{REVOKED, Revocations, TokenId, kept as kept_revocation, read_revocation};
 pub use round::{Asker, Said, SeatLimits};
 pub use rules::{
-    PATTERNS, POLICIES, PatternDraft, PatternEdit, RETENTION, RegisteredPattern, RuleChange, Rules,
-    RulesOp, Ruling, TenantRules, read_rule,
+    PATTERNS, POLICIES, PatternAge, PatternDraft, PatternEdit, RETENTION, RegisteredPattern,
+    RuleChange, Rules, RulesOp, Ruling, TenantRules, read_rule,
 };
 pub use seat::Seat;
 pub use seats::{Outcome, Seats};

@@ -26,6 +26,28 @@ pub struct RegisteredPattern {
     pub updated_at_ms: u64,
 }
 
+/// When a pattern was registered, and which it is of those of one moment: it keeps that for as long as it is there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct PatternAge {
+    /// When.
+    pub created_at_ms: u64,
+    /// Which.
+    pub id: MessageId,
+}
+
+impl PatternAge {
+    /// Newer than any.
+    pub const NEWEST: Self = Self { created_at_ms: u64::MAX, id: MessageId(u128::MAX) };
+}
+
+impl RegisteredPattern {
+    /// Its place among the others.
+    #[must_use]
+    pub fn age(&self) -> PatternAge {
+        PatternAge { created_at_ms: self.created_at_ms, id: self.id }
+    }
+}
+
 /// A pattern to be registered.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PatternDraft {
