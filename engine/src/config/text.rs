@@ -71,7 +71,8 @@ const TENANT_EXAMPLE: &str = "\
 #messages_per_month = 1000000          # each _per_minute, _per_month or _in_all
 #credit_micro_usd = 2000000            # as a tenant's, which comes first
 # Whatever is admitted counts, also if nothing comes of it then: a message that the disk has no room for, a query with a mistake.
-# To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others.
+# To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others,
+# but with an idempotency key it is a request in any case; a channel registered on the way counts for channels_, whatever follows.
 ";
 
 /// A file in which every setting has its default.

@@ -97,7 +97,7 @@ impl Roster {
         world.apply(vec![layout::numbered(name, id), put(name, &record)])?;
         self.last_id = id.0;
         self.made.insert(name.to_owned(), Made { record, secrets });
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         Ok(json!({"name": name, "tier": tier, "keys": shown}))
     }
 
@@ -201,7 +201,7 @@ impl Roster {
             Some(key)
         };
         self.made.insert(name.to_owned(), made);
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         let key = shown.as_ref().map(Secret::reveal);
         Ok(json!({"name": name, "kind": kind, "key": key, "old_until_ms": ends_ms}))
     }
@@ -223,7 +223,7 @@ impl Roster {
         changes.extend(layout::removed(name, id, self.last_id));
         world.apply(changes)?;
         self.bury(name, now_ms);
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         KeptSecrets::remove(&self.data_dir, name)?;
         world.drop_messages(id)?;
         world.apply(vec![layout::dropped(id)])?;

@@ -12,7 +12,7 @@ use super::input::{
     Advance, Delivery, HistoryAsk, Join, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
     ReadAsk, ReadTicket, ReplyTo, Request,
 };
-use crate::broker::{Member, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
+use crate::broker::{Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
 use crate::control::Came;
 use crate::ids::{ChannelKey, ShardId};
 use crate::planted::{self, Fault};
@@ -173,10 +173,11 @@ impl Shard {
             return self.deliver(from, Delivery::NotJoined(joiner, why), effects);
         }
         if let Some(member) = &member
-            && self.broker.channel(&channel).presence.join(member)
+            && let now_ms = self.now.wall_ms
+            && let Some(present) = self.broker.channel(&channel).presence.join(member, now_ms)
         {
             // The others hear of it before the joiner is live, so the joiner does not hear of itself.
-            self.tell_presence(&channel, member, Move::Join, effects);
+            self.tell_presence(&channel, &present, Move::Join, effects);
         }
         self.broker.channel(&channel).count_in(from);
         self.start_behind(from, Advance { channel, joiner, after }, effects);
@@ -202,22 +203,26 @@ impl Shard {
         effects: &mut Effects,
     ) {
         if let Some(shown) = self.broker.channel(channel).presence.leave(&member.id) {
-            self.tell_presence(channel, &shown, Move::Leave(self.now.wall_ms), effects);
+            self.tell_presence(channel, &shown, Move::Leave, effects);
         }
     }
 
     fn tell_presence(
         &mut self,
         channel: &Arc<ChannelKey>,
-        member: &Arc<Member>,
+        present: &Present,
         change: Move,
         effects: &mut Effects,
     ) {
+        let at_ms = self.now.wall_ms;
+        let id = self.ids.next(at_ms);
         self.tell_interested(channel, effects, |_| {
             Delivery::Presence(Box::new(PresenceChange {
                 channel: Arc::clone(channel),
-                member: Arc::clone(member),
+                present: present.clone(),
                 change,
+                at_ms,
+                id,
             }))
         });
     }

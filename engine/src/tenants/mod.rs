@@ -123,6 +123,8 @@ pub struct Tenants {
     gone: HashSet<(KeyKind, KeyHash)>,
     hosts: Hosts,
     pepper: [u8; 32],
+    /// Makes session ids that nobody can guess.
+    sid_key: [u8; 32],
     /// For a tenant that is not there.
     nobody: Tenant,
 }
@@ -168,6 +170,7 @@ impl Tenants {
             gone: HashSet::new(),
             hosts: Hosts::of(specs),
             pepper,
+            sid_key: auth::hmac_sha256(&pepper, b"session ids"),
             nobody: Tenant::default(),
         };
         for spec in specs {
@@ -190,6 +193,12 @@ impl Tenants {
             tenants.list.insert(id, tenant);
         }
         tenants
+    }
+
+    /// What makes session ids unguessable.
+    #[must_use]
+    pub fn sid_key(&self) -> &[u8; 32] {
+        &self.sid_key
     }
 
     /// The same with keys that opened something until their tenants were removed.
