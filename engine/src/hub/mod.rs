@@ -260,6 +260,7 @@ mod tests {
             let letter = match dialect {
                 Dialect::Cohesivity => b'c',
                 Dialect::Infrai => b'i',
+                Dialect::Insforge | Dialect::InsforgePlain => b'f',
             };
             out.extend([letter, b'0' + encoded.get()]);
         };

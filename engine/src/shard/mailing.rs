@@ -4,8 +4,36 @@ use protocol::engineio::POSTED;
 use protocol::ws::CloseCode;
 
 use super::Shard;
-use super::effects::{Effects, Ending};
+use super::effects::{Effects, Ending, Outlet};
+use super::polled::Polls;
+use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
+use crate::limits::Limits;
+
+/// What a turn hands out: to the reactor, but for connections without a socket.
+pub(super) struct Mail<'a, O> {
+    pub outlet: &'a mut O,
+    pub polls: &'a mut Polls,
+    pub limits: &'a Limits,
+}
+
+impl<O: Outlet> Outlet for Mail<'_, O> {
+    fn share(&mut self, frame: &Frame, conn: ConnId) {
+        if conn.is_polled() {
+            self.polls.put(conn, &[frame.whole()], self.limits);
+        } else {
+            self.outlet.share(frame, conn);
+        }
+    }
+
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
+        if conn.is_polled() {
+            self.polls.put(conn, pieces, self.limits);
+        } else {
+            self.outlet.gather(conn, pieces);
+        }
+    }
+}
 
 impl Shard {
     /// Takes what this input ended out of what the reactor closes, where there is nothing for it to close.

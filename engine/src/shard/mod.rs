@@ -25,6 +25,7 @@ mod passing;
 mod polled;
 mod publishing;
 mod requests;
+mod rules;
 mod seat;
 mod side;
 mod sockets;
@@ -46,13 +47,14 @@ use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use mailing::Mail;
 use passing::Passes;
-use polled::{Mail, Polls};
+use polled::Polls;
 use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
+use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -104,6 +106,8 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
+    /// The rules of all tenants; the same on every shard.
+    rules: Rules,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -185,6 +189,7 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
+            rules: Rules::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -326,6 +331,12 @@ impl Shard {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.sessions.count()
+    }
+
+    /// Sessions held here that have no connection of their own.
+    #[must_use]
+    pub fn polled_sessions(&self) -> usize {
+        self.polls.count()
     }
 
     /// What its connections have waiting.

@@ -26,6 +26,7 @@ mod operator;
 mod passing;
 mod presence;
 mod random;
+mod rules;
 mod run;
 mod seen;
 mod socket;

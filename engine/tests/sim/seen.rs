@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 60] = [
+pub const WANTED: [&str; 63] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -47,6 +47,8 @@ pub const WANTED: [&str; 60] = [
     "operation refused",
     "outbox overrun",
     "passed in order",
+    "pattern deleted",
+    "pattern taken",
     "pipelined requests waited",
     "publication not kept delivered",
     "published behind one with more steps",
@@ -56,6 +58,7 @@ pub const WANTED: [&str; 60] = [
     "quota reached",
     "recovered in parts",
     "resumed",
+    "rules changed",
     "slot reused within a turn",
     "spilled",
     "subscribed again without a pause",

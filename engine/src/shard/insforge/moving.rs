@@ -10,19 +10,15 @@ use protocol::ws::CloseCode;
 use super::super::Shard;
 use super::super::effects::Effects;
 use crate::ids::ConnId;
-use crate::session::{SocketSession, Stage, State, Wire};
+use crate::session::{SocketSession, Stage, State, Subscription, Wire};
 
 impl Shard {
     /// Whether a session may move to one more WebSocket.
     pub(super) fn may_move(&mut self, polled: ConnId) -> bool {
         let Some(mailbox) = self.polls.get(polled) else { return false };
         let (is_over, probe) = (mailbox.is_over || mailbox.ending.is_some(), mailbox.probe);
-        !is_over
-            && probe.is_none_or(|it| {
-                self.probed(it) != Some((polled, true)) && {
-                    self.probed(it) != Some((polled, false))
-                }
-            })
+        let other = probe.and_then(|it| self.probed(it));
+        !is_over && other.is_none_or(|(session, _)| session != polled)
     }
 
     /// Which session wants to move to a connection, and whether its client has said so.
@@ -128,7 +124,8 @@ impl Shard {
         let mut waiting = Vec::new();
         self.polls.take_frames(polled, &mut waiting);
         self.polls.close(polled);
-        let seats: Vec<_> = socket.subscriptions.list().iter().filter_map(|it| it.seat()).collect();
+        let seats: Vec<_> =
+            socket.subscriptions.list().iter().filter_map(Subscription::seat).collect();
         self.turn.write(&self.hub, conn, std::iter::empty(), |out| out.extend_from_slice(&waiting));
         for seat in &seats {
             self.turn.settle(&self.hub, polled, seat.group);
