@@ -94,14 +94,16 @@ impl Shard {
         }
     }
 
+    /// Whether a request of a connection waits for one without a socket.
+    pub(super) fn waits_on(&mut self, polled: ConnId, conn: ConnId) -> bool {
+        let Some(mailbox) = self.polls.get(polled) else { return false };
+        let mut waiting = mailbox.waiting.iter().chain(&mailbox.posting);
+        waiting.any(|it| it.to.conn == conn)
+    }
+
     /// A connection is gone with a request that waited on it: so is the client that polled.
-    pub(super) fn abandon_poll(&mut self, polled: ConnId, conn: ConnId, effects: &mut Effects) {
-        let Some(mailbox) = self.polls.get(polled) else { return };
-        let waiting = [&mailbox.waiting, &mailbox.posting];
-        if waiting.into_iter().flatten().all(|it| it.to.conn != conn) {
-            return;
-        }
-        let probe = mailbox.probe.take();
+    pub(super) fn abandon_poll(&mut self, polled: ConnId, effects: &mut Effects) {
+        let probe = self.polls.get(polled).and_then(|it| it.probe.take());
         self.on_closed(polled, effects);
         self.polls.close(polled);
         if let Some(probe) = probe {

@@ -25,6 +25,7 @@ mod node;
 mod operate;
 mod pace;
 mod passing;
+mod polling;
 mod publish;
 mod raw;
 mod readme;

@@ -84,7 +84,9 @@ impl Shard {
             self.end_socket(polled, CloseCode::Policy, "polls overlap", effects);
             return Err(OpenFault::BadRequest);
         }
-        let (is_over, has_mail) = (mailbox.is_over, mailbox.has_mail());
+        let is_over = mailbox.is_over;
+        // Of one that is ending, the last words are not all there.
+        let has_mail = mailbox.has_mail() && mailbox.ending.is_none();
         let is_moving = mailbox.probe.is_some();
         let waiting = self.line_up(conn, polled, shape, origin).ok_or(OpenFault::BadRequest)?;
         if is_over {
