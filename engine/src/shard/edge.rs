@@ -37,9 +37,10 @@ impl Shard {
         self.hub.tell(channel, Audience::has_messages, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
-        let choosy = self.hub.listening(channel).and_then(|groups| {
-            groups.get(Audience::InsforgeFiltered as usize).copied().flatten()
-        });
+        let choosy = self
+            .hub
+            .listening(channel)
+            .and_then(|groups| groups.get(Audience::InsforgeFiltered as usize).copied().flatten());
         if let Some(group) = choosy {
             self.pick(group, publication);
         }
