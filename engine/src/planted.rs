@@ -36,17 +36,21 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// A shard says that a change of rules is in force that has not come yet.
+    RuleUnseen,
     /// Messages are let go while others of theirs are still on the lanes.
     DropOvertakes,
     /// Messages are let go while others of theirs are still with the journal.
     DropBeforeAppends,
     /// A publish overtakes one that its connection sent before and that takes more steps.
     PublishOvertakes,
+    /// What a peer sends while its connection goes to another shard is dropped.
+    PassedBytesLost,
 }
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -59,14 +63,16 @@ impl Fault {
         Self::HistoryGap,
         Self::LateJoined,
         Self::DamageUntold,
+        Self::PassedBytesLost,
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 7] = [
+    pub const CONTROL: [Self; 8] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::RuleUnseen,
         Self::DropOvertakes,
         Self::DropBeforeAppends,
         Self::PublishOvertakes,

@@ -29,6 +29,7 @@ impl Shard {
             Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
             Delivery::Step(call, came) => self.calls.on_step(call, came),
+            Delivery::Ruling(ruling) => self.on_ruling(&ruling),
         }
     }
 
@@ -112,7 +113,7 @@ impl Shard {
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
-            State::Leaving(_) | State::Ending => {}
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -130,7 +131,7 @@ impl Shard {
                 paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
             }
             State::Http(_) => self.answer_refused(to, why, closes),
-            State::Leaving(_) | State::Ending => {}
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -143,7 +144,11 @@ impl Shard {
         let Some(slot) = self.sessions.slot(to.conn) else { return };
         match &slot.state {
             State::Http(_) => self.answer_history_read(to, publications, closes),
-            State::Socket(_) | State::Leaving(_) | State::Ending => {}
+            State::Socket(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => {}
         }
     }
 }

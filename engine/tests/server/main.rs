@@ -25,6 +25,7 @@ mod metered;
 mod node;
 mod operate;
 mod pace;
+mod passing;
 mod policy;
 mod publish;
 mod raw;
