@@ -77,8 +77,8 @@ impl Shard {
     pub(super) fn on_resume(&mut self, effects: &mut Effects) {
         self.obey(effects);
         self.go_on(effects);
-        self.serve_polls(effects);
         self.pay_back(effects);
+        self.serve_polls(effects);
         for conn in std::mem::take(&mut self.resumable) {
             self.read_carry(conn, effects);
             self.end_half_closed(conn, effects);

@@ -2,6 +2,7 @@
 
 mod encode;
 mod frames;
+mod keys;
 mod moving;
 mod opening;
 mod polling;
@@ -25,6 +26,7 @@ pub(super) use encode::{
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
+use keys::Asked;
 use opening::Opening;
 use polling::Poll;
 use wishes::Wish;
@@ -45,6 +47,8 @@ pub(super) enum Call {
     Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
+    /// A key that may be read.
+    Key(Asked),
 }
 
 /// What a call of this dialect does next.
@@ -64,6 +68,15 @@ impl Shard {
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
+            insforge::Call::AnonKey => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::Anon(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::AnonToken => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::AnonToken(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
@@ -75,10 +88,9 @@ impl Shard {
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace
-            | insforge::Call::AnonKey
-            | insforge::Call::AnonToken
-            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
+            | insforge::Call::PermissionsReplace => {
+                Err(Rejection::Unimplemented { what: "this call" })
+            }
         }
     }
 
@@ -106,6 +118,13 @@ impl Shard {
             Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
             Call::Upgrade(opening) => {
                 return self.open_insforge(conn, body.shape, *opening, effects);
+            }
+            Call::Key(asked) => {
+                let mut text = Vec::new();
+                self.push_key(&mut text, &asked);
+                self.answer_json(conn, body.shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
             }
         }
         Ok(())
