@@ -21,8 +21,9 @@ pub(crate) use self::lists::fetch;
 pub use self::{
     keyed::KeyedRecord,
     lists::{
-        Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place,
-        Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+        Among, Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun,
+        Names, Passed, Place, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, Told, View,
+        Wanted, choose, list, stats,
     },
 };
 use crate::{
@@ -151,7 +152,7 @@ pub trait Journal: Send {
     /// When the disk refuses.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
 
-    /// Writes down the counts of messages, in place of what was said about them before. Of messages that are not retained nothing is
+    /// Writes down counts of messages, each in place of what was said about it before. Of messages that are not retained nothing is
     /// said. They are written with the next append, be it of nothing, and are lost at most with what was not acknowledged.
     ///
     /// # Errors
