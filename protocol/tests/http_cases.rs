@@ -305,6 +305,7 @@ fn a_head_says_what_it_means() {
     assert_eq!(head.path(), "/a%20b/c");
     assert_eq!(head.segment(0).as_deref(), Some("a b"));
     assert_eq!(head.segment(2), None);
+    assert_eq!(head.segments().collect::<Vec<_>>(), ["a b", "c"]);
     assert_eq!(head.query("key2").unwrap().as_deref(), Some("& +"));
     assert_eq!(head.host(), "h:1");
     assert_eq!(head.bearer(), Some("a.b.c"));

@@ -56,13 +56,14 @@ fn policies(table: &mut Table) -> Result<(), Failure> {
         role: Role::Authenticated,
         claims: r#"{"team":"red"}"#.into(),
     };
-    let asker = Asker::of(&Identity::User(user), &Limits::default());
+    let mut asker = Asker::of(&Identity::User(user), &Limits::default());
     let channel = "user:7d7b0e2e-5c1b-4d5a-9b1d-0a2f4c6e8a10";
     let question = Question { action: Action::Publish, channel, event: Some("upd") };
-    let nanoseconds = time(|| match policies.decide(black_box(&asker), black_box(&question)) {
-        Verdict::Allow => Ok(()),
-        Verdict::Deny => Err("the policy denied".into()),
-    })?;
+    let nanoseconds =
+        time(|| match policies.decide(black_box(&mut asker), black_box(&question)) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => Err("the policy denied".into()),
+        })?;
     table.row(row("policies", "one with a claim and a segment", nanoseconds));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Idempotency: who has a key, what came of it, and who waits to hear it. A result is known for a day; what failed is not kept.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use hashbrown::HashMap;
 use protocol::Rejection;
@@ -78,8 +79,8 @@ struct Claim {
 #[derive(Debug)]
 pub(super) struct Claims {
     by_key: HashMap<ClaimKey, Claim, ShardHasher>,
-    /// Settled ones, oldest first.
-    expiring: VecDeque<(u64, ClaimKey)>,
+    /// Settled ones, oldest first: a start tells of them in any order.
+    expiring: BinaryHeap<Reverse<(u64, ClaimKey)>>,
 }
 
 /// Who hears of a claim that ended.
@@ -90,7 +91,7 @@ pub(super) struct Released {
 
 impl Claims {
     pub(super) fn new(hasher: ShardHasher) -> Self {
-        Self { by_key: HashMap::with_hasher(hasher), expiring: VecDeque::new() }
+        Self { by_key: HashMap::with_hasher(hasher), expiring: BinaryHeap::new() }
     }
 
     /// Says what the catalog or the journal has. What is older than a day is not taken.
@@ -103,9 +104,7 @@ impl Claims {
     ) {
         if at_ms.saturating_add(KNOWN_MS) >= now_ms {
             self.by_key.insert(key, Claim { request, state: State::Settled { at_ms, result } });
-            // Most come in order.
-            let place = self.expiring.partition_point(|(it, _)| *it <= at_ms);
-            self.expiring.insert(place, (at_ms, key));
+            self.expiring.push(Reverse((at_ms, key)));
         }
     }
 
@@ -167,7 +166,7 @@ impl Claims {
         at_ms: u64,
     ) -> Released {
         let state = State::Settled { at_ms, result };
-        self.expiring.push_back((at_ms, key));
+        self.expiring.push(Reverse((at_ms, key)));
         match self.by_key.insert(key, Claim { request, state }) {
             Some(Claim { state: State::Held(waiters), .. }) => Released { waiters },
             Some(Claim { state: State::Settled { .. }, .. }) | None => Released::default(),
@@ -197,11 +196,11 @@ impl Claims {
     pub(super) fn sweep(&mut self, now_ms: u64, count: usize) -> Vec<ClaimKey> {
         let mut gone = Vec::new();
         for _ in 0..count {
-            let Some((at_ms, key)) = self.expiring.front().copied() else { break };
+            let Some(&Reverse((at_ms, key))) = self.expiring.peek() else { break };
             if at_ms.saturating_add(KNOWN_MS) >= now_ms {
                 break;
             }
-            self.expiring.pop_front();
+            self.expiring.pop();
             let Some(claim) = self.by_key.get(&key) else { continue };
             if let State::Settled { at_ms: settled_at_ms, result } = &claim.state
                 && *settled_at_ms == at_ms
@@ -218,7 +217,7 @@ impl Claims {
     pub(super) fn forget(&mut self, count: usize) -> (Vec<ClaimKey>, Vec<Asker>) {
         let mut gone = Vec::new();
         while gone.len() < count
-            && let Some((_, key)) = self.expiring.pop_front()
+            && let Some(Reverse((_, key))) = self.expiring.pop()
         {
             if let Some(Claim { state: State::Settled { result, .. }, .. }) =
                 self.by_key.remove(&key)
@@ -241,10 +240,10 @@ impl Claims {
 
     /// In how many seconds the oldest result is forgotten.
     pub(super) fn room_in_s(&self, now_ms: u64) -> u32 {
-        let left_ms = self
-            .expiring
-            .front()
-            .map_or(1_000, |(at_ms, _)| at_ms.saturating_add(KNOWN_MS).saturating_sub(now_ms));
+        let oldest = self.expiring.peek();
+        let left_ms = oldest.map_or(1_000, |Reverse((at_ms, _))| {
+            at_ms.saturating_add(KNOWN_MS).saturating_sub(now_ms)
+        });
         u32::try_from(left_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1)
     }
 }
@@ -350,6 +349,18 @@ mod tests {
         assert_eq!(claims.len(), 1);
         assert_eq!(claims.sweep(1_001 + KNOWN_MS, 9), [KEY]);
         assert_eq!(claims.len(), 0);
+    }
+
+    #[test]
+    fn what_a_start_tells_of_in_any_order_is_forgotten_oldest_first() {
+        let mut claims = claims();
+        for at_ms in [3, 1, 2] {
+            claims.restore(ClaimKey(at_ms), SAME, (at_ms, answer("x")), 3);
+        }
+        assert_eq!(claims.room_in_s(KNOWN_MS), 1);
+        let oldest_first = [1, 2, 3].map(ClaimKey);
+        assert_eq!(claims.sweep(3 + KNOWN_MS, 9), oldest_first[..2]);
+        assert_eq!(claims.sweep(4 + KNOWN_MS, 9), oldest_first[2..]);
     }
 
     #[test]

@@ -115,11 +115,10 @@ impl Usage {
     /// The changes that keep what differs from before.
     pub(super) fn changes(&self, tenant: TenantId, before: &Self) -> Vec<CatalogChange> {
         let mut changes = Vec::new();
-        for (what, (now, then)) in (0..).zip(self.used.iter().zip(&before.used)) {
-            for (window, (now, then)) in (0..).zip(now.iter().zip(then)) {
-                let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
+        for ((at, now), (_, then)) in self.counters().zip(before.counters()) {
+            if now != then {
                 let value = [now.period.to_le_bytes(), now.count.to_le_bytes()].concat();
-                changes.extend((now != then).then_some(CatalogChange::Put(entry, value)));
+                changes.push(CatalogChange::Put(entry(tenant, at), value));
             }
         }
         changes
@@ -127,20 +126,23 @@ impl Usage {
 
     /// The changes that forget all of it.
     pub(super) fn forgotten(&self, tenant: TenantId) -> Vec<CatalogChange> {
-        let mut changes = Vec::new();
-        for (what, windows) in (0..).zip(&self.used) {
-            for (window, used) in (0..).zip(windows) {
-                let entry = Entry { table: QUOTA, key: key(tenant, &[what, window]) };
-                let is_kept = *used != Used::default();
-                changes.extend(is_kept.then_some(CatalogChange::Delete(entry)));
-            }
-        }
-        changes
+        let kept = self.counters().filter(|(_, used)| *used != Used::default());
+        kept.map(|(at, _)| CatalogChange::Delete(entry(tenant, at))).collect()
+    }
+
+    /// Every counter, with what it counts and in which window.
+    fn counters(&self) -> impl Iterator<Item = ([u8; 2], Used)> {
+        let rows = (0..).zip(&self.used);
+        rows.flat_map(|(what, row)| (0..).zip(row).map(move |(window, it)| ([what, window], *it)))
     }
 
     fn at(&mut self, what: Metered, window: Window) -> Option<&mut Used> {
         self.used.get_mut(what as usize)?.get_mut(window as usize)
     }
+}
+
+fn entry(tenant: TenantId, at: [u8; 2]) -> Entry {
+    Entry { table: QUOTA, key: key(tenant, &at) }
 }
 
 /// What a row of the catalog says, behind its tenant: what, in which window, of which period, how many.

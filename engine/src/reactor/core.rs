@@ -207,6 +207,8 @@ impl Core {
             self.worked = true;
             return;
         }
+        let Parts { driver, stream_backlog_bytes_max, .. } = &self.parts;
+        self.thirst.begin_turn(has_room(driver, *stream_backlog_bytes_max));
         for _ in 0..self.parts.inputs_per_turn_max {
             let is_fed = self.take_answer(now)
                 | self.take_request(now)

@@ -164,7 +164,7 @@ impl Shard {
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
                 let asked = Asked { surface: asked.surface.costing(cost), ..asked };
-                write_enveloped(out, asked, (now_ms, Source::Work), data);
+                write_enveloped(out, asked, (now_ms, Source::Work), &mut body, data);
             }
             Surface::Cohesivity => {
                 body.clear();
@@ -206,16 +206,18 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         let now_ms = self.now.monotonic_ms;
+        let mut body = std::mem::take(&mut self.scratch);
         self.answer_ticket(to, closes, |asked, out| match asked.surface {
             Surface::Infrai { .. } => {
                 let data = |out: &mut Vec<u8>| out.extend_from_slice(&reply.body);
-                write_enveloped(out, asked, (now_ms, reply.source), data);
+                write_enveloped(out, asked, (now_ms, reply.source), &mut body, data);
             }
             Surface::Cohesivity => {
                 let Reply { status, cache, .. } = *reply;
                 write_json(out, &Shape { status, cache, ..Shape::of(asked) }, &reply.body);
             }
         });
+        self.scratch = body;
     }
 
     pub(super) fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
@@ -295,12 +297,13 @@ fn write_enveloped(
     out: &mut Vec<u8>,
     asked: Asked,
     (now_ms, source): (u64, Source),
+    body: &mut Vec<u8>,
     data: impl FnOnce(&mut Vec<u8>),
 ) {
-    let mut body = Vec::new();
+    body.clear();
     let metadata = Metadata { source, ..asked.surface.metadata(now_ms) };
-    infrai::body_success(&mut body, &metadata, data);
-    write_json(out, &Shape::of(asked), &body);
+    infrai::body_success(body, &metadata, data);
+    write_json(out, &Shape::of(asked), body);
 }
 
 fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64) {

@@ -80,7 +80,8 @@ impl Shard {
     /// The key of a channel: the one that is in use here, if there is one.
     pub(super) fn channel_key(&self, tenant: TenantId, name: &str) -> Arc<ChannelKey> {
         let channel = ChannelRef { tenant, name };
-        let known = self.hub.key(&channel).or_else(|| self.broker.key(&channel));
+        let here = self.hub.key(&channel).or_else(|| self.broker.key(&channel));
+        let known = here.or_else(|| self.known.key(&channel));
         known.map_or_else(|| Arc::new(ChannelKey::new(tenant, name)), Arc::clone)
     }
 

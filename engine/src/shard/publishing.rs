@@ -17,7 +17,8 @@ use super::input::{Keep, Placing};
 use super::steps::Work;
 use super::{infrai, operate};
 use crate::control::{
-    Bill, Came, ClaimKey, Metered, Pace, Paced, Placed, Published, SeatAnswer, SeatOp, Spend,
+    Bill, Came, ClaimKey, Metered, Pace, Paced, Placed, Published, Registered, SeatAnswer, SeatOp,
+    Spend,
 };
 use crate::ids::{CallId, ChannelKey};
 
@@ -196,24 +197,17 @@ impl Shard {
         (glance, came): (infrai::Glance, Vec<Came>),
         effects: &mut Effects,
     ) {
-        for (channel, it) in std::mem::take(&mut work.enrol).iter().zip(came) {
-            match it {
-                Came::Seat(Ok(SeatAnswer::Channel(found))) => {
-                    self.known.learn(channel, found, glance);
+        match registered(came) {
+            Ok(found) => {
+                for (channel, it) in std::mem::take(&mut work.enrol).iter().zip(found) {
+                    self.known.learn(channel, it, glance);
                 }
-                Came::Seat(Err(why)) => work.refused = Some(why),
-                Came::Seat(Ok(_))
-                | Came::Side(_)
-                | Came::Published(_)
-                | Came::Enforced(_)
-                | Came::Peeked(_) => {
-                    work.refused = Some(Rejection::Internal);
-                }
+                self.send_messages(call, work, effects);
             }
-        }
-        match work.refused {
-            None => self.send_messages(call, work, effects),
-            Some(_) => self.settle_messages(call, work, effects),
+            Err(why) => {
+                work.refused = Some(why);
+                self.settle_messages(call, work, effects);
+            }
         }
     }
 
@@ -291,5 +285,40 @@ impl Shard {
             (None, None) => Err(Rejection::Internal),
         };
         self.finish(call, result, effects);
+    }
+}
+
+/// What a seat says of all channels that it was asked to register, in the order of the asks. A refusal overtakes what waits for
+/// the disk, so with one of them no place says which channel an answer is about.
+fn registered(came: Vec<Came>) -> Result<Vec<Registered>, Rejection> {
+    let one = |it| match it {
+        Came::Seat(Ok(SeatAnswer::Channel(found))) => Ok(found),
+        Came::Seat(Err(why)) => Err(why),
+        Came::Seat(Ok(_))
+        | Came::Side(_)
+        | Came::Published(_)
+        | Came::Enforced(_)
+        | Came::Peeked(_) => Err(Rejection::Internal),
+    };
+    came.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ChannelType;
+
+    use super::*;
+    use crate::ids::MessageId;
+
+    #[test]
+    fn a_refusal_that_overtook_the_other_answers_leaves_all_channels_unknown() {
+        let channel = |kind| Registered { id: MessageId(1), kind, created_at_ms: 0 };
+        let (open, closed) = (channel(ChannelType::Public), channel(ChannelType::Private));
+        let came = |it| Came::Seat(Ok(SeatAnswer::Channel(it)));
+        let refused = Rejection::Overloaded { limit: "seat_queue_max" };
+        assert_eq!(registered(vec![came(open), came(closed)]), Ok(vec![open, closed]));
+        let overtaken = vec![Came::Seat(Err(refused.clone())), came(open), came(closed)];
+        assert_eq!(registered(overtaken), Err(refused));
+        assert_eq!(registered(vec![came(open), Came::Published(vec![])]), Err(Rejection::Internal));
     }
 }

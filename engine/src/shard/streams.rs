@@ -109,8 +109,7 @@ impl KitCall {
 
 /// Whether a path leads to participants, however it is written.
 fn names_participants(head: &Head<'_>) -> bool {
-    let mut segments = (0..).map_while(|it| head.segment(it));
-    segments.any(|it| it.split('/').any(|it| it.eq_ignore_ascii_case("participants")))
+    head.segments().any(|it| it.split('/').any(|it| it.eq_ignore_ascii_case("participants")))
 }
 
 impl Shard {

@@ -214,11 +214,11 @@ pub fn insforge_policy(bytes: &[u8]) {
         claims: r#"{"team":"red","level":3,"flags":["a","b"],"org":{"id":"o1"}}"#.into(),
     };
     for identity in [Identity::Anonymous, Identity::User(user)] {
-        let asker = Asker::of(&identity, &Limits::default());
+        let mut asker = Asker::of(&identity, &Limits::default());
         let question =
             Question { action: Action::Publish, channel: "user:ada", event: Some("upd") };
-        let explained = policies.explain(&asker, &question).verdict;
-        assert_eq!(policies.decide(&asker, &question), explained, "two answers");
+        let explained = policies.explain(&mut asker, &question).verdict;
+        assert_eq!(policies.decide(&mut asker, &question), explained, "two answers");
     }
 }
 

@@ -68,6 +68,12 @@ impl<'a> Head<'a> {
         target::decode_segment(raw).ok()
     }
 
+    /// All segments of the path, percent-decoded, in one pass.
+    pub fn segments(&self) -> impl Iterator<Item = Cow<'a, str>> + use<'a> {
+        // The head was accepted, so all of them decode.
+        target::segments(self.path).map_while(|raw| target::decode_segment(raw).ok())
+    }
+
     /// The path from a segment on, as it came. The first segment is 0.
     #[must_use]
     pub fn rest(&self, index: usize) -> Option<&'a str> {

@@ -1,7 +1,8 @@
 //! Who asks, as expressions see it.
 
-use rhai::{Array, Dynamic, ImmutableString, Map};
+use rhai::{Array, Dynamic, ImmutableString, Map, Scope};
 
+use super::decide::Question;
 use super::language::Absent;
 use crate::auth::insforge::{Identity, Role};
 use crate::json::{Kind, read_members, unescape};
@@ -10,33 +11,38 @@ use crate::limits::Limits;
 /// Members of one object or list in the claims.
 const MEMBERS_MAX: usize = 256;
 
-/// Who asks. It is made once, when somebody comes in.
+/// Who asks. It is made once, when somebody comes in, and keeps what expressions see of them.
 #[derive(Clone, Debug)]
 pub struct Asker {
-    pub(super) role: Role,
-    pub(super) sub: Dynamic,
-    pub(super) email: Dynamic,
-    pub(super) claims: Dynamic,
+    role: Role,
+    scope: Scope<'static>,
 }
 
 impl Asker {
     /// What expressions see of somebody. Those without an account have neither `sub` nor `claims`.
     #[must_use]
     pub fn of(identity: &Identity, limits: &Limits) -> Self {
-        let absent = || Dynamic::from(Absent);
         let role = identity.role();
-        let no_claims = Dynamic::from_map(Map::new());
-        match identity {
+        let (sub, email, claims) = match identity {
             Identity::Server | Identity::Anonymous => {
-                Self { role, sub: absent(), email: absent(), claims: no_claims }
+                (absent(), absent(), Some(Dynamic::from_map(Map::new())))
             }
-            Identity::User(user) => Self {
-                role,
-                sub: text(&user.id),
-                email: user.email.as_deref().map_or_else(absent, text),
-                claims: object(user.claims.as_bytes(), limits.json_depth_max).unwrap_or(no_claims),
-            },
+            Identity::User(user) => (
+                text(&user.id),
+                user.email.as_deref().map_or_else(absent, text),
+                object(user.claims.as_bytes(), limits.json_depth_max),
+            ),
+        };
+        let mut scope = Scope::new();
+        scope.push_dynamic("role", text(role.name()));
+        scope.push_dynamic("sub", sub);
+        scope.push_dynamic("email", email);
+        // Claims that cannot be read are left out, and an expression that names them fails. Were they empty,
+        // `!("banned" in claims)` would be true.
+        if let Some(claims) = claims {
+            scope.push_dynamic("claims", claims);
         }
+        Self { role, scope }
     }
 
     /// What they may be.
@@ -44,9 +50,24 @@ impl Asker {
     pub fn role(&self) -> Role {
         self.role
     }
+
+    /// Puts a question: expressions see it from now on.
+    pub(super) fn put(&mut self, question: &Question<'_>) {
+        let event = question.event.map_or_else(absent, text);
+        self.scope.set_value("channel", text(question.channel)).set_value("event", event);
+    }
+
+    /// What expressions see. None of them changes it.
+    pub(super) fn scope(&mut self) -> &mut Scope<'static> {
+        &mut self.scope
+    }
 }
 
-pub(super) fn text(text: &str) -> Dynamic {
+fn absent() -> Dynamic {
+    Dynamic::from(Absent)
+}
+
+fn text(text: &str) -> Dynamic {
     Dynamic::from(ImmutableString::from(text))
 }
 
@@ -76,7 +97,7 @@ fn value(kind: Kind, raw: &[u8], depth_max: usize) -> Option<Dynamic> {
         Kind::Number => number(raw)?,
         Kind::True => Dynamic::TRUE,
         Kind::False => Dynamic::FALSE,
-        Kind::Null => Dynamic::from(Absent),
+        Kind::Null => absent(),
         Kind::Array | Kind::Object => object(raw, depth_max.checked_sub(1)?)?,
     })
 }

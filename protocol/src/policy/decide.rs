@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use rhai::{AST, Dynamic, Scope};
+use rhai::{AST, Scope};
 
-use super::claims::{Asker, text};
-use super::language::{Absent, Language};
+use super::claims::Asker;
+use super::language::Language;
 use super::rule::{Action, POLICIES_MAX, POLICY_NAME_BYTES_MAX, PolicyFault, PolicyRule};
 use crate::auth::insforge::Role;
 
@@ -136,32 +136,32 @@ impl Policies {
 
     /// Whether it may be done.
     #[must_use]
-    pub fn decide(&self, asker: &Asker, question: &Question<'_>) -> Verdict {
-        if asker.role == Role::ProjectAdmin {
+    pub fn decide(&self, asker: &mut Asker, question: &Question<'_>) -> Verdict {
+        if asker.role() == Role::ProjectAdmin {
             return Verdict::Allow;
         }
         let mut rules = self.rules_for(question.action).peekable();
         if rules.peek().is_none() {
             return Verdict::Allow;
         }
-        let mut scope = None;
-        let is_granted =
-            rules.any(|rule| self.ask(rule, asker, question, &mut scope) == Outcome::True);
+        let mut inquiry = Inquiry { asker, question, is_put: false };
+        let is_granted = rules.any(|rule| self.ask(rule, &mut inquiry) == Outcome::True);
         if is_granted { Verdict::Allow } else { Verdict::Deny }
     }
 
     /// Whether it may be done, and why.
     #[must_use]
-    pub fn explain(&self, asker: &Asker, question: &Question<'_>) -> Explanation {
-        let mut scope = None;
+    pub fn explain(&self, asker: &mut Asker, question: &Question<'_>) -> Explanation {
+        let role = asker.role();
+        let mut inquiry = Inquiry { asker, question, is_put: false };
         let ask = |rule: &(PolicyRule, AST)| Step {
             policy: rule.0.name.clone(),
-            outcome: self.ask(rule, asker, question, &mut scope),
+            outcome: self.ask(rule, &mut inquiry),
         };
         let steps: Vec<Step> = self.rules_for(question.action).map(ask).collect();
         let granted = steps.iter().find(|it| it.outcome == Outcome::True);
         let (verdict, reason) = match granted {
-            _ if asker.role == Role::ProjectAdmin => (Verdict::Allow, Reason::Admin),
+            _ if role == Role::ProjectAdmin => (Verdict::Allow, Reason::Admin),
             _ if steps.is_empty() => (Verdict::Allow, Reason::Open),
             Some(step) => (Verdict::Allow, Reason::Granted { policy: step.policy.clone() }),
             None => (Verdict::Deny, Reason::NotGranted),
@@ -173,22 +173,15 @@ impl Policies {
         self.rules.iter().filter(move |(rule, _)| rule.action == action)
     }
 
-    /// What one rule says. The scope is made for the first that needs it.
-    fn ask(
-        &self,
-        (rule, tree): &(PolicyRule, AST),
-        asker: &Asker,
-        question: &Question<'_>,
-        scope: &mut Option<Scope<'static>>,
-    ) -> Outcome {
-        if !rule.roles.is_empty() && !rule.roles.contains(&asker.role) {
+    /// What one rule says.
+    fn ask(&self, (rule, tree): &(PolicyRule, AST), inquiry: &mut Inquiry<'_>) -> Outcome {
+        if !rule.roles.is_empty() && !rule.roles.contains(&inquiry.asker.role()) {
             return Outcome::OtherRole;
         }
-        if rule.pattern.as_ref().is_some_and(|it| !it.matches(question.channel)) {
+        if rule.pattern.as_ref().is_some_and(|it| !it.matches(inquiry.question.channel)) {
             return Outcome::OtherChannel;
         }
-        let scope = scope.get_or_insert_with(|| scope_of(asker, question));
-        match self.language.evaluate(tree, scope) {
+        match self.language.evaluate(tree, inquiry.scope()) {
             Ok(true) => Outcome::True,
             Ok(false) => Outcome::False,
             Err(message) => Outcome::Failed { message },
@@ -196,13 +189,19 @@ impl Policies {
     }
 }
 
-fn scope_of(asker: &Asker, question: &Question<'_>) -> Scope<'static> {
-    let mut scope = Scope::new();
-    scope.push_dynamic("role", text(asker.role.name()));
-    scope.push_dynamic("sub", asker.sub.clone());
-    scope.push_dynamic("email", asker.email.clone());
-    scope.push_dynamic("channel", text(question.channel));
-    scope.push_dynamic("event", question.event.map_or_else(|| Dynamic::from(Absent), text));
-    scope.push_dynamic("claims", asker.claims.clone());
-    scope
+/// One question of somebody, put to expressions when the first rule needs it.
+struct Inquiry<'a> {
+    asker: &'a mut Asker,
+    question: &'a Question<'a>,
+    is_put: bool,
+}
+
+impl Inquiry<'_> {
+    fn scope(&mut self) -> &mut Scope<'static> {
+        if !self.is_put {
+            self.asker.put(self.question);
+            self.is_put = true;
+        }
+        self.asker.scope()
+    }
 }

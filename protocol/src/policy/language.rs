@@ -62,9 +62,17 @@ impl Language {
     /// What an expression says.
     pub(super) fn evaluate(&self, tree: &AST, scope: &mut Scope<'_>) -> Result<bool, String> {
         let value: Result<Dynamic, Box<EvalAltResult>> = self.0.eval_ast_with_scope(scope, tree);
-        let value = value.map_err(|cause| cause.to_string())?;
+        let value = value.map_err(|cause| failure(&cause))?;
         value.as_bool().map_err(|kind| format!("is neither true nor false, but {kind}"))
     }
+}
+
+/// Every name was known when an expression was compiled: one that is missing now has a value that could not be had.
+fn failure(cause: &EvalAltResult) -> String {
+    if let EvalAltResult::ErrorVariableNotFound(name, place) = cause {
+        return format!("{name} cannot be read ({place})");
+    }
+    cause.to_string()
 }
 
 fn add_functions(engine: &mut Engine) {
@@ -79,7 +87,7 @@ fn add_functions(engine: &mut Engine) {
         .register_fn("starts_with", |text: &str, part: &str| text.starts_with(part))
         .register_fn("ends_with", |text: &str, part: &str| text.ends_with(part))
         .register_fn("contains", |text: &str, part: &str| text.contains(part))
-        .register_fn("contains", |map: Map, key: &str| map.contains_key(key))
+        .register_fn("contains", |map: &mut Map, key: &str| map.contains_key(key))
         .register_fn("contains", has_item)
         .register_fn("split", |text: &str, at: &str, n: i64| part(text, at, n))
         .register_fn("split", |text: &str, at: char, n: i64| {
@@ -93,11 +101,12 @@ fn part(text: &str, separator: &str, n: i64) -> ImmutableString {
     part.and_then(|n| text.split(separator).nth(n)).unwrap_or_default().into()
 }
 
-fn has_item(list: Array, item: Dynamic) -> bool {
+/// Lists and maps are borrowed, or each question would copy the claims.
+fn has_item(list: &mut Array, item: Dynamic) -> bool {
     let (number, truth) = (item.as_int().ok(), item.as_bool().ok());
     let text = item.into_immutable_string().ok();
-    list.into_iter().any(|each| match (&text, number, truth) {
-        (Some(text), ..) => each.into_immutable_string().is_ok_and(|it| it == *text),
+    list.iter().any(|each| match (&text, number, truth) {
+        (Some(text), ..) => each.as_immutable_string_ref().is_ok_and(|it| *it == *text),
         (None, Some(number), _) => each.as_int() == Ok(number),
         (None, None, Some(truth)) => each.as_bool() == Ok(truth),
         (None, None, None) => false,

@@ -21,16 +21,16 @@ fn rule(name: &str, using: &str) -> PolicyRule {
 }
 
 fn asker(role: Role) -> Asker {
-    let identity = match role {
-        Role::Anon => Identity::Anonymous,
-        Role::Authenticated | Role::ProjectAdmin => Identity::User(User {
-            id: "ada".into(),
-            email: Some("ada@example.com".into()),
-            role,
-            claims: CLAIMS.into(),
-        }),
-    };
-    Asker::of(&identity, &Limits::default())
+    match role {
+        Role::Anon => Asker::of(&Identity::Anonymous, &Limits::default()),
+        Role::Authenticated | Role::ProjectAdmin => user(role, CLAIMS),
+    }
+}
+
+fn user(role: Role, claims: &str) -> Asker {
+    let (id, email) = ("ada".into(), Some("ada@example.com".into()));
+    let user = User { id, email, role, claims: claims.into() };
+    Asker::of(&Identity::User(user), &Limits::default())
 }
 
 const QUESTION: Question<'static> =
@@ -40,9 +40,9 @@ const QUESTION: Question<'static> =
 fn outcomes(using: &str) -> [Outcome; 2] {
     let policies = Policies::compile(vec![rule("p", using)]).unwrap_or_else(|it| panic!("{it}"));
     [Role::Authenticated, Role::Anon].map(|role| {
-        let asker = asker(role);
-        let explanation = policies.explain(&asker, &QUESTION);
-        assert_eq!(explanation.verdict, policies.decide(&asker, &QUESTION), "{using}");
+        let mut asker = asker(role);
+        let explanation = policies.explain(&mut asker, &QUESTION);
+        assert_eq!(explanation.verdict, policies.decide(&mut asker, &QUESTION), "{using}");
         explanation.steps[0].outcome.clone()
     })
 }
@@ -79,6 +79,24 @@ fn expressions_see_who_asks_and_for_what() {
 }
 
 #[test]
+fn a_question_leaves_nothing_behind() {
+    let policies = own_rules();
+    let mut one = user(Role::Authenticated, CLAIMS);
+    let questions = [
+        (Action::Publish, "chat:1", Some("x")),
+        (Action::Publish, "chat:1", None),
+        (Action::Publish, "user:ada", Some("shout")),
+        (Action::Publish, "user:bob", None),
+        (Action::Publish, "chat:1", Some("shout")),
+    ];
+    for (action, channel, event) in questions.into_iter().cycle().take(12) {
+        let question = Question { action, channel, event };
+        let afresh = policies.explain(&mut user(Role::Authenticated, CLAIMS), &question);
+        assert_eq!(policies.explain(&mut one, &question), afresh, "{question:?}");
+    }
+}
+
+#[test]
 fn what_is_not_known_equals_nothing() {
     let nobody = |using: &str| outcomes(using)[1].clone();
     for using in ["sub == sub", "sub == email", r#"sub == """#, "sub == ()", "email == event"] {
@@ -93,6 +111,40 @@ fn what_is_not_known_equals_nothing() {
 }
 
 #[test]
+fn claims_that_cannot_be_read_grant_nothing() {
+    let members = |count: usize| (0..count).map(|it| format!("\"c{it}\":1")).collect::<Vec<_>>();
+    let many = |count: usize| format!("{{{}}}", members(count).join(","));
+    let deep = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let depth_max = Limits::default().json_depth_max;
+    let unreadable =
+        [r#"{"a":"\ud800"}"#, r#"{"\ud800":1}"#, "[", "", &many(257), &deep(depth_max + 1)];
+    let readable = ["{}", r#"{"a":"\u0061"}"#, &many(255), &many(256), &deep(depth_max)];
+    for using in [
+        r#"!("banned" in claims)"#,
+        r#"!contains(claims, "banned")"#,
+        r#"claims != 1"#,
+        r#"has(sub) && !("banned" in claims)"#,
+    ] {
+        let policies = Policies::compile(vec![rule("p", using)]).unwrap();
+        let outcome = |claims: &str| {
+            let explanation = policies.explain(&mut user(Role::Authenticated, claims), &QUESTION);
+            explanation.steps[0].outcome.clone()
+        };
+        for claims in unreadable {
+            let Outcome::Failed { message } = outcome(claims) else { panic!("{using}: {claims}") };
+            assert!(message.contains("claims cannot be read"), "{message}");
+        }
+        for claims in readable {
+            assert_eq!(outcome(claims), Outcome::True, "{using}: {claims}");
+        }
+    }
+    // What does not ask for them holds all the same.
+    let policies = Policies::compile(vec![rule("p", "sub == \"ada\"")]).unwrap();
+    let decide = |claims: &str| policies.decide(&mut user(Role::Authenticated, claims), &QUESTION);
+    assert!(unreadable.into_iter().all(|it| decide(it) == Verdict::Allow));
+}
+
+#[test]
 fn what_is_no_expression_is_refused_with_its_place() {
     let fault = |using: &str| {
         Policies::compile(vec![rule("a", "true"), rule("b", using)]).map(|_| ()).unwrap_err()
@@ -102,6 +154,9 @@ fn what_is_no_expression_is_refused_with_its_place() {
         "(",
         "role ==",
         "role = \"anon\"",
+        "claims.team = \"blue\"",
+        "claims[\"team\"] = \"blue\"",
+        "claims.level += 1",
         "rolle == \"anon\"",
         "let x = 1; true",
         "true; false",
@@ -157,7 +212,7 @@ fn an_expression_cannot_do_more_than_so_much() {
     ] {
         // Some of it is refused before anyone asks.
         let Ok(policies) = Policies::compile(vec![rule("p", &using)]) else { continue };
-        let steps = policies.explain(&asker(Role::Authenticated), &QUESTION).steps;
+        let steps = policies.explain(&mut asker(Role::Authenticated), &QUESTION).steps;
         assert_ne!(steps[0].outcome, Outcome::True, "{using}");
         asked += 1;
     }
@@ -180,8 +235,8 @@ fn own_rules() -> Policies {
 
 fn publish(policies: &Policies, role: Role, channel: &str, event: &str) -> Explanation {
     let question = Question { action: Action::Publish, channel, event: Some(event) };
-    let explanation = policies.explain(&asker(role), &question);
-    assert_eq!(explanation.verdict, policies.decide(&asker(role), &question));
+    let explanation = policies.explain(&mut asker(role), &question);
+    assert_eq!(explanation.verdict, policies.decide(&mut asker(role), &question));
     explanation
 }
 
@@ -240,7 +295,7 @@ deny: no policy grants it
   \"b chat\" is for other channels
   \"z own\" is for other roles",
     );
-    let open = Policies::default().explain(&asker(Role::Anon), &QUESTION);
+    let open = Policies::default().explain(&mut asker(Role::Anon), &QUESTION);
     assert_eq!(open.to_string(), "allow: there is no policy for this action");
 }
 
@@ -250,9 +305,9 @@ fn what_has_no_rule_is_open_and_administrators_are_not_asked() {
     let admin = publish(&policies, Role::ProjectAdmin, "elsewhere", "x");
     assert_eq!((admin.verdict, admin.reason), (Verdict::Allow, Reason::Admin));
     let question = Question { action: Action::Subscribe, channel: "elsewhere", event: None };
-    let subscribe = policies.explain(&asker(Role::Anon), &question);
+    let subscribe = policies.explain(&mut asker(Role::Anon), &question);
     assert_eq!((subscribe.verdict, subscribe.reason), (Verdict::Allow, Reason::Open));
-    assert_eq!(Policies::default().decide(&asker(Role::Anon), &QUESTION), Verdict::Allow);
+    assert_eq!(Policies::default().decide(&mut asker(Role::Anon), &QUESTION), Verdict::Allow);
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(in crate::shard) struct Glance(u64);
 pub(in crate::shard) struct KnownChannels {
     list: HashMap<Arc<ChannelKey>, Known, ShardHasher>,
     deletions: u64,
-    /// With so many nothing more is remembered: the seat is asked each time.
+    /// With so many the next makes them all forgotten: each costs one question to learn again.
     max: usize,
 }
 
@@ -56,7 +56,10 @@ impl KnownChannels {
     ) -> ChannelType {
         let channel_type = found.kind;
         // The order of a deletion and the answer of the seat come by different lanes.
-        if asked.0 == self.deletions && self.list.len() < self.max {
+        if asked.0 == self.deletions && self.max > 0 {
+            if self.list.len() >= self.max && !self.list.contains_key(channel) {
+                self.list.clear();
+            }
             self.list.insert(Arc::clone(channel), Known { channel_type });
         }
         channel_type
@@ -99,9 +102,20 @@ mod tests {
         assert!(known.get(&key("a")).is_none());
         known.learn(&key("a"), found(ChannelType::Public), before);
         assert!(known.get(&key("a")).is_none());
-        for name in ["a", "b", "c"] {
+    }
+
+    #[test]
+    fn a_full_list_begins_anew_so_that_channels_in_use_are_known() {
+        let mut known = KnownChannels::new(hasher::seeded(1), 2);
+        let key = |name| Arc::new(ChannelKey::new(TenantId(1), name));
+        for (name, left) in [("a", 1), ("b", 2), ("a", 2), ("c", 1), ("a", 2)] {
             known.learn(&key(name), found(ChannelType::Public), known.glance());
+            assert!(known.get(&key(name)).is_some());
+            assert_eq!(known.list.len(), left, "after {name}");
         }
-        assert!(known.get(&key("b")).is_some() && known.get(&key("c")).is_none());
+        assert!(known.get(&key("b")).is_none());
+        let mut none = KnownChannels::new(hasher::seeded(1), 0);
+        none.learn(&key("a"), found(ChannelType::Public), none.glance());
+        assert!(none.get(&key("a")).is_none());
     }
 }
