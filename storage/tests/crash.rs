@@ -94,12 +94,7 @@ fn check_counts(journal: &mut Box<dyn Journal>, round: u64) {
 fn counted(of: &Publication) -> Counted {
     let offset = of.offset().unwrap();
     let counts = Counts { ws_audience: offset.0, ..Counts::default() };
-    Counted {
-        channel: std::sync::Arc::clone(of.channel()),
-        epoch: of.epoch(),
-        offset,
-        told: counts.into(),
-    }
+    Counted { channel: std::sync::Arc::clone(of.channel()), epoch: of.epoch(), offset, counts }
 }
 
 fn lasts(journal: &dyn Journal) -> BTreeMap<u64, u64> {

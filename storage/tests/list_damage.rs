@@ -37,7 +37,7 @@ fn small_log() -> SimDisk {
             channel: Arc::clone(it.channel()),
             epoch: it.epoch(),
             offset: it.offset().unwrap(),
-            told: Counts { ws_audience: next, wh_audience: 2, wh_delivered: 1 }.into(),
+            counts: Counts { ws_audience: next, wh_audience: 2, wh_delivered: 1 },
         });
         journal.count(&counted).unwrap();
         next += 1;

@@ -215,7 +215,7 @@ fn count(
             let (channel, offset) = (Arc::clone(it.channel()), it.offset().unwrap());
             let counts =
                 Counts { ws_audience: said, wh_audience: 2 * said, wh_delivered: 3 * said };
-            counted.push(Counted { channel, epoch: it.epoch(), offset, told: counts.into() });
+            counted.push(Counted { channel, epoch: it.epoch(), offset, counts });
         }
     }
     journal.count(&counted)

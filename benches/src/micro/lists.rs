@@ -119,5 +119,5 @@ fn message(
 fn counted(of: &Arc<Publication>) -> Option<Counted> {
     let counts = Counts { ws_audience: 3, wh_audience: 1, wh_delivered: 1 };
     let (channel, epoch) = (Arc::clone(of.channel()), of.epoch());
-    Some(Counted { channel, epoch, offset: of.offset()?, told: counts.into() })
+    Some(Counted { channel, epoch, offset: of.offset()?, counts })
 }

@@ -34,6 +34,7 @@ pub enum NotAdded {
 }
 
 /// The patterns of a tenant.
+#[derive(Clone)]
 pub struct Patterns {
     hasher: ShardHasher,
     by_text: HashMap<Pattern, Registration, ShardHasher>,
@@ -42,6 +43,7 @@ pub struct Patterns {
 }
 
 /// Patterns with one literal beginning, by their literal end, so that many of them are as quick as one.
+#[derive(Clone)]
 struct Group {
     by_suffix: HashMap<Box<str>, Vec<Registration>, ShardHasher>,
     /// The lengths of those ends, and how many ends have each.

@@ -303,13 +303,14 @@ impl Core {
             self.handle(now, Input::Tick);
             self.worked = was_worked;
         }
+        self.parts.journal.write_counts();
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
         }
-        if now.monotonic_ms >= self.next_retain_ms {
+        if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
-            self.parts.journal.retain(&self.parts.retention, now.wall_ms);
+            self.parts.journal.retain(self.parts.retention.clone(), now.wall_ms);
         }
         while self.parts.lanes.has_room()
             && let Ok(order) = self.parts.orders.try_recv()

@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use super::{
     ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX,
     Retired, Scope, View,
-    lists::{Numbers, Scan, Seen, said_over},
+    lists::{Numbers, Scan, Seen},
     next_position,
 };
 use crate::{
@@ -207,9 +207,7 @@ impl Journal for MemoryJournal {
             let is_it =
                 |kept: &&mut Kept| (kept.offset(), kept.epoch()) == (Some(it.offset), it.epoch);
             let found = entry.messages.iter_mut().find(is_it);
-            found
-                .into_iter()
-                .for_each(|kept| kept.counts = said_over(it.told.numbers(), kept.counts));
+            found.into_iter().for_each(|kept| kept.counts = it.counts.numbers());
         }
         Ok(())
     }

@@ -22,8 +22,8 @@ pub use self::{
     keyed::KeyedRecord,
     lists::{
         Among, Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun,
-        Names, Passed, Place, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, Told, View,
-        Wanted, choose, list, stats,
+        Names, Passed, Place, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted,
+        choose, list, stats,
     },
 };
 use crate::{
@@ -56,6 +56,8 @@ pub struct Retired {
     pub rewritten: u64,
     /// Channels forgotten.
     pub channels: u64,
+    /// Whether there is more that the policy does not keep: a run looks after a bounded number of channels.
+    pub is_partial: bool,
 }
 
 /// What went of a channel.
@@ -152,7 +154,7 @@ pub trait Journal: Send {
     /// When the disk refuses.
     fn keyed_since(&self, at_ms: u64, max: usize) -> Result<Vec<KeyedRecord>, JournalError>;
 
-    /// Writes down counts of messages, each in place of what was said about it before. Of messages that are not retained nothing is
+    /// Writes down the counts of messages, in place of what was said about them before. Of messages that are not retained nothing is
     /// said. They are written with the next append, be it of nothing, and are lost at most with what was not acknowledged.
     ///
     /// # Errors

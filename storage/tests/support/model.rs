@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use storage::{
     Among, ChannelKey, Counted, Counts, Draft, Epoch, Journal, ListQuery, MessageId, Offset,
-    Publication, SenderKind, Source, Stats, StatsQuery, TenantId, Told, list, stats,
+    Publication, SenderKind, Source, Stats, StatsQuery, TenantId, list, stats,
 };
 
 use super::{Random, channel};
@@ -72,19 +72,18 @@ impl Model {
             let at =
                 self.messages.len() as u64 - 1 - random.below(back.min(self.messages.len() as u64));
             let of = &self.messages[usize::try_from(at).unwrap()];
-            let mut some = |below| (!random.chance(3)).then(|| random.below(below));
-            let (ws_audience, wh_audience, wh_delivered) = (some(9), some(4), some(3));
-            let counts = self.counts.entry(count_key(of)).or_default();
-            counts.ws_audience = ws_audience.unwrap_or(counts.ws_audience);
-            counts.wh_audience = wh_audience.unwrap_or(counts.wh_audience);
-            counts.wh_delivered = wh_delivered.unwrap_or(counts.wh_delivered);
-            let told = Told { ws_audience, wh_audience, wh_delivered };
+            let counts = Counts {
+                ws_audience: random.below(9),
+                wh_audience: random.below(4),
+                wh_delivered: random.below(3),
+            };
+            self.counts.insert(count_key(of), counts);
             let (channel, epoch) = (Arc::clone(of.channel()), of.epoch());
-            counted.push(Counted { channel, epoch, offset: of.offset().unwrap(), told });
+            counted.push(Counted { channel, epoch, offset: of.offset().unwrap(), counts });
         }
         let nobody = Counts { ws_audience: 1_000_000, ..Counts::default() };
         let (channel, offset) = (channel(random.below(9)), Offset(1_000_000));
-        counted.push(Counted { channel, epoch: Epoch(1), offset, told: nobody.into() });
+        counted.push(Counted { channel, epoch: Epoch(1), offset, counts: nobody });
         journal.count(&counted).unwrap();
         if random.chance(3) {
             journal.append(&[]).unwrap();

@@ -21,18 +21,7 @@ pub struct Counts {
     pub wh_delivered: u64,
 }
 
-/// What is said about a message. A number that is not said stays as it was: who counts sockets knows nothing of webhooks.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Told {
-    /// See [`Counts`].
-    pub ws_audience: Option<u64>,
-    /// See [`Counts`].
-    pub wh_audience: Option<u64>,
-    /// See [`Counts`].
-    pub wh_delivered: Option<u64>,
-}
-
-/// The numbers of one message, in place of those that were said before.
+/// The numbers of one message. Those that were said before are void.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// Where it was published.
@@ -41,14 +30,12 @@ pub struct Counted {
     pub epoch: Epoch,
     /// Its offset.
     pub offset: Offset,
-    /// Its numbers, each under `u32::MAX`.
-    pub told: Told,
+    /// Its numbers, at most `u32::MAX` each.
+    pub counts: Counts,
 }
 
 /// Numbers as they are written.
 pub(crate) type Numbers = [u32; 3];
-/// A number that is not said.
-const UNSAID: u32 = u32::MAX;
 /// Sums of what changed.
 pub(crate) type Sums = [i64; 3];
 
@@ -79,33 +66,12 @@ pub(crate) fn key_hash(channel: &ChannelKey, epoch: Epoch) -> u64 {
     channel.hash() ^ mixed
 }
 
-/// What holds once more was said. It may leave some of it unsaid.
-pub(crate) fn said_over(said: Numbers, before: Numbers) -> Numbers {
-    let mut now = said;
-    for (number, before) in now.iter_mut().zip(before) {
-        *number = if *number == UNSAID { before } else { *number };
-    }
-    now
-}
-
-impl Told {
-    pub(crate) fn numbers(&self) -> Numbers {
-        let said = |it: u64| u32::try_from(it).unwrap_or(UNSAID).min(UNSAID - 1);
-        [self.ws_audience, self.wh_audience, self.wh_delivered].map(|it| it.map_or(UNSAID, said))
-    }
-}
-
-impl From<Counts> for Told {
-    fn from(counts: Counts) -> Self {
-        Self {
-            ws_audience: Some(counts.ws_audience),
-            wh_audience: Some(counts.wh_audience),
-            wh_delivered: Some(counts.wh_delivered),
-        }
-    }
-}
-
 impl Counts {
+    pub(crate) fn numbers(&self) -> Numbers {
+        let number = |it: u64| u32::try_from(it).unwrap_or(u32::MAX);
+        [number(self.ws_audience), number(self.wh_audience), number(self.wh_delivered)]
+    }
+
     pub(crate) fn add(&mut self, numbers: Numbers) {
         let [ws, wh, delivered] = numbers.map(u64::from);
         self.ws_audience += ws;

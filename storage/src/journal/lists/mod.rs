@@ -21,13 +21,13 @@ mod tally;
 use std::{fmt, sync::Arc};
 
 pub(super) use self::{
-    counts::{CountKey, CountRow, Numbers, key_hash, said_over},
+    counts::{CountKey, CountRow, Numbers, key_hash},
     file::encode,
     rows::{Rows, Seen, Snapshot},
     scan::Scan,
 };
 pub use self::{
-    counts::{Counted, Counts, Told},
+    counts::{Counted, Counts},
     cursor::{Cursor, Passed, Place, Slice},
     list::{LIST_MESSAGES_MAX, ListQuery, Listed, Listing, choose, list},
     stats::{Stats, StatsQuery, TOP_EVENTS, stats},

@@ -11,7 +11,7 @@ use crate::{
     ids::ChannelKey,
     journal::{
         Counted, Source, Wanted,
-        lists::{CountKey, LiveRun, Numbers, Part, Scope, View, fetch, key_hash, said_over},
+        lists::{CountKey, LiveRun, Numbers, Part, Scope, View, fetch, key_hash},
     },
     publication::Publication,
 };
@@ -42,7 +42,7 @@ impl SegmentJournal {
                 Some(now) => now,
                 None => self.said_before(of, key)?,
             };
-            let now = said_over(of.told.numbers(), before);
+            let now = of.counts.numbers();
             self.said.push(Said { of: of.clone(), segment, now, before });
         }
         Ok(())

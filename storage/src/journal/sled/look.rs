@@ -69,7 +69,7 @@ impl SledJournal {
         let mut entries = Vec::new();
         for it in counted {
             let Some(segment) = self.segment_of(it) else { continue };
-            let message = (segment, it.offset.0, it.told.numbers(), Numbers::default());
+            let message = (segment, it.offset.0, it.counts.numbers(), Numbers::default());
             entries.push(Entry::Counts(CountsEntry {
                 tenant: it.channel.tenant(),
                 name: it.channel.name(),
