@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::machine;
 
-const BEGIN: &str = "<!-- tables: written by `cargo run --release -p benches -- all --page docs/benchmarks.md` -->\n";
+const BEGIN: &str = "<!-- tables: what `benches` was run with stands below; `--page docs/benchmarks.md` writes up to the end -->\n";
 const END: &str = "<!-- end of tables -->\n";
 
 /// Rows of text under a heading.
@@ -46,7 +46,7 @@ pub(crate) fn preamble(server: &Path) -> String {
     let command: Vec<String> = std::env::args().skip(1).collect();
     let version = machine::output(&server.display().to_string(), &["--version"]);
     format!(
-        "Measured {date} at commit {commit} ({version}) on {}, with\n\
+        "Measured {date} in a tree at commit {commit}, its server saying \"{version}\", on {}, with\n\
          `cargo run --release -p benches -- {}`.\n",
         machine::description(),
         command.join(" ")

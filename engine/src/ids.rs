@@ -39,6 +39,11 @@ pub struct SubscriptionId(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct CallId(pub u64);
 
+impl CallId {
+    /// Of what no call waits for: its answer finds nobody.
+    pub const NOBODY: Self = Self(u64::MAX);
+}
+
 /// The time of one turn. The reactor reads the clocks once; the simulator makes them up.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Now {

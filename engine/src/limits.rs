@@ -1,5 +1,7 @@
 //! Every bound of a shard, by name (invariant 7). What happens when one is reached stands with it.
 
+use protocol::engineio::Heartbeat;
+
 use crate::control::{Rates, SeatLimits};
 
 /// The bounds. All are settings.
@@ -37,9 +39,9 @@ pub struct Limits {
     pub tail_total_bytes_max: usize,
     /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
     pub tail_messages_max: usize,
-    /// Publications in one part of what a subscriber missed. Over it: the rest comes in further parts.
+    /// Publications that one read of the journal has for a subscriber. Over it: the next part begins with another read.
     pub recovery_messages_max: usize,
-    /// Bytes of such a part, but for its first message.
+    /// Bytes of one part of what a subscriber missed, but for its first message. Over it: the rest comes in further parts.
     pub recovery_bytes_max: usize,
     /// Members a presence snapshot lists. Over it: the others are counted, not listed.
     pub presence_members_max: usize,
@@ -49,7 +51,7 @@ pub struct Limits {
     pub connection_rates: Rates,
     /// Frames of one connection that wait for their answers. Over it: a frame is refused.
     pub unanswered_frames_max: usize,
-    /// Registered channels that one shard knows without asking. Over it: it asks each time.
+    /// Registered channels that one shard knows without asking. Over it: all are forgotten, and asked for anew.
     pub known_channels_max: usize,
     /// Pings and pongs of one connection in a second. Over it: close 1008.
     pub control_frames_per_second_max: u8,
@@ -63,6 +65,12 @@ pub struct Limits {
     pub ping_interval_ms: u64,
     /// Silence after a ping after which a WebSocket is closed.
     pub pong_timeout_ms: u64,
+    /// The heartbeat of a session of Engine.IO, which it is told of. Over its time-out: the session ends.
+    pub heartbeat: Heartbeat,
+    /// Time for a client of Socket.IO to be let in. Over it: the session ends.
+    pub connect_timeout_ms: u64,
+    /// Time for a client of InsForge's documents to say who it is. Over it: close 4401.
+    pub introduction_timeout_ms: u64,
 }
 
 impl Default for Limits {
@@ -104,6 +112,9 @@ impl Default for Limits {
             idle_timeout_ms: 75_000,
             ping_interval_ms: 25_000,
             pong_timeout_ms: 10_000,
+            heartbeat: Heartbeat::default(),
+            connect_timeout_ms: 45_000,
+            introduction_timeout_ms: 10_000,
         }
     }
 }

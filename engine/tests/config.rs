@@ -275,11 +275,11 @@ fn tenants_share_neither_name_nor_key() {
     );
     check(
         &tenant("two", APPLICATION_KEY, other_management),
-        "tenant.cohesivity.application_key of tenant \"two\" is also that of \"one\"; no two tenants share a key",
+        "tenant.cohesivity.application_key of tenant \"two\" is also that of \"one\"; no two tenants share one",
     );
     check(
         &tenant("two", other_application, MANAGEMENT_KEY),
-        "tenant.cohesivity.management_key of tenant \"two\" is also that of \"one\"; no two tenants share a key",
+        "tenant.cohesivity.management_key of tenant \"two\" is also that of \"one\"; no two tenants share one",
     );
 }
 

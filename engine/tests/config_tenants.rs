@@ -192,6 +192,6 @@ fn two_tenants_share_no_project_key() {
     };
     assert_eq!(
         error(&format!("{}{}", one("a"), one("b"))),
-        "tenant.infrai.project_key of tenant \"b\" is also that of \"a\"; no two tenants share a key"
+        "tenant.infrai.project_key of tenant \"b\" is also that of \"a\"; no two tenants share one"
     );
 }

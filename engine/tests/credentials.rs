@@ -30,9 +30,15 @@ fn same(one: &Tenant, other: &Tenant) -> bool {
             (it.application_key.reveal().to_owned(), it.management_key.reveal().to_owned())
         })
     };
+    let insforge = |it: &Tenant| {
+        let keys = it.insforge.as_ref()?;
+        let (api_key, jwt_secret) = (keys.api_key.reveal(), keys.jwt_secret.reveal());
+        Some((api_key.to_owned(), keys.anon_key.clone(), jwt_secret.to_owned()))
+    };
     one.name == other.name
         && keys(one) == keys(other)
         && one.project_key == other.project_key
+        && insforge(one) == insforge(other)
         && one.signing_secret.reveal() == other.signing_secret.reveal()
 }
 
@@ -75,6 +81,28 @@ fn a_node_keeps_its_secret_and_the_development_tenant_has_an_infrai_key() {
     assert_ne!(first.node_secret.reveal(), first.tenants[0].signing_secret.reveal());
     let key = first.tenants[0].project_key.clone().unwrap();
     assert!(key.reveal().starts_with("ifr_pk_proj_") && key.reveal().len() == 44, "a key");
+}
+
+#[test]
+fn a_development_tenant_of_an_older_version_gets_what_it_lacks_and_keeps_what_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path());
+    let whole = only(&config);
+    let path = config.server.data_dir.join("dev-tenant.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (before, _) = text.split_once("[tenant.insforge]").unwrap();
+    fs::write(&path, before).unwrap();
+    let mended = only(&config);
+    let of = |it: &Tenant| it.insforge.as_ref().unwrap().api_key.reveal().to_owned();
+    assert!(of(&mended).starts_with("ik_") && of(&mended).len() == 67, "a key");
+    assert_ne!(of(&mended), of(&whole), "drawn anew");
+    assert!(mended.project_key == whole.project_key, "the other keys stay");
+    assert!(same(&mended, &only(&config)), "and it is kept");
+    let (before, _) = before.split_once("[tenant.infrai]").unwrap();
+    fs::write(&path, before).unwrap();
+    let older = only(&config);
+    assert!(older.project_key.is_some() && older.insforge.is_some());
+    assert!(same(&older, &only(&config)));
 }
 
 #[test]

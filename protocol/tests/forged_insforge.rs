@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use protocol::Limits;
 use protocol::auth::hmac_sha256;
-use protocol::auth::insforge::{Credential, Identity, InsforgeKeys, Jwks, User};
+use protocol::auth::insforge::{Jwks, User, UserKeys};
 
 const SECRET: &str = "your-secret-key-here-must-be-32-char-or-above";
 const OTHER_SECRET: &str = "another-secret-key-of-at-least-32-characters";
@@ -26,7 +26,7 @@ const RS256: &str = r#"{"alg":"RS256","typ":"JWT","kid":"key-1"}"#;
 const GOOD: &str = r#"{"sub":"7d7b0e2e","email":"ada@example.com","role":"authenticated","iat":1700000000,"exp":1800000001}"#;
 
 struct Door {
-    keys: InsforgeKeys,
+    keys: UserKeys,
     rsa: RsaKeyPair,
     jwks: serde_json::Value,
 }
@@ -40,18 +40,15 @@ impl Door {
         let jwks = file["jwks"].clone();
         let set = Jwks::parse(&jwks.to_string()).unwrap();
         Self {
-            keys: InsforgeKeys::new("ik_1", "anon_1", SECRET, set).unwrap(),
+            keys: UserKeys::new(SECRET, set).unwrap(),
             rsa: RsaKeyPair::from_pkcs8(&rsa).unwrap(),
             jwks,
         }
     }
 
     fn open(&self, token: &str) -> Result<User, String> {
-        match self.keys.identify(Credential::Token(token), NOW_S, &Limits::default()) {
-            Ok(Identity::User(user)) => Ok(user),
-            Ok(other) => panic!("{other:?} is no user"),
-            Err(bad) => Err(bad.to_string()),
-        }
+        let found = self.keys.verify(token, NOW_S, &Limits::default());
+        found.map_err(|bad| bad.to_string())
     }
 
     fn refuse(&self, what: &str, token: &str) {

@@ -10,6 +10,11 @@ use hashbrown::Equivalent;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TenantId(pub u32);
 
+impl TenantId {
+    /// Nobody's: of a client that has not said whose it is.
+    pub const UNKNOWN: Self = Self(u32::MAX);
+}
+
 /// Place of a persisted publication in its channel. Dense within an epoch: the next one is always `+ 1`, the first is 1.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Offset(pub u64);

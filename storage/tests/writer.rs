@@ -34,6 +34,7 @@ fn outcomes(answers: impl IntoIterator<Item = Answer>) -> Vec<bool> {
         Answer::Read { .. }
         | Answer::Retained { .. }
         | Answer::Dropped { .. }
+        | Answer::Cut { .. }
         | Answer::Damaged { .. }
         | Answer::NotBegun { .. }
         | Answer::DroppedTenant { .. } => Vec::new(),

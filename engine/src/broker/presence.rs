@@ -14,6 +14,17 @@ pub struct Member {
     pub name: Option<Box<str>>,
     /// Whose client it is, where that was said as well.
     pub user_id: Option<Box<str>>,
+    /// Whether it is one connection of somebody without a name of their own.
+    pub is_anonymous: bool,
+}
+
+/// A member, and since when it is there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Present {
+    /// Who.
+    pub member: Arc<Member>,
+    /// When its first subscription came, by the wall clock.
+    pub joined_at_ms: u64,
 }
 
 /// The members of one channel. Ordered by id, so that a snapshot never depends on a hash.
@@ -21,52 +32,53 @@ pub struct Member {
 pub struct Presence {
     members: BTreeMap<Box<str>, Entry>,
     /// The last snapshot, until somebody comes or goes.
-    snapshot: Option<Arc<[Arc<Member>]>>,
+    snapshot: Option<Arc<[Present]>>,
 }
 
 #[derive(Debug)]
 struct Entry {
-    member: Arc<Member>,
+    present: Present,
     /// Invariant: never zero.
     subscriptions: u32,
 }
 
 impl Presence {
-    /// Counts one more subscription of the member. True when it is the member's first.
-    pub fn join(&mut self, member: &Arc<Member>) -> bool {
+    /// Counts one more subscription of the member, at this wall time. Returns the member when it is its first.
+    pub fn join(&mut self, member: &Arc<Member>, now_ms: u64) -> Option<Present> {
         if let Some(entry) = self.members.get_mut(&member.id) {
             entry.subscriptions += 1;
-            return false;
+            return None;
         }
-        let entry = Entry { member: Arc::clone(member), subscriptions: 1 };
+        let present = Present { member: Arc::clone(member), joined_at_ms: now_ms };
+        let entry = Entry { present: present.clone(), subscriptions: 1 };
         self.members.insert(member.id.clone(), entry);
         self.snapshot = None;
-        true
+        Some(present)
     }
 
     /// Counts one subscription less. Returns the member, as it was shown, when that was its last.
-    pub fn leave(&mut self, id: &str) -> Option<Arc<Member>> {
+    pub fn leave(&mut self, id: &str) -> Option<Present> {
         let entry = self.members.get_mut(id)?;
         entry.subscriptions -= 1;
         if entry.subscriptions > 0 && !planted::is(Fault::LeaveOnAnyClose) {
             return None;
         }
         self.snapshot = None;
-        self.members.remove(id).map(|it| it.member)
+        self.members.remove(id).map(|it| it.present)
     }
 
     /// The members in order of their ids, at most `listed_max` of them.
-    pub fn snapshot(&mut self, listed_max: usize) -> Arc<[Arc<Member>]> {
+    pub fn snapshot(&mut self, listed_max: usize) -> Arc<[Present]> {
         let members = &self.members;
         let snapshot = self.snapshot.get_or_insert_with(|| {
-            members.values().take(listed_max).map(|it| Arc::clone(&it.member)).collect()
+            members.values().take(listed_max).map(|it| it.present.clone()).collect()
         });
         Arc::clone(snapshot)
     }
 
     /// Everyone who is there, in order of their ids.
     pub fn members(&self) -> impl Iterator<Item = &Arc<Member>> {
-        self.members.values().map(|entry| &entry.member)
+        self.members.values().map(|entry| &entry.present.member)
     }
 
     /// How many are there.
@@ -87,16 +99,17 @@ mod tests {
     use super::*;
 
     fn member(id: &str) -> Arc<Member> {
-        Arc::new(Member { id: id.into(), name: None, user_id: None })
+        Arc::new(Member { id: id.into(), name: None, user_id: None, is_anonymous: false })
     }
 
     #[test]
     fn a_member_joins_with_its_first_subscription_and_leaves_with_its_last() {
         let mut presence = Presence::default();
-        assert!(presence.join(&member("ada")));
-        assert!(!presence.join(&member("ada")));
+        let ada = Present { member: member("ada"), joined_at_ms: 5 };
+        assert_eq!(presence.join(&member("ada"), 5), Some(ada.clone()));
+        assert_eq!(presence.join(&member("ada"), 9), None);
         assert_eq!(presence.leave("ada"), None);
-        assert_eq!(presence.leave("ada"), Some(member("ada")));
+        assert_eq!(presence.leave("ada"), Some(ada));
         assert_eq!(presence.leave("ada"), None);
         assert!(presence.is_empty());
     }
@@ -105,9 +118,10 @@ mod tests {
     fn a_snapshot_is_ordered_current_and_limited() {
         let mut presence = Presence::default();
         for id in ["c", "a", "b"] {
-            presence.join(&member(id));
+            presence.join(&member(id), 0);
         }
-        let ids = |it: Arc<[Arc<Member>]>| it.iter().map(|m| m.id.to_string()).collect::<Vec<_>>();
+        let ids =
+            |it: Arc<[Present]>| it.iter().map(|m| m.member.id.to_string()).collect::<Vec<_>>();
         assert_eq!(ids(presence.snapshot(10)), ["a", "b", "c"]);
         presence.leave("a");
         assert_eq!(ids(presence.snapshot(1)), ["b"]);

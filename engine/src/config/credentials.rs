@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::error::ConfigError;
 use super::file;
+use super::insforge::InsforgeConfig;
 use super::secret::{Secret, SigningSecret};
 use super::table::Config;
 use super::tenant::{
@@ -35,6 +36,8 @@ pub struct Tenant {
     pub cohesivity: Option<CohesivityKeys>,
     /// Its project key, if it speaks Infrai.
     pub project_key: Option<Secret>,
+    /// Its keys, if it speaks InsForge.
+    pub insforge: Option<InsforgeConfig>,
     /// What it has of other vendors.
     pub vendors: VendorConfig,
     /// What it may do.
@@ -54,6 +57,8 @@ impl Tenant {
             application_key: keys.map(|it| text(&it.application_key)),
             management_key: keys.map(|it| text(&it.management_key)),
             project_key: self.project_key.as_ref().map(text),
+            // Its secret was measured when it was read.
+            insforge: self.insforge.as_ref().and_then(|it| it.spec().ok()),
             hashed_keys: Vec::new(),
             signing_key: self.signing_secret.reveal().to_vec(),
             signing_keys_before: Vec::new(),
@@ -120,26 +125,43 @@ fn dev_tenant(folder: Option<&Path>) -> Result<TenantConfig, ConfigError> {
             message: format!("{}: holds no tenant; delete it to get a new one", path.display()),
         };
         let mut tenant = file::read_tenants(path)?.pop().ok_or_else(damaged)?;
-        if tenant.project_key.is_none() {
+        if tenant.project_key.is_none() || tenant.insforge.is_none() {
             // Its folder is of a version that made none.
-            tenant.project_key = Some(generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES)?);
+            let Keys { project_key, insforge } = Keys::generate()?;
+            tenant.project_key.get_or_insert(project_key);
+            tenant.insforge.get_or_insert(insforge);
             write_private(path, &dev_tenant_text(&tenant))?;
         }
         return Ok(tenant);
     }
+    let Keys { project_key, insforge } = Keys::generate()?;
     let tenant = TenantConfig {
         name: DEV_TENANT_NAME.to_owned(),
         cohesivity: Some(CohesivityKeys {
             application_key: generate_key(APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES)?,
             management_key: generate_key(MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES)?,
         }),
-        project_key: Some(generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES)?),
+        project_key: Some(project_key),
+        insforge: Some(insforge),
         ..TenantConfig::default()
     };
     if let Some(path) = path {
         write_private(&path, &dev_tenant_text(&tenant))?;
     }
     Ok(tenant)
+}
+
+/// What a development tenant did not always have.
+struct Keys {
+    project_key: Secret,
+    insforge: InsforgeConfig,
+}
+
+impl Keys {
+    fn generate() -> Result<Self, ConfigError> {
+        let project_key = generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES)?;
+        Ok(Self { project_key, insforge: InsforgeConfig::generate()? })
+    }
 }
 
 fn dev_tenant_text(tenant: &TenantConfig) -> String {
@@ -176,8 +198,16 @@ fn complete(
                     secret
                 }
             };
-        let TenantConfig { name, cohesivity, project_key, vendors, .. } = tenant;
-        tenants.push(Tenant { name, signing_secret, cohesivity, project_key, vendors, plan });
+        let TenantConfig { name, cohesivity, project_key, insforge, vendors, .. } = tenant;
+        tenants.push(Tenant {
+            name,
+            signing_secret,
+            cohesivity,
+            project_key,
+            insforge,
+            vendors,
+            plan,
+        });
     }
     if let Some(path) = path.filter(|_| is_new) {
         write_private(&path, &secrets_text(&node_secret, &kept))?;

@@ -79,7 +79,7 @@ impl ConfigError {
             format!("{key} \"{tenant}\" is given twice; each tenant has a name of its own")
         } else {
             format!(
-                "{key} of tenant \"{tenant}\" is also that of \"{other}\"; no two tenants share a key"
+                "{key} of tenant \"{tenant}\" is also that of \"{other}\"; no two tenants share one"
             )
         };
         Self::Wrong { message }

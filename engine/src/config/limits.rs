@@ -1,5 +1,7 @@
 //! The limits of the table as each room of the house wants them.
 
+use protocol::engineio::Heartbeat;
+
 use super::table::LimitsConfig;
 use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::Limits;
@@ -64,6 +66,13 @@ impl LimitsConfig {
             body_timeout_ms: self.body_timeout_ms,
             idle_timeout_ms: self.idle_timeout_ms,
             ping_interval_ms: self.ping_interval_ms,
+            heartbeat: Heartbeat {
+                interval_ms: self.engineio_ping_interval_ms,
+                timeout_ms: self.engineio_ping_timeout_ms,
+                ..Heartbeat::default()
+            },
+            connect_timeout_ms: self.connect_timeout_ms,
+            introduction_timeout_ms: self.introduction_timeout_ms,
             pong_timeout_ms: self.pong_timeout_ms,
         }
     }

@@ -4,6 +4,7 @@ mod consistency;
 mod credentials;
 mod error;
 mod file;
+mod insforge;
 mod limits;
 mod load;
 mod secret;
@@ -21,6 +22,9 @@ pub(crate) use credentials::make_folder;
 pub use credentials::{DevTenant, Provisioned, Tenant, generate_key, provision, write_private};
 pub use error::ConfigError;
 pub(crate) use file::read_tenants;
+pub use insforge::{
+    ANON_KEY_PREFIX, API_KEY_PREFIX, InsforgeConfig, JwksFile, generate_hex_key, is_host,
+};
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};
 pub use setting::{Kind, Setting};

@@ -30,7 +30,7 @@ impl Secret {
 }
 
 /// What keys begin with that is no secret.
-const KINDS: [&str; 4] = ["coh_app_", "coh_man_", "ifr_pk_proj_", "sk_"];
+const KINDS: [&str; 5] = ["coh_app_", "coh_man_", "ifr_pk_proj_", "ik_", "sk_"];
 /// Of fewer characters even two are too many to show.
 const SHORT_CHARS: usize = 16;
 

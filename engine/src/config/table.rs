@@ -64,7 +64,8 @@ settings! {
     }
 
     /// What calls of Infrai cost, in millionths of a dollar: their answers say it, and a tenant's `credit_micro_usd` bounds it. A
-    /// call that fails, or that was answered before to the same idempotency key, costs nothing.
+    /// call or frame that fails, or that was answered before to the same idempotency key, costs nothing but what of its batch was
+    /// published. What is paid comes back then, unless a crash or the end of the WebSocket comes first.
     costs: CostsConfig {
         token_issue: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is made for a client.";
         token_revoke: u32 = 0 in 0..=10_000_000 micro_usd, "A token that is revoked.";
@@ -104,6 +105,10 @@ settings! {
         outbox_age_ms_max: u64 = 10_000 in 100..=3_600_000 ms, "Age of the oldest frame waiting for a connection. Over it the connection is closed with 1013.";
         ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
         pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";
+        engineio_ping_interval_ms: u32 = 25_000 in 100..=3_600_000 ms, "How often a session of Engine.IO (InsForge) is pinged.";
+        engineio_ping_timeout_ms: u32 = 20_000 in 100..=3_600_000 ms, "A session of Engine.IO that leaves a ping unanswered this long is ended.";
+        connect_timeout_ms: u64 = 45_000 in 100..=3_600_000 ms, "A session of Socket.IO whose client is not let in by then is ended.";
+        introduction_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A WebSocket at /realtime whose client has not said who it is by then is closed with 4401.";
         close_timeout_ms: u64 = 5_000 in 100..=3_600_000 ms, "How long a closing connection may take to send what waits for it.";
         drain_input_ms: u64 = 1_000 in 0..=60_000 ms, "How long a closed connection is still read, so that its peer gets the last answer and not a reset.";
         fragments_per_message_max: usize = 64 in 1..=65_536 frames, "Frames that one message may be cut into. More is closed with 1008.";
@@ -119,7 +124,7 @@ settings! {
 
         channels_max: usize = 1_000_000 in 1..=1_000_000_000 channels, "Channels in memory on one shard. A new one beyond it is refused.";
         tail_messages_max: usize = 128 in 0..=65_536 messages, "Newest messages of a channel that are kept in memory.";
-        recovery_messages_max: usize = 256 in 1..=65_536 messages, "Messages in one part of what a WebSocket missed, which is at most an eighth of an outbox. More come in further parts, each once the last was taken.";
+        recovery_messages_max: usize = 256 in 1..=65_536 messages, "Messages that are read from the journal at once for a WebSocket that missed them. It gets them, and what memory has, in parts of at most an eighth of an outbox, each once the last was taken.";
         tail_total_bytes_max: usize = 67_108_864 in 0..=1_099_511_627_776 bytes, "Bytes of such messages on one shard. Over it the oldest tails are dropped; history then comes from the journal.";
 
         control_calls_max: usize = 16_384 in 1..=1_048_576 calls, "Calls of one shard that take several steps and are not finished. More are refused with 503.";

@@ -3,6 +3,7 @@
 use protocol::auth::vendor::{AblyKey, KeyError, LiveblocksKey, PusherKeys, VendorKeys};
 
 use super::error::ConfigError;
+use super::insforge::InsforgeConfig;
 use super::secret::{Secret, SigningSecret};
 use crate::control::{Paced, Rate};
 
@@ -17,6 +18,8 @@ pub struct TenantConfig {
     pub cohesivity: Option<CohesivityKeys>,
     /// `ifr_pk_proj_…`: what its servers speak Infrai with.
     pub project_key: Option<Secret>,
+    /// Its keys, if it speaks InsForge.
+    pub insforge: Option<InsforgeConfig>,
     /// What it has of other vendors.
     pub vendors: VendorConfig,
     /// The tier that it pays for; without one nothing is counted.
@@ -157,6 +160,14 @@ pub(super) fn check_unique(tenants: &[TenantConfig]) -> Result<(), ConfigError> 
 fn shared_key(one: &TenantConfig, other: &TenantConfig) -> Option<&'static str> {
     if one.project_key.is_some() && one.project_key == other.project_key {
         return Some("tenant.infrai.project_key");
+    }
+    if let Some(key) = one
+        .insforge
+        .as_ref()
+        .zip(other.insforge.as_ref())
+        .and_then(|(one, other)| one.shared_with(other))
+    {
+        return Some(key);
     }
     let (one, other) = (one.cohesivity.as_ref()?, other.cohesivity.as_ref()?);
     if one.application_key == other.application_key {

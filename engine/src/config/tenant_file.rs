@@ -13,7 +13,7 @@ use super::value::quoted;
 use crate::control::{Paced, Quota, Rate, Tier};
 
 /// A table whose keys are known.
-struct Fields<'s, 'v, 'a> {
+pub(super) struct Fields<'s, 'v, 'a> {
     source: &'s Source<'a>,
     path: &'static str,
     table: &'v Table<'a>,
@@ -21,7 +21,7 @@ struct Fields<'s, 'v, 'a> {
 }
 
 impl<'v, 'a> Fields<'_, 'v, 'a> {
-    fn get(&self, key: &str) -> Option<&'v Item<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<&'v Item<'a>> {
         self.table.get(key)
     }
 
@@ -44,7 +44,7 @@ impl<'v, 'a> Fields<'_, 'v, 'a> {
 }
 
 impl<'a> Source<'a> {
-    fn fields<'s, 'v>(
+    pub(super) fn fields<'s, 'v>(
         &'s self,
         path: &'static str,
         value: &'v Item<'a>,
@@ -72,7 +72,7 @@ impl<'a> Source<'a> {
     }
 
     fn tenant(&self, value: &Item<'a>) -> Result<TenantConfig, ConfigError> {
-        const KNOWN: [&str; 10] = [
+        const KNOWN: [&str; 12] = [
             "name",
             "signing_secret",
             "tier",
@@ -81,10 +81,12 @@ impl<'a> Source<'a> {
             "rates",
             "cohesivity",
             "infrai",
+            "insforge",
             "pusher",
             "ably",
+            "liveblocks",
         ];
-        let fields = self.fields("tenant", value, &[&KNOWN[..], &["liveblocks"]].concat())?;
+        let fields = self.fields("tenant", value, &KNOWN)?;
         let secret = |it| self.hex_secret("tenant.signing_secret", it);
         let tier = |it| self.text("tenant.tier", it).map(str::to_owned);
         let credit = |it| self.number("tenant.credit_micro_usd", it, u64::MAX);
@@ -94,6 +96,7 @@ impl<'a> Source<'a> {
             signing_secret: table("signing_secret").map(secret).transpose()?,
             cohesivity: table("cohesivity").map(|it| self.cohesivity(it)).transpose()?,
             project_key: table("infrai").map(|it| self.infrai(it)).transpose()?,
+            insforge: table("insforge").map(|it| self.insforge(it)).transpose()?,
             vendors: VendorConfig {
                 pusher: table("pusher").map(|it| self.pusher(it)).transpose()?,
                 ably: table("ably").map(|it| self.ably(it)).transpose()?,
@@ -114,11 +117,11 @@ impl<'a> Source<'a> {
         Ok(tenant)
     }
 
-    fn text<'v>(&self, key: &str, value: &'v Item<'a>) -> Result<&'v str, ConfigError> {
+    pub(super) fn text<'v>(&self, key: &str, value: &'v Item<'a>) -> Result<&'v str, ConfigError> {
         value.get_ref().as_str().ok_or_else(|| self.is_no(key, value, "it must be a text"))
     }
 
-    fn switch(&self, key: &str, value: &Item<'a>) -> Result<bool, ConfigError> {
+    pub(super) fn switch(&self, key: &str, value: &Item<'a>) -> Result<bool, ConfigError> {
         let it = value.get_ref().as_bool();
         it.ok_or_else(|| self.is_no(key, value, "it must be true or false"))
     }
@@ -134,7 +137,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    fn is_no(&self, key: &str, value: &Item<'a>, rule: &str) -> ConfigError {
+    pub(super) fn is_no(&self, key: &str, value: &Item<'a>, rule: &str) -> ConfigError {
         let found = format!("of type {}", value.get_ref().type_str());
         ConfigError::value(&self.place(value.span()), key, &found, rule)
     }
@@ -181,7 +184,7 @@ impl<'a> Source<'a> {
         self.key(&fields, "project_key", &rule, tenant::is_project_key)
     }
 
-    fn key(
+    pub(super) fn key(
         &self,
         fields: &Fields<'_, '_, 'a>,
         key: &str,

@@ -43,6 +43,13 @@ const TENANT_EXAMPLE: &str = "\
 #management_key = \"coh_man_…\"        # the same; for provisioning
 #[tenant.infrai]
 #project_key = \"ifr_pk_proj_…\"       # then 16 to 128 of a-z, A-Z, 0-9, - and _
+#[tenant.insforge]
+#api_key = \"ik_…\"                    # then 64 hexadecimal digits; for servers and administrators
+#anon_key = \"anon_…\"                 # the same; for browsers, and no secret
+#jwt_secret = \"…\"                    # what its users' tokens are signed with: at least 32 characters
+#jwks_file = \"jwks.json\"             # public keys of others who sign them (RS256); its path begins where this file is
+#hosts = [\"app.example\"]             # where tokens are of its users; with none, wherever no other tenant's are
+#shadow = false                        # whether what policies deny is done nevertheless, and logged
 #[tenant.pusher]                       # what signatures for clients of Pusher are made with
 #app_id = \"…\"
 #key = \"…\"
@@ -64,7 +71,8 @@ const TENANT_EXAMPLE: &str = "\
 #messages_per_month = 1000000          # each _per_minute, _per_month or _in_all
 #credit_micro_usd = 2000000            # as a tenant's, which comes first
 # Whatever is admitted counts, also if nothing comes of it then: a message that the disk has no room for, a query with a mistake.
-# To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others.
+# To open a socket is a request; to publish on it is none. A call that is refused for a bound takes nothing of the others,
+# but with an idempotency key it is a request in any case; a channel registered on the way counts for channels_, whatever follows.
 ";
 
 /// A file in which every setting has its default.
@@ -136,7 +144,7 @@ impl TenantConfig {
         if self.close_on_token_expiry {
             line("close_on_token_expiry", "true".to_owned());
         }
-        let tables = [self.cohesivity_rows(secrets), self.vendor_rows(secrets), self.rate_rows()];
+        let tables = [self.key_rows(secrets), self.vendor_rows(secrets), self.rate_rows()];
         for (table, rows) in tables.into_iter().flatten() {
             let _ = writeln!(out, "[tenant.{table}]"); // a String takes everything
             for (key, value) in rows {
@@ -146,7 +154,7 @@ impl TenantConfig {
         out
     }
 
-    fn cohesivity_rows(&self, secrets: Secrets) -> Rows {
+    fn key_rows(&self, secrets: Secrets) -> Rows {
         let mut tables = Vec::new();
         if let Some(keys) = &self.cohesivity {
             let rows = vec![
@@ -158,6 +166,7 @@ impl TenantConfig {
         if let Some(key) = &self.project_key {
             tables.push(("infrai", vec![("project_key", quoted(&secrets.text(key)))]));
         }
+        tables.extend(self.insforge.as_ref().map(|it| ("insforge", it.rows(secrets))));
         tables
     }
 

@@ -10,7 +10,7 @@ use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
 use super::quota::Bill;
 use super::revocations::TokenId;
-use crate::broker::Member;
+use crate::broker::Present;
 use crate::ids::{ChannelKey, MessageId, TenantId};
 use crate::side::VendorAnswer;
 use crate::tenants::Tenants;
@@ -227,7 +227,7 @@ pub type Published = Vec<(u16, Result<Placed, Rejection>)>;
 #[derive(Clone, Debug)]
 pub struct Peek {
     /// Who is there, as many as may be listed.
-    pub present: Arc<[Arc<Member>]>,
+    pub present: Arc<[Present]>,
     /// How many are there.
     pub member_count: u64,
     /// When it last took a message that it still knows.

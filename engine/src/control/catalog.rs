@@ -4,6 +4,9 @@ use protocol::Rejection;
 
 use crate::ids::TenantId;
 
+/// Rows that one commit takes away of a tenant that is gone.
+pub const ROWS_PER_COMMIT: usize = 4_096;
+
 /// One key of the catalog.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {

@@ -52,3 +52,37 @@ pub struct OperatorMessage {
     /// The JSON, byte for byte.
     pub data: Box<[u8]>,
 }
+
+/// How many did something, or were found: what most operations answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Acted(pub u64);
+
+impl Acted {
+    const BEFORE: &str = "{\"done\":";
+
+    /// As the answer has it.
+    #[must_use]
+    pub fn text(self) -> String {
+        format!("{}{}}}", Self::BEFORE, self.0)
+    }
+
+    /// Reads an answer.
+    #[must_use]
+    pub fn read(answer: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(answer).ok()?;
+        text.strip_prefix(Self::BEFORE)?.strip_suffix('}')?.parse().ok().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_reads_as_it_was_written() {
+        for acted in [0, 1, 10, u64::MAX].map(Acted) {
+            assert_eq!(Acted::read(acted.text().as_bytes()), Some(acted));
+        }
+        assert_eq!(Acted::read(br#"{"ids":[]}"#), None);
+    }
+}

@@ -23,7 +23,7 @@ pub struct Asker {
 
 impl Asker {
     /// For what is held and was already told so.
-    pub(super) const NOBODY: Self = Self { edge: ShardId(0), call: CallId(u64::MAX) };
+    pub(super) const NOBODY: Self = Self { edge: ShardId(0), call: CallId::NOBODY };
 }
 
 /// An answer, and whose.

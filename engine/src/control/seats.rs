@@ -72,7 +72,9 @@ impl Seats {
 
     /// Sockets that were granted are closed. That needs no answer and no disk: no socket outlives the node.
     pub fn release(&mut self, tenant: TenantId, count: u32) {
-        self.turns(tenant).seat.release(count);
+        if let Some(turns) = self.tenants.get_mut(&tenant) {
+            turns.seat.release(count);
+        }
     }
 
     /// Somebody asks.
@@ -83,14 +85,21 @@ impl Seats {
         ask: SeatAsk,
         outcome: &mut Outcome,
     ) {
-        let queue_max = self.limits.queue_max;
-        let turns = self.turns(ask.tenant);
+        let (queue_max, tenant) = (self.limits.queue_max, ask.tenant);
+        if !self.tenants.contains_key(&tenant) && !tenants.contains(tenant) {
+            // What comes late for a tenant that is gone makes no seat: nobody would take it away again.
+            let is_forget = matches!(ask.op, SeatOp::Forget { .. });
+            let gone = Err(Rejection::CredentialInvalid);
+            let answer = if is_forget { Ok(SeatAnswer::Forgotten) } else { gone };
+            return outcome.answers.push((asker, answer));
+        }
+        let turns = self.turns(tenant);
         if turns.waiting.len() >= queue_max && !ask.op.is_owed() {
             let why = Rejection::Overloaded { limit: "seat_queue_max" };
             return outcome.answers.push((asker, Err(why)));
         }
         turns.waiting.push_back((asker, ask.op));
-        self.go_on(now, tenants, ask.tenant, outcome);
+        self.go_on(now, tenants, tenant, outcome);
     }
 
     /// The catalog answered.
@@ -159,5 +168,52 @@ impl Seats {
             waiting: VecDeque::new(),
             is_forgotten: false,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::ClaimKey;
+    use crate::hasher;
+    use crate::ids::{CallId, ShardId};
+    use crate::limits::Limits;
+    use crate::tenants::TenantSpec;
+
+    const TENANT: TenantId = TenantId(7);
+
+    fn ask(seats: &mut Seats, tenants: &Tenants, op: SeatOp) -> Outcome {
+        let mut outcome = Outcome::default();
+        let asker = Asker { edge: ShardId(0), call: CallId(1) };
+        let ask = SeatAsk { tenant: TENANT, op };
+        seats.ask((Now::default(), tenants), asker, ask, &mut outcome);
+        outcome
+    }
+
+    fn answer(outcome: Outcome) -> Result<SeatAnswer, Rejection> {
+        outcome.answers.into_iter().next().unwrap().1
+    }
+
+    #[test]
+    fn what_comes_late_for_a_tenant_that_is_gone_makes_no_seat() {
+        let mut seats = Seats::new(hasher::seeded(1), Limits::default().seat);
+        let spec = TenantSpec { id: TENANT, name: "shop".to_owned(), ..TenantSpec::default() };
+        let (here, gone) = (Tenants::new(&[spec], [0; 32]), Tenants::new(&[], [0; 32]));
+        let abandon = || SeatOp::Abandon(ClaimKey(1));
+        let forget = || SeatOp::Forget { rows_max: 9 };
+        assert_eq!(answer(ask(&mut seats, &here, abandon())), Ok(SeatAnswer::Settled));
+        let commits = ask(&mut seats, &gone, forget()).commits;
+        let kept = CatalogAnswer { token: commits[0].token, result: Ok(()) };
+        let mut outcome = Outcome::default();
+        seats.settle((Now::default(), &gone), &kept, &mut outcome);
+        assert_eq!(answer(outcome), Ok(SeatAnswer::Forgotten));
+        assert!(seats.tenants.is_empty());
+        let late = [abandon(), SeatOp::Refund(1), SeatOp::FindChannel("a".into())];
+        for op in late {
+            assert_eq!(answer(ask(&mut seats, &gone, op)), Err(Rejection::CredentialInvalid));
+        }
+        seats.release(TENANT, 1);
+        assert_eq!(answer(ask(&mut seats, &gone, forget())), Ok(SeatAnswer::Forgotten));
+        assert!(seats.tenants.is_empty());
     }
 }

@@ -15,16 +15,25 @@ pub enum Audience {
     InfraiBehind,
     /// Those of [`Audience::InfraiMembers`] who do; of who is there they hear.
     InfraiMembersBehind,
+    /// Clients that speak InsForge as its SDK does. Each is shown to the others.
+    Insforge,
+    /// Clients on the WebSocket of InsForge's documents: they see who is there, and are seen only where they say so.
+    InsforgePlain,
+    /// Those of [`Audience::InsforgePlain`] who want some of the messages alone: each is asked about each.
+    InsforgeFiltered,
 }
 
 impl Audience {
-    /// All of them.
-    pub const ALL: [Self; 5] = [
+    /// All of them, those of one dialect side by side.
+    pub const ALL: [Self; 8] = [
         Self::Cohesivity,
         Self::Infrai,
         Self::InfraiMembers,
         Self::InfraiBehind,
         Self::InfraiMembersBehind,
+        Self::Insforge,
+        Self::InsforgePlain,
+        Self::InsforgeFiltered,
     ];
 
     /// What they speak.
@@ -35,24 +44,48 @@ impl Audience {
             Self::Infrai | Self::InfraiMembers | Self::InfraiBehind | Self::InfraiMembersBehind => {
                 Dialect::Infrai
             }
+            Self::Insforge => Dialect::Insforge,
+            Self::InsforgePlain | Self::InsforgeFiltered => Dialect::InsforgePlain,
         }
     }
 
-    /// Whether they are shown who is there, and are shown themselves.
+    /// Whether they are shown who is there.
     #[must_use]
-    pub fn has_members(self) -> bool {
+    pub fn sees_members(self) -> bool {
         match self {
-            Self::Cohesivity | Self::InfraiMembers | Self::InfraiMembersBehind => true,
+            Self::Cohesivity
+            | Self::InfraiMembers
+            | Self::InfraiMembersBehind
+            | Self::Insforge
+            | Self::InsforgePlain
+            | Self::InsforgeFiltered => true,
             Self::Infrai | Self::InfraiBehind => false,
         }
     }
 
-    /// Whether they get what is published.
+    /// Whether they are shown to others.
+    #[must_use]
+    pub fn has_members(self) -> bool {
+        match self {
+            Self::Cohesivity | Self::InfraiMembers | Self::InfraiMembersBehind | Self::Insforge => {
+                true
+            }
+            Self::Infrai | Self::InfraiBehind | Self::InsforgePlain | Self::InsforgeFiltered => {
+                false
+            }
+        }
+    }
+
+    /// Whether they all get what is published, in the same frames.
     #[must_use]
     pub fn has_messages(self) -> bool {
         match self {
-            Self::Cohesivity | Self::Infrai | Self::InfraiMembers => true,
-            Self::InfraiBehind | Self::InfraiMembersBehind => false,
+            Self::Cohesivity
+            | Self::Infrai
+            | Self::InfraiMembers
+            | Self::Insforge
+            | Self::InsforgePlain => true,
+            Self::InfraiBehind | Self::InfraiMembersBehind | Self::InsforgeFiltered => false,
         }
     }
 
@@ -60,7 +93,10 @@ impl Audience {
     #[must_use]
     pub fn behind(self) -> Self {
         match self {
-            Self::Cohesivity => Self::Cohesivity, // its clients read what they missed over HTTP
+            // Their clients read what they missed over HTTP.
+            Self::Cohesivity | Self::Insforge | Self::InsforgePlain | Self::InsforgeFiltered => {
+                self
+            }
             Self::Infrai | Self::InfraiBehind => Self::InfraiBehind,
             Self::InfraiMembers | Self::InfraiMembersBehind => Self::InfraiMembersBehind,
         }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub use audience::Audience;
 use hashbrown::HashMap;
+use protocol::dialect::Dialect;
 pub use turn::{Many, Turn};
 
 use crate::frame::Frame;
@@ -125,6 +126,43 @@ impl Hub {
         encode(Audience::ALL[group.audience], &mut group.pending);
     }
 
+    /// Encodes something for those who listen to a channel and whom it is for: once a dialect, and as bytes for its other
+    /// audiences (invariant 6).
+    pub fn tell(
+        &mut self,
+        channel: &ChannelKey,
+        is_for: impl Fn(Audience) -> bool,
+        encode: impl Fn(Dialect, &mut Vec<u8>),
+    ) {
+        let Some(groups) = self.listening(channel) else { return };
+        let mut encoded: Option<(Dialect, GroupId, usize)> = None;
+        for id in groups.into_iter().flatten() {
+            let audience = self.audience(id);
+            if !is_for(audience) {
+                continue;
+            }
+            match encoded {
+                Some((dialect, from, start)) if dialect == audience.dialect() => {
+                    self.append_copy(id, from, start);
+                }
+                Some(_) | None => {
+                    encoded = Some((audience.dialect(), id, self.pending_bytes(id)));
+                    self.append(id, |it, out| encode(it.dialect(), out));
+                }
+            }
+        }
+    }
+
+    /// Appends what another group has pending from a byte on.
+    fn append_copy(&mut self, id: GroupId, from: GroupId, start: usize) {
+        let places = [id.0 as usize, from.0 as usize];
+        let Ok([group, from]) = self.groups.get_disjoint_mut(places) else { return };
+        if group.pending.is_empty() {
+            self.dirty.push(id);
+        }
+        group.pending.extend_from_slice(&from.pending[start..]);
+    }
+
     /// Connections in the fan-out of the group, in the order in which it visits them.
     #[must_use]
     pub fn conns(&self, group: GroupId) -> &[ConnId] {
@@ -188,4 +226,45 @@ impl Hub {
 #[expect(clippy::cast_possible_truncation, reason = "connections are at most u32::MAX")]
 fn small(count: usize) -> u32 {
     count as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::hasher;
+    use crate::ids::TenantId;
+
+    #[test]
+    fn what_audiences_of_one_dialect_get_is_encoded_once() {
+        let mut hub = Hub::new(hasher::seeded(1));
+        let channel = Arc::new(ChannelKey::new(TenantId(0), "a"));
+        let mut enter =
+            |audience, slot| hub.enter(&channel, audience, ConnId { slot, generation: 0 }).group;
+        // Groups come about in any order.
+        let behind = enter(Audience::InfraiBehind, 0);
+        let members = enter(Audience::InfraiMembers, 1);
+        let infrai = enter(Audience::Infrai, 2);
+        let cohesivity = enter(Audience::Cohesivity, 3);
+        let encoded = Cell::new(0);
+        let encode = |dialect, out: &mut Vec<u8>| {
+            encoded.set(encoded.get() + 1);
+            let letter = match dialect {
+                Dialect::Cohesivity => b'c',
+                Dialect::Infrai => b'i',
+                Dialect::Insforge | Dialect::InsforgePlain => b'f',
+            };
+            out.extend([letter, b'0' + encoded.get()]);
+        };
+        hub.append(members, |_, out| out.extend_from_slice(b"first "));
+        hub.tell(&channel, Audience::has_messages, encode);
+        hub.tell(&channel, Audience::has_messages, encode);
+        assert_eq!(encoded.get(), 4);
+        let pending = |id: GroupId| String::from_utf8_lossy(&hub.groups[id.0 as usize].pending);
+        assert_eq!(pending(cohesivity), "c1c3");
+        assert_eq!((pending(infrai), pending(members)), ("i2i4".into(), "first i2i4".into()));
+        assert_eq!(pending(behind), "");
+        assert_eq!(hub.dirty, [members, cohesivity, infrai]);
+    }
 }

@@ -70,16 +70,10 @@ fn listen(data_dir: &Path, path: &Path) -> io::Result<UnixListener> {
 fn serve(listener: &UnixListener, link: &mut NodeLink, roster: &mut Roster) {
     let clock = Clock::start();
     let now_ms = || clock.now().wall_ms;
-    let mut next_end_ms = roster.next_end_ms(now_ms());
     loop {
-        if next_end_ms.is_some_and(|it| it <= now_ms())
-            && let Err(why) = roster.end_keys(link, now_ms())
-        {
-            tracing::error!(why = why.message, "replaced keys live on");
-        }
-        // Changes of an ask may bring the next end nearer.
-        next_end_ms = roster.next_end_ms(now_ms());
-        let sleep_ms = next_end_ms.map_or(PAUSE_MS, |it| it.saturating_sub(now_ms()).min(PAUSE_MS));
+        // An ask may bring the next time nearer.
+        let next_ms = roster.keep_up(link, now_ms());
+        let sleep_ms = next_ms.map_or(PAUSE_MS, |it| it.saturating_sub(now_ms()).min(PAUSE_MS));
         wait(listener, sleep_ms + 1);
         match listener.accept() {
             Ok((stream, _)) => {

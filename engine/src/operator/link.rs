@@ -6,7 +6,7 @@ use std::time::Duration;
 use storage::{CatalogHandle, OwnedChange};
 
 use super::{Refused, World};
-use crate::control::{Operate, Operation, TokenId};
+use crate::control::{Acted, Operate, Operation, TokenId};
 use crate::ids::TenantId;
 use crate::reactor::{OperationAnswer, Order};
 use crate::tenants::Tenants;
@@ -74,6 +74,9 @@ impl World for NodeLink {
 
     fn is_revoked(&mut self, tenant: TenantId, token: TokenId) -> Result<bool, Refused> {
         let answer = self.operate(tenant, Operate::IsRevoked(token))?;
-        Ok(answer == b"{\"done\":1}")
+        let acted = Acted::read(&answer);
+        acted
+            .map(|it| it == Acted(1))
+            .ok_or_else(|| Refused::away("the node's answer makes no sense"))
     }
 }

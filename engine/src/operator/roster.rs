@@ -23,8 +23,12 @@ pub struct Roster {
     pub(super) last_id: u32,
     /// The keys of tenants that were removed since the start, oldest first: whoever still has one is told so.
     pub(super) gone: VecDeque<(KeyKind, KeyHash)>,
+    /// As of when the shards have all that is here; `None` while they could not be told of the last change.
+    handed_ms: Option<u64>,
 }
 
+/// How long the shards are left alone after they could not be told.
+const RETRY_MS: u64 = 1_000;
 /// Keys of removed tenants that are known. Of more, the oldest are as unknown as any other.
 const GONE_MAX: usize = 4_096;
 
@@ -74,6 +78,8 @@ impl Roster {
             made,
             last_id: layout.last_tenant().map_err(Refused::disk)?,
             gone: VecDeque::new(),
+            // A start hands them out as of now.
+            handed_ms: Some(now_ms),
         })
     }
 
@@ -118,22 +124,40 @@ impl Roster {
         self.gone.drain(..excess);
     }
 
-    /// When the next replaced key ends, if one does.
-    #[must_use]
-    pub fn next_end_ms(&self, now_ms: u64) -> Option<u64> {
+    /// Has the shards take all that is here. If they do not, they are told again later ([`Roster::keep_up`]).
+    pub(super) fn hand_over(&mut self, world: &mut dyn World, now_ms: u64) -> Result<(), Refused> {
+        self.handed_ms = None;
+        world.take_tenants(self.tenants(now_ms))?;
+        self.handed_ms = Some(now_ms);
+        Ok(())
+    }
+
+    /// Tells the shards what they do not know yet: of replaced keys that have ended, and of changes that did not reach them.
+    /// Returns when to call it again, if nothing changes until then.
+    pub fn keep_up(&mut self, world: &mut dyn World, now_ms: u64) -> Option<u64> {
+        if self.due_ms().is_none_or(|it| it > now_ms) {
+            return self.due_ms();
+        }
+        match self.hand_over(world, now_ms) {
+            Ok(()) => self.due_ms(),
+            Err(why) => {
+                tracing::error!(
+                    why = why.message,
+                    "the shards go on with the tenants and keys of before"
+                );
+                Some(now_ms.saturating_add(RETRY_MS))
+            }
+        }
+    }
+
+    /// From when on the shards do not have what is here.
+    fn due_ms(&self) -> Option<u64> {
+        let Some(handed_ms) = self.handed_ms else { return Some(0) };
         let ends = self.made.values().flat_map(|it| {
             let keys = it.record.keys.iter().filter_map(|it| it.until_ms);
             keys.chain(it.secrets.before.iter().map(|it| it.1))
         });
-        ends.filter(|it| *it > now_ms).min()
-    }
-
-    /// Has the shards forget keys that have ended.
-    ///
-    /// # Errors
-    /// When the shards do not answer.
-    pub fn end_keys(&self, world: &mut dyn World, now_ms: u64) -> Result<(), Refused> {
-        world.take_tenants(self.tenants(now_ms))
+        ends.filter(|it| *it > handed_ms).min()
     }
 
     /// Does what an operator asks for.
@@ -174,4 +198,96 @@ impl Roster {
 pub(super) fn text<'a>(ask: &'a Value, name: &str) -> Result<&'a str, Refused> {
     let text = ask.get(name).and_then(Value::as_str);
     text.ok_or_else(|| Refused::asked(format!("the ask says no {name}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use storage::OwnedChange;
+
+    use super::*;
+    use crate::config;
+    use crate::control::TokenId;
+
+    /// Shards that do not always answer, and what they were told last.
+    #[derive(Default)]
+    struct Shards {
+        are_away: bool,
+        tenants: Option<Tenants>,
+    }
+
+    impl World for Shards {
+        fn apply(&mut self, _: Vec<OwnedChange>) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn take_tenants(&mut self, tenants: Tenants) -> Result<(), Refused> {
+            if self.are_away {
+                return Err(Refused::away("the node does not answer"));
+            }
+            self.tenants = Some(tenants);
+            Ok(())
+        }
+
+        fn drop_messages(&mut self, _: TenantId) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn revoke(&mut self, _: TenantId, _: TokenId, _: u64) -> Result<(), Refused> {
+            Ok(())
+        }
+
+        fn is_revoked(&mut self, _: TenantId, _: TokenId) -> Result<bool, Refused> {
+            Ok(false)
+        }
+    }
+
+    impl Shards {
+        fn take(&self, key: &str) -> bool {
+            self.tenants.as_ref().is_some_and(|it| it.of_project_key(key).is_some())
+        }
+    }
+
+    fn roster(folder: &std::path::Path) -> Roster {
+        let mut config = Config::default();
+        config.server.data_dir = folder.to_owned();
+        let provisioned = config::provision(&config).unwrap();
+        let mut layout = Layout::open(folder, 1, 1, 0).unwrap();
+        Roster::load(&config, &provisioned, &mut layout, 0).unwrap()
+    }
+
+    #[test]
+    fn a_replaced_key_ends_though_the_shards_could_not_be_told_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut roster, mut shards) = (roster(folder.path()), Shards::default());
+        let add = json!({"do": "tenant.add", "name": "shop", "dialects": ["infrai"]});
+        let added = roster.perform(&add, &mut shards, 10).unwrap();
+        let old = added["keys"]["project_key"].as_str().unwrap();
+        let rotate =
+            json!({"do": "tenant.rotate", "name": "shop", "kind": "project", "grace_ms": 100});
+        roster.perform(&rotate, &mut shards, 20).unwrap();
+        assert_eq!(roster.keep_up(&mut shards, 119), Some(120));
+        shards.are_away = true;
+        assert_eq!(roster.keep_up(&mut shards, 120), Some(120 + RETRY_MS));
+        assert!(shards.take(old));
+        shards.are_away = false;
+        assert_eq!(roster.keep_up(&mut shards, 120 + RETRY_MS), None);
+        assert!(!shards.take(old));
+    }
+
+    #[test]
+    fn a_change_that_did_not_reach_the_shards_reaches_them_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut roster, mut shards) = (roster(folder.path()), Shards::default());
+        let ask = |what: &str| json!({"do": what, "name": "shop", "dialects": ["infrai"]});
+        roster.perform(&ask("tenant.add"), &mut shards, 10).unwrap();
+        let id = roster.id_of("shop").unwrap();
+        shards.are_away = true;
+        assert!(roster.perform(&ask("tenant.remove"), &mut shards, 20).is_err());
+        assert!(shards.tenants.as_ref().unwrap().contains(id));
+        assert_eq!(roster.keep_up(&mut shards, 20), Some(20 + RETRY_MS));
+        shards.are_away = false;
+        assert_eq!(roster.keep_up(&mut shards, 20 + RETRY_MS), None);
+        assert!(!shards.tenants.as_ref().unwrap().contains(id));
+    }
 }

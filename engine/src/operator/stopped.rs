@@ -5,7 +5,9 @@ use storage::{JournalOptions, OwnedChange};
 use super::record::{KeptSecrets, MADE};
 use super::{Refused, World};
 use crate::config::{Config, JournalKind, is_name};
-use crate::control::{CatalogChange, REVOKED, TABLES, TokenId, kept_revocation, tenant_of};
+use crate::control::{
+    CatalogChange, REVOKED, ROWS_PER_COMMIT, TABLES, TokenId, kept_revocation, tenant_of,
+};
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
 use crate::tenants::Tenants;
@@ -77,9 +79,6 @@ fn drop_messages(config: &Config, layout: &Layout, tenant: TenantId) -> Result<(
     }
     Ok(())
 }
-
-/// Rows that one commit takes away.
-const ROWS_PER_COMMIT: usize = 4_096;
 
 /// Drops what is left of tenants whose removal was cut short: messages, secrets, rows of the catalog.
 ///

@@ -7,8 +7,9 @@ use super::record::{KeptKey, KeptSecrets, MADE, Record};
 use super::roster::{Made, Roster, text};
 use super::{Refused, World};
 use crate::config::{
-    APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX,
-    PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig, generate_key, is_name,
+    ANON_KEY_PREFIX, API_KEY_PREFIX, APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX,
+    PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig,
+    generate_hex_key, generate_key, is_name,
 };
 use crate::control::Tier;
 use crate::ids::TenantId;
@@ -19,12 +20,14 @@ use crate::tenants::{KeyKind, hash_key};
 const SIGNING: &str = "signing";
 
 fn new_key(kind: KeyKind) -> Result<Secret, Refused> {
-    let (prefix, tail_bytes) = match kind {
-        KeyKind::Application => (APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES),
-        KeyKind::Management => (MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES),
-        KeyKind::Project => (PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES),
+    let key = match kind {
+        KeyKind::Application => generate_key(APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Management => generate_key(MANAGEMENT_KEY_PREFIX, KEY_TAIL_BYTES),
+        KeyKind::Project => generate_key(PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES),
+        KeyKind::InsforgeApi => generate_hex_key(API_KEY_PREFIX),
+        KeyKind::InsforgeAnon => generate_hex_key(ANON_KEY_PREFIX),
     };
-    generate_key(prefix, tail_bytes).map_err(Refused::disk)
+    key.map_err(Refused::disk)
 }
 
 fn put(name: &str, record: &Record) -> OwnedChange {
@@ -76,20 +79,14 @@ impl Roster {
         world.apply(vec![layout::numbered(name, id), put(name, &record)])?;
         self.last_id = id.0;
         self.made.insert(name.to_owned(), Made { record, secrets });
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         Ok(json!({"name": name, "tier": tier, "keys": shown}))
     }
 
     pub(super) fn list(&self, now_ms: u64) -> Value {
         let configured = self.configured.iter().map(|it| {
-            let given = [
-                (KeyKind::Application, it.application_key.is_some()),
-                (KeyKind::Management, it.management_key.is_some()),
-                (KeyKind::Project, it.project_key.is_some()),
-            ];
-            let kinds = given.into_iter().filter(|it| it.1);
-            let keys: Vec<_> =
-                kinds.map(|it| json!({"kind": it.0.name(), "until_ms": null})).collect();
+            let keys = it.keys().map(|it| json!({"kind": it.0.name(), "until_ms": null}));
+            let keys: Vec<_> = keys.collect();
             let tenant = self.config.tenants.iter().find(|config| config.name == it.name);
             let tier = tenant.and_then(|it| it.tier.as_deref());
             json!({"name": it.name, "tier": tier, "origin": "configuration", "keys": keys})
@@ -150,7 +147,7 @@ impl Roster {
             Some(key)
         };
         self.made.insert(name.to_owned(), made);
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         let until_ms = (grace_ms > 0).then_some(until_ms);
         let key = shown.as_ref().map(Secret::reveal);
         Ok(json!({"name": name, "kind": kind, "key": key, "old_until_ms": until_ms}))
@@ -173,7 +170,7 @@ impl Roster {
         changes.extend(layout::removed(name, id, self.last_id));
         world.apply(changes)?;
         self.bury(name, now_ms);
-        world.take_tenants(self.tenants(now_ms))?;
+        self.hand_over(world, now_ms)?;
         KeptSecrets::remove(&self.data_dir, name)?;
         world.drop_messages(id)?;
         world.apply(vec![layout::dropped(id)])?;

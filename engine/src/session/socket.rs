@@ -5,7 +5,9 @@ use std::sync::Arc;
 use protocol::dialect::Dialect;
 use protocol::ws::{Reader, Role};
 
+use super::asks::Asks;
 use super::infrai::InfraiClient;
+use super::insforge::InsforgeClient;
 use super::subscriptions::Subscriptions;
 use crate::broker::Member;
 use crate::control::TokenId;
@@ -52,6 +54,8 @@ pub enum Speech {
     Cohesivity,
     /// Many channels, asked for one by one.
     Infrai(Box<InfraiClient>),
+    /// The same; who it is comes in a frame.
+    Insforge(Box<InsforgeClient>),
 }
 
 impl SocketSession {
@@ -75,9 +79,10 @@ impl SocketSession {
     /// Which language it speaks.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
-        match self.speech {
+        match &self.speech {
             Speech::Cohesivity => Dialect::Cohesivity,
             Speech::Infrai(_) => Dialect::Infrai,
+            Speech::Insforge(client) => client.dialect(),
         }
     }
 
@@ -85,6 +90,23 @@ impl SocketSession {
     pub fn infrai(&mut self) -> Option<&mut InfraiClient> {
         match &mut self.speech {
             Speech::Infrai(client) => Some(client),
+            Speech::Cohesivity | Speech::Insforge(_) => None,
+        }
+    }
+
+    /// What an InsForge client has beside.
+    pub fn insforge(&mut self) -> Option<&mut InsforgeClient> {
+        match &mut self.speech {
+            Speech::Insforge(client) => Some(client),
+            Speech::Cohesivity | Speech::Infrai(_) => None,
+        }
+    }
+
+    /// Its frames that wait for their answers, where the dialect's frames have names.
+    pub fn asks(&mut self) -> Option<&mut Asks> {
+        match &mut self.speech {
+            Speech::Infrai(client) => Some(&mut client.asks),
+            Speech::Insforge(client) => Some(&mut client.asks),
             Speech::Cohesivity => None,
         }
     }
@@ -93,7 +115,8 @@ impl SocketSession {
     #[must_use]
     pub fn waits(&self) -> bool {
         match &self.speech {
-            Speech::Infrai(client) => client.waits,
+            Speech::Infrai(client) => client.asks.waits,
+            Speech::Insforge(client) => client.asks.waits,
             Speech::Cohesivity => false,
         }
     }

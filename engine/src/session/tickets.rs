@@ -4,25 +4,9 @@ use std::collections::VecDeque;
 
 use protocol::http::{KeepAlive, Method};
 
-use crate::ids::{CallId, MessageId};
+use super::surface::Surface;
+use crate::ids::CallId;
 use crate::planted::{self, Fault};
-
-/// Whose errors and envelopes an answer has: those of the route's dialect.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Surface {
-    /// Cohesivity's, and that of what no dialect owns.
-    #[default]
-    Cohesivity,
-    /// Infrai's: an envelope that names the request, and says how long it took.
-    Infrai {
-        /// The request's id.
-        request_id: MessageId,
-        /// When it was read, on the monotonic clock.
-        began_ms: u64,
-        /// What it costs its tenant.
-        cost_micro_usd: u32,
-    },
-}
 
 /// What a request that waits says of its answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

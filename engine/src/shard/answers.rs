@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::dialect::infrai::{Metadata, Source};
+use protocol::dialect::insforge::rest;
 use protocol::dialect::{cohesivity, infrai};
 use protocol::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
 use storage::Publication;
@@ -144,6 +145,7 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         self.answer(conn, KeepAlive::Close, &mut effects.closes, |out| match surface {
             Surface::Infrai { .. } => infrai::write_fault(out, fault, &surface.metadata(now_ms)),
+            Surface::Insforge => rest::write_fault(out, fault),
             Surface::Cohesivity => cohesivity::write_fault(out, fault),
         });
     }
@@ -166,7 +168,8 @@ impl Shard {
                 let asked = Asked { surface: asked.surface.costing(cost), ..asked };
                 write_enveloped(out, asked, (now_ms, Source::Work), &mut body, data);
             }
-            Surface::Cohesivity => {
+            // Nobody publishes so in InsForge.
+            Surface::Cohesivity | Surface::Insforge => {
                 body.clear();
                 cohesivity::body_published(&mut body, &message);
                 write_json(out, &Shape::of(asked), &body);
@@ -212,7 +215,7 @@ impl Shard {
                 let data = |out: &mut Vec<u8>| out.extend_from_slice(&reply.body);
                 write_enveloped(out, asked, (now_ms, reply.source), &mut body, data);
             }
-            Surface::Cohesivity => {
+            Surface::Cohesivity | Surface::Insforge => {
                 let Reply { status, cache, .. } = *reply;
                 write_json(out, &Shape { status, cache, ..Shape::of(asked) }, &reply.body);
             }
@@ -312,6 +315,7 @@ fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64
             let metadata = asked.surface.metadata(now_ms);
             infrai::write_rejection(out, why, &metadata, asked.method, asked.then);
         }
+        Surface::Insforge => rest::write_rejection(out, why, asked.method, asked.then),
         Surface::Cohesivity => cohesivity::write_rejection(out, why, asked.method, asked.then),
     }
 }

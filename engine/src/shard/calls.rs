@@ -11,7 +11,7 @@ use super::Shard;
 use super::answers::Shape;
 use super::effects::Effects;
 use super::input::Keep;
-use super::{cohesivity, infrai};
+use super::{cohesivity, infrai, insforge};
 use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, TenantId};
 
 /// What a request asks for, after its head was checked.
@@ -30,6 +30,8 @@ pub(super) enum Call {
     Cohesivity(cohesivity::Call),
     /// What the Infrai dialect is asked for.
     Infrai(infrai::Call),
+    /// What the InsForge dialect is asked for.
+    Insforge(insforge::Call),
 }
 
 /// The body of a request, and the shape of its answer.
@@ -54,7 +56,7 @@ impl Shard {
             Routed::MethodNotAllowed { allow } => {
                 return Err(Rejection::MethodNotAllowed { allow });
             }
-            Routed::NotFound => return Err(Rejection::NotFound),
+            Routed::NotFound => return insforge::unknown(head).ok_or(Rejection::NotFound),
         };
         match found {
             Route::HealthLive => Ok(Call::Live),
@@ -64,7 +66,7 @@ impl Shard {
             Route::Infrai(_) | Route::Discovery | Route::DiscoveryOf | Route::InfraiSocket => {
                 self.find_infrai(conn, head, found).map(Call::Infrai)
             }
-            Route::Insforge(_) => Err(Rejection::Unimplemented { what: "InsForge" }),
+            Route::Insforge(call) => self.find_insforge(head, call).map(Call::Insforge),
             Route::EdgeSession
             | Route::RealtimeToken
             | Route::RealtimeSocket
@@ -107,6 +109,7 @@ impl Shard {
             Call::Version => self.say(conn, shape, VERSION, effects),
             Call::Cohesivity(call) => self.perform_cohesivity(conn, call, &mut body, effects),
             Call::Infrai(call) => self.perform_infrai(conn, call, &mut body, effects),
+            Call::Insforge(call) => self.perform_insforge(conn, call, &mut body, effects),
         };
         if let Err(why) = done {
             self.reject(conn, &why, shape, &mut effects.closes);

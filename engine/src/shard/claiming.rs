@@ -6,7 +6,7 @@ use protocol::Rejection;
 use super::Shard;
 use super::answers::Reply;
 use super::effects::Effects;
-use super::steps::Work;
+use super::steps::{Work, seat_answer};
 use crate::control::{Came, ClaimKey, RequestHash, SeatAnswer, SeatOp, Spend};
 use crate::ids::CallId;
 
@@ -49,12 +49,7 @@ impl Shard {
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
-        let answer = match came.into_iter().next() {
-            Some(Came::Seat(answer)) => answer,
-            Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_))
-            | None => Err(Rejection::Internal),
-        };
-        match (work, answer) {
+        match (work, seat_answer(came)) {
             (Claiming::Asked(claim, first), Ok(SeatAnswer::Fresh(_))) => {
                 self.calls.hold(call, claim);
                 self.calls.wait(call, 0, *first);

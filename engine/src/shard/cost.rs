@@ -1,11 +1,20 @@
 //! What calls cost: their answers say it, and what was paid for what failed is given back.
 
+use std::collections::VecDeque;
+
 use super::Shard;
 use super::effects::Effects;
 use super::input::ReplyTo;
 use super::steps::Calls;
-use crate::control::SeatOp;
-use crate::ids::CallId;
+use crate::control::{Priced, SeatOp};
+use crate::ids::{CallId, TenantId};
+
+/// Refunds that go out in one [`Input::Resume`](super::input::Input::Resume); the others follow in the next.
+const REFUNDS_PER_RESUME: usize = 16;
+
+/// What tenants are owed for frames that came to nothing, in millionths of a dollar. A frame's refusal is a delivery, so it may
+/// not tell the seat itself (invariant 5). They are at most as many as frames that wait for their answers.
+pub(super) type Owed = VecDeque<(TenantId, u32)>;
 
 /// Of one call, in millionths of a dollar.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,6 +55,28 @@ impl Shard {
             && cost > 0
         {
             http.tickets.charge(ticket, cost);
+        }
+    }
+
+    /// A message that a frame of a tenant paid for is not published: its credit comes back with the next
+    /// [`Input::Resume`](super::input::Input::Resume).
+    pub(super) fn owe_publish(&mut self, tenant: TenantId) {
+        let plan = self.tenants.plan(tenant);
+        let cost = plan.costs.of(Priced::Publish);
+        if cost == 0 || !plan.has_credit() {
+            return;
+        }
+        match self.owed.back_mut() {
+            Some((it, owed)) if *it == tenant => *owed = owed.saturating_add(cost),
+            Some(_) | None => self.owed.push_back((tenant, cost)),
+        }
+    }
+
+    /// Gives back what is owed.
+    pub(super) fn pay_back(&mut self, effects: &mut Effects) {
+        for _ in 0..REFUNDS_PER_RESUME {
+            let Some((tenant, micro_usd)) = self.owed.pop_front() else { return };
+            self.tell_seat(CallId::NOBODY, tenant, SeatOp::Refund(micro_usd), effects);
         }
     }
 }

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::dialect::{self, Dialect, MessageView, cohesivity};
+use protocol::dialect::{self, MessageView, cohesivity};
 use protocol::ws::{self, CloseCode};
 use storage::Publication;
 
 use super::Shard;
 use super::effects::Ending;
-use super::infrai;
-use super::input::{Delivery, Joined, Move, PresenceChange, ReplyTo};
+use super::input::{Delivery, Joined, PresenceChange, ReplyTo};
+use super::told;
 use crate::broker::{Member, Start};
+use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{Stage, State};
+use crate::session::{SocketSession, Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -32,27 +33,35 @@ impl Shard {
     }
 
     fn on_publication(&mut self, publication: &Publication) {
-        let Some(groups) = self.hub.listening(publication.channel()) else { return };
-        for group in groups.into_iter().flatten() {
-            if !self.hub.audience(group).has_messages() {
-                continue;
+        let channel = publication.channel();
+        self.hub.tell(channel, Audience::has_messages, |dialect, out| {
+            dialect.encode_publication(out, &view(publication));
+        });
+        let choosy = self
+            .hub
+            .listening(channel)
+            .and_then(|groups| groups.get(Audience::InsforgeFiltered as usize).copied().flatten());
+        if let Some(group) = choosy {
+            self.pick(group, publication);
+        }
+    }
+
+    /// Gives a message to those of a group who want it.
+    fn pick(&mut self, group: GroupId, publication: &Publication) {
+        let conns = self.hub.conns(group).to_vec();
+        for conn in conns {
+            let client = self.socket(conn).and_then(SocketSession::insforge);
+            if client.is_some_and(|it| it.wants(publication)) {
+                let dialect = Audience::InsforgeFiltered.dialect();
+                self.write_to(conn, |out| dialect.encode_publication(out, &view(publication)));
             }
-            self.hub.append(group, |audience, out| {
-                audience.dialect().encode_publication(out, &view(publication));
-            });
         }
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
-        let Some(groups) = self.hub.listening(&change.channel) else { return };
-        for group in groups.into_iter().flatten() {
-            if !self.hub.audience(group).has_members() {
-                continue;
-            }
-            self.hub.append(group, |audience, out| {
-                encode_presence(audience.dialect(), out, change);
-            });
-        }
+        self.hub.tell(&change.channel, Audience::sees_members, |dialect, out| {
+            told::tell_presence(out, dialect, change);
+        });
     }
 
     /// No frame says that an epoch ended, so a close does: the clients come back and read again (invariant 3). They are out
@@ -96,15 +105,10 @@ impl Shard {
         match &mut slot.state {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.infrai().and_then(|client| client.published(to.ticket));
-                let view = view(publication);
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match asked {
-                    Some((channel, id)) => {
-                        infrai::encode_answer(out, Ok(publication), (&channel, id));
-                    }
-                    None => {
-                        cohesivity::frame_published(out, view.channel, view.at_ms, view.offset);
-                    }
+                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+                let dialect = socket.dialect();
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+                    told::tell_published(out, dialect, Ok(publication), asked);
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
@@ -117,11 +121,13 @@ impl Shard {
         match &mut slot.state {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.infrai().and_then(|client| client.published(to.ticket));
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| match asked {
-                    Some((channel, id)) => infrai::encode_answer(out, Err(why), (&channel, id)),
-                    None => cohesivity::frame_rejection(out, why),
+                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+                let paid = asked.is_some().then_some(socket.tenant);
+                let dialect = socket.dialect();
+                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+                    told::tell_published(out, dialect, Err(why), asked);
                 });
+                paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
             }
             State::Http(_) => self.answer_refused(to, why, closes),
             State::Leaving(_) | State::Ending => {}
@@ -164,21 +170,8 @@ pub(super) fn shown(member: &Member) -> dialect::Member<'_> {
     }
 }
 
-fn encode_presence(dialect: Dialect, out: &mut Vec<u8>, change: &PresenceChange) {
-    let channel = change.channel.name();
-    let member = shown(&change.member);
-    match (dialect, change.change) {
-        (Dialect::Cohesivity, Move::Join) => cohesivity::frame_join(out, channel, member),
-        (Dialect::Cohesivity, Move::Leave(at_ms)) => {
-            cohesivity::frame_leave(out, channel, member, at_ms);
-        }
-        (Dialect::Infrai, Move::Join) => dialect::infrai::frame_join(out, channel, member),
-        (Dialect::Infrai, Move::Leave(_)) => dialect::infrai::frame_leave(out, channel, member),
-    }
-}
-
 pub(super) fn encode_joined(out: &mut Vec<u8>, joined: &Joined) {
-    let members = joined.present.iter().map(|it| shown(it));
+    let members = joined.present.iter().map(|it| shown(&it.member));
     cohesivity::frame_subscribed(out, joined.channel.name(), members);
     match &joined.start {
         Start::Fresh { .. } | Start::Gapped { .. } => {}

@@ -13,8 +13,8 @@ use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::effects::Effects;
-use super::infrai::{self, Left};
 use super::input::{DropAsk, LetGo};
+use super::told::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
@@ -177,13 +177,22 @@ impl Shard {
             order.done.count += 1;
             match end {
                 End::Close(code, reason) => self.end_socket(conn, code, reason, effects),
-                End::Leave(channel, told) => {
-                    let frames = self.unsubscribe(conn, &channel, effects).unwrap_or_default();
-                    self.write_to(conn, |out| infrai::encode_left(out, &channel, told, &frames));
-                }
+                End::Leave(channel, why) => self.end_subscription(conn, &channel, why, effects),
             }
         }
         (end < self.sessions.slots()).then_some(end)
+    }
+
+    fn end_subscription(
+        &mut self,
+        conn: ConnId,
+        channel: &ChannelKey,
+        why: Left,
+        effects: &mut Effects,
+    ) {
+        let frames = self.unsubscribe(conn, channel, effects).unwrap_or_default();
+        let Some(dialect) = self.socket(conn).map(|it| it.dialect()) else { return };
+        self.write_to(conn, |out| told::tell_left(out, dialect, (channel, &frames), why));
     }
 
     /// The journal let a channel's messages go, or could not.
@@ -283,7 +292,9 @@ impl Enforce {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {
                     Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),
-                    Dialect::Infrai => End::Leave(Arc::clone(&found.channel), Left::Deleted),
+                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
+                        End::Leave(Arc::clone(&found.channel), Left::Deleted)
+                    }
                 })
             }
             Self::Disconnect { tenant, member, channel } => {
@@ -297,10 +308,15 @@ impl Enforce {
                 let found = all.iter().find(|it| it.channel.name() == &**name)?;
                 Some(match socket.dialect() {
                     Dialect::Cohesivity => End::Close(CloseCode::Disconnected, "disconnected"),
-                    Dialect::Infrai => End::Leave(Arc::clone(&found.channel), Left::Disconnected),
+                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
+                        End::Leave(Arc::clone(&found.channel), Left::Disconnected)
+                    }
                 })
             }
-            Self::Tenants(tenants) => policy(!tenants.contains(socket.tenant), "tenant removed"),
+            Self::Tenants(tenants) => {
+                let is_known = socket.tenant != TenantId::UNKNOWN;
+                policy(is_known && !tenants.contains(socket.tenant), "tenant removed")
+            }
         }
     }
 }

@@ -6,9 +6,11 @@ use protocol::Rejection;
 use protocol::ws::CloseCode;
 use storage::Publication;
 
-use crate::broker::{Member, Start};
+use crate::broker::{Member, Present, Start};
 use crate::control::{Came, CatalogAnswer, Enforce, Operation, SeatAsk};
-use crate::ids::{CallId, ChannelKey, ConnId, Offset, ShardId, SubscriptionId, TenantId};
+use crate::ids::{
+    CallId, ChannelKey, ConnId, MessageId, Offset, ShardId, SubscriptionId, TenantId,
+};
 use crate::side::SideAnswer;
 use crate::tenants::Tenants;
 
@@ -268,7 +270,7 @@ pub struct Joined {
     /// Where it starts.
     pub start: Start,
     /// The members, the joiner included.
-    pub present: Arc<[Arc<Member>]>,
+    pub present: Arc<[Present]>,
 }
 
 /// A change of a channel's presence.
@@ -277,9 +279,13 @@ pub struct PresenceChange {
     /// The channel.
     pub channel: Arc<ChannelKey>,
     /// Who.
-    pub member: Arc<Member>,
+    pub present: Present,
     /// What happened.
     pub change: Move,
+    /// When, by the wall clock.
+    pub at_ms: u64,
+    /// What dialects call the news that number them.
+    pub id: MessageId,
 }
 
 /// Coming or going.
@@ -287,6 +293,6 @@ pub struct PresenceChange {
 pub enum Move {
     /// The member's first connection subscribed.
     Join,
-    /// The member's last connection left, at this wall time in milliseconds.
-    Leave(u64),
+    /// The member's last connection left.
+    Leave,
 }

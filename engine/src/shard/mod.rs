@@ -15,6 +15,7 @@ mod enforce;
 mod home;
 mod infrai;
 pub mod input;
+mod insforge;
 mod line;
 mod operate;
 mod pace;
@@ -27,6 +28,7 @@ mod sockets;
 mod steps;
 mod streams;
 mod subscribe;
+mod told;
 mod watch;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use std::sync::Arc;
 use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
+use cost::Owed;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -96,6 +99,8 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
+    /// What tenants get back.
+    owed: Owed,
     /// What seats want done here.
     orders: Orders,
     /// Appends that the journal has answered.
@@ -109,7 +114,7 @@ pub struct Shard {
     reading: Option<ConnId>,
     due: Vec<ConnId>,
     /// Subscriptions that found no room for their channel here. Each is gone with its leave, so they are at most as many as
-    /// the node's connections.
+    /// the subscriptions that the node's connections may have.
     turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
     /// Subscribers that get what they missed.
     arrivals: Arrivals,
@@ -169,6 +174,7 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
+            owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),
@@ -258,7 +264,8 @@ impl Shard {
     /// Whether something waits that an [`Input::Resume`] would go on with.
     #[must_use]
     pub fn is_resumable(&self) -> bool {
-        !self.resumable.is_empty() || self.calls.is_ready() || !self.orders.is_empty()
+        let is_step_due = self.calls.is_ready() || !self.orders.is_empty() || !self.owed.is_empty();
+        is_step_due || !self.resumable.is_empty()
     }
 
     /// Calls of connections here, past ones too, that are not finished.

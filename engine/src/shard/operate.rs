@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use protocol::Rejection;
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
@@ -13,15 +12,12 @@ use super::cohesivity::enforced;
 use super::effects::Effects;
 use super::input::Keep;
 use super::publishing::{Answering, Publishing};
-use super::steps::{For, Work};
+use super::steps::{For, Work, seat_answer};
 use crate::control::{
-    Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, RequestHash, SeatAnswer,
-    SeatOp, Spend,
+    Acted, Came, ClaimKey, Enforce, Operate, Operation, OperatorMessage, Placed, ROWS_PER_COMMIT,
+    RequestHash, SeatAnswer, SeatOp, Spend,
 };
 use crate::ids::{CallId, ChannelKey, Epoch, MessageId};
-
-/// Rows of the catalog that one commit takes away of a tenant that is gone.
-const ROWS_PER_COMMIT: usize = 4_096;
 
 /// What an operation does next.
 #[derive(Debug)]
@@ -90,7 +86,7 @@ impl Shard {
             }
             Operate::IsRevoked(token) => {
                 let is_revoked = self.revoked.contains(tenant, token);
-                self.finish(call, Ok(reply("done", is_revoked.into())), effects);
+                self.finish(call, Ok(reply(Acted(is_revoked.into()))), effects);
             }
             Operate::Publish(messages, items) => {
                 self.operate_publish(call, &messages, (None, items), effects);
@@ -108,7 +104,7 @@ impl Shard {
         match work {
             Operating::Start(what) => self.operate(call, what, effects),
             Operating::Acted => {
-                let result = enforced(came).map(|done| reply("done", done.count));
+                let result = enforced(came).map(|done| reply(Acted(done.count)));
                 self.finish(call, result, effects);
             }
             Operating::Seat => {
@@ -144,7 +140,7 @@ impl Shard {
         let is_over = came.iter().any(|it| matches!(it, Came::Seat(Ok(SeatAnswer::Forgotten))));
         match failed {
             Some(why) => self.finish(call, Err(why), effects),
-            None if is_over => self.finish(call, Ok(reply("done", 1)), effects),
+            None if is_over => self.finish(call, Ok(reply(Acted(1))), effects),
             None => {
                 let op = SeatOp::Forget { rows_max: ROWS_PER_COMMIT };
                 self.ask_seat(call, op, Work::Operating(Operating::Forgotten), effects);
@@ -196,17 +192,8 @@ fn keyed(
     }))
 }
 
-fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
-    match came.into_iter().next() {
-        Some(Came::Seat(answer)) => answer,
-        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_)) | None => {
-            Err(Rejection::Internal)
-        }
-    }
-}
-
-fn reply(name: &str, number: u64) -> Reply {
-    json(format!("{{\"{name}\":{number}}}"))
+fn reply(acted: Acted) -> Reply {
+    json(acted.text())
 }
 
 /// Names and numbers of ours need no escapes.
@@ -217,7 +204,7 @@ fn json(text: String) -> Reply {
 fn reply_of(answer: &SeatAnswer) -> Reply {
     match answer {
         SeatAnswer::Channel(channel) => json(format!("{{\"id\":\"{:032x}\"}}", channel.id.0)),
-        SeatAnswer::Channels(page) => reply("channels", page.channels.len() as u64),
+        SeatAnswer::Channels(page) => reply(Acted(page.channels.len() as u64)),
         SeatAnswer::Provisioning { .. }
         | SeatAnswer::Deleted(_)
         | SeatAnswer::Revoked
@@ -227,7 +214,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
         | SeatAnswer::Settled
         | SeatAnswer::Granted
         | SeatAnswer::Forgetting
-        | SeatAnswer::Forgotten => reply("done", 1),
+        | SeatAnswer::Forgotten => reply(Acted(1)),
     }
 }
 

@@ -15,7 +15,7 @@ use super::input::{HistoryAsk, Keep, ReplyTo, Request};
 use super::sockets::Opening;
 use super::steps;
 use super::streams::Streaming;
-use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, seat_of};
+use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId, seat_of};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 use crate::session::State;
 
@@ -207,39 +207,42 @@ impl Shard {
                     self.finish(call, Err(why), effects);
                 }
             }
-            Paid::Upgrade(opening) => self.open_paid(call, *opening, effects),
+            Paid::Upgrade(opening) => {
+                let who = (opening.channel.tenant(), opening.token);
+                let open = |shard: &mut Self, conn, effects: &mut Effects| {
+                    shard.open_socket(conn, *opening, effects)
+                };
+                self.open_paid(call, who, open, effects);
+            }
         }
     }
 
-    /// The seat counts the socket already: it is given back if there is none after all.
-    fn open_paid(&mut self, call: CallId, opening: Opening, effects: &mut Effects) {
-        let tenant = opening.channel.tenant();
-        let is_revoked = opening.token.is_some_and(|it| self.revoked.contains(tenant, it));
-        if is_revoked {
+    /// Opens a socket that its seat counts already, in either dialect: it is given back if there is none after all.
+    pub(super) fn open_paid(
+        &mut self,
+        call: CallId,
+        (tenant, token): (TenantId, Option<TokenId>),
+        open: impl FnOnce(&mut Self, ConnId, &mut Effects) -> Result<(), Rejection>,
+        effects: &mut Effects,
+    ) {
+        if token.is_some_and(|it| self.revoked.contains(tenant, it)) {
             self.give_socket_back(tenant, effects);
             return self.finish(call, Err(Rejection::CredentialInvalid), effects);
         }
-        let Some(ReplyTo { conn, ticket }) = self.hand_over(call) else { return };
-        let is_alone = self.http(conn).is_some_and(|it| {
-            it.tickets.len() == 1 && !it.half_closed && it.tickets.leave_first(ticket)
+        let Some(to) = self.hand_over(call) else { return };
+        let is_alone = self.http(to.conn).is_some_and(|it| {
+            it.tickets.len() == 1 && !it.half_closed && it.tickets.leave_first(to.ticket)
         });
         if !is_alone {
             self.give_socket_back(tenant, effects);
-            let closes = &mut effects.closes;
-            return self.answer_refused(
-                ReplyTo { conn, ticket },
-                &Rejection::UpgradeRequired,
-                closes,
-            );
+            return self.answer_refused(to, &Rejection::UpgradeRequired, &mut effects.closes);
         }
-        match self.open_socket(conn, opening, effects) {
+        match open(self, to.conn, effects) {
             Ok(()) => {
-                if let Some(State::Socket(socket)) =
-                    self.sessions.slot(conn).map(|it| &mut it.state)
-                {
+                if let Some(socket) = self.socket(to.conn) {
                     socket.is_counted = true;
                 }
-                self.watch(conn);
+                self.watch(to.conn);
             }
             Err(_) => self.give_socket_back(tenant, effects),
         }

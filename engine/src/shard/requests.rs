@@ -66,6 +66,7 @@ impl Shard {
     pub(super) fn on_resume(&mut self, effects: &mut Effects) {
         self.obey(effects);
         self.go_on(effects);
+        self.pay_back(effects);
         for conn in std::mem::take(&mut self.resumable) {
             self.read_carry(conn, effects);
             self.end_half_closed(conn, effects);
@@ -263,6 +264,7 @@ impl Shard {
                 let request_id = self.ids.next(self.now.wall_ms);
                 Surface::Infrai { request_id, began_ms: self.now.monotonic_ms, cost_micro_usd: 0 }
             }
+            Dialect::Insforge | Dialect::InsforgePlain => Surface::Insforge,
         }
     }
 

@@ -105,6 +105,10 @@ impl Shard {
                 slot.since_ms = 0;
                 self.read_text(conn, payload.bytes_mut(), effects);
             }
+            Step::Binary(_) if socket.dialect() == Dialect::Insforge => {
+                slot.since_ms = 0;
+                self.read_insforge_binary(conn, effects);
+            }
             Step::Binary(_) => {
                 self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
             }
@@ -119,9 +123,15 @@ impl Shard {
     }
 
     fn read_text(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
-        if self.socket(conn).is_some_and(|it| it.dialect() == Dialect::Infrai) {
-            return self.read_infrai(conn, text, effects);
+        let Some(dialect) = self.socket(conn).map(|it| it.dialect()) else { return };
+        match dialect {
+            Dialect::Cohesivity => self.read_cohesivity(conn, text, effects),
+            Dialect::Infrai => self.read_infrai(conn, text, effects),
+            Dialect::Insforge | Dialect::InsforgePlain => self.read_insforge(conn, text, effects),
         }
+    }
+
+    fn read_cohesivity(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
         let paced = self.pace_request(conn);
         let decoded = paced.and_then(|()| cohesivity::decode_frame(text, &self.limits.wire));
         let command = match decoded {
@@ -178,7 +188,12 @@ impl Shard {
 
     /// Says goodbye: the client is out of the channel at once, its connection follows. It lingers, because what the peer
     /// sent meanwhile would turn a plain close into a reset and lose the goodbye.
-    fn part(&mut self, conn: ConnId, effects: &mut Effects, encode: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn part(
+        &mut self,
+        conn: ConnId,
+        effects: &mut Effects,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) {
         let Some(slot) = self.sessions.slot(conn) else { return };
         match std::mem::replace(&mut slot.state, State::Ending) {
             State::Socket(socket) => {

@@ -14,8 +14,8 @@ use super::cost::Cost;
 use super::effects::Effects;
 use super::input::{Delivery, Placing, PublishMany, ReplyTo, Request};
 use super::line::Lines;
-use super::{claiming, cohesivity, dropping, infrai, operate, publishing};
-use crate::control::{self, Came, Enforce, SeatAsk, SeatOp};
+use super::{claiming, cohesivity, dropping, infrai, insforge, operate, publishing};
+use crate::control::{self, Came, Enforce, SeatAnswer, SeatAsk, SeatOp};
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
@@ -30,6 +30,8 @@ pub(super) enum Work {
     Cohesivity(cohesivity::Work),
     /// See [`infrai::Work`].
     Infrai(infrai::Work),
+    /// See [`insforge::Work`].
+    Insforge(insforge::Work),
     /// See [`publishing::Publishing`].
     Publishing(Box<publishing::Publishing>),
     /// See [`claiming::Claiming`].
@@ -335,6 +337,7 @@ impl Shard {
         match work {
             Work::Cohesivity(work) => self.go_on_cohesivity(call, work, came, effects),
             Work::Infrai(work) => self.go_on_infrai(call, work, came, effects),
+            Work::Insforge(work) => self.go_on_insforge(call, work, came, effects),
             Work::Publishing(work) => self.go_on_publishing(call, work, came, effects),
             Work::Claiming(work) => self.go_on_claiming(call, work, came, effects),
             Work::Operating(work) => self.go_on_operating(call, work, came, effects),
@@ -373,5 +376,15 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.deliver(edge, Delivery::Step(call, came), effects);
+    }
+}
+
+/// The one answer of a seat.
+pub(super) fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
+    match came.into_iter().next() {
+        Some(Came::Seat(answer)) => answer,
+        Some(Came::Side(_) | Came::Enforced(_) | Came::Published(_) | Came::Peeked(_)) | None => {
+            Err(Rejection::Internal)
+        }
     }
 }

@@ -6,10 +6,9 @@ use protocol::ws::{self, CloseCode};
 use protocol::{KeptId, Rejection};
 
 use super::Shard;
-use super::edge::encode_joined;
 use super::effects::{Effects, Ending};
-use super::infrai;
 use super::input::{Join, Joined, Joiner, Leave, Request};
+use super::told;
 use crate::broker::Start;
 use crate::hub::{Audience, Many, Seat};
 use crate::ids::{ChannelKey, ConnId, Offset, SubscriptionId};
@@ -66,11 +65,11 @@ impl Shard {
                 None
             }
         };
-        if let Some(client) = socket.infrai() {
+        if let Some(asks) = socket.asks() {
             if let Some(old) = old {
-                client.rejoin(old, id);
+                asks.rejoin(old, id);
             }
-            client.wait_for_join(id, frame);
+            asks.wait_for_join(id, frame);
         }
         self.next_subscription += 1;
         let joiner = Joiner { conn, subscription: id };
@@ -105,7 +104,10 @@ impl Shard {
         let gone = socket.subscriptions.remove(channel)?;
         let member = gone.audience.has_members().then(|| Arc::clone(&socket.member));
         let is_many = socket.groups().nth(1).is_some();
-        let frames = socket.infrai().map(|client| client.joined(gone.id)).unwrap_or_default();
+        let frames = socket.asks().map(|asks| asks.joined(gone.id)).unwrap_or_default();
+        if let Some(client) = socket.insforge() {
+            client.forget_filter(channel);
+        }
         if let Some(seat) = gone.seat() {
             self.turn.settle(&self.hub, conn, seat.group);
             self.turn.set_many(conn, if is_many { Many::Yes } else { Many::No });
@@ -162,19 +164,13 @@ impl Shard {
         };
         let Some(current) = socket.subscriptions.by_id(id) else { return };
         let (audience, stage) = (current.audience, current.stage);
-        let frames = socket.infrai().map(|client| client.joined(id)).unwrap_or_default();
+        let frames = socket.asks().map(|asks| asks.joined(id)).unwrap_or_default();
         let is_told = frames.is_empty() && matches!(stage, Stage::Behind { .. });
         if is_told && matches!(joined.start, Start::Gapped { .. }) {
             return self.send_away(conn, closes);
         }
-        self.turn.write(&self.hub, conn, socket.groups(), |out| match audience {
-            Audience::Cohesivity => encode_joined(out, joined),
-            Audience::Infrai
-            | Audience::InfraiMembers
-            | Audience::InfraiBehind
-            | Audience::InfraiMembersBehind => {
-                infrai::encode_joined(out, joined, (&frames, is_told), audience);
-            }
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            told::tell_joined(out, joined, (&frames, is_told), audience);
         });
         self.settle_in(conn, (id, audience), joined);
     }
@@ -237,10 +233,11 @@ impl Shard {
         let Some(refused) = socket.subscriptions.by_id(subscription) else { return };
         refused.stage = Stage::Refused;
         let channel = Arc::clone(&refused.channel);
-        if let Some(client) = socket.infrai() {
-            let frames = client.joined(subscription);
+        let dialect = socket.dialect();
+        if let Some(asks) = socket.asks() {
+            let frames = asks.joined(subscription);
             self.turn.write(&self.hub, conn, socket.groups(), |out| {
-                infrai::encode_not_joined(out, &channel, &frames, why);
+                told::tell_not_joined(out, dialect, (&channel, &frames), why);
             });
             return;
         }

@@ -1,13 +1,16 @@
 //! Time: who took too long, who fell silent, and how the node says goodbye.
 
 use protocol::Rejection;
+use protocol::dialect::Dialect;
+use protocol::dialect::insforge::plain::CLOSE_NOT_AUTHENTICATED;
+use protocol::engineio;
 use protocol::ws::{self, CloseCode};
 
 use super::Shard;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
 use crate::limits::Limits;
-use crate::session::{Slot, State};
+use crate::session::{Slot, Speech, State};
 
 /// Channels that are looked at in one tick to see whether anyone still uses them.
 const SWEPT_PER_TICK: usize = 256;
@@ -24,6 +27,8 @@ enum Duty {
     Answer(u64),
     /// Go: its token expires.
     Go(u64),
+    /// Say who it is.
+    Introduce(u64),
     /// Nothing.
     Nothing,
 }
@@ -38,7 +43,8 @@ impl Shard {
             | Duty::Ask(at_ms)
             | Duty::Speak(at_ms)
             | Duty::Answer(at_ms)
-            | Duty::Go(at_ms) => at_ms,
+            | Duty::Go(at_ms)
+            | Duty::Introduce(at_ms) => at_ms,
             Duty::Nothing => return,
         };
         if at_ms < slot.scheduled_ms {
@@ -78,11 +84,13 @@ impl Shard {
             Duty::Go(at_ms) if at_ms <= now_ms => {
                 self.end_socket(conn, CloseCode::Policy, "token expired", effects);
             }
+            Duty::Introduce(at_ms) if at_ms <= now_ms => self.end_stranger(conn, effects),
             Duty::Finish(_)
             | Duty::Ask(_)
             | Duty::Speak(_)
             | Duty::Answer(_)
             | Duty::Go(_)
+            | Duty::Introduce(_)
             | Duty::Nothing => {}
         }
     }
@@ -102,10 +110,26 @@ impl Shard {
     }
 
     fn ping(&mut self, conn: ConnId) {
+        let now_ms = self.now.monotonic_ms;
         let Some(slot) = self.sessions.slot(conn) else { return };
         let State::Socket(socket) = &mut slot.state else { return };
-        socket.pinged_at_ms = self.now.monotonic_ms;
-        self.turn.write(&self.hub, conn, socket.groups(), |out| ws::append_ping(out, b""));
+        socket.pinged_at_ms = now_ms;
+        let is_packet = socket.insforge().is_some_and(|it| it.note_ping(now_ms));
+        self.turn.write(&self.hub, conn, socket.groups(), |out| {
+            if is_packet { engineio::frame_ping(out) } else { ws::append_ping(out, b"") }
+        });
+    }
+
+    /// A client did not say in time who it is.
+    fn end_stranger(&mut self, conn: ConnId, effects: &mut Effects) {
+        let Some(dialect) = self.socket(conn).map(|it| it.dialect()) else { return };
+        if dialect == Dialect::InsforgePlain {
+            self.part(conn, effects, |out| {
+                ws::append_close_number(out, CLOSE_NOT_AUTHENTICATED, "Not authenticated");
+            });
+        } else {
+            self.end_socket(conn, CloseCode::Normal, "", effects);
+        }
     }
 
     /// Says goodbye to clients at once, and to servers once they have their answers.
@@ -115,7 +139,10 @@ impl Shard {
         for conn in conns {
             let Some(slot) = self.sessions.slot(conn) else { continue };
             match &slot.state {
-                State::Socket(_) => self.end_socket(conn, code, "server is shutting down", effects),
+                State::Socket(_) => {
+                    self.warn_of_end(conn);
+                    self.end_socket(conn, code, "server is shutting down", effects);
+                }
                 State::Http(http) if http.tickets.is_empty() && slot.carry.is_empty() => {
                     slot.state = State::Ending;
                     super::close(conn, Ending::Flush, &mut effects.closes);
@@ -137,11 +164,29 @@ fn duty(slot: &Slot, limits: &Limits) -> Duty {
             (since_ms, true) => Duty::Finish(since_ms + limits.head_timeout_ms),
         },
         State::Socket(socket) => {
+            let client = match &socket.speech {
+                Speech::Insforge(client) => Some(client),
+                Speech::Cohesivity | Speech::Infrai(_) => None,
+            };
+            // A client of Engine.IO counts on its pings, whatever it says itself.
+            let (speak_ms, answer_ms) = match client.and_then(|it| it.last_ping_ms()) {
+                Some(last_ms) => (
+                    last_ms + u64::from(limits.heartbeat.interval_ms),
+                    u64::from(limits.heartbeat.timeout_ms),
+                ),
+                None => (slot.heard_at_ms + limits.ping_interval_ms, limits.pong_timeout_ms),
+            };
             let (at_ms, due): (u64, fn(u64) -> Duty) = match (slot.since_ms, socket.pinged_at_ms) {
-                (0, 0) => (slot.heard_at_ms + limits.ping_interval_ms, Duty::Speak),
-                (0, pinged_at_ms) => (pinged_at_ms + limits.pong_timeout_ms, Duty::Answer),
+                (0, 0) => (speak_ms, Duty::Speak),
+                (0, pinged_at_ms) => (pinged_at_ms + answer_ms, Duty::Answer),
                 (since_ms, _) => (since_ms + limits.body_timeout_ms, Duty::Finish),
             };
+            if let Some(client) = client
+                && client.known.is_none()
+                && client.introduced_by_ms <= at_ms
+            {
+                return Duty::Introduce(client.introduced_by_ms);
+            }
             match &socket.lease {
                 Some(lease) if lease.ends_at_ms <= at_ms => Duty::Go(lease.ends_at_ms),
                 Some(_) | None => due(at_ms),

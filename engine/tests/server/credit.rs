@@ -16,9 +16,14 @@ const COSTS: &str = "[costs]\ntoken_issue = 100\npublish = 10\nchannel_create = 
 
 /// A node whose one tenant has so much credit.
 fn start(folder: &Path, credit: Option<u64>) -> Node {
+    start_with(folder, credit, "shards = 2\n")
+}
+
+/// The same on a server of these settings.
+fn start_with(folder: &Path, credit: Option<u64>, settings: &str) -> Node {
     let credit = credit.map(|it| format!("credit_micro_usd = {it}\n")).unwrap_or_default();
     let text = format!(
-        "[server]\nshards = 2\n{COSTS}[[tenant]]\nname = \"demo\"\n{credit}[tenant.infrai]\nproject_key = \"{KEY}\"\n\
+        "[server]\n{settings}{COSTS}[[tenant]]\nname = \"demo\"\n{credit}[tenant.infrai]\nproject_key = \"{KEY}\"\n\
          [tenant.cohesivity]\napplication_key = \"coh_app_11111111111111111111\"\n\
          management_key = \"coh_man_11111111111111111111\"\n"
     );
@@ -176,19 +181,25 @@ fn frame(text: &str) -> Vec<u8> {
     [&[0x81, 0x80 | length, 0, 0, 0, 0], text.as_bytes()].concat()
 }
 
-#[test]
-fn a_client_without_credit_is_told_in_a_frame_and_listens_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let node = start(folder.path(), Some(120));
+/// A client that may listen and publish.
+fn connect(node: &Node) -> Raw {
     let asked = json!({"client_id": "ada", "capabilities": ["subscribe", "publish"]});
-    let token = call(&node, "token/issue", &asked).json()["data"]["token"].clone();
-    let mut raw = Raw::open(&node);
+    let token = call(node, "token/issue", &asked).json()["data"]["token"].clone();
+    let mut raw = Raw::open(node);
     raw.send(format!(
         "GET /v1/realtime/ws?token={} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
         token.as_str().unwrap()
     ));
     raw.read_until("\"connected\"");
+    raw
+}
+
+#[test]
+fn a_client_without_credit_is_told_in_a_frame_and_listens_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = start(folder.path(), Some(120));
+    let mut raw = connect(&node);
     raw.send(frame(r#"{"id":0,"type":"subscribe","channel":"a"}"#));
     raw.read_until("\"type\":\"subscribed\"");
     for id in 1..=3 {
@@ -206,5 +217,26 @@ fn a_client_without_credit_is_told_in_a_frame_and_listens_on() {
     let body = r#"{"channel":"a","data":"free"}"#;
     assert_eq!(curl(&[&node.keyed("/edge/realtime"), "--json", body]).status, 200);
     raw.read_until("\"free\"");
+    node.stop();
+}
+
+#[test]
+fn a_frame_that_publishes_nothing_is_not_paid_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "shards = 1\n[limits]\nchannels_max = 1\n";
+    // A token, and one message.
+    let node = start_with(folder.path(), Some(110), settings);
+    let mut raw = connect(&node);
+    raw.send(frame(r#"{"id":0,"type":"subscribe","channel":"a"}"#));
+    raw.read_until("\"type\":\"subscribed\"");
+    for id in 1..=3 {
+        raw.send(frame(r#"{"type":"publish","channel":"b","event":"e","data":1}"#));
+        let refused = raw.read_until("channels_max");
+        assert!(!refused.contains("INSUFFICIENT_CREDIT"), "{id}: {refused}");
+    }
+    raw.send(frame(r#"{"id":4,"type":"publish","channel":"a","event":"e","data":4}"#));
+    raw.read_until("\"type\":\"published\"");
+    raw.send(frame(r#"{"id":5,"type":"publish","channel":"a","event":"e","data":5}"#));
+    raw.read_until("INSUFFICIENT_CREDIT");
     node.stop();
 }

@@ -44,29 +44,43 @@ pub enum Dialect {
     Cohesivity,
     /// See [`infrai`].
     Infrai,
+    /// See [`insforge::socket`]: what its SDK speaks.
+    Insforge,
+    /// See [`insforge::plain`]: the WebSocket of its documents.
+    InsforgePlain,
 }
 
 impl Dialect {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Cohesivity, Self::Infrai];
+    pub const ALL: [Self; 4] =
+        [Self::Cohesivity, Self::Infrai, Self::Insforge, Self::InsforgePlain];
 
     /// Whose shape the answer to a request has that reaches no call.
     #[must_use]
     pub fn of_path(path: &str) -> Self {
-        if path == "/v1" || path.starts_with("/v1/") { Self::Infrai } else { Self::Cohesivity }
+        Self::of_target(path.as_bytes())
     }
 
     /// The same, of a head that cannot be read: by what stands where its target should.
     #[must_use]
     pub fn of_unread_head(head: &[u8]) -> Self {
-        let target = head.split(|it| *it == b' ').nth(1).unwrap_or_default();
-        if target.starts_with(b"/v1/") { Self::Infrai } else { Self::Cohesivity }
+        Self::of_target(head.split(|it| *it == b' ').nth(1).unwrap_or_default())
     }
 
-    /// Its place in [`Dialect::ALL`], for tables with a slot a dialect.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self as usize
+    fn of_target(target: &[u8]) -> Self {
+        const ROOTS: [(&[u8], Dialect); 5] = [
+            (b"/v1", Dialect::Infrai),
+            (b"/api", Dialect::Insforge),
+            (b"/socket.io", Dialect::Insforge),
+            (b"/realtime", Dialect::InsforgePlain),
+            (b"/.well-known", Dialect::Insforge),
+        ];
+        let is_below = |root| {
+            let rest = target.strip_prefix(root);
+            rest.is_some_and(|it| it.first().is_none_or(|next| b"/?".contains(next)))
+        };
+        let found = ROOTS.into_iter().find(|(root, _)| is_below(*root));
+        found.map_or(Self::Cohesivity, |(_, dialect)| dialect)
     }
 
     /// Its name, as documents and metrics spell it.
@@ -75,6 +89,8 @@ impl Dialect {
         match self {
             Self::Cohesivity => "cohesivity",
             Self::Infrai => "infrai",
+            Self::Insforge => "insforge",
+            Self::InsforgePlain => "insforge-plain",
         }
     }
 
@@ -83,6 +99,8 @@ impl Dialect {
         match self {
             Self::Cohesivity => cohesivity::frame_message(out, message),
             Self::Infrai => infrai::frame_message(out, message),
+            Self::Insforge => insforge::socket::frame_message(out, message),
+            Self::InsforgePlain => insforge::plain::frame_message(out, message),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Payloads: the packets of one poll or one post, with a separator between them.
 
 use super::packet::{Packet, PacketFault, decode_packet};
+use crate::ws::{Opcode, Role, parse_header};
 
 /// Packets that may come in one post.
 pub const PAYLOAD_PACKETS_MAX: usize = 4096;
@@ -63,10 +64,9 @@ pub fn push_packet(out: &mut Vec<u8>, packet: &[u8]) {
 /// Appends the packets of unmasked, whole WebSocket frames, one behind the other: what waits for a session is kept as frames,
 /// whatever carries it in the end. Control frames say nothing to a poll.
 pub fn push_frames(out: &mut Vec<u8>, frames: &[u8]) {
-    const TEXT: u8 = 0x81;
     let mut rest = frames;
-    while let Some((first, payload, behind)) = split_frame(rest) {
-        if first == TEXT {
+    while let Some((opcode, payload, behind)) = split_frame(rest) {
+        if opcode == Opcode::Text {
             push_packet(out, payload);
         }
         rest = behind;
@@ -74,23 +74,13 @@ pub fn push_frames(out: &mut Vec<u8>, frames: &[u8]) {
     debug_assert!(rest.is_empty(), "only whole frames wait");
 }
 
-/// The first byte of a frame, its payload, and what is behind it.
-fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let ([first, length], rest) = bytes.split_first_chunk::<2>()?;
-    let (length, rest) = match length {
-        0..=125 => (u64::from(*length), rest),
-        126 => {
-            let (length, rest) = rest.split_first_chunk::<2>()?;
-            (u64::from(u16::from_be_bytes(*length)), rest)
-        }
-        127 => {
-            let (length, rest) = rest.split_first_chunk::<8>()?;
-            (u64::from_be_bytes(*length), rest)
-        }
-        128.. => return None,
-    };
-    let (payload, behind) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    Some((*first, payload, behind))
+/// What the first frame is, its payload, and what is behind it.
+fn split_frame(frames: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+    // They were written here, under the limits of the outbox.
+    let header = parse_header(frames, Role::Client, usize::MAX).ok()??;
+    let (payload, behind) =
+        frames.get(header.header_bytes..)?.split_at_checked(header.payload_bytes)?;
+    Some((header.opcode, payload, behind))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What holds of the dialect of InsForge for any bytes.
 
-use crate::auth::insforge::{Credential, Identity, InsforgeKeys, Jwks, Role, User};
+use crate::auth::insforge::{Identity, Jwks, Role, User, UserKeys};
 use crate::command::{ChannelPublish, Command};
 use crate::dialect::MessageView;
 use crate::dialect::insforge::plain::PlainCommand;
@@ -227,9 +227,8 @@ pub fn insforge_token(bytes: &[u8]) {
     const SECRET: &str = "a secret of thirty-two bytes that signs nothing";
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let jwks = Jwks::parse(text).unwrap_or_default();
-    let keys = InsforgeKeys::new("ik_1", "anon_1", SECRET, jwks);
-    let keys = keys.unwrap_or_else(|fault| unreachable!("{fault}"));
-    let found = keys.identify(Credential::Token(text), 0, &Limits::default());
+    let keys = UserKeys::new(SECRET, jwks).unwrap_or_else(|fault| unreachable!("{fault}"));
+    let found = keys.verify(text, 0, &Limits::default());
     assert!(found.is_err(), "a forged token was accepted");
 }
 

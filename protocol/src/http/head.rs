@@ -60,6 +60,16 @@ impl<'a> Head<'a> {
         self.path
     }
 
+    /// Path and query, as they came.
+    #[must_use]
+    pub fn target(&self) -> String {
+        if self.query.is_empty() {
+            self.path.to_owned()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+
     /// One segment of the path, percent-decoded. The first is 0.
     #[must_use]
     pub fn segment(&self, index: usize) -> Option<Cow<'a, str>> {

@@ -1,9 +1,9 @@
 //! The values of an array or an object whose names no schema knows.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use super::JsonFault;
-use super::object::{Field, kind_of};
+use super::object::{Field, end, kind_of};
 use super::scan::Scanner;
 
 /// One value.
@@ -20,6 +20,20 @@ pub(crate) fn read_members(
     max: usize,
     depth_max: usize,
 ) -> Result<Vec<Member>, JsonFault> {
+    let mut members = Vec::new();
+    each_member(bytes, depth_max, |member| {
+        members.push(member);
+        if members.len() > max { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(members)
+}
+
+/// Shows the values of a text that is one array or one object, in their order, until one breaks it off.
+pub(crate) fn each_member(
+    bytes: &[u8],
+    depth_max: usize,
+    mut see: impl FnMut(Member) -> ControlFlow<()>,
+) -> Result<(), JsonFault> {
     let mut scanner = Scanner::new(bytes, depth_max);
     scanner.skip_blanks();
     let (is_object, close) = match scanner.peek() {
@@ -29,23 +43,22 @@ pub(crate) fn read_members(
     };
     scanner.take(if is_object { b'{' } else { b'[' })?;
     scanner.skip_blanks();
-    let mut members = Vec::new();
     if scanner.take(close).is_ok() {
-        return Ok(members);
+        return end(&mut scanner, ());
     }
     loop {
         let name = if is_object { Some(name(&mut scanner)?) } else { None };
         let start = scanner.at();
         let kind = kind_of(scanner.peek())?;
         scanner.value()?;
-        members.push(Member { name, value: Field { kind, span: start..scanner.at() } });
-        if members.len() > max {
-            return Ok(members);
+        let value = Field { kind, span: start..scanner.at() };
+        if see(Member { name, value }).is_break() {
+            return Ok(());
         }
         scanner.skip_blanks();
         if scanner.take(b',').is_err() {
             scanner.take(close)?;
-            return Ok(members);
+            return end(&mut scanner, ());
         }
         scanner.skip_blanks();
     }
@@ -84,7 +97,7 @@ mod tests {
         check(r#"[ 1 , "a" ]"#, Ok(&["1", "\"a\""]));
         check(r#"{"a":[1], "b" : null}"#, Ok(&["\"a\"[1]", "\"b\"null"]));
         check("[1,2,3,4,5", Ok(&["1", "2", "3", "4"]));
-        for text in ["", "1", "[", "[1", "[1,]", "{\"a\"}", "{1:2}", "[1}"] {
+        for text in ["", "1", "[", "[1", "[1,]", "{\"a\"}", "{1:2}", "[1}", "[] 1", "[1]]"] {
             check(text, Err(JsonFault::Syntax));
         }
     }

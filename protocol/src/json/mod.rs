@@ -13,8 +13,8 @@ mod write;
 pub(crate) use call::{Call, read_call};
 pub(crate) use items::{Items, items};
 pub(crate) use list::{Listed, read_list};
-pub(crate) use members::{Member, read_members};
-pub(crate) use object::{Field, Kind, read_object};
+pub(crate) use members::{Member, each_member, read_members};
+pub(crate) use object::{Field, Kind, place_in, read_object};
 pub(crate) use text::unescape;
 pub(crate) use write::{push_string, push_u64};
 

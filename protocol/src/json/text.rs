@@ -17,9 +17,34 @@ pub(crate) fn unescape(quoted: &mut [u8]) -> Option<&str> {
     }
 }
 
-/// The same without changing the string.
-pub(super) fn unescape_copy(quoted: &[u8]) -> Option<String> {
-    unescape(&mut quoted.to_vec()).map(str::to_owned)
+/// Whether the inside of a quoted string that was already validated is this text. The text is ASCII without control
+/// characters, as the names of schemas are.
+pub(super) fn spells(inside: &[u8], text: &str) -> bool {
+    let mut rest = inside;
+    for expected in text.bytes() {
+        match first_byte(rest) {
+            Some((byte, behind)) if byte == expected => rest = behind,
+            Some(_) | None => return false,
+        }
+    }
+    rest.is_empty()
+}
+
+/// What stands first, and what is behind it. `None` when it is nothing, or nothing that a schema's name may have.
+fn first_byte(inside: &[u8]) -> Option<(u8, &[u8])> {
+    let Some(escaped) = inside.strip_prefix(b"\\") else {
+        return inside.split_first().map(|(byte, behind)| (*byte, behind));
+    };
+    let (escape, behind) = escaped.split_first()?;
+    match escape {
+        b'u' => {
+            let (digits, behind) = behind.split_first_chunk::<4>()?;
+            let number = u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+            u8::try_from(number).ok().filter(u8::is_ascii).map(|byte| (byte, behind))
+        }
+        b'"' | b'\\' | b'/' => Some((*escape, behind)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -27,7 +52,7 @@ mod tests {
     use super::*;
 
     fn check(quoted: &str, expected: Option<&str>) {
-        assert_eq!(unescape_copy(quoted.as_bytes()).as_deref(), expected, "{quoted}");
+        assert_eq!(unescape(&mut quoted.as_bytes().to_vec()), expected, "{quoted}");
     }
 
     #[test]
@@ -44,5 +69,19 @@ mod tests {
         check(r#""\ud800""#, None);
         check(r#""\udc00x""#, None);
         check(r#""\ud800\u0041""#, None);
+    }
+    #[test]
+    fn a_name_is_known_however_it_is_spelled() {
+        for inside in ["a/\"b", r#"a\/\"b"#, r#"\u0061\u002f\u0022\u0062"#, r#"\u0061\u002F\"b"#] {
+            assert!(spells(inside.as_bytes(), "a/\"b"), "{inside}");
+        }
+        for inside in
+            ["", "a", "a/\"", "a/\"bb", "A/\"b", r#"a\/\"\b"#, r#"\u0161/\"b"#, r#"a/\"\"#]
+        {
+            assert!(!spells(inside.as_bytes(), "a/\"b"), "{inside}");
+        }
+        assert!(!spells("ä".as_bytes(), "a"));
+        assert!(!spells(br"\u00e4", "a") && !spells(br"\ud800", "a") && !spells(br"\u0", "a"));
+        assert!(spells(b"", ""));
     }
 }

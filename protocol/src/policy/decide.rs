@@ -109,18 +109,19 @@ impl Policies {
     /// When one cannot be used.
     pub fn compile(rules: Vec<PolicyRule>) -> Result<Self, PolicyFault> {
         let mut policies = Self::default();
-        for (index, rule) in rules.into_iter().enumerate() {
-            let fault = |field, message| PolicyFault { index, field, message };
-            if index >= POLICIES_MAX {
-                return Err(fault("name", format!("more than {POLICIES_MAX} policies")));
+        for rule in rules {
+            let (action, index) = (rule.action, policies.rules_for(rule.action).count());
+            let fault = |field, message| PolicyFault { action, index, field, message };
+            if policies.rules.len() >= POLICIES_MAX {
+                return Err(fault("policyName", format!("more than {POLICIES_MAX} policies")));
             }
             let bytes = rule.name.len();
             if !(1..=POLICY_NAME_BYTES_MAX).contains(&bytes) {
                 let message = format!("has {bytes} of 1 to {POLICY_NAME_BYTES_MAX} bytes");
-                return Err(fault("name", message));
+                return Err(fault("policyName", message));
             }
             if policies.rules().any(|it| it.name == rule.name && it.action == rule.action) {
-                return Err(fault("name", format!("\"{}\" came before", rule.name)));
+                return Err(fault("policyName", format!("\"{}\" came before", rule.name)));
             }
             let tree = policies.language.compile(&rule.using).map_err(|it| fault("using", it))?;
             policies.rules.push((rule, tree));

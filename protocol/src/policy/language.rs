@@ -9,6 +9,8 @@ pub const USING_BYTES_MAX: usize = 1024;
 /// Steps that one expression may take.
 pub const OPERATIONS_MAX: u64 = 1000;
 
+/// Levels of one expression, as Rhai counts them: what stands behind an operator is one below it, what stands in parentheses
+/// or in a call two, in a list or a map three.
 const DEPTH_MAX: usize = 24;
 /// Bytes of a string and items of a list that an expression makes.
 const SIZE_MAX: usize = 4096;
@@ -16,7 +18,8 @@ const SIZE_MAX: usize = 4096;
 /// What expressions may name.
 pub(super) const NAMES: [&str; 6] = ["role", "sub", "email", "channel", "event", "claims"];
 
-/// What stands in place of what is not known, as SQL's NULL: it equals nothing, itself included.
+/// What stands in place of what is not known. It equals nothing, itself included, and differs from everything: unlike SQL's
+/// NULL, which is neither.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Absent;
 

@@ -51,7 +51,9 @@ pub struct PolicyRule {
 /// A rule that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PolicyFault {
-    /// Its place among the rules; the first is 0.
+    /// What the rule is for.
+    pub action: Action,
+    /// Its place among the rules for that; the first is 0.
     pub index: usize,
     /// The field that is at fault.
     pub field: &'static str,
@@ -61,6 +63,7 @@ pub struct PolicyFault {
 
 impl fmt::Display for PolicyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "policies[{}].{}: {}", self.index, self.field, self.message)
+        let Self { action, index, field, message } = self;
+        write!(f, "{}.policies.{index}.{field}: {message}", action.name())
     }
 }

@@ -51,17 +51,17 @@ pub(super) enum Fin {
 
 /// A whole frame header.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct FrameHeader {
+pub(crate) struct FrameHeader {
     pub(super) fin: Fin,
-    pub(super) opcode: Opcode,
+    pub(crate) opcode: Opcode,
     pub(super) mask: Option<[u8; 4]>,
-    pub(super) header_bytes: usize,
-    pub(super) payload_bytes: usize,
+    pub(crate) header_bytes: usize,
+    pub(crate) payload_bytes: usize,
 }
 
 /// Reads a header. `None`: more bytes are needed. What is wrong is refused from the first byte that shows it;
 /// `data_bytes_max` is the room that the message has left.
-pub(super) fn parse(
+pub(crate) fn parse(
     bytes: &[u8],
     role: Role,
     data_bytes_max: usize,

@@ -11,6 +11,7 @@ mod writer;
 pub use close::CloseCode;
 pub use handshake::{Handshake, accept_key, check_handshake, write_accept};
 pub use header::Opcode;
+pub(crate) use header::parse as parse_header;
 pub use reader::{Fault, Payload, Read, Reader, Role, Step};
 pub(crate) use writer::append_text_with;
 pub use writer::{

@@ -1,72 +1,73 @@
 //! Who is let in by what, and with which words others are not.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::Limits;
+use protocol::auth::hmac_sha256;
 use protocol::auth::insforge::{
-    BadCredential, Credential, Identity, InsforgeKeys, Jwks, JwksFault, KeyFault, Role,
+    BadCredential, Identity, Jwks, JwksFault, Role, ShortSecret, User, UserKeys,
 };
 
 const SECRET: &str = "your-secret-key-here-must-be-32-char-or-above";
 const NOW_S: u64 = 1_800_000_000;
 
-fn keys() -> InsforgeKeys {
-    InsforgeKeys::new("ik_good", "anon_good", SECRET, Jwks::default()).unwrap()
-}
-
 #[test]
-fn a_key_lets_in_and_any_other_is_told_so() {
-    let keys = keys();
-    let check = |offered: Credential<'_>, expected: Result<Identity, &str>| {
-        let found = keys.identify(offered, NOW_S, &Limits::default());
-        let expected = expected.map_err(str::to_owned);
-        assert_eq!(found.map_err(|it| it.to_string()), expected, "{offered:?}");
-    };
-    check(Credential::of_token("ik_good"), Ok(Identity::Server));
-    check(Credential::ApiKey("ik_good"), Ok(Identity::Server));
-    check(Credential::of_token("anon_good"), Ok(Identity::Anonymous));
-    check(Credential::None, Err("No authentication provided"));
-    check(Credential::of_token(""), Err("No authentication provided"));
-    for wrong in ["ik_", "ik_goo", "ik_goodd", "ik_gooD", "anon_good", ""] {
-        check(Credential::ApiKey(wrong), Err("Invalid API key"));
-    }
-    for wrong in ["anon_", "anon_goo", "anon_goodd", "anon_Good"] {
-        check(Credential::of_token(wrong), Err("Invalid anon key"));
-    }
-    for wrong in ["x", "a.b", "a.b.c", "...", "eyJ.eyJ.", " ik_good"] {
-        check(Credential::of_token(wrong), Err("Invalid token"));
-    }
-    assert_eq!(format!("{keys:?}"), "InsforgeKeys { jwks: [], .. }", "no key is shown");
-}
-
-#[test]
-fn the_calls_are_for_administrators() {
-    let keys = keys();
-    let check = |offered: &str, expected: Result<Role, BadCredential>| {
-        let found = keys.identify_admin(Credential::of_token(offered), NOW_S, &Limits::default());
-        assert_eq!(found.map(|it| it.role()), expected, "{offered}");
-    };
-    check("ik_good", Ok(Role::ProjectAdmin));
-    check("ik_bad", Err(BadCredential::ApiKey));
-    check("", Err(BadCredential::Missing));
-    check("anon_good", Err(BadCredential::Token));
-    check("anon_bad", Err(BadCredential::Token));
-    check("x", Err(BadCredential::Token));
-}
-
-#[test]
-fn keys_have_a_form() {
-    let new = |api: &str, anon: &str, secret: &str| {
-        InsforgeKeys::new(api, anon, secret, Jwks::default()).map(|_| ())
-    };
-    assert_eq!(new("ik_1", "anon_1", SECRET), Ok(()));
-    for api in ["", "ik_", "key", "anon_1"] {
-        assert_eq!(new(api, "anon_1", SECRET), Err(KeyFault::ApiKey), "{api}");
-    }
-    for anon in ["", "anon_", "key", "ik_1"] {
-        assert_eq!(new("ik_1", anon, SECRET), Err(KeyFault::AnonKey), "{anon}");
-    }
+fn a_secret_has_its_length() {
+    let long = |bytes: usize| "s".repeat(bytes);
     for bytes in [31, 32, 33] {
-        let expected = if bytes < 32 { Err(KeyFault::JwtSecret { bytes }) } else { Ok(()) };
-        assert_eq!(new("ik_1", "anon_1", &"s".repeat(bytes)), expected);
+        let expected = if bytes < 32 { Err(ShortSecret { bytes }) } else { Ok(()) };
+        let first = UserKeys::new(&long(bytes), Jwks::default());
+        assert_eq!(first.map(|_| ()), expected);
+        let second = UserKeys::new(SECRET, Jwks::default()).unwrap().and(&long(bytes));
+        assert_eq!(second.map(|_| ()), expected);
+    }
+    let keys = UserKeys::new(SECRET, Jwks::default()).unwrap();
+    assert_eq!(format!("{keys:?}"), "UserKeys { jwks: [], .. }", "no key is shown");
+}
+
+#[test]
+fn what_is_no_token_is_told_so() {
+    let keys = UserKeys::new(SECRET, Jwks::default()).unwrap();
+    for wrong in ["", "x", "a.b", "a.b.c", "...", "eyJ.eyJ.", " ik_good"] {
+        let found = keys.verify(wrong, NOW_S, &Limits::default());
+        assert_eq!(found, Err(BadCredential::Token), "{wrong}");
+    }
+}
+
+#[test]
+fn what_the_secret_before_signed_is_accepted_during_a_rotation() {
+    let token = {
+        let signed = format!(
+            "{}.{}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#),
+            URL_SAFE_NO_PAD.encode(r#"{"sub":"ada"}"#)
+        );
+        let signature = hmac_sha256(SECRET.as_bytes(), signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+    };
+    let new = UserKeys::new(&"n".repeat(32), Jwks::default()).unwrap();
+    let check = |keys: &UserKeys, expected: Result<&str, BadCredential>| {
+        let found = keys.verify(&token, NOW_S, &Limits::default());
+        assert_eq!(found.as_ref().map(|it| &*it.id).map_err(|it| *it), expected);
+    };
+    check(&new, Err(BadCredential::Token));
+    check(&new.and(SECRET).unwrap(), Ok("ada"));
+}
+
+#[test]
+fn administrators_are_told_apart() {
+    let user = |role| {
+        let (id, claims) = ("ada".into(), "{}".into());
+        Identity::User(User { id, email: None, role, claims })
+    };
+    for (identity, expected) in [
+        (Identity::Server, Ok(())),
+        (user(Role::ProjectAdmin), Ok(())),
+        (user(Role::Authenticated), Err(BadCredential::NotAdmin)),
+        (user(Role::Anon), Err(BadCredential::NotAdmin)),
+        (Identity::Anonymous, Err(BadCredential::NotAdmin)),
+    ] {
+        assert_eq!(identity.admin().map(|_| ()), expected);
     }
 }
 

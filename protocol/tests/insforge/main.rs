@@ -8,6 +8,7 @@
 
 mod credentials;
 mod policies;
+mod policy_bounds;
 mod polling;
 mod said;
 mod sent;

@@ -4,13 +4,12 @@ use protocol::Limits;
 use protocol::auth::insforge::{Identity, Role, User};
 use protocol::dialect::insforge::Pattern;
 use protocol::policy::{
-    Action, Asker, Explanation, Outcome, POLICIES_MAX, Policies, PolicyRule, Question, Reason,
-    USING_BYTES_MAX, Verdict,
+    Action, Asker, Explanation, Outcome, Policies, PolicyRule, Question, Reason, Verdict,
 };
 
 const CLAIMS: &str = r#"{"sub":"ada","team":"red","level":3,"rate":1.5,"flags":["a","b"],"on":true,"org":{"id":"o1"},"none":null,"i":[1,2]}"#;
 
-fn rule(name: &str, using: &str) -> PolicyRule {
+pub(crate) fn rule(name: &str, using: &str) -> PolicyRule {
     PolicyRule {
         name: name.into(),
         action: Action::Publish,
@@ -27,13 +26,13 @@ fn asker(role: Role) -> Asker {
     }
 }
 
-fn user(role: Role, claims: &str) -> Asker {
+pub(crate) fn user(role: Role, claims: &str) -> Asker {
     let (id, email) = ("ada".into(), Some("ada@example.com".into()));
     let user = User { id, email, role, claims: claims.into() };
     Asker::of(&Identity::User(user), &Limits::default())
 }
 
-const QUESTION: Question<'static> =
+pub(crate) const QUESTION: Question<'static> =
     Question { action: Action::Publish, channel: "user:ada:in", event: Some("upd") };
 
 /// What one expression says of a user, and of somebody without an account.
@@ -103,6 +102,11 @@ fn what_is_not_known_equals_nothing() {
         assert_eq!(nobody(using), Outcome::False, "{using}");
     }
     assert_eq!(outcomes(r#"claims.none == claims.none"#)[0], Outcome::False);
+    // It differs from everything: whoever means somebody else has to ask whether there is anybody.
+    for using in ["sub != sub", "sub != email", r#"sub != "ada""#, "sub != ()", "sub != 1"] {
+        assert_eq!(nobody(using), Outcome::True, "{using}");
+    }
+    assert_eq!(nobody(r#"has(sub) && sub != "ada""#), Outcome::False);
     // A claim that is missing is no value at all, and what has no value grants nothing.
     assert!(matches!(nobody("claims.team == claims.squad"), Outcome::Failed { .. }));
     assert!(matches!(nobody("sub"), Outcome::Failed { .. }));
@@ -146,9 +150,8 @@ fn claims_that_cannot_be_read_grant_nothing() {
 
 #[test]
 fn what_is_no_expression_is_refused_with_its_place() {
-    let fault = |using: &str| {
-        Policies::compile(vec![rule("a", "true"), rule("b", using)]).map(|_| ()).unwrap_err()
-    };
+    let fault =
+        |using: &str| Policies::compile(vec![rule("a", "true"), rule("b", using)]).unwrap_err();
     for using in [
         "",
         "(",
@@ -178,45 +181,10 @@ fn what_is_no_expression_is_refused_with_its_place() {
         assert_eq!((fault.index, fault.field), (1, "using"), "{using}: {fault}");
         assert!(fault.to_string().len() > 20, "{using}: {fault}");
     }
-    let long = |bytes: usize| format!("true{}", " ".repeat(bytes - 4));
-    assert!(Policies::compile(vec![rule("a", &long(USING_BYTES_MAX))]).is_ok());
-    assert_eq!(
-        fault(&long(USING_BYTES_MAX + 1)).to_string(),
-        "policies[1].using: is over its limit: 1025 of 1024 bytes"
-    );
-    for deep in ["(", "[", "!", "-", "true&&", "1+", "[[1],"] {
-        let _ = Policies::compile(vec![rule("a", &deep.repeat(USING_BYTES_MAX / deep.len()))])
-            .unwrap_err();
-    }
     let twice = Policies::compile(vec![rule("a", "true"), rule("a", "true")]).map(|_| ());
-    assert_eq!(twice.unwrap_err().to_string(), "policies[1].name: \"a\" came before");
+    assert_eq!(twice.unwrap_err().to_string(), "publish.policies.1.policyName: \"a\" came before");
     let unnamed = Policies::compile(vec![rule("", "true")]).map(|_| ()).unwrap_err();
-    assert_eq!(unnamed.to_string(), "policies[0].name: has 0 of 1 to 128 bytes");
-    let many = |count: usize| (0..count).map(|it| rule(&it.to_string(), "true")).collect();
-    assert!(Policies::compile(many(POLICIES_MAX)).is_ok());
-    assert!(Policies::compile(many(POLICIES_MAX + 1)).is_err());
-}
-
-#[test]
-fn an_expression_cannot_do_more_than_so_much() {
-    let mut asked = 0;
-    let list = format!("[{}]", vec!["1"; 200].join(","));
-    for using in [
-        format!("{list} + {list} == 1"),
-        format!("channel + {} == \"\"", vec!["channel"; 100].join("+")),
-        "\"\".len() == 9223372036854775807 + 1".to_owned(),
-        "1 / 0 == 1".to_owned(),
-        "1 << 1000 == 1".to_owned(),
-        "9223372036854775807 * 2 == 1".to_owned(),
-        "2 ** 1000 == 1".to_owned(),
-    ] {
-        // Some of it is refused before anyone asks.
-        let Ok(policies) = Policies::compile(vec![rule("p", &using)]) else { continue };
-        let steps = policies.explain(&mut asker(Role::Authenticated), &QUESTION).steps;
-        assert_ne!(steps[0].outcome, Outcome::True, "{using}");
-        asked += 1;
-    }
-    assert!(asked >= 4, "only {asked} were asked");
+    assert_eq!(unnamed.to_string(), "publish.policies.0.policyName: has 0 of 1 to 128 bytes");
 }
 
 fn on(pattern: &str, roles: &[Role], rule: PolicyRule) -> PolicyRule {

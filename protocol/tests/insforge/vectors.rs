@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use protocol::Limits;
-use protocol::auth::insforge::{Credential, Identity, InsforgeKeys, Jwks, Role};
+use protocol::auth::insforge::{Jwks, Role, UserKeys};
 use protocol::dialect::insforge::Pattern;
 use serde_json::Value;
 
@@ -38,22 +38,22 @@ fn patterns_are_those_of_the_reference_server() {
 fn tokens_are_those_of_the_reference_server() {
     let vectors = vectors();
     let secret = vectors["jwt_secret"].as_str().unwrap();
-    let keys = InsforgeKeys::new("ik_1", "anon_1", secret, Jwks::default()).unwrap();
-    let identify = |name: &str| {
+    let keys = UserKeys::new(secret, Jwks::default()).unwrap();
+    let verify = |name: &str| {
         let token = vectors["tokens"][name]["token"].as_str().unwrap();
-        keys.identify(Credential::of_token(token), NOW_S, &Limits::default())
+        keys.verify(token, NOW_S, &Limits::default())
     };
     for name in ["authenticated", "project_admin"] {
         let claims = &vectors["tokens"][name]["claims"];
-        let Ok(Identity::User(user)) = identify(name) else { panic!("{name} is refused") };
+        let user = verify(name).unwrap();
         assert_eq!(Some(&*user.id), claims["sub"].as_str());
         assert_eq!(user.email.as_deref(), claims["email"].as_str());
         assert_eq!(user.role.name(), claims["role"].as_str().unwrap());
         assert_eq!(serde_json::from_str::<Value>(&user.claims).unwrap(), *claims);
     }
     for name in ["expired", "no_sub"] {
-        let text = identify(name).unwrap_err().to_string();
+        let text = verify(name).unwrap_err().to_string();
         assert_eq!(Some(&*text), vectors["tokens"][name]["expect"].as_str());
     }
-    assert_eq!(identify("project_admin").unwrap().role(), Role::ProjectAdmin);
+    assert_eq!(verify("project_admin").unwrap().role, Role::ProjectAdmin);
 }

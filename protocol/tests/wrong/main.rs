@@ -32,6 +32,7 @@ fn refused(call: &Call) -> Result<(), String> {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             format!("{} {} {why}", why.status(), body["error"]["status"].as_str().unwrap())
         }
+        Dialect::Insforge | Dialect::InsforgePlain => panic!("the table has no rows of it"),
     };
     let mut body = call.body.clone().unwrap_or_default().into_bytes();
     match route(&head) {
@@ -47,6 +48,7 @@ fn faulty(fault: &HttpFault, head: &[u8]) -> String {
     let code = match Dialect::of_unread_head(head) {
         Dialect::Infrai => infrai::fault_code(fault.status).name(),
         Dialect::Cohesivity => "INVALID_ARGUMENT",
+        Dialect::Insforge | Dialect::InsforgePlain => panic!("the table has no rows of it"),
     };
     format!("{} {code} {}", fault.status, fault.message)
 }

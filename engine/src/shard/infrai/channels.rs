@@ -10,9 +10,9 @@ use super::super::answers::Reply;
 use super::super::edge::shown;
 use super::super::effects::Effects;
 use super::super::input::Request;
-use super::super::steps;
+use super::super::steps::{self, seat_answer};
 use super::Work;
-use super::deeds::{seat_answer, seen};
+use super::deeds::seen;
 use crate::control::{Came, Peek, Registered, SeatAnswer, SeatOp};
 use crate::ids::{CallId, ChannelKey, ShardId};
 
@@ -76,7 +76,7 @@ impl Shard {
                 Reply::data(|out| infrai::data_channel(out, &view))
             }),
             Looking::Presence(_) => peeked(came).map(|peek| {
-                let members = peek.present.iter().map(|it| shown(it));
+                let members = peek.present.iter().map(|it| shown(&it.member));
                 Reply::data(|out| infrai::data_presence(out, members))
             }),
             Looking::List(..) => match seat_answer(came) {

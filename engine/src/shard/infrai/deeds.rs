@@ -12,7 +12,7 @@ use super::super::calls::Body;
 use super::super::claiming::Claim;
 use super::super::cohesivity::enforced;
 use super::super::effects::Effects;
-use super::super::steps;
+use super::super::steps::{self, seat_answer};
 use super::channels::Looking;
 use super::known::Glance;
 use super::{Asked, Work};
@@ -286,14 +286,6 @@ impl Shard {
             Doing::Sign => self.vendor_signed(came),
         };
         self.finish(call, result, effects);
-    }
-}
-
-/// The one answer of a seat.
-pub(super) fn seat_answer(came: Vec<Came>) -> Result<SeatAnswer, Rejection> {
-    match came.into_iter().next() {
-        Some(Came::Seat(answer)) => answer,
-        Some(_) | None => Err(Rejection::Internal),
     }
 }
 

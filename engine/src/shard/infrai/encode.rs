@@ -6,6 +6,7 @@ use storage::Publication;
 
 use super::super::edge::{shown, view};
 use super::super::input::Joined;
+use super::super::told::Left;
 use crate::broker::{Gap, Start};
 use crate::hub::Audience;
 use crate::ids::ChannelKey;
@@ -38,11 +39,11 @@ pub(in crate::shard) fn encode_joined(
         Start::Gapped { position, gap } => (position, Begin::Gapped(name(*gap))),
     };
     for id in ids {
-        let members = joined.present.iter().map(|it| shown(it));
+        let members = joined.present.iter().map(|it| shown(&it.member));
         let subscribed = Subscribed {
             channel: joined.channel.name(),
             id: id.as_ref().map(KeptId::id),
-            members: audience.has_members().then_some(members),
+            members: audience.sees_members().then_some(members),
             position: position.offset.0,
             begin,
         };
@@ -77,15 +78,6 @@ pub(in crate::shard) fn encode_not_joined(
         let id = id.as_ref().map(KeptId::id);
         infrai::frame_rejection(out, why, id, Some(channel.name()));
     }
-}
-
-/// Why a client listens to a channel no more, though it did not ask for that.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::shard) enum Left {
-    /// The channel was deleted.
-    Deleted,
-    /// Its server had it disconnected.
-    Disconnected,
 }
 
 /// Appends that a client listens to a channel no more. Its frames that asked for it are answered too.

@@ -14,7 +14,7 @@ use super::super::Shard;
 use super::super::calls::{keep, unplaced};
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For};
+use super::super::steps::{self, For, seat_answer};
 use super::super::subscribe::Wanted;
 use super::Work;
 use super::known::Glance;
@@ -118,6 +118,7 @@ impl Shard {
             id: claims.client_id.into_boxed_str(),
             name: None,
             user_id: claims.user_id.map(String::into_boxed_str),
+            is_anonymous: false,
         });
         let (permit, expires_at_s) = (claims.permit, claims.expires_at_s);
         Ok(Opening { accept, tenant, member, permit, token, expires_at_s })
@@ -209,7 +210,7 @@ impl Shard {
         let Some(socket) = self.socket(conn) else { return };
         let tenant = socket.tenant;
         let Some(client) = socket.infrai() else { return };
-        let refused = if client.waiting() >= waiting_max {
+        let refused = if client.asks.waiting() >= waiting_max {
             Some(Rejection::Overloaded { limit: "unanswered_frames_max" })
         } else if wish.is_allowed(&client.permit, ChannelType::Public) {
             None
@@ -227,7 +228,7 @@ impl Shard {
             Err(why) => return self.refuse_wish(conn, &wish, &why),
         };
         if let Some(client) = self.socket(conn).and_then(SocketSession::infrai) {
-            client.waits = true;
+            client.asks.waits = true;
         }
         let op = self.enrol(wish.channel().name());
         let glance = self.known.glance();
@@ -250,17 +251,16 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.hand_over(call);
-        let Some(socket) = self.socket(conn) else { return };
-        let Some(client) = socket.infrai() else { return };
-        client.waits = false;
+        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else { return };
+        client.asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(SeatAnswer::Channel(found)))) => {
+        match seat_answer(came) {
+            Ok(SeatAnswer::Channel(found)) => {
                 let channel_type = self.known.learn(wish.channel(), found, glance);
                 self.grant(conn, wish, channel_type, effects);
             }
-            Some(Came::Seat(Err(why))) => self.refuse_wish(conn, &wish, &why),
-            Some(_) | None => self.refuse_wish(conn, &wish, &Rejection::Internal),
+            Ok(_) => self.refuse_wish(conn, &wish, &Rejection::Internal),
+            Err(why) => self.refuse_wish(conn, &wish, &why),
         }
     }
 
@@ -290,7 +290,7 @@ impl Shard {
             Err(why) => return self.refuse_wish(conn, &wish, &why),
         };
         if let Some(client) = self.socket(conn).and_then(SocketSession::infrai) {
-            client.waits = true;
+            client.asks.waits = true;
         }
         let then = steps::Work::Infrai(Work::PaidWish(conn, Box::new(wish), of));
         self.ask_seat(call, SeatOp::Spend(spend), then, effects);
@@ -305,13 +305,18 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.hand_over(call);
-        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else { return };
-        client.waits = false;
+        let paid = seat_answer(came);
+        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else {
+            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
+                self.owe_publish(wish.channel().tenant());
+            }
+            return;
+        };
+        client.asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil(conn, wish, of, effects),
-            Some(Came::Seat(Err(why))) => self.refuse_wish(conn, &wish, &why),
-            Some(_) | None => self.refuse_wish(conn, &wish, &Rejection::Internal),
+        match paid {
+            Ok(_) => self.fulfil(conn, wish, of, effects),
+            Err(why) => self.refuse_wish(conn, &wish, &why),
         }
     }
 
@@ -331,7 +336,7 @@ impl Shard {
             }
             Wish::Publish { publication, keep, id } => {
                 let channel = Arc::clone(publication.channel());
-                let ticket = client.wait_for_publish(&channel, id);
+                let ticket = client.asks.wait_for_publish(&channel, id);
                 socket.unanswered += 1;
                 let reply = ReplyTo { conn, ticket };
                 self.request(&channel, Request::Publish(publication, keep, reply), effects);

@@ -17,12 +17,12 @@ use super::Shard;
 use super::answers::Shape;
 use super::calls::Body;
 use super::effects::Effects;
+use super::steps::seat_answer;
 use crate::control::{Came, Spend};
 use crate::ids::{CallId, ConnId, TenantId};
 pub(super) use channels::Looking;
-use deeds::seat_answer;
 pub(super) use deeds::{Deed, Doing};
-pub(super) use encode::{Left, encode_answer, encode_joined, encode_left, encode_not_joined};
+pub(super) use encode::{encode_answer, encode_joined, encode_left, encode_not_joined};
 pub(super) use frames::{Opening, Wish};
 pub(super) use known::{Glance, KnownChannels};
 pub(super) use messages::Answering;
@@ -185,7 +185,12 @@ impl Shard {
                 Err(why) => self.finish(call, Err(why), effects),
             },
             Work::Upgrade(opening) => match seat_answer(came) {
-                Ok(_) => self.open_paid_infrai(call, *opening, effects),
+                Ok(_) => {
+                    let who = (opening.tenant(), Some(opening.token()));
+                    let open =
+                        |shard: &mut Self, conn, _: &mut Effects| shard.open_infrai(conn, *opening);
+                    self.open_paid(call, who, open, effects);
+                }
                 Err(why) => self.finish(call, Err(why), effects),
             },
         }

@@ -8,11 +8,10 @@ use protocol::{Permit, Rejection, uuid_text};
 use super::super::Shard;
 use super::super::answers::{Reply, Shape};
 use super::super::effects::Effects;
-use super::super::input::ReplyTo;
 use super::super::steps;
 use super::{Opening, Work};
 use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId};
-use crate::ids::{CallId, ConnId, MessageId, TenantId};
+use crate::ids::{ConnId, MessageId, TenantId};
 use crate::session::{CredentialKind, Verified};
 
 /// Where clients connect.
@@ -133,38 +132,6 @@ impl Shard {
         let then = steps::Work::Infrai(Work::Upgrade(Box::new(opening)));
         self.ask_seat(call, op, then, effects);
         Ok(())
-    }
-
-    /// The seat counts the socket already: it is given back if there is none after all.
-    pub(super) fn open_paid_infrai(
-        &mut self,
-        call: CallId,
-        opening: Opening,
-        effects: &mut Effects,
-    ) {
-        let tenant = opening.tenant();
-        if self.is_revoked(tenant, opening.token()) {
-            self.give_socket_back(tenant, effects);
-            return self.finish(call, Err(Rejection::CredentialInvalid), effects);
-        }
-        let Some(ReplyTo { conn, ticket }) = self.hand_over(call) else { return };
-        let is_alone = self.http(conn).is_some_and(|it| {
-            it.tickets.len() == 1 && !it.half_closed && it.tickets.leave_first(ticket)
-        });
-        if !is_alone {
-            self.give_socket_back(tenant, effects);
-            let to = ReplyTo { conn, ticket };
-            return self.answer_refused(to, &Rejection::UpgradeRequired, &mut effects.closes);
-        }
-        match self.open_infrai(conn, opening) {
-            Ok(()) => {
-                if let Some(socket) = self.socket(conn) {
-                    socket.is_counted = true;
-                }
-                self.watch(conn);
-            }
-            Err(_) => self.give_socket_back(tenant, effects),
-        }
     }
 }
 

@@ -132,6 +132,17 @@ impl Identity {
         }
     }
 
+    /// The same, if they may do what only an administrator may.
+    ///
+    /// # Errors
+    /// When they are no administrator.
+    pub fn admin(self) -> Result<Self, BadCredential> {
+        match self.role() {
+            Role::ProjectAdmin => Ok(self),
+            Role::Anon | Role::Authenticated => Err(BadCredential::NotAdmin),
+        }
+    }
+
     /// What they are called.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -10,4 +10,4 @@ pub use identity::{
     decode_head_credential,
 };
 pub use jwks::{JWKS_KEYS_MAX, Jwks, JwksFault};
-pub use keys::{InsforgeKeys, JWT_SECRET_BYTES_MIN, KeyFault};
+pub use keys::{JWT_SECRET_BYTES_MIN, ShortSecret, UserKeys};

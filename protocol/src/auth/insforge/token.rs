@@ -16,9 +16,9 @@ const CLAIMS: [&str; 6] = ["sub", "email", "role", "exp", "nbf", "type"];
 /// Tokens that another server signs, for another purpose.
 const FOREIGN_TYPE: &str = "project_authorization";
 
-/// The key of the secret, and the others.
+/// The keys of the secrets, and the others.
 pub(super) struct TokenKeys<'a> {
-    pub(super) secret: &'a DecodingKey,
+    pub(super) secrets: &'a [DecodingKey],
     pub(super) jwks: &'a Jwks,
 }
 
@@ -40,12 +40,15 @@ fn open(token: &str, keys: &TokenKeys<'_>, limits: &Limits) -> Option<String> {
     }
     let (message, signature) = token.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;
-    let (key, algorithm, name) = choose(&mut decode(header)?, keys, limits)?;
+    let (some, algorithm, name) = choose(&mut decode(header)?, keys, limits)?;
     if name != algorithm_name(algorithm) {
         return None;
     }
-    let is_good = jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm);
-    if !is_good.is_ok_and(|it| it) {
+    let is_of = |key| {
+        let is_good = jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, algorithm);
+        is_good.is_ok_and(|it| it)
+    };
+    if !some.iter().any(is_of) {
         return None;
     }
     String::from_utf8(decode(claims)?).ok()
@@ -55,12 +58,12 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(part).ok()
 }
 
-/// The key that a header asks for, the algorithm of that key, and what the header says of it.
+/// The keys that a header asks for, the algorithm of those keys, and what the header says of it.
 fn choose<'k>(
     header: &mut [u8],
     keys: &TokenKeys<'k>,
     limits: &Limits,
-) -> Option<(&'k DecodingKey, Algorithm, String)> {
+) -> Option<(&'k [DecodingKey], Algorithm, String)> {
     std::str::from_utf8(header).ok()?;
     let [alg, kid, typ, crit, b64] = read_object(header, &HEADER, limits.json_depth_max).ok()?;
     // RFC 7515 §4.1.11: what has to be understood and is not, is refused. RFC 7797: so is another way to sign.
@@ -78,8 +81,8 @@ fn choose<'k>(
         None => None,
     };
     Some(match key {
-        Some(key) => (key, Algorithm::RS256, name),
-        None => (keys.secret, Algorithm::HS256, name),
+        Some(key) => (std::slice::from_ref(key), Algorithm::RS256, name),
+        None => (keys.secrets, Algorithm::HS256, name),
     })
 }
 

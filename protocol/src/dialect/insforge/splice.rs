@@ -1,6 +1,8 @@
 //! `{...payload, key: value}` on bytes: the members of a payload stay as they were written (invariant 14).
 
-use crate::json::{Kind, Member, read_members, unescape};
+use std::ops::ControlFlow;
+
+use crate::json::{Kind, Member, each_member, place_in, unescape};
 
 /// Deeper than any payload that a limit lets in.
 const DEPTH_MAX: usize = 128;
@@ -33,32 +35,42 @@ pub(super) fn push_spread(
 
 /// Appends an object without its closing brace, and without members of that name.
 fn push_members(out: &mut Vec<u8>, object: &[u8], key: &'static str) {
-    let members = if may_have(object, key) { members(object) } else { Vec::new() };
-    let is_key = |it: &Member| has_name(object, it, key);
-    if !members.iter().any(is_key) {
+    let start = out.len();
+    if !(may_have(object, key) && push_others(out, object, key)) {
+        out.truncate(start);
         let end = object.len().saturating_sub(1);
         out.extend_from_slice(object.get(..end).unwrap_or_default().trim_ascii_end());
-        return;
     }
+}
+
+/// The same, one member behind the other. `false` when none has that name: then the object stays as it was written.
+fn push_others(out: &mut Vec<u8>, object: &[u8], key: &'static str) -> bool {
+    let mut is_named = false;
     out.push(b'{');
     let start = out.len();
-    for member in members.into_iter().filter(|it| !is_key(it)) {
+    let seen = each_member(object, DEPTH_MAX, |member| {
+        let name = quoted_name(object, &member);
+        if is_name(name, key) {
+            is_named = true;
+            return ControlFlow::Continue(());
+        }
         if out.len() > start {
             out.push(b',');
         }
-        out.extend_from_slice(member.name.and_then(|it| object.get(it)).unwrap_or_default());
+        out.extend_from_slice(name);
         out.push(b':');
         out.extend_from_slice(object.get(member.value.span).unwrap_or_default());
-    }
+        ControlFlow::Continue(())
+    });
+    seen.is_ok() && is_named
 }
 
-fn members(object: &[u8]) -> Vec<Member> {
-    read_members(object, usize::MAX, DEPTH_MAX).unwrap_or_default()
+fn quoted_name<'a>(object: &'a [u8], member: &Member) -> &'a [u8] {
+    member.name.clone().and_then(|it| object.get(it)).unwrap_or_default()
 }
 
-fn has_name(object: &[u8], member: &Member, key: &str) -> bool {
-    let name = member.name.clone().and_then(|it| object.get(it));
-    name.is_some_and(|it| unescape(&mut it.to_vec()) == Some(key))
+fn is_name(quoted: &[u8], key: &'static str) -> bool {
+    place_in(&[key], quoted).is_some()
 }
 
 /// Whether a member might have this name: it stands in the text, or something is escaped that might be it.
@@ -67,11 +79,17 @@ fn may_have(object: &[u8], key: &str) -> bool {
         || memchr::memmem::find(object, b"\\u").is_some()
 }
 
-/// The text of a member of an object, if that is a string.
-pub(super) fn text_member(object: &[u8], key: &str) -> Option<String> {
-    let value = members(object).into_iter().rfind(|it| has_name(object, it, key))?.value;
-    let raw = object.get(value.span).filter(|_| value.kind == Kind::String)?;
-    unescape(&mut raw.to_vec()).map(str::to_owned)
+/// The text of a member of an object, if that is a string; of several, of the last.
+pub(super) fn text_member(object: &[u8], key: &'static str) -> Option<String> {
+    let mut found = None;
+    let seen = each_member(object, DEPTH_MAX, |member| {
+        if is_name(quoted_name(object, &member), key) {
+            found = Some(member.value);
+        }
+        ControlFlow::Continue(())
+    });
+    let value = found.filter(|it| seen.is_ok() && it.kind == Kind::String)?;
+    unescape(&mut object.get(value.span)?.to_vec()).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -101,6 +119,12 @@ mod tests {
         check(r#"{"a":1,"meta":{"x":"}"},"b":"meta"}"#, r#"{"a":1,"b":"meta","meta":7}"#);
         check(r#"{"m\u0065ta":1,"metal":2}"#, r#"{"metal":2,"meta":7}"#);
         check(r#"{"meta":1,"meta":2}"#, r#"{"meta":7}"#);
+        check(r#"{ "a" : [ 1 ] , "meta" : 1 , "\u006d\u0065\u0074\u0061":2, "b":3}"#, {
+            r#"{"a":[ 1 ],"b":3,"meta":7}"#
+        });
+        let long = format!("\"{}meta\":1", r"\u0000".repeat(100_000));
+        check(&format!("{{{long}}}"), &format!("{{{long},\"meta\":7}}"));
+        check(&format!("{{{long},\"meta\":1}}"), &format!("{{{long},\"meta\":7}}"));
     }
 
     #[test]
@@ -118,6 +142,8 @@ mod tests {
         check(r#"{"schema":"public"}"#, Some("public"));
         check(r#"{"new":{"schema":"x"},"sch\u0065ma":"\u0061"}"#, Some("a"));
         check(r#"{"schema":7}"#, None);
+        check(r#"{"schema":"a","schema":"b"}"#, Some("b"));
+        check(r#"{"schema":"a","schema":7}"#, None);
         check("[]", None);
         check("7", None);
     }

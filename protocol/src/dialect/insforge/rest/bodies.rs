@@ -213,14 +213,48 @@ fn webhook_urls(value: Value<'_>, issues: &mut Issues) -> Option<Vec<String>> {
     for (index, member) in members.into_iter().enumerate() {
         let path = format!("{field}.{index}");
         let raw = list.get_mut(member.value.span).unwrap_or_default();
-        match (member.value.kind, raw.len()) {
-            (Kind::String, 0..=WEBHOOK_URL_BYTES_MAX) => match unescape(raw) {
-                Some(text) if is_web_url(text) => urls.push(text.to_owned()),
-                Some(_) | None => issues.add(&path, "Invalid url"),
-            },
-            (Kind::String, _) => issues.add(&path, &at_most(WEBHOOK_URL_BYTES_MAX)),
-            (kind, _) => issues.add(&path, &expected("string", Some(kind))),
+        if member.value.kind != Kind::String {
+            issues.add(&path, &expected("string", Some(member.value.kind)));
+            continue;
+        }
+        match unescape(raw) {
+            Some(text) if text.len() > WEBHOOK_URL_BYTES_MAX => {
+                issues.add(&path, &at_most(WEBHOOK_URL_BYTES_MAX));
+            }
+            Some(text) if is_web_url(text) => urls.push(text.to_owned()),
+            Some(_) | None => issues.add(&path, "Invalid url"),
         }
     }
     Some(urls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(webhook_url: &str) -> Result<Option<Vec<String>>, RestError> {
+        let body = format!(r#"{{"pattern":"a","webhookUrls":["{webhook_url}"]}}"#);
+        decode_channel_create(&mut body.into_bytes(), &Limits::default()).map(|it| it.webhook_urls)
+    }
+
+    #[test]
+    fn the_length_of_a_webhook_url_is_that_of_its_text() {
+        let url = |bytes: usize| format!("https://a/{}", "x".repeat(bytes - 10));
+        for (bytes, is_over) in [
+            (WEBHOOK_URL_BYTES_MAX - 1, false),
+            (WEBHOOK_URL_BYTES_MAX, false),
+            (WEBHOOK_URL_BYTES_MAX + 1, true),
+        ] {
+            let text = url(bytes);
+            let expected = if is_over {
+                let message = at_most(WEBHOOK_URL_BYTES_MAX);
+                Err(RestError::Request(Issues::one("webhookUrls.0", &message)))
+            } else {
+                Ok(Some(vec![text.clone()]))
+            };
+            for written in [text.clone(), text.replace('/', r"\/"), text.replace('x', r"\u0078")] {
+                assert_eq!(create(&written), expected, "{bytes}: {written}");
+            }
+        }
+    }
 }

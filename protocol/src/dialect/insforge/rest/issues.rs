@@ -1,9 +1,10 @@
 //! What is wrong with a request, said as the schema library of InsForge says it: `path: message`, joined by `, `.
 
 use std::fmt;
+use std::ops::ControlFlow;
 
-use crate::dialect::fields::{Value, values};
-use crate::json::{Kind, read_members};
+use crate::dialect::fields::{Value, check_utf8, values};
+use crate::json::{Kind, each_member};
 use crate::limits::Limits;
 use crate::rejection::Rejection;
 
@@ -20,6 +21,10 @@ impl Issues {
 
     pub(super) fn add(&mut self, path: &str, message: &str) {
         self.0.push(format!("{path}: {message}"));
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,8 +71,9 @@ pub(super) fn read_body<'a, const N: usize>(
     match body.trim_ascii_start().first() {
         None => Ok(schema.map(|field| Value { field, kind: None, raw: &mut [] })),
         Some(b'[') => {
-            let is_list = std::str::from_utf8(body).is_ok()
-                && read_members(body, usize::MAX, limits.json_depth_max).is_ok();
+            let go_on = |_| ControlFlow::Continue(());
+            let is_list =
+                check_utf8(body).is_ok() && each_member(body, limits.json_depth_max, go_on).is_ok();
             let received = || refuse(Issues::one("", &expected("object", Some(Kind::Array))));
             Err(if is_list { received() } else { RestError::Json })
         }

@@ -1,5 +1,6 @@
 //! The calls under `/api/realtime`, for administrators alone.
 
+mod answers;
 mod bodies;
 mod data;
 mod date;
@@ -9,6 +10,7 @@ mod permissions;
 mod query;
 mod url;
 
+pub use answers::{write_fault, write_rejection};
 pub use bodies::{
     ChannelCreate, ChannelUpdate, DESCRIPTION_BYTES_MAX, RETENTION_DAYS_MAX, RetentionUpdate,
     WEBHOOK_URL_BYTES_MAX, WEBHOOK_URLS_MAX, decode_channel_create, decode_channel_update,

@@ -105,8 +105,8 @@ fn read_section(
         let split = rest.split_at_mut_checked(item.bytes);
         let (bytes, behind) = split.ok_or(RestError::Other(Rejection::Internal))?;
         rest = behind;
-        let place = Place { path: format!("{path}.{index}"), index: rules.len() };
-        rules.push(read_policy(bytes, item, action, &place)?);
+        let place = Place { path: format!("{path}.{index}"), action, index };
+        rules.push(read_policy(bytes, item, &place)?);
     }
     Ok(())
 }
@@ -114,6 +114,7 @@ fn read_section(
 /// Where a policy stands.
 struct Place {
     path: String,
+    action: Action,
     index: usize,
 }
 
@@ -130,7 +131,6 @@ fn issue(path: &str, message: &str) -> RestError {
 fn read_policy(
     bytes: &mut [u8],
     item: &Listed<{ POLICY.len() }>,
-    action: Action,
     place: &Place,
 ) -> Result<PolicyRule, RestError> {
     let fields = match &item.fields {
@@ -148,9 +148,9 @@ fn read_policy(
     let name = string(name)?.ok_or_else(|| place.issue("policyName", "Required"))?;
     let pattern = match string(pattern)? {
         Some(text) => Some(Pattern::parse(&text).map_err(|cause| {
-            let fault =
-                PolicyFault { index: place.index, field: "pattern", message: cause.to_string() };
-            RestError::Policy(fault)
+            let (action, index) = (place.action, place.index);
+            let message = cause.to_string();
+            RestError::Policy(PolicyFault { action, index, field: "pattern", message })
         })?),
         None => None,
     };
@@ -160,7 +160,7 @@ fn read_policy(
         (Some(_), Some(_)) => return Err(place.issue("withCheck", "Differs from using")),
         (None, None) => return Err(place.issue("using", "Required")),
     };
-    Ok(PolicyRule { name: name.into(), action, roles, pattern, using: using.into() })
+    Ok(PolicyRule { name: name.into(), action: place.action, roles, pattern, using: using.into() })
 }
 
 fn read_roles(roles: Value<'_>, place: &Place) -> Result<Box<[Role]>, RestError> {

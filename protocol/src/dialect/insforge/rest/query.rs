@@ -135,7 +135,7 @@ fn whole(
         issues.add(key, "Expected number, received nan");
         return None;
     };
-    let before = issues.clone();
+    let before = issues.count();
     if number.fract() != 0.0 || number.is_infinite() {
         issues.add(key, "Expected integer, received float");
     }
@@ -151,7 +151,7 @@ fn whole(
         reason = "a whole number from 0 to 2^53"
     )]
     let number = number as u64;
-    (*issues == before).then_some(number)
+    (issues.count() == before).then_some(number)
 }
 
 fn number(text: &str) -> Option<f64> {

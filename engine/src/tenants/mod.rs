@@ -1,8 +1,13 @@
 //! Who may use this node: the tenants and their keys. Made once, shared by all shards, never changed.
 
+mod insforge;
+
 use hashbrown::{HashMap, HashSet};
 use protocol::auth;
 use protocol::auth::vendor::VendorKeys;
+
+use insforge::{Door, Hosts};
+pub use insforge::{InsforgeSpec, PolicyMode, host_name};
 
 use crate::config::LIVEBLOCKS_URL;
 use crate::control::{Costs, Plan};
@@ -17,11 +22,16 @@ pub enum KeyKind {
     Management,
     /// Infrai's key.
     Project,
+    /// InsForge's key of servers and operators.
+    InsforgeApi,
+    /// InsForge's key of browsers.
+    InsforgeAnon,
 }
 
 impl KeyKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Application, Self::Management, Self::Project];
+    pub const ALL: [Self; 5] =
+        [Self::Application, Self::Management, Self::Project, Self::InsforgeApi, Self::InsforgeAnon];
 
     /// Its name in commands.
     #[must_use]
@@ -30,6 +40,8 @@ impl KeyKind {
             Self::Application => "application",
             Self::Management => "management",
             Self::Project => "project",
+            Self::InsforgeApi => "api",
+            Self::InsforgeAnon => "anon",
         }
     }
 }
@@ -50,6 +62,8 @@ pub struct TenantSpec {
     pub management_key: Option<String>,
     /// The secret that its servers speak Infrai with.
     pub project_key: Option<String>,
+    /// What it has to speak InsForge, if it does.
+    pub insforge: Option<InsforgeSpec>,
     /// Keys of which only the hash is known: see [`hash_key`].
     pub hashed_keys: Vec<(KeyKind, KeyHash)>,
     /// Signs its tokens.
@@ -73,6 +87,7 @@ impl Default for TenantSpec {
             application_key: None,
             management_key: None,
             project_key: None,
+            insforge: None,
             hashed_keys: Vec::new(),
             signing_key: Vec::new(),
             signing_keys_before: Vec::new(),
@@ -80,6 +95,21 @@ impl Default for TenantSpec {
             liveblocks_base_url: LIVEBLOCKS_URL.to_owned(),
             plan: Plan::default(),
         }
+    }
+}
+
+impl TenantSpec {
+    /// The keys that are known in clear.
+    pub fn keys(&self) -> impl Iterator<Item = (KeyKind, &str)> {
+        let insforge = self.insforge.as_ref();
+        let given = [
+            (KeyKind::Application, self.application_key.as_deref()),
+            (KeyKind::Management, self.management_key.as_deref()),
+            (KeyKind::Project, self.project_key.as_deref()),
+            (KeyKind::InsforgeApi, insforge.and_then(|it| it.api_key.as_deref())),
+            (KeyKind::InsforgeAnon, insforge.map(|it| it.anon_key.as_str())),
+        ];
+        given.into_iter().filter_map(|(kind, key)| Some((kind, key?)))
     }
 }
 
@@ -91,7 +121,10 @@ pub struct Tenants {
     by_key: HashMap<(KeyKind, KeyHash), TenantId>,
     /// The last keys of tenants that were removed.
     gone: HashSet<(KeyKind, KeyHash)>,
+    hosts: Hosts,
     pepper: [u8; 32],
+    /// Makes session ids that nobody can guess.
+    sid_key: [u8; 32],
     /// For a tenant that is not there.
     nobody: Tenant,
 }
@@ -102,6 +135,7 @@ struct Tenant {
     claim_key: [u8; 32],
     signing_key: Box<[u8]>,
     signing_keys_before: Vec<Box<[u8]>>,
+    insforge: Option<Door>,
     vendors: VendorKeys,
     liveblocks_base_url: Box<str>,
     plan: Plan,
@@ -134,19 +168,15 @@ impl Tenants {
             by_name: HashMap::new(),
             by_key: HashMap::new(),
             gone: HashSet::new(),
+            hosts: Hosts::of(specs),
             pepper,
+            sid_key: auth::hmac_sha256(&pepper, b"session ids"),
             nobody: Tenant::default(),
         };
         for spec in specs {
             let id = spec.id;
             tenants.by_name.insert(spec.name.clone(), id);
-            let given = [
-                (KeyKind::Application, &spec.application_key),
-                (KeyKind::Management, &spec.management_key),
-                (KeyKind::Project, &spec.project_key),
-            ];
-            let given = given.into_iter().filter_map(|(kind, key)| Some((kind, key.as_ref()?)));
-            let given = given.map(|(kind, key)| ((kind, hash_key(&pepper, key)), id));
+            let given = spec.keys().map(|(kind, key)| ((kind, hash_key(&pepper, key)), id));
             tenants.by_key.extend(given);
             tenants.by_key.extend(spec.hashed_keys.iter().map(|it| (*it, id)));
             let before = spec.signing_keys_before.iter().map(|it| it.as_slice().into());
@@ -155,6 +185,7 @@ impl Tenants {
                 claim_key: claim_key(&pepper, id),
                 signing_key: spec.signing_key.as_slice().into(),
                 signing_keys_before: before.collect(),
+                insforge: spec.insforge.as_ref().map(Door::of),
                 vendors: spec.vendors.clone(),
                 liveblocks_base_url: spec.liveblocks_base_url.as_str().into(),
                 plan: spec.plan.clone(),
@@ -162,6 +193,12 @@ impl Tenants {
             tenants.list.insert(id, tenant);
         }
         tenants
+    }
+
+    /// What makes session ids unguessable.
+    #[must_use]
+    pub fn sid_key(&self) -> &[u8; 32] {
+        &self.sid_key
     }
 
     /// The same with keys that opened something until their tenants were removed.

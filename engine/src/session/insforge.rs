@@ -1,0 +1,118 @@
+//! What an InsForge client has beside what every client has: where it stands, who it is, and its frames that wait.
+
+use std::sync::Arc;
+
+use protocol::auth::insforge::Identity;
+use protocol::dialect::Dialect;
+use protocol::dialect::insforge::plain::{Filter, schema_of};
+use protocol::dialect::insforge::socket::Standing;
+use protocol::engineio::Sid;
+use protocol::policy::Asker;
+
+use storage::Publication;
+
+use super::asks::Asks;
+use crate::ids::ChannelKey;
+
+/// See the module.
+#[derive(Debug)]
+pub struct InsforgeClient {
+    /// How it is spoken with.
+    pub wire: Wire,
+    /// Who it is, once it said so.
+    pub known: Option<Box<Known>>,
+    /// The host that it asked for: it may tell which tenant its token is for.
+    pub host: Box<str>,
+    /// When it has to have said who it is, on the monotonic clock.
+    pub introduced_by_ms: u64,
+    /// Its frames that wait.
+    pub asks: Asks,
+    /// Of the channels that it hears in part, what it wants.
+    filters: Vec<(Arc<ChannelKey>, Filter)>,
+}
+
+/// How a client is spoken with.
+#[derive(Debug)]
+pub enum Wire {
+    /// Socket.IO.
+    Socket {
+        /// What it may say now.
+        standing: Standing,
+        /// The id of its session, and of the socket in it.
+        sid: Sid,
+        /// When it was pinged last, on the monotonic clock.
+        pinged_at_ms: u64,
+    },
+    /// The frames of the documents.
+    Plain,
+}
+
+/// Who a client is.
+#[derive(Debug)]
+pub struct Known {
+    /// What policies see of it.
+    pub asker: Asker,
+    /// What its token said.
+    pub identity: Identity,
+}
+
+impl InsforgeClient {
+    /// A client that has not said who it is.
+    #[must_use]
+    pub fn new(wire: Wire, host: &str, introduced_by_ms: u64) -> Self {
+        let (asks, filters) = (Asks::default(), Vec::new());
+        Self { wire, known: None, host: host.into(), introduced_by_ms, asks, filters }
+    }
+
+    /// What it wants of a channel from now on.
+    pub fn set_filter(&mut self, channel: &Arc<ChannelKey>, filter: &Filter) {
+        self.forget_filter(channel);
+        if !filter.is_open() {
+            self.filters.push((Arc::clone(channel), filter.clone()));
+        }
+    }
+
+    /// It hears a channel no more.
+    pub fn forget_filter(&mut self, channel: &ChannelKey) {
+        self.filters.retain(|(known, _)| **known != *channel);
+    }
+
+    /// Whether it wants a message.
+    #[must_use]
+    pub fn wants(&self, publication: &Publication) -> bool {
+        let channel = publication.channel();
+        let filter = self.filters.iter().find(|(known, _)| **known == **channel);
+        filter.is_none_or(|(_, it)| {
+            it.admits(publication.event(), || schema_of(publication.payload()))
+        })
+    }
+
+    /// Which of the two wires it speaks.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.wire {
+            Wire::Socket { .. } => Dialect::Insforge,
+            Wire::Plain => Dialect::InsforgePlain,
+        }
+    }
+
+    /// When its session was pinged last, if that has pings of its own.
+    #[must_use]
+    pub fn last_ping_ms(&self) -> Option<u64> {
+        match self.wire {
+            Wire::Socket { pinged_at_ms, .. } => Some(pinged_at_ms),
+            Wire::Plain => None,
+        }
+    }
+
+    /// It is pinged. Returns whether its session has pings of its own.
+    pub fn note_ping(&mut self, now_ms: u64) -> bool {
+        match &mut self.wire {
+            Wire::Socket { pinged_at_ms, .. } => {
+                *pinged_at_ms = now_ms;
+                true
+            }
+            Wire::Plain => false,
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
+
+mod admin;
+mod encode;
+mod frames;
+mod messages;
+mod opening;
+mod wishes;
+
+use protocol::Rejection;
+use protocol::dialect::Dialect;
+use protocol::dialect::insforge::rest::{RestError, body_error};
+use protocol::dialect::insforge::{self};
+use protocol::engineio::{self, OpenFault};
+use protocol::http::{Content, Head, Response, write_response};
+
+use super::Shard;
+use super::answers::{Reply, Shape};
+use super::calls::Body;
+use super::effects::Effects;
+use crate::control::Came;
+use crate::ids::{CallId, ConnId};
+pub(super) use encode::{
+    encode_joined, encode_not_joined, encode_plain_joined, encode_plain_left,
+    encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
+    encode_publish_refused,
+};
+use opening::Opening;
+use wishes::Wish;
+
+/// What a request of this dialect asks for, after its head was checked.
+pub(super) enum Call {
+    /// Nothing that can be done.
+    Refuse(RestError),
+    /// Nothing that Engine.IO has.
+    RefuseEngine {
+        why: OpenFault,
+        /// Whether a WebSocket was asked for: its refusal is plain text.
+        is_upgrade: bool,
+    },
+    /// A WebSocket.
+    Upgrade(Box<Opening>),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
+}
+
+/// What a call of this dialect does next.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// The seat counts what a client asks for.
+    PaidWish(ConnId, Box<Wish>),
+    /// Every home lets go of messages; then they are counted.
+    LetGo,
+}
+
+impl Shard {
+    /// Finds what a head asks for, and whether it may.
+    pub(super) fn find_insforge(
+        &mut self,
+        head: &Head<'_>,
+        call: insforge::Call,
+    ) -> Result<Call, Rejection> {
+        match call {
+            insforge::Call::Engine => self.find_engine(head),
+            insforge::Call::PlainSocket => self.plain_opening(head),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
+            insforge::Call::ChannelList
+            | insforge::Call::ChannelCreate
+            | insforge::Call::ChannelGet
+            | insforge::Call::ChannelUpdate
+            | insforge::Call::ChannelDelete
+            | insforge::Call::ConfigGet
+            | insforge::Call::ConfigUpdate
+            | insforge::Call::PermissionsGet
+            | insforge::Call::PermissionsReplace
+            | insforge::Call::AnonKey
+            | insforge::Call::AnonToken
+            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
+        }
+    }
+
+    /// Does what was asked for.
+    pub(super) fn perform_insforge(
+        &mut self,
+        conn: ConnId,
+        call: Call,
+        body: &mut Body<'_>,
+        effects: &mut Effects,
+    ) -> Result<(), Rejection> {
+        match call {
+            Call::Refuse(why) => {
+                self.counters.rejected += 1;
+                let Reply { status, body: text, .. } = refused(&why);
+                let shape = Shape { status, ..body.shape };
+                self.answer_json(conn, shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
+            }
+            Call::RefuseEngine { why, is_upgrade } => {
+                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            }
+            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
+        }
+        Ok(())
+    }
+
+    /// Does the next step of a call.
+    pub(super) fn go_on_insforge(
+        &mut self,
+        call: CallId,
+        work: Work,
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        match work {
+            Work::PaidWish(conn, wish) => {
+                self.go_on_insforge_wish(call, (conn, *wish), came, effects);
+            }
+            Work::LetGo => self.finish_message_delete(call, came, effects),
+        }
+    }
+
+    fn refuse_engine(
+        &mut self,
+        conn: ConnId,
+        shape: Shape,
+        (why, is_upgrade): (OpenFault, bool),
+        effects: &mut Effects,
+    ) {
+        self.counters.rejected += 1;
+        let mut body = Vec::new();
+        engineio::body_open_fault(&mut body, why);
+        let content = match is_upgrade {
+            true => Content::Text(why.message()),
+            false => Content::json(shape.method, &body),
+        };
+        self.answer(conn, shape.then, &mut effects.closes, |out| {
+            let (status, then) = (OpenFault::STATUS, shape.then);
+            write_response(out, &Response { status, content, headers: &[], then });
+        });
+    }
+}
+
+/// The answer to a call that fails.
+pub(in crate::shard) fn refused(why: &RestError) -> Reply {
+    let mut body = Vec::new();
+    body_error(&mut body, why);
+    Reply { status: why.status(), ..Reply::data(|out| *out = body) }
+}
+
+/// What a path below the dialect's roots is answered that is no call.
+pub(in crate::shard) fn unknown(head: &Head<'_>) -> Option<super::calls::Call> {
+    match Dialect::of_path(head.path()) {
+        Dialect::Insforge | Dialect::InsforgePlain => {
+            let url = head.target().into();
+            Some(super::calls::Call::Insforge(Call::Refuse(RestError::NoEndpoint { url })))
+        }
+        Dialect::Cohesivity | Dialect::Infrai => None,
+    }
+}

@@ -1,0 +1,217 @@
+//! What clients of InsForge ask of a channel, and whether they may: by the tenant's patterns and policies.
+
+use std::sync::Arc;
+
+use protocol::auth::insforge::{BadCredential, Credential, Identity};
+use protocol::dialect::insforge::plain::Filter;
+use protocol::policy::{Action, Question};
+use protocol::{KeptId, Rejection};
+use storage::Publication;
+
+use super::super::Shard;
+use super::super::effects::Effects;
+use super::super::input::{Keep, ReplyTo, Request};
+use super::super::steps::{self, For};
+use super::super::subscribe::Wanted;
+use super::super::told::{tell_not_joined, tell_published};
+use super::Work;
+use super::encode::encode_plain_rejection;
+use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
+use crate::hub::Audience;
+use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
+use crate::session::SocketSession;
+
+/// What a client asks of a channel.
+#[derive(Debug)]
+pub(in crate::shard) enum Wish {
+    /// To hear it. Without an id nobody awaits the answer.
+    Subscribe { channel: Arc<ChannelKey>, id: Option<KeptId> },
+    /// To hear some of it, on the documents' wire.
+    PlainSubscribe { channel: Arc<ChannelKey>, filter: Filter },
+    /// To publish.
+    Publish { publication: Arc<Publication> },
+}
+
+impl Wish {
+    fn channel(&self) -> &Arc<ChannelKey> {
+        match self {
+            Self::Subscribe { channel, .. } | Self::PlainSubscribe { channel, .. } => channel,
+            Self::Publish { publication } => publication.channel(),
+        }
+    }
+
+    fn question(&self) -> Question<'_> {
+        let channel = self.channel().name();
+        match self {
+            Self::Subscribe { .. } | Self::PlainSubscribe { .. } => {
+                Question { action: Action::Subscribe, channel, event: None }
+            }
+            Self::Publish { publication } => {
+                Question { action: Action::Publish, channel, event: Some(publication.event()) }
+            }
+        }
+    }
+
+    /// What it takes of its tenant's plan, where a message costs so much.
+    fn price(&self, cost: u32) -> Spend {
+        let (bill, pace) = match self {
+            Self::Subscribe { .. } | Self::PlainSubscribe { .. } => {
+                (Bill::default(), Pace::of(Paced::Subscriptions, 1))
+            }
+            Self::Publish { publication } => {
+                let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
+                let pace = Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
+                (Bill::of(Metered::Messages, 1).and(Metered::Credit, cost), pace)
+            }
+        };
+        Spend { bill, pace, sockets: 0 }
+    }
+}
+
+impl Shard {
+    /// Who a credential shows, and whose client that is.
+    pub(super) fn identify(
+        &self,
+        _credential: Credential<'_>,
+        _host: &str,
+    ) -> Result<(TenantId, Identity), BadCredential> {
+        // No tenant has keys of this dialect yet.
+        Err(BadCredential::Token)
+    }
+
+    /// Does what a client asks of a channel, if it may.
+    pub(super) fn wish_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        let granted = self.pace_request(conn).and_then(|()| self.grant_insforge(conn, &wish));
+        if let Err(why) = granted {
+            return self.refuse_insforge(conn, &wish, &why);
+        }
+        if self.tenants.plan(wish.channel().tenant()).is_metered() {
+            return self.pay_for_insforge(conn, wish, effects);
+        }
+        self.fulfil_insforge(conn, &wish, effects);
+    }
+
+    fn grant_insforge(&mut self, conn: ConnId, wish: &Wish) -> Result<(), Rejection> {
+        let waiting_max = self.limits.unanswered_frames_max;
+        let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else {
+            return Err(Rejection::Internal);
+        };
+        if client.asks.waiting() >= waiting_max {
+            return Err(Rejection::Overloaded { limit: "unanswered_frames_max" });
+        }
+        let _ = wish.question();
+        // No tenant has patterns yet.
+        Err(Rejection::ChannelNotFound)
+    }
+
+    /// Publishes or subscribes once it is counted. What comes behind waits.
+    fn pay_for_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        let tenant = wish.channel().tenant();
+        let spend = wish.price(self.tenants.plan(tenant).costs.of(Priced::Publish));
+        let call = match self.begin_for(For::Nobody, tenant) {
+            Ok(call) => call,
+            Err(why) => return self.refuse_insforge(conn, &wish, &why),
+        };
+        if let Some(asks) = self.socket(conn).and_then(SocketSession::asks) {
+            asks.waits = true;
+        }
+        let then = steps::Work::Insforge(Work::PaidWish(conn, Box::new(wish)));
+        self.ask_seat(call, SeatOp::Spend(spend), then, effects);
+    }
+
+    /// The seat has counted what a client asks for, or does not let it.
+    pub(super) fn go_on_insforge_wish(
+        &mut self,
+        call: CallId,
+        (conn, wish): (ConnId, Wish),
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        self.hand_over(call);
+        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else { return };
+        asks.waits = false;
+        self.resumable.push(conn);
+        match came.into_iter().next() {
+            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, &wish, effects),
+            Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
+            Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
+        }
+    }
+
+    fn fulfil_insforge(&mut self, conn: ConnId, wish: &Wish, effects: &mut Effects) {
+        let (channel, audience, frame) = match wish {
+            Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
+            Wish::PlainSubscribe { channel, filter } => {
+                (channel, self.choose(conn, channel, filter, effects), None)
+            }
+            Wish::Publish { publication } => {
+                let channel = Arc::clone(publication.channel());
+                let publication = Arc::clone(publication);
+                return self.send_insforge(conn, &channel, publication, effects);
+            }
+        };
+        let channel = Arc::clone(channel);
+        let wanted = Wanted { audience, after: None, frame };
+        if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+            self.refuse_insforge(conn, wish, &why);
+        }
+    }
+
+    /// Keeps what a client of the documents' wire wants of a channel. Who wants another kind of frames than before starts anew.
+    fn choose(
+        &mut self,
+        conn: ConnId,
+        channel: &Arc<ChannelKey>,
+        filter: &Filter,
+        effects: &mut Effects,
+    ) -> Audience {
+        let audience =
+            if filter.is_open() { Audience::InsforgePlain } else { Audience::InsforgeFiltered };
+        let Some(socket) = self.socket(conn) else { return audience };
+        let before = socket.subscriptions.of(channel).map(|it| it.audience);
+        if before.is_some_and(|it| it != audience) {
+            self.unsubscribe(conn, channel, effects);
+        }
+        if let Some(client) = self.socket(conn).and_then(SocketSession::insforge) {
+            client.set_filter(channel, filter);
+        }
+        audience
+    }
+
+    fn send_insforge(
+        &mut self,
+        conn: ConnId,
+        channel: &Arc<ChannelKey>,
+        publication: Arc<Publication>,
+        effects: &mut Effects,
+    ) {
+        let Some(socket) = self.socket(conn) else { return };
+        let Some(asks) = socket.asks() else { return };
+        let ticket = asks.wait_for_publish(channel, None);
+        socket.unanswered += 1;
+        let reply = ReplyTo { conn, ticket };
+        self.request(channel, Request::Publish(publication, Keep::Persist, reply), effects);
+    }
+
+    pub(super) fn refuse_insforge(&mut self, conn: ConnId, wish: &Wish, why: &Rejection) {
+        self.counters.rejected += 1;
+        let Some(dialect) = self.socket(conn).map(|it| it.dialect()) else { return };
+        self.write_to(conn, |out| match (wish, dialect) {
+            (Wish::Subscribe { channel, id }, dialect) => {
+                tell_not_joined(out, dialect, (channel, std::slice::from_ref(id)), why);
+            }
+            // The documents have one answer for what is not there and what is not allowed.
+            (Wish::PlainSubscribe { .. }, _) if *why == Rejection::Forbidden => {
+                encode_plain_rejection(out, &Rejection::ChannelNotFound, 1);
+            }
+            (Wish::PlainSubscribe { .. }, _) => encode_plain_rejection(out, why, 1),
+            (Wish::Publish { publication }, dialect) => {
+                // Nor has either wire one for a channel that is not there.
+                let denied = Rejection::Forbidden;
+                let why = if *why == Rejection::ChannelNotFound { &denied } else { why };
+                let asked = (Arc::clone(publication.channel()), None);
+                tell_published(out, dialect, Err(why), Some(asked));
+            }
+        });
+    }
+}
