@@ -36,10 +36,14 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// A shard says that a change of rules is in force that has not come yet.
+    RuleUnseen,
     /// Messages are let go while others of theirs are still on the lanes.
     DropOvertakes,
     /// Messages are let go while others of theirs are still with the journal.
     DropBeforeAppends,
+    /// What the journal let go of is still read from memory.
+    TailUncut,
     /// A publish overtakes one that its connection sent before and that takes more steps.
     PublishOvertakes,
 }
@@ -62,13 +66,15 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 7] = [
+    pub const CONTROL: [Self; 9] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::RuleUnseen,
         Self::DropOvertakes,
         Self::DropBeforeAppends,
+        Self::TailUncut,
         Self::PublishOvertakes,
     ];
 }

@@ -2,6 +2,7 @@
 //! literal beginning, else the oldest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 
 use hashbrown::HashMap;
@@ -48,6 +49,12 @@ struct Group {
     by_suffix: HashMap<Box<str>, Vec<Registration>, ShardHasher>,
     /// The lengths of those ends, and how many ends have each.
     lengths: BTreeMap<usize, usize>,
+}
+
+impl fmt::Debug for Patterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patterns").field(&self.len()).finish()
+    }
 }
 
 impl Patterns {

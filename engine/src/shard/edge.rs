@@ -29,6 +29,7 @@ impl Shard {
             Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
             Delivery::Step(call, came) => self.calls.on_step(call, came),
+            Delivery::Ruling(ruling) => self.on_ruling(&ruling),
         }
     }
 

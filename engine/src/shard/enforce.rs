@@ -15,7 +15,7 @@ use super::Shard;
 use super::effects::Effects;
 use super::input::{DropAsk, LetGo};
 use super::told::{self, Left};
-use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
+use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State};
@@ -36,6 +36,8 @@ pub(super) struct Orders {
     waiting: VecDeque<Order>,
     /// The number of the next one.
     next: u64,
+    /// Those whose change of rules has not come yet.
+    behind: Vec<(Arc<Ruling>, Order)>,
 }
 
 /// One order under way.
@@ -76,6 +78,12 @@ impl Orders {
     fn of_number(&mut self, number: u64) -> Option<&mut Order> {
         self.waiting.iter_mut().chain(&mut self.line).find(|it| it.number == number)
     }
+
+    /// More rules are in force: whoever waited for them goes on.
+    pub(super) fn catch_up(&mut self, is_in_force: impl Fn(&Ruling) -> bool) {
+        let due = self.behind.extract_if(.., |(ruling, _)| is_in_force(ruling));
+        self.line.extend(due.map(|(_, order)| order));
+    }
 }
 
 impl Shard {
@@ -110,12 +118,14 @@ impl Shard {
                 // Whatever was answered before the call began has a time that is not after this one.
                 until_ms = Some(self.now.wall_ms.max(*until));
             }
-            Enforce::Disconnect { .. } | Enforce::Arrive => {}
+            Enforce::Disconnect { .. } | Enforce::Arrive | Enforce::Rules(_) => {}
             Enforce::Tenants(tenants) => {
                 self.tenants = Arc::clone(tenants);
                 self.tenants_generation = self.tenants_generation.wrapping_add(1);
                 self.known.forget_tenants(|it| tenants.contains(it));
                 self.unprovisioned.retain(|it| tenants.contains(*it));
+                self.rules.forget_tenants(|it| tenants.contains(it));
+                self.orders.catch_up(|it| !tenants.contains(it.tenant));
             }
         }
         // What is only on its way to the journal is not meant by who says until when.
@@ -123,7 +133,7 @@ impl Shard {
         let waiting = if is_hasty { 0 } else { self.broker.appended() as u64 };
         let number = self.orders.next;
         self.orders.next += 1;
-        self.orders.line.push_back(Order {
+        let order = Order {
             number,
             asker,
             after_appends: self.appends_answered + waiting,
@@ -134,7 +144,22 @@ impl Shard {
             dropping: Vec::new(),
             done: Enforced::default(),
             failed: None,
-        });
+        };
+        match &order.what {
+            Enforce::Rules(ruling) if !self.is_in_force(ruling) => {
+                self.orders.behind.push((Arc::clone(ruling), order));
+            }
+            Enforce::Rules(_)
+            | Enforce::Provisioning(..)
+            | Enforce::Revoke { .. }
+            | Enforce::CloseChannel(_)
+            | Enforce::DropChannel(_)
+            | Enforce::DropTenant(_)
+            | Enforce::DropUntil(..)
+            | Enforce::Arrive
+            | Enforce::Disconnect { .. }
+            | Enforce::Tenants(_) => self.orders.line.push_back(order),
+        }
     }
 
     /// Says whether a tenant has its resource.
@@ -206,6 +231,7 @@ impl Shard {
         match &result {
             // What was appended before the order is answered: the tail has nothing of it that is not let go.
             Ok(LetGo::All) => self.broker.forget_tail(&ask.channel),
+            Ok(LetGo::Before { .. }) if planted::is(Fault::TailUncut) => {}
             Ok(LetGo::Before { first_retained, .. }) => {
                 self.broker.cut_tail(&ask.channel, *first_retained);
             }
@@ -241,6 +267,7 @@ impl Shard {
                 Enforce::Arrive => self.mark_lanes(edge, call, effects),
                 Enforce::Provisioning(..)
                 | Enforce::Revoke { .. }
+                | Enforce::Rules(_)
                 | Enforce::CloseChannel(_)
                 | Enforce::DropChannel(_)
                 | Enforce::DropTenant(_)
@@ -260,7 +287,8 @@ impl Shard {
                 self.tenants.plan(*tenant).on_token_end == OnTokenEnd::Close
             }
             Enforce::CloseChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
-            Enforce::DropChannel(_)
+            Enforce::Rules(_)
+            | Enforce::DropChannel(_)
             | Enforce::DropTenant(_)
             | Enforce::DropUntil(..)
             | Enforce::Arrive => false,
@@ -287,7 +315,11 @@ impl Enforce {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
                 policy(socket.tenant == *tenant && has_it, "token revoked")
             }
-            Self::DropChannel(_) | Self::DropTenant(_) | Self::DropUntil(..) | Self::Arrive => None,
+            Self::Rules(_)
+            | Self::DropChannel(_)
+            | Self::DropTenant(_)
+            | Self::DropUntil(..)
+            | Self::Arrive => None,
             Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {

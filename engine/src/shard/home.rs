@@ -134,7 +134,7 @@ impl Shard {
     /// Has it kept with a message how many sockets it goes to, where lists of messages say so: for tenants with patterns.
     fn count_audience(&self, publication: &Publication, effects: &mut Effects) {
         let (channel, epoch) = (publication.channel(), publication.epoch());
-        if !self.rules.of(channel.tenant()).is_some_and(|it| it.pattern_count() > 0) {
+        if self.rules.of(channel.tenant()).is_none_or(|it| it.pattern_count() == 0) {
             return;
         }
         let ws_audience = self.broker.known(channel).map_or(0, HomeChannel::subscribers);

@@ -54,6 +54,7 @@ pub struct DatabaseAsk {
 }
 
 /// See [`SideAsk::List`].
+#[derive(Debug)]
 pub struct ListAsk {
     /// Where the answer goes.
     pub conn: ConnId,
@@ -86,15 +87,6 @@ pub enum Listed {
         /// What the answer says of how long they are kept.
         retention_days: Option<u32>,
     },
-}
-
-impl fmt::Debug for ListAsk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { conn, tenant, patterns: _, of, what } = self;
-        let mut out = f.debug_struct("ListAsk");
-        out.field("conn", conn).field("tenant", tenant).field("of", of).field("what", what);
-        out.finish_non_exhaustive()
-    }
 }
 
 /// See [`SideAsk::Vendor`]: a POST, answered whole.

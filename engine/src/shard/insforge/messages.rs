@@ -16,7 +16,7 @@ use super::super::cohesivity::enforced;
 use super::super::effects::Effects;
 use super::super::steps;
 use super::Work;
-use crate::control::{Came, Enforce, Patterns, Registration};
+use crate::control::{Came, Enforce, Registration, TenantRules};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 use crate::side::{ListAsk, Listed};
 
@@ -54,8 +54,7 @@ impl Shard {
         let found = self.admin(head).and_then(|tenant| {
             let asked = decode_stats_query(head)?;
             let since_ms = asked.since_ms.unwrap_or_default();
-            let rules = self.rules.of(tenant);
-            let retention_days = rules.and_then(|it| it.retention_days());
+            let retention_days = self.rules.of(tenant).and_then(TenantRules::retention_days);
             let what = Listed::Statistics { since_ms, retention_days };
             Ok(listing(tenant, head, asked.channel_id, what))
         });
@@ -108,7 +107,7 @@ impl Shard {
             self.answer_json(conn, shape, &mut effects.closes, |out| encode_nothing(out, &what));
             return Ok(());
         };
-        let patterns = self.patterns(tenant);
+        let patterns = Arc::clone(self.rules.enabled(tenant));
         let streaming = self.list(version, ListAsk { conn, tenant, patterns, of, what });
         self.has_room_for(&streaming)?;
         let call = self.begin(conn, tenant, streaming.shape(shape))?;
@@ -116,11 +115,6 @@ impl Shard {
             self.finish(call, Err(why), effects);
         }
         Ok(())
-    }
-
-    /// The patterns of a tenant, as they are now.
-    fn patterns(&self, tenant: TenantId) -> Arc<Patterns> {
-        Arc::clone(self.rules.enabled(tenant))
     }
 
     /// The enabled pattern of an id.
