@@ -4,6 +4,7 @@ mod encode;
 mod frames;
 mod keys;
 mod opening;
+mod shadow;
 mod wishes;
 
 use protocol::Rejection;
@@ -26,6 +27,7 @@ pub(super) use encode::{
 };
 use keys::Asked;
 use opening::Opening;
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
