@@ -8,6 +8,7 @@ mod messages;
 mod moving;
 mod opening;
 mod polling;
+mod shadow;
 mod wishes;
 
 use protocol::Rejection;
@@ -31,6 +32,7 @@ pub(super) use encode::{
 use keys::Asked;
 use opening::Opening;
 use polling::Poll;
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
