@@ -9,6 +9,7 @@ mod moving;
 mod opening;
 mod polling;
 mod shadow;
+mod tracking;
 mod wishes;
 
 use protocol::Rejection;

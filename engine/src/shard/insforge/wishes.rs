@@ -12,7 +12,7 @@ use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
 use super::super::steps::{self, For};
-use super::super::subscribe::Wanted;
+use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
 use super::encode::encode_plain_rejection;
@@ -156,6 +156,7 @@ impl Shard {
     }
 
     fn fulfil_insforge(&mut self, conn: ConnId, wish: &Wish, effects: &mut Effects) {
+        let Some(member) = self.socket(conn).map(|it| Arc::clone(&it.member)) else { return };
         let (channel, audience, frame) = match wish {
             Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
             Wish::PlainSubscribe { channel, filter } => {
@@ -168,7 +169,10 @@ impl Shard {
             }
         };
         let channel = Arc::clone(channel);
-        let wanted = Wanted { audience, after: None, frame };
+        // On the documents' wire who is tracked stays so.
+        let is_shown = audience == Audience::Insforge;
+        let shown = if is_shown { Some(member) } else { self.tracked(conn, &channel) };
+        let wanted = Wanted { audience, after: None, frame: Frame::Awaited(frame), shown };
         if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
             self.refuse_insforge(conn, wish, &why);
         }
