@@ -7,7 +7,6 @@ use std::sync::Arc;
 use engine::control::{RegisteredPattern, RuleChange};
 use engine::ids::{ConnId, MessageId, TenantId};
 use engine::shard::input::Input;
-use engine::tenants::InsforgeSpec;
 use protocol::Keep;
 use protocol::client::{self, Target};
 use protocol::dialect::insforge::Pattern;
@@ -351,11 +350,6 @@ pub fn patterns(channels: usize) -> impl Iterator<Item = RuleChange> {
             updated_at_ms: 1,
         }))
     })
-}
-
-/// What lets a tenant's clients in.
-pub fn insforge(tenant: u32) -> InsforgeSpec {
-    InsforgeSpec { anon_key: Some(anon_key(TenantId(tenant))), ..InsforgeSpec::default() }
 }
 
 fn anon_key(tenant: TenantId) -> String {

@@ -216,6 +216,8 @@ impl World {
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
+        // It keeps no lists, in which they would be seen.
+        effects.counted.clear();
         self.nets[shard].thirsty.append(&mut effects.thirsty);
     }
 
