@@ -201,13 +201,23 @@ impl Shard {
                 super::close(conn, Ending::Linger, &mut effects.closes);
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            state @ (State::Http(_) | State::Leaving(_) | State::Ending) => slot.state = state,
+            state @ (State::Http(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending) => slot.state = state,
         }
     }
 
     /// A client that stops sending is gone; a server may still wait for its answers.
     pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::HalfClosed);
+        let polled = self.http(conn).and_then(|it| it.polled);
+        if let Some(polled) = polled.filter(|it| self.waits_on(*it, conn)) {
+            // No browser does that to a request that it still wants.
+            self.abandon_poll(polled, effects);
+            return super::close(conn, Ending::Now, &mut effects.closes);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &mut slot.state {
             State::Http(http) if !http.tickets.is_empty() || self.resumable.contains(&conn) => {
@@ -224,7 +234,8 @@ impl Shard {
                     self.unsubscribe_all(conn, &socket, effects);
                 }
             }
-            State::Leaving(_) | State::Ending => {}
+            // The shard that gets it hears of the end as well.
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -234,7 +245,12 @@ impl Shard {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            Some(State::Http(_) | State::Ending) | None => {}
+            Some(State::Http(http)) => {
+                if let Some(polled) = http.polled.filter(|it| self.waits_on(*it, conn)) {
+                    self.abandon_poll(polled, effects);
+                }
+            }
+            Some(State::Passing(..) | State::Arriving | State::Ending) | None => {}
         }
     }
 
@@ -253,7 +269,7 @@ impl Shard {
                 super::close(conn, Ending::Now, &mut effects.closes);
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            State::Http(_) | State::Ending => {
+            State::Http(_) | State::Passing(..) | State::Arriving | State::Ending => {
                 super::close(conn, Ending::Now, &mut effects.closes);
             }
         }

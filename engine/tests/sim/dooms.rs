@@ -49,6 +49,13 @@ impl Dooms {
     pub fn revive(&mut self, number: usize) {
         self.gone.remove(&number);
     }
+
+    /// The journal refused a message: what comes of a retry was not there when a deletion was asked for.
+    pub fn lose(&mut self, number: usize) {
+        for doom in self.asked.values_mut() {
+            doom.numbers.remove(&number);
+        }
+    }
 }
 
 impl Truth {
@@ -150,6 +157,7 @@ fn published(request: &Request) -> Vec<&Publication> {
         | Request::Enforce(..)
         | Request::Mark(..)
         | Request::Advance(_)
+        | Request::Parcel(_)
         | Request::Release(..) => Vec::new(),
     }
 }

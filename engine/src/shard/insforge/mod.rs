@@ -1,10 +1,12 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
-mod admin;
 mod encode;
 mod frames;
+mod keys;
 mod messages;
+mod moving;
 mod opening;
+mod polling;
 mod wishes;
 
 use protocol::Rejection;
@@ -12,7 +14,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -25,7 +27,9 @@ pub(super) use encode::{
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
+use keys::Asked;
 use opening::Opening;
+use polling::Poll;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -37,11 +41,17 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// Messages that are kept.
     Messages(Box<messages::Call>),
+    /// A key that may be read.
+    Key(Asked),
 }
 
 /// What a call of this dialect does next.
@@ -66,6 +76,15 @@ impl Shard {
             insforge::Call::MessageList => Ok(self.find_message_list(head)),
             insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
             insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
+            insforge::Call::AnonKey => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::Anon(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::AnonToken => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::AnonToken(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
@@ -74,10 +93,9 @@ impl Shard {
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace
-            | insforge::Call::AnonKey
-            | insforge::Call::AnonToken
-            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
+            | insforge::Call::PermissionsReplace => {
+                Err(Rejection::Unimplemented { what: "this call" })
+            }
         }
     }
 
@@ -98,10 +116,21 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
+            Call::Key(asked) => {
+                let mut text = Vec::new();
+                self.push_key(&mut text, &asked);
+                self.answer_json(conn, body.shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
+            }
             Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
         }
         Ok(())
@@ -127,7 +156,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -139,9 +168,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.
