@@ -108,6 +108,8 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -190,6 +192,7 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,

@@ -7,6 +7,7 @@ mod messages;
 mod moving;
 mod opening;
 mod polling;
+mod shadow;
 mod wishes;
 
 use protocol::Rejection;
@@ -30,6 +31,7 @@ pub(super) use encode::{
 use keys::Asked;
 use opening::Opening;
 use polling::Poll;
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -48,10 +50,10 @@ pub(super) enum Call {
     Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
-    /// Messages that are kept.
-    Messages(Box<messages::Call>),
     /// A key that may be read.
     Key(Asked),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
 }
 
 /// What a call of this dialect does next.
@@ -73,9 +75,6 @@ impl Shard {
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
-            insforge::Call::MessageList => Ok(self.find_message_list(head)),
-            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
-            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::AnonKey => Ok(match self.anon_key(head) {
                 Ok(key) => Call::Key(Asked::Anon(key)),
                 Err(why) => Call::Refuse(why),
@@ -85,6 +84,9 @@ impl Shard {
                 Err(why) => Call::Refuse(why),
             }),
             insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
