@@ -88,7 +88,7 @@ impl Shard {
         if self.tenants.plan(wish.channel().tenant()).is_metered() {
             return self.pay_for_insforge(conn, wish, effects);
         }
-        self.fulfil_insforge(conn, &wish, effects);
+        self.fulfil_insforge(conn, wish, effects);
     }
 
     /// Whether a client may do what it asks for: a pattern has to match the channel, and a policy to grant it where there are
@@ -139,28 +139,29 @@ impl Shard {
         asks.waits = false;
         self.resumable.push(conn);
         match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, &wish, effects),
+            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, wish, effects),
             Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
             Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
         }
     }
 
-    fn fulfil_insforge(&mut self, conn: ConnId, wish: &Wish, effects: &mut Effects) {
-        let (channel, audience, frame) = match wish {
-            Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
+    fn fulfil_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        match wish {
+            Wish::Subscribe { channel, id } => {
+                let frame = id.clone();
+                let wanted = Wanted { audience: Audience::Insforge, after: None, frame };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::Subscribe { channel, id }, &why);
+                }
+            }
             Wish::PlainSubscribe { channel, filter } => {
-                (channel, self.choose(conn, channel, filter, effects), None)
+                let audience = self.choose(conn, &channel, &filter, effects);
+                let wanted = Wanted { audience, after: None, frame: None };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                }
             }
-            Wish::Publish { publication } => {
-                let channel = Arc::clone(publication.channel());
-                let publication = Arc::clone(publication);
-                return self.send_insforge(conn, &channel, publication, effects);
-            }
-        };
-        let channel = Arc::clone(channel);
-        let wanted = Wanted { audience, after: None, frame };
-        if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-            self.refuse_insforge(conn, wish, &why);
+            Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
@@ -185,19 +186,20 @@ impl Shard {
         audience
     }
 
+    /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.
     fn send_insforge(
         &mut self,
         conn: ConnId,
-        channel: &Arc<ChannelKey>,
         publication: Arc<Publication>,
         effects: &mut Effects,
     ) {
+        let channel = Arc::clone(publication.channel());
         let Some(socket) = self.socket(conn) else { return };
         let Some(asks) = socket.asks() else { return };
-        let ticket = asks.wait_for_publish(channel, None);
+        let ticket = asks.wait_for_publish(&channel, None);
         socket.unanswered += 1;
         let reply = ReplyTo { conn, ticket };
-        self.request(channel, Request::Publish(publication, Keep::Persist, reply), effects);
+        self.request(&channel, Request::Publish(publication, Keep::Persist, reply), effects);
     }
 
     pub(super) fn refuse_insforge(&mut self, conn: ConnId, wish: &Wish, why: &Rejection) {
