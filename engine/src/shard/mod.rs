@@ -23,7 +23,6 @@ mod pace;
 mod paid;
 mod passing;
 mod polled;
-mod polling;
 mod publishing;
 mod requests;
 mod rules;
@@ -48,8 +47,9 @@ use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use mailing::Mail;
 use passing::Passes;
-use polled::{Mail, Polls};
+use polled::Polls;
 use side::Sides;
 use steps::Calls;
 
@@ -108,6 +108,8 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -190,6 +192,7 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -276,6 +279,7 @@ impl Shard {
         let Self { hub, turn, polls, limits, .. } = self;
         turn.flush(hub, &mut Mail { outlet, polls, limits });
         polls.end_turn();
+        self.wake_movers();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -332,6 +336,12 @@ impl Shard {
         self.sessions.count()
     }
 
+    /// Sessions held here that have no connection of their own.
+    #[must_use]
+    pub fn polled_sessions(&self) -> usize {
+        self.polls.count()
+    }
+
     /// What its connections have waiting.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -360,9 +370,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
-            JournalAnswer::Dropped(channel, result) => {
-                self.on_dropped(&channel, result, effects);
-            }
+            JournalAnswer::Dropped(ask, result) => self.on_dropped(&ask, result, effects),
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
                 self.on_past_read((edge, joiner), result, effects);

@@ -1,9 +1,14 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
+mod admin;
 mod encode;
 mod frames;
 mod keys;
+mod messages;
+mod moving;
 mod opening;
+mod polling;
+mod shadow;
 mod wishes;
 
 use protocol::Rejection;
@@ -11,7 +16,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -26,6 +31,8 @@ pub(super) use encode::{
 };
 use keys::Asked;
 use opening::Opening;
+use polling::Poll;
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -37,11 +44,17 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// A key that may be read.
     Key(Asked),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
 }
 
 /// What a call of this dialect does next.
@@ -49,6 +62,8 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat counts what a client asks for.
     PaidWish(ConnId, Box<Wish>),
+    /// Every home lets go of messages; then they are counted.
+    LetGo,
 }
 
 impl Shard {
@@ -70,14 +85,14 @@ impl Shard {
                 Err(why) => Call::Refuse(why),
             }),
             insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
             | insforge::Call::ChannelUpdate
             | insforge::Call::ChannelDelete
-            | insforge::Call::MessageList
-            | insforge::Call::MessageDelete
-            | insforge::Call::MessageStats
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
@@ -104,10 +119,14 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
             Call::Key(asked) => {
                 let mut text = Vec::new();
                 self.push_key(&mut text, &asked);
@@ -115,6 +134,7 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
+            Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
         }
         Ok(())
     }
@@ -131,6 +151,7 @@ impl Shard {
             Work::PaidWish(conn, wish) => {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
+            Work::LetGo => self.finish_message_delete(call, came, effects),
         }
     }
 
@@ -138,7 +159,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -150,9 +171,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.
