@@ -212,3 +212,25 @@ fn counts_stay_for_as_long_as_their_messages() {
         journal.retain(&first_alone, model.clock).unwrap();
     }
 }
+
+#[test]
+fn a_run_of_retention_looks_after_so_many_channels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = journal(JournalKind::Segment, dir.path());
+    let one = |number: u64| {
+        let key = Arc::new(storage::ChannelKey::new(TenantId(1), &format!("c{number}")));
+        support::publication(&key, 1, 1)
+    };
+    for some in (0..5_000).collect::<Vec<_>>().chunks(100) {
+        let batch: Vec<_> = some.iter().copied().map(one).collect();
+        journal.append(&batch).unwrap();
+    }
+    let nothing = Keep { messages_max: 0, ..Keep::ALL };
+    let policy = Retention { keep: Arc::new(move |_| nothing), ..keep_all() };
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let run = journal.retain(&policy, 0).unwrap();
+        runs.push((run.messages, run.is_partial));
+    }
+    assert_eq!(runs, [(4096, true), (904, false), (0, false)]);
+}
