@@ -12,12 +12,12 @@ use protocol::Window;
 use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
-use crate::clients::{
-    Client, HttpClient, api_key, application_key, management_key, project_key, signing_key,
-    tenant_name,
-};
+use crate::clients::{Client, HttpClient};
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
+use crate::keys::{
+    api_key, application_key, management_key, project_key, signing_key, tenant_name,
+};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
@@ -144,7 +144,7 @@ fn spec(tenant: u32) -> TenantSpec {
         project_key: Some(project_key(&key)),
         insforge: Some(InsforgeSpec {
             api_key: Some(api_key(&key)),
-            anon_key: format!("anon_{:064}", key.0.0),
+            anon_key: Some(format!("anon_{:064}", key.0.0)),
             users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
             hosts: Vec::new(),
             policy_mode: PolicyMode::default(),
