@@ -12,7 +12,7 @@ use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
 use super::super::steps::{self, For};
-use super::super::subscribe::Wanted;
+use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
 use super::encode::encode_plain_rejection;
@@ -156,17 +156,25 @@ impl Shard {
     }
 
     fn fulfil_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let (channel, audience, frame) = match &wish {
-            Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
-            Wish::PlainSubscribe { channel, filter } => {
-                (channel, self.choose(conn, channel, filter, effects), None)
+        match wish {
+            Wish::Subscribe { channel, id } => {
+                let shown = self.socket(conn).map(|it| Arc::clone(&it.member));
+                let (audience, frame) = (Audience::Insforge, Frame::Awaited(id.clone()));
+                let wanted = Wanted { audience, after: None, frame, shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::Subscribe { channel, id }, &why);
+                }
             }
-            Wish::Publish { .. } => return self.send_insforge(conn, wish, effects),
-        };
-        let channel = Arc::clone(channel);
-        let wanted = Wanted { audience, after: None, frame };
-        if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-            self.refuse_insforge(conn, &wish, &why);
+            Wish::PlainSubscribe { channel, filter } => {
+                let audience = self.choose(conn, &channel, &filter, effects);
+                // Who is tracked stays so.
+                let shown = self.tracked(conn, &channel);
+                let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                }
+            }
+            Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
@@ -191,9 +199,13 @@ impl Shard {
         audience
     }
 
-    /// Publishes. The home that orders it holds it alone.
-    fn send_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let Wish::Publish { publication } = wish else { return };
+    /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.
+    fn send_insforge(
+        &mut self,
+        conn: ConnId,
+        publication: Arc<Publication>,
+        effects: &mut Effects,
+    ) {
         let channel = Arc::clone(publication.channel());
         let Some(socket) = self.socket(conn) else { return };
         let Some(asks) = socket.asks() else { return };
