@@ -58,7 +58,10 @@ impl Shard {
     fn serve_poll(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(pickup) = self.polls.get(conn) else { return };
         match pickup.ending {
-            Some(ending) => self.end_poll(conn, ending, effects),
+            Some(ending) if pickup.is_said && !pickup.is_over => {
+                self.end_poll(conn, ending, effects);
+            }
+            Some(_) => {}
             None if pickup.is_overrun() => self.on_overrun(conn, effects),
             None if pickup.has_mail() => {
                 if let Some(waiting) = pickup.waiting.take() {

@@ -55,6 +55,8 @@ pub(super) struct Pickup {
     pub probe: Option<ConnId>,
     /// How it ends, once the shard wants it to.
     pub ending: Option<Ending>,
+    /// Whether its last words are in the outbox.
+    pub is_said: bool,
     /// Whether its session is over, and only its last words are left.
     pub is_over: bool,
     outbox: Outbox,
@@ -119,6 +121,7 @@ impl Polls {
                     posting: None,
                     probe: None,
                     ending: None,
+                    is_said: false,
                     is_over: false,
                     outbox: Outbox::default(),
                     pieces: 0,
@@ -179,7 +182,8 @@ impl Polls {
     pub(super) fn end(&mut self, conn: ConnId, ending: Ending) {
         if let Some(pickup) = self.get(conn) {
             pickup.ending.get_or_insert(ending);
-            self.note(conn);
+            // Even if it is due already: what it is told in this turn comes first.
+            self.noted.push(conn);
         }
     }
 
@@ -194,7 +198,12 @@ impl Polls {
 
     /// This turn's output is handed out.
     pub(super) fn end_turn(&mut self) {
-        self.due.append(&mut self.noted);
+        for conn in std::mem::take(&mut self.noted) {
+            if let Some(pickup) = self.get(conn) {
+                pickup.is_said = pickup.ending.is_some();
+            }
+            self.due.push(conn);
+        }
     }
 
     /// Whether one is to be looked at.

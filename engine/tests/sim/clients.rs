@@ -11,6 +11,9 @@ use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
+use crate::keys::{
+    api_key, application_key, management_key, project_key, signing_key, tenant_name,
+};
 use crate::passing::path_elsewhere;
 use crate::polled::PolledClient;
 use crate::random::Random;
@@ -362,36 +365,6 @@ fn write_bare(out: &mut Vec<u8>, method: &str, path: &str, bearer: &str, body: &
         format!("{method} {path} HTTP/1.1\r\nHost: stentor\r\nAuthorization: Bearer {bearer}\r\n");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-}
-
-/// The name of a channel's tenant.
-pub fn tenant_name(key: &Key) -> String {
-    format!("tenant{}", key.0.0)
-}
-
-/// What signs the tenant's tokens.
-pub fn signing_key(key: &Key) -> Vec<u8> {
-    format!("a signing key of tenant {}, 32 bytes long", key.0.0).into_bytes()
-}
-
-/// The tenant's application key.
-pub fn application_key(key: &Key) -> String {
-    format!("coh_app_{:020}", key.0.0)
-}
-
-/// The key of the tenant's servers that speak InsForge.
-pub fn api_key(key: &Key) -> String {
-    format!("ik_{:064}", key.0.0)
-}
-
-/// The tenant's management key.
-pub fn management_key(key: &Key) -> String {
-    format!("coh_man_{:020}", key.0.0)
-}
-
-/// The tenant's project key.
-pub fn project_key(key: &Key) -> String {
-    format!("ifr_pk_proj_{:020}", key.0.0)
 }
 
 /// How much longer than its least a payload is.

@@ -129,8 +129,11 @@ impl World {
         self.truth.dooms = dooms;
     }
 
-    /// What the journals let go may be missing from history.
+    /// What the journals let go may be missing from history; what they refused was not there.
     pub fn note_let_go(&mut self, shard: usize) {
+        for it in self.journals[shard].refused.drain(..) {
+            self.truth.dooms.lose(number_of(it.event()));
+        }
         for (key, last) in &self.journals[shard].gone {
             let known = self.truth.dooms.let_go.entry(key.clone()).or_default();
             let more = (*known + 1..=*last).map(Offset);

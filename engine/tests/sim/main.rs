@@ -20,6 +20,7 @@ mod faults;
 mod handshake;
 mod infrai;
 mod journal;
+mod keys;
 mod lanes;
 mod net;
 mod operator;

@@ -12,12 +12,12 @@ use protocol::Window;
 use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
-use crate::clients::{
-    Client, HttpClient, api_key, application_key, management_key, project_key, signing_key,
-    tenant_name,
-};
+use crate::clients::{Client, HttpClient};
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
+use crate::keys::{
+    api_key, application_key, management_key, project_key, signing_key, tenant_name,
+};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
