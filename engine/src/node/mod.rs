@@ -2,6 +2,7 @@
 
 mod core;
 mod options;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +16,8 @@ use storage::{Catalog, CatalogHandle, CatalogWriter, Journal, QueueLimits, Wake}
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
 pub use self::options::{NodeOptions, StartError};
+use self::webhooks::Deliveries;
+pub use self::webhooks::WebhookSettings;
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::operator::NodeLink;
@@ -30,6 +33,7 @@ pub struct Node {
     /// Ends once the cores have.
     catalog: Option<CatalogWriter>,
     side: Option<Side>,
+    deliveries: Option<Deliveries>,
     /// For the operator's door.
     link: Option<NodeLink>,
 }
@@ -51,12 +55,19 @@ impl Node {
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
         let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
-        let mut node =
-            Self { local_addr: options.listen, cores: Vec::new(), catalog: None, side, link: None };
+        let mut node = Self {
+            local_addr: options.listen,
+            cores: Vec::new(),
+            catalog: None,
+            side,
+            deliveries: None,
+            link: None,
+        };
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
         let (mut bells, mut wakes, mut tellers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stores = Vec::new();
         let lanes = between(options.shards, options.lane_capacity);
         for ((lanes, journal), id) in lanes.into_iter().zip(journals).zip(0..) {
             let id = ShardId(id);
@@ -91,16 +102,25 @@ impl Node {
             let thread = spawn(options.reactor, cpu, clock, id, plan)?;
             node.cores.push(CoreHandle { orders: order, thread });
             // One after the other: the first decides the port.
-            let Listening { address, bell, waker } = heard.recv().map_err(io::Error::other)??;
+            let said = heard.recv().map_err(io::Error::other)??;
+            let Listening { address, bell, waker, reader, counter } = said;
+            stores.push((reader, counter));
             node.local_addr = address;
             bells.push(bell);
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
+        if let Some(settings) = &options.webhooks {
+            let deliveries = Deliveries::start(settings, stores, clock)?;
+            deliveries.set_first(std::iter::empty(), options.seed)?;
+            node.deliveries = Some(deliveries);
+        }
+        let door = node.deliveries.as_ref().map(Deliveries::door);
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
-            let told = Told { bells: bells.clone(), catalog: handles.next() };
+            let (bells, webhooks) = (bells.clone(), door.cloned());
+            let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }
         Ok(node)
@@ -129,6 +149,8 @@ impl Node {
 
     /// Has every core say goodbye with this code and end, after so many milliseconds at the latest.
     pub fn drain(&self, code: CloseCode, deadline_ms: u64) {
+        // Now, while the storage threads still take the counts of what was delivered.
+        self.deliveries.iter().for_each(Deliveries::end);
         for core in &self.cores {
             let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
         }
@@ -180,9 +202,9 @@ impl Node {
             result = result.and(ended);
         }
         drop(self.catalog); // Its thread finishes what waits.
-        if let Some(side) = self.side {
-            let ended = side.join();
-            result = result.and_then(|()| ended.map_err(StartError::from));
+        let ends = [self.side.map(Side::join), self.deliveries.map(Deliveries::join)];
+        for ended in ends.into_iter().flatten() {
+            result = result.and(ended.map_err(StartError::from));
         }
         result
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use storage::{JournalError, JournalKind, JournalOptions, OpenError, Retention};
 
+use super::webhooks::WebhookSettings;
 use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring;
@@ -45,6 +46,8 @@ pub struct NodeOptions {
     pub keyed_max: usize,
     /// What runs beside the cores; without it RealtimeKit, the database and vendors are not there.
     pub side: Option<SideOptions>,
+    /// What delivers webhooks; without it they are refused.
+    pub webhooks: Option<WebhookSettings>,
     /// Bytes of one part of a streamed answer.
     pub stream_part_bytes_max: usize,
     /// Random: seeds the hashers and the message ids.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use protocol::auth::hmac_sha256;
 use protocol::uuid_text;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use storage::Publication;
+use storage::{Publication, SenderKind};
 
 use super::header::HeaderText;
 use crate::config::Secret;
@@ -110,11 +110,15 @@ fn envelope(hook: &str, message: &Publication) -> Vec<u8> {
     out.extend_from_slice(b",\"payload\":");
     out.extend_from_slice(message.payload());
     if sender.is_empty() {
-        out.extend_from_slice(b",\"senderId\":null,\"senderType\":\"system\"");
+        out.extend_from_slice(b",\"senderId\":null");
     } else {
         push(&mut out, ",\"senderId\":", sender);
-        out.extend_from_slice(b",\"senderType\":\"user\"");
     }
+    let kind = match message.sender_kind() {
+        SenderKind::System => "system",
+        SenderKind::User => "user",
+    };
+    push(&mut out, ",\"senderType\":", kind);
     push(&mut out, ",\"timestamp\":", &time_text(message.at_ms()));
     out.push(b'}');
     out
