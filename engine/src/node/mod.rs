@@ -112,14 +112,14 @@ impl Node {
         }
         if let Some(settings) = &options.webhooks {
             let deliveries = Deliveries::start(settings, stores, clock)?;
-            deliveries.set_first(std::iter::empty(), options.seed)?;
+            deliveries.set_first(kept.hooked(), options.seed)?;
             node.deliveries = Some(deliveries);
         }
-        let door = node.deliveries.as_ref().map(Deliveries::door);
+        let door = node.deliveries.as_ref().map(|it| it.door().clone());
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
-            let (bells, webhooks) = (bells.clone(), door.cloned());
+            let (bells, webhooks) = (bells.clone(), door.clone());
             let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }

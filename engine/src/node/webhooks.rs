@@ -2,16 +2,18 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use storage::{Counter, Reader};
 
 use super::StartError;
+use crate::control::RegisteredPattern;
 use crate::ids::TenantId;
 use crate::reactor::Clock;
 use crate::side::webhook::{
-    CatalogPlaces, HookPattern, Hooks, JournalLedger, MemoryPlaces, Source, WebhookDoor,
-    WebhookOptions, WebhookParts, Webhooks,
+    CatalogPlaces, Hooks, JournalLedger, MemoryPlaces, Source, WebhookDoor, WebhookOptions,
+    WebhookParts, Webhooks,
 };
 
 /// How long the first hooks may take to be set.
@@ -60,7 +62,7 @@ impl Deliveries {
     /// Sets the hooks that were kept. Places of endpoints that are in none of them are let go, but not when one could not be set.
     pub(super) fn set_first(
         &self,
-        kept: impl Iterator<Item = (TenantId, Vec<HookPattern>)>,
+        kept: impl Iterator<Item = (TenantId, Vec<Arc<RegisteredPattern>>)>,
         seed: u64,
     ) -> io::Result<()> {
         let busy = |_| io::Error::other("webhooks take no orders");
@@ -68,7 +70,7 @@ impl Deliveries {
         let mut awaited = 0;
         for (tenant, patterns) in kept {
             let answer = answer.clone();
-            let hooks = Hooks::of_patterns(0, patterns, seed);
+            let hooks = Hooks::of_patterns(0, &patterns, seed);
             let reply = Box::new(move |result| drop(answer.send(result)));
             self.door.set(tenant, hooks, reply).map_err(busy)?;
             awaited += 1;

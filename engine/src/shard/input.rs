@@ -7,11 +7,12 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use crate::broker::{Member, Present, Start};
-use crate::control::{Came, CatalogAnswer, Enforce, Operation, SeatAsk};
+use crate::control::{Came, CatalogAnswer, Enforce, Operation, Ruling, SeatAsk};
 use crate::ids::{
     CallId, ChannelKey, ConnId, MessageId, Offset, ShardId, SubscriptionId, TenantId,
 };
 use crate::side::SideAnswer;
+use crate::side::webhook::Hooked;
 use crate::tenants::Tenants;
 
 /// One thing that happened.
@@ -37,6 +38,8 @@ pub enum Input<'a> {
     Catalog(CatalogAnswer),
     /// The side threads have something for a call.
     Side(CallId, SideAnswer),
+    /// Webhooks are set.
+    Hooked(Hooked),
     /// A connection that was given a part of something has taken most of it: see [`Effects::thirsty`](super::effects::Effects).
     Drained(ConnId),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
@@ -233,6 +236,8 @@ pub enum Delivery {
     History(ReplyTo, Vec<Arc<Publication>>),
     /// Something that a call of this shard waits for.
     Step(CallId, Came),
+    /// A tenant's seat changed its rules: one comes to every shard, in the order of the seat.
+    Ruling(Arc<Ruling>),
 }
 
 /// Where a subscription starts, and who is there.

@@ -13,6 +13,7 @@ mod edge;
 pub mod effects;
 mod enforce;
 mod home;
+mod hooks;
 mod infrai;
 pub mod input;
 mod insforge;
@@ -22,6 +23,7 @@ mod pace;
 mod paid;
 mod publishing;
 mod requests;
+mod rules;
 mod seat;
 mod side;
 mod sockets;
@@ -41,13 +43,14 @@ use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
+use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
+use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -101,6 +104,10 @@ pub struct Shard {
     known: KnownChannels,
     /// What tenants get back.
     owed: Owed,
+    /// The rules of all tenants; the same on every shard.
+    rules: Rules,
+    /// The webhooks of tenants whose seat this is.
+    hooks: HookState,
     /// What seats want done here.
     orders: Orders,
     /// Appends that the journal has answered.
@@ -175,6 +182,8 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             owed: Owed::default(),
+            rules: Rules::new(hasher.clone()),
+            hooks: HookState::new(hasher.clone()),
             orders: Orders::default(),
             appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),
@@ -240,6 +249,7 @@ impl Shard {
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
+            Input::Hooked(hooked) => self.on_hooked(hooked),
             Input::Operation(operation) => self.on_operation(*operation, effects),
             Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
@@ -247,6 +257,7 @@ impl Shard {
             Input::Drain(code) => self.on_drain(code, effects),
         }
         self.sides.say(&mut effects.side);
+        self.hooks.say(&mut effects.hooks);
         self.arrivals.say(&mut effects.thirsty);
     }
 

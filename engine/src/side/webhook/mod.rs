@@ -29,12 +29,11 @@ pub use header::HeaderText;
 pub use hooks::{EndpointStatus, Hook, Hooks, HooksRefused, Ledger, Pick, ReplayFault};
 pub use ledger::JournalLedger;
 pub use limits::{Retry, WebhookLimits};
-pub use link::{HooksAsk, WebhookLink};
+pub use link::{Hooked, HooksAsk, WebhookLink};
 pub use names::{EndpointKey, Fault, Feed, Outcome, Place, Placed, Reason, Verdict};
 pub use places::{
     CatalogPlaces, Letter, LetterHead, MemoryPlaces, PlaceChange, Places, PlacesError, Saved,
 };
-pub use rules::HookPattern;
 pub use source::{Source, SourceAsk, SourceError};
 pub use start::{WebhookOptions, WebhookParts, Webhooks};
 pub use tally::{Counts, Standing, counts};
