@@ -38,8 +38,8 @@ pub use quota::{Bill, QUOTA, Usage, read_usage};
 pub use revocations::{REVOKED, Revocations, TokenId, kept as kept_revocation, read_revocation};
 pub use round::{Asker, Said, SeatLimits};
 pub use rules::{
-    PATTERNS, POLICIES, PatternDraft, PatternEdit, RETENTION, RegisteredPattern, RuleChange, Rules,
-    RulesOp, Ruling, TenantRules, read_rule,
+    PATTERNS, POLICIES, PatternAge, PatternDraft, PatternEdit, RETENTION, RegisteredPattern,
+    RuleChange, Rules, RulesOp, Ruling, TenantRules, read_rule,
 };
 pub use seat::Seat;
 pub use seats::{Outcome, Seats};

@@ -102,12 +102,12 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
-    /// What tenants get back.
-    owed: Owed,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
     /// The webhooks of tenants whose seat this is.
     hooks: HookState,
+    /// What tenants get back.
+    owed: Owed,
     /// What seats want done here.
     orders: Orders,
     /// Appends that the journal has answered.
@@ -181,9 +181,9 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
-            owed: Owed::default(),
             rules: Rules::new(hasher.clone()),
             hooks: HookState::new(hasher.clone()),
+            owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
             unprovisioned: HashSet::with_hasher(hasher.clone()),

@@ -122,8 +122,7 @@ impl Shard {
                     let then = Work::Operating(Operating::Acted);
                     self.enforce(call, &Enforce::Rules(ruling), then, effects);
                 }
-                Ok(SeatAnswer::PatternTaken) => self.finish(call, Ok(reply("taken", 1)), effects),
-                Ok(_) => self.finish(call, Err(Rejection::Internal), effects),
+                Ok(answer) => self.finish(call, Ok(reply_of(&answer)), effects),
                 Err(why) => self.finish(call, Err(why), effects),
             },
             Operating::Deleted(channel) => match seat_answer(came) {
@@ -220,6 +219,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
     match answer {
         SeatAnswer::Channel(channel) => json(format!("{{\"id\":\"{:032x}\"}}", channel.id.0)),
         SeatAnswer::Channels(page) => reply(Acted(page.channels.len() as u64)),
+        SeatAnswer::PatternTaken => json("{\"taken\":1}".to_owned()),
         SeatAnswer::Provisioning { .. }
         | SeatAnswer::Deleted(_)
         | SeatAnswer::Revoked
@@ -229,7 +229,6 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
         | SeatAnswer::Settled
         | SeatAnswer::Granted
         | SeatAnswer::Ruling(_)
-        | SeatAnswer::PatternTaken
         | SeatAnswer::Forgetting
         | SeatAnswer::Forgotten => reply(Acted(1)),
     }

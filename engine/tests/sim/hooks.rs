@@ -1,8 +1,9 @@
 //! The room of webhooks without deliveries: it sets what shards ask for in its own time and in any order, and tells them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use engine::control::Kept;
+use engine::control::{Kept, RegisteredPattern};
 use engine::ids::{MessageId, TenantId};
 use engine::side::webhook::{Hooked, HooksAsk};
 use protocol::Rejection;
@@ -53,8 +54,8 @@ impl Hooks {
 
     /// The node starts: what was kept is set before anybody can ask.
     pub fn restart(&mut self, kept: &Kept) {
-        let ids = |(tenant, patterns): (TenantId, Vec<_>)| {
-            let hooked = patterns.iter().filter(|it: &&std::sync::Arc<_>| is_hooked(it));
+        let ids = |(tenant, patterns): (TenantId, Vec<Arc<RegisteredPattern>>)| {
+            let hooked = patterns.iter().filter(|it| it.has_webhooks());
             (tenant, (0, hooked.map(|it| it.id).collect()))
         };
         *self = Self { set: kept.hooked().map(ids).collect(), ..Self::default() };
@@ -64,8 +65,4 @@ impl Hooks {
     pub fn has(&self, tenant: TenantId, pattern: MessageId) -> bool {
         self.set.get(&tenant).is_some_and(|it| it.1.contains(&pattern))
     }
-}
-
-fn is_hooked(pattern: &engine::control::RegisteredPattern) -> bool {
-    pattern.has_webhooks()
 }

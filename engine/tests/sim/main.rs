@@ -18,6 +18,7 @@ mod clients;
 mod dooms;
 mod faults;
 mod handshake;
+mod hooks;
 mod infrai;
 mod journal;
 mod lanes;

@@ -65,6 +65,9 @@ pub const WANTED: [&str; 61] = [
     "told of a gap",
     "two channels on one socket",
     "two members in a snapshot",
+    "webhooks not set",
+    "webhooks set",
+    "webhooks set in another order",
 ];
 
 /// The counters.

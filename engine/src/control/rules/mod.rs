@@ -9,7 +9,9 @@ mod replica;
 mod rows;
 mod seat;
 
-pub use change::{PatternDraft, PatternEdit, RegisteredPattern, RuleChange, RulesOp, Ruling};
+pub use change::{
+    PatternAge, PatternDraft, PatternEdit, RegisteredPattern, RuleChange, RulesOp, Ruling,
+};
 pub use replica::{Rules, TenantRules};
 pub(super) use rows::kept;
 pub use rows::{PATTERNS, POLICIES, RETENTION, read_rule};

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use protocol::policy::Policies;
 
 use super::super::patterns::{Patterns, Registration};
-use super::change::{RegisteredPattern, RuleChange, Ruling};
+use super::change::{PatternAge, RegisteredPattern, RuleChange, Ruling};
 use crate::hasher::ShardHasher;
 use crate::ids::{MessageId, TenantId};
 
@@ -28,7 +28,7 @@ pub struct TenantRules {
     number: u64,
     by_id: HashMap<MessageId, Arc<RegisteredPattern>, ShardHasher>,
     /// By the time of their registration.
-    by_age: BTreeSet<(u64, MessageId)>,
+    by_age: BTreeSet<PatternAge>,
     /// Those that are enabled.
     enabled: Patterns,
     retention_days: Option<u32>,
@@ -141,7 +141,12 @@ impl TenantRules {
 
     /// All patterns, the newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Arc<RegisteredPattern>> {
-        self.by_age.iter().rev().filter_map(|(_, id)| self.by_id.get(id))
+        self.older_than(PatternAge::NEWEST)
+    }
+
+    /// Those that are older than one, which may be gone, the newest first.
+    pub fn older_than(&self, age: PatternAge) -> impl Iterator<Item = &Arc<RegisteredPattern>> {
+        self.by_age.range(..age).rev().filter_map(|age| self.by_id.get(&age.id))
     }
 
     /// Whether an enabled pattern has receivers.
@@ -176,13 +181,13 @@ impl TenantRules {
             let added = self.enabled.add(Registration { pattern: text, id, created_at_ms });
             debug_assert_eq!(added, Ok(()), "the seat lets in no text twice, and no more than fit");
         }
-        self.by_age.insert((created_at_ms, id));
+        self.by_age.insert(pattern.age());
         self.by_id.insert(id, Arc::clone(pattern));
     }
 
     fn remove(&mut self, id: MessageId) {
         let Some(before) = self.by_id.remove(&id) else { return };
-        self.by_age.remove(&(before.created_at_ms, id));
+        self.by_age.remove(&before.age());
         if before.enabled {
             self.enabled.remove(&before.pattern);
         }

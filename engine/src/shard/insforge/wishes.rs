@@ -72,11 +72,11 @@ impl Shard {
     /// Who a credential shows, and whose client that is.
     pub(super) fn identify(
         &self,
-        _credential: Credential<'_>,
-        _host: &str,
+        credential: Credential<'_>,
+        host: &str,
     ) -> Result<(TenantId, Identity), BadCredential> {
-        // No tenant has keys of this dialect yet.
-        Err(BadCredential::Token)
+        let now_s = self.now.wall_ms / 1000;
+        self.tenants.identify(credential, host, now_s, &self.limits.wire)
     }
 
     /// Does what a client asks of a channel, if it may.
