@@ -9,10 +9,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use protocol::ws::CloseCode;
-use storage::{Catalog, CatalogHandle, CatalogWriter, Journal, QueueLimits, Wake};
+use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, Wake};
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
 pub use self::options::{NodeOptions, StartError};
@@ -24,6 +23,7 @@ use crate::operator::NodeLink;
 use crate::reactor::ring;
 use crate::reactor::{Clock, OperationAnswer, Order, between, cpus};
 use crate::side::Side;
+use crate::side::webhook::WebhookDoor;
 use crate::tenants::Tenants;
 
 /// A running node.
@@ -55,14 +55,7 @@ impl Node {
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
         let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
-        let mut node = Self {
-            local_addr: options.listen,
-            cores: Vec::new(),
-            catalog: None,
-            side,
-            deliveries: None,
-            link: None,
-        };
+        let mut node = Self::new(options.listen, side);
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
@@ -81,18 +74,13 @@ impl Node {
                 lanes,
                 journal,
                 kept: Arc::clone(&kept),
-                queue: QueueLimits {
-                    messages_max: options.limits.journal_queue_messages_max,
-                    bytes_max: options.limits.journal_queue_bytes_max as u64,
-                },
+                queue: options.queue(),
                 retention: options.retention.clone(),
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
                 busy_cores: Arc::clone(&busy_cores),
                 side: node.side.as_ref().map(Side::door),
-                read_timeout: Duration::from_millis(
-                    options.side.as_ref().map_or(0, |it| it.limits.database.time_ms_max),
-                ),
+                read_timeout: options.read_timeout(),
                 stream_part_bytes_max: options.stream_part_bytes_max,
                 meeting,
             };
@@ -110,12 +98,7 @@ impl Node {
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
-        if let Some(settings) = &options.webhooks {
-            let deliveries = Deliveries::start(settings, stores, clock)?;
-            deliveries.set_first(kept.hooked(), options.seed)?;
-            node.deliveries = Some(deliveries);
-        }
-        let door = node.deliveries.as_ref().map(|it| it.door().clone());
+        let door = node.deliver(options, stores, &kept, clock)?;
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
@@ -124,6 +107,27 @@ impl Node {
             teller.send(told).map_err(io::Error::other)?;
         }
         Ok(node)
+    }
+
+    fn new(local_addr: SocketAddr, side: Option<Side>) -> Self {
+        let (cores, catalog, deliveries, link) = (Vec::new(), None, None, None);
+        Self { local_addr, cores, catalog, side, deliveries, link }
+    }
+
+    /// Starts webhooks over the journals, with the hooks that were kept: before any core takes a message.
+    fn deliver(
+        &mut self,
+        options: &NodeOptions,
+        journals: Vec<(Reader, Counter)>,
+        kept: &Kept,
+        clock: Clock,
+    ) -> Result<Option<WebhookDoor>, StartError> {
+        let Some(settings) = &options.webhooks else { return Ok(None) };
+        let deliveries = Deliveries::start(settings, journals, clock)?;
+        deliveries.set_first(kept.hooked(), options.seed)?;
+        let door = deliveries.door().clone();
+        self.deliveries = Some(deliveries);
+        Ok(Some(door))
     }
 
     /// Starts the catalog's thread. Returns the handles of the cores, in their order; the operator's door gets one as well.
@@ -204,7 +208,7 @@ impl Node {
         drop(self.catalog); // Its thread finishes what waits.
         let ends = [self.side.map(Side::join), self.deliveries.map(Deliveries::join)];
         for ended in ends.into_iter().flatten() {
-            result = result.and(ended.map_err(StartError::from));
+            result = result.and_then(|()| ended.map_err(StartError::from));
         }
         result
     }

@@ -26,13 +26,6 @@ pub struct RegisteredPattern {
     pub updated_at_ms: u64,
 }
 
-<<<<<<< HEAD
-impl RegisteredPattern {
-    /// Whether it is enabled and has receivers.
-    #[must_use]
-    pub fn has_webhooks(&self) -> bool {
-        self.enabled && self.webhook_urls.as_ref().is_some_and(|it| !it.is_empty())
-=======
 /// When a pattern was registered, and which it is of those of one moment: it keeps that for as long as it is there.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct PatternAge {
@@ -52,7 +45,12 @@ impl RegisteredPattern {
     #[must_use]
     pub fn age(&self) -> PatternAge {
         PatternAge { created_at_ms: self.created_at_ms, id: self.id }
->>>>>>> ins-control
+    }
+
+    /// Whether it is enabled and has receivers.
+    #[must_use]
+    pub fn has_webhooks(&self) -> bool {
+        self.enabled && self.webhook_urls.as_ref().is_some_and(|it| !it.is_empty())
     }
 }
 
