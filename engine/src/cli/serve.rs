@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use engine::config::{Config, JournalKind, Provisioned, ReactorKind, Secrets, provision};
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
-use engine::node::{Node, NodeOptions, StartError, WebhookSettings};
+use engine::node::{Node, NodeOptions, StartError, WEBHOOKS, WebhookSettings};
 use engine::operator::{Door, Roster, finish_removals};
 use engine::reactor::{Clock, Reactor};
 use engine::side::{Authorities, KitOptions, SideOptions};
@@ -136,7 +136,7 @@ fn options(
         }),
         webhooks: Some(WebhookSettings {
             options: config.webhooks.options(authorities(config)?, seed),
-            dir: (!matches!(kind, storage::JournalKind::Memory)).then(|| data_dir.join("webhooks")),
+            dir: (!matches!(kind, storage::JournalKind::Memory)).then(|| data_dir.join(WEBHOOKS)),
         }),
         stream_part_bytes_max: limits.side_part_bytes_max(),
         seed,

@@ -16,7 +16,7 @@ use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, W
 use self::core::{Listening, Meeting, Plan, Told, spawn};
 pub use self::options::{NodeOptions, StartError};
 use self::webhooks::Deliveries;
-pub use self::webhooks::WebhookSettings;
+pub use self::webhooks::{WEBHOOKS, WebhookSettings};
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::operator::NodeLink;
@@ -141,7 +141,9 @@ impl Node {
         self.catalog = Some(writer);
         let first = self.cores.first().map(|it| it.orders.clone());
         let link = first.zip(handles.pop());
-        self.link = link.map(|(orders, it)| NodeLink::new(orders, it, answers));
+        let webhooks = self.deliveries.as_ref().map(|it| it.door().downgrade());
+        self.link =
+            link.map(|(orders, it)| NodeLink::new(orders, it, answers).with_webhooks(webhooks));
         Ok(handles)
     }
 

@@ -19,6 +19,9 @@ use crate::side::webhook::{
 /// How long the first hooks may take to be set.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The folder of places in a data directory.
+pub const WEBHOOKS: &str = "webhooks";
+
 /// What webhooks are started with.
 #[derive(Clone)]
 pub struct WebhookSettings {
