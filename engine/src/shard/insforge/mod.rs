@@ -2,7 +2,10 @@
 
 mod encode;
 mod frames;
+mod keys;
+mod moving;
 mod opening;
+mod polling;
 mod wishes;
 
 use protocol::Rejection;
@@ -10,7 +13,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -23,7 +26,9 @@ pub(super) use encode::{
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
+use keys::Asked;
 use opening::Opening;
+use polling::Poll;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -35,9 +40,15 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
+    /// A key that may be read.
+    Key(Asked),
 }
 
 /// What a call of this dialect does next.
@@ -57,6 +68,15 @@ impl Shard {
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
+            insforge::Call::AnonKey => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::Anon(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::AnonToken => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::AnonToken(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
@@ -68,10 +88,9 @@ impl Shard {
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace
-            | insforge::Call::AnonKey
-            | insforge::Call::AnonToken
-            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
+            | insforge::Call::PermissionsReplace => {
+                Err(Rejection::Unimplemented { what: "this call" })
+            }
         }
     }
 
@@ -92,10 +111,21 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
+            Call::Key(asked) => {
+                let mut text = Vec::new();
+                self.push_key(&mut text, &asked);
+                self.answer_json(conn, body.shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
+            }
         }
         Ok(())
     }
@@ -119,7 +149,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -131,9 +161,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.
