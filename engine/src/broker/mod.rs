@@ -194,6 +194,15 @@ impl Broker {
         }
     }
 
+    /// The journal let go of what a channel had before an offset: so does its tail.
+    pub fn cut_tail(&mut self, key: &ChannelKey, first_retained: Offset) {
+        if first_retained > self.position(key).offset {
+            self.forget_tail(key);
+        } else if let Some(channel) = self.channels.get_mut(key) {
+            self.tail_bytes -= channel.cut_tail(first_retained);
+        }
+    }
+
     /// What there is to see of a channel. To look makes no channel.
     pub fn peek(&mut self, key: &ChannelKey, listed_max: usize) -> Peek {
         let Some(channel) = self.channels.get_mut(key) else {

@@ -116,4 +116,8 @@ impl World for NodeLink {
         sent.map_err(|_| away())?;
         answers.recv_timeout(PATIENCE).map_err(|_| away())?
     }
+
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {
+        self.operate(tenant, Operate::Policies)
+    }
 }

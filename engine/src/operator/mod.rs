@@ -107,6 +107,12 @@ pub trait World {
     /// # Errors
     /// When there is no such thing, or nobody answers.
     fn webhooks(&mut self, ask: WebhookAsk) -> Result<WebhookSaid, Refused>;
+
+    /// The policies of a tenant, as `/api/realtime/permissions` has them.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused>;
 }
 
 /// What is asked of webhooks.

@@ -186,8 +186,17 @@ impl Roster {
             "webhook.list" => self.list_webhooks(ask, world, now_ms),
             "webhook.letters" => self.list_letters(ask, world, now_ms),
             "webhook.replay" => self.replay(ask, world, now_ms),
+            "policy.list" => self.policies(ask, world, now_ms),
             other => Err(Refused::asked(format!("nothing is called {other}"))),
         }
+    }
+
+    /// The policies of a tenant.
+    fn policies(&self, ask: &Value, world: &mut dyn World, now_ms: u64) -> Result<Value, Refused> {
+        let name = self.only_or(ask.get("tenant").and_then(Value::as_str), now_ms)?;
+        let body = world.policies(self.id_of(&name)?)?;
+        let senseless = |_| Refused::away("the policies make no sense");
+        serde_json::from_slice(&body).map_err(senseless)
     }
 
     pub(super) fn id_of(&self, name: &str) -> Result<TenantId, Refused> {
@@ -296,6 +305,10 @@ mod tests {
 
         fn webhooks(&mut self, _: WebhookAsk) -> Result<WebhookSaid, Refused> {
             Ok(WebhookSaid::Status(Vec::new()))
+        }
+
+        fn policies(&mut self, _: TenantId) -> Result<Vec<u8>, Refused> {
+            Ok(b"{}".to_vec())
         }
     }
 

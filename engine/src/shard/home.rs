@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use storage::Publication;
+use storage::{Counted, Counts, Publication};
 
 use super::Shard;
 use super::batches::Whole;
@@ -12,7 +12,9 @@ use super::input::{
     Advance, Delivery, HistoryAsk, Join, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
     ReadAsk, ReadTicket, ReplyTo, Request,
 };
-use crate::broker::{Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
+use crate::broker::{
+    HomeChannel, Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter,
+};
 use crate::control::Came;
 use crate::ids::{ChannelKey, ShardId};
 use crate::planted::{self, Fault};
@@ -123,10 +125,25 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.counters.published += 1;
+        self.count_audience(publication, effects);
         self.tell_interested(publication.channel(), effects, |_| {
             Delivery::Publication(Arc::clone(publication))
         });
         self.accept(publisher, publication, effects);
+    }
+
+    /// Has it kept with a message how many sockets it goes to, where lists of messages say so: for tenants with patterns.
+    fn count_audience(&self, publication: &Publication, effects: &mut Effects) {
+        let (channel, epoch) = (publication.channel(), publication.epoch());
+        if self.rules.of(channel.tenant()).is_none_or(|it| it.pattern_count() == 0) {
+            return;
+        }
+        let ws_audience = self.broker.known(channel).map_or(0, HomeChannel::subscribers);
+        if let Some(offset) = publication.offset().filter(|_| ws_audience > 0) {
+            let counts = Counts { ws_audience, ..Counts::default() };
+            let channel = Arc::clone(channel);
+            effects.counted.push(Counted { channel, epoch, offset, counts });
+        }
     }
 
     fn accept(

@@ -112,6 +112,8 @@ pub struct Shard {
     rules: Rules,
     /// The webhooks of tenants whose seat this is.
     hooks: HookState,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -195,6 +197,7 @@ impl Shard {
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
             hooks: HookState::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -374,9 +377,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
-            JournalAnswer::Dropped(channel, result) => {
-                self.on_dropped(&channel, result, effects);
-            }
+            JournalAnswer::Dropped(ask, result) => self.on_dropped(&ask, result, effects),
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
                 self.on_past_read((edge, joiner), result, effects);

@@ -19,6 +19,7 @@ mod disk;
 mod ends;
 mod infrai;
 mod insforge_keys;
+mod insforge_messages;
 mod kit;
 mod liveblocks;
 mod metered;

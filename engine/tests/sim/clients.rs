@@ -275,10 +275,14 @@ impl HttpClient {
     }
 
     fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        if scene.random.permille(400) {
-            self.drop_resource(out, scene);
-        } else {
-            self.drop_channel(out, scene);
+        match scene.random.below(4) {
+            0 => self.drop_resource(out, scene),
+            1 => {
+                let key = api_key(&self.key);
+                write_bare(out, "DELETE", "/api/realtime/messages", &key, "");
+                self.asked.push_back(Asked::Drop(scene.truth.doom_kept(self.key.0)));
+            }
+            _ => self.drop_channel(out, scene),
         }
     }
 
@@ -371,6 +375,11 @@ pub fn signing_key(key: &Key) -> Vec<u8> {
 /// The tenant's application key.
 pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
+}
+
+/// The key of the tenant's servers that speak InsForge.
+pub fn api_key(key: &Key) -> String {
+    format!("ik_{:064}", key.0.0)
 }
 
 /// The tenant's management key.

@@ -7,12 +7,14 @@ use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
-use engine::tenants::{TenantSpec, Tenants};
+use engine::tenants::{InsforgeSpec, PolicyMode, TenantSpec, Tenants};
 use protocol::Window;
+use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
 use crate::clients::{
-    Client, HttpClient, application_key, management_key, project_key, signing_key, tenant_name,
+    Client, HttpClient, api_key, application_key, management_key, project_key, signing_key,
+    tenant_name,
 };
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
@@ -132,6 +134,13 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         project_key: Some(project_key(&key)),
+        insforge: Some(InsforgeSpec {
+            api_key: Some(api_key(&key)),
+            anon_key: format!("anon_{:064}", key.0.0),
+            users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
+            hosts: Vec::new(),
+            policy_mode: PolicyMode::default(),
+        }),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

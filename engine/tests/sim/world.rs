@@ -225,6 +225,8 @@ impl World {
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.hooks.drain(..).for_each(|it| self.hooks.ask(shard, it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
+        // It keeps no lists, in which they would be seen.
+        effects.counted.clear();
         self.nets[shard].thirsty.append(&mut effects.thirsty);
     }
 

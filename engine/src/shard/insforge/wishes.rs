@@ -20,6 +20,7 @@ use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
 use crate::session::{SocketSession, State};
+use crate::tenants::PolicyMode;
 
 /// What a client asks of a channel.
 #[derive(Debug)]
@@ -105,9 +106,18 @@ impl Shard {
         let rules = self.rules.of(tenant).ok_or(Rejection::ChannelNotFound)?;
         rules.find(wish.channel().name()).ok_or(Rejection::ChannelNotFound)?;
         let known = client.known.as_mut().ok_or(Rejection::Forbidden)?;
-        match rules.policies().decide(&mut known.asker, &wish.question()) {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny => Err(Rejection::Forbidden),
+        let (policies, question) = (rules.policies(), wish.question());
+        let verdict = policies.decide(&mut known.asker, &question);
+        match (verdict, self.tenants.policy_mode(tenant)) {
+            (Verdict::Allow, _) => Ok(()),
+            (Verdict::Deny, PolicyMode::Enforced) => Err(Rejection::Forbidden),
+            (Verdict::Deny, PolicyMode::Shadow) => {
+                let now_s = self.now.wall_ms / 1000;
+                let (asker, who) = (&mut known.asker, known.identity.id());
+                let explain = || policies.explain(asker, &question);
+                self.shadow.tell(now_s, (self.tenants.name(tenant), who), &question, explain);
+                Ok(())
+            }
         }
     }
 

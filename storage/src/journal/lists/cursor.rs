@@ -281,7 +281,7 @@ impl Cursor {
             return Ok(self.in_rows(part.segment, rows, from));
         }
         let scope = Scope::Tenant(self.tenant);
-        let filter = Filter { scope, event: None, since_ms: 0 };
+        let filter = Filter { scope, names: None, event: None, since_ms: 0 };
         let mut found = Vec::new();
         for (channel, epoch, hits) in part.all(source, &filter)? {
             let later = hits.into_iter().filter(|it| from.is_none_or(|from| it.place > from));
