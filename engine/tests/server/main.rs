@@ -32,6 +32,14 @@ mod polling;
 mod publish;
 mod raw;
 mod readme;
+#[path = "../webhook/receiver.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "see the tests of webhooks"
+)]
+mod receiver;
 mod refusals;
 mod removal;
 mod resources;
@@ -44,4 +52,5 @@ mod tools;
 mod twins;
 mod upstream;
 mod vendors;
+mod webhooks;
 mod wrong;

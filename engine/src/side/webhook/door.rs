@@ -16,6 +16,7 @@ pub(super) type MakeHooks = Box<dyn FnOnce(u64) -> Hooks + Send>;
 /// What is asked.
 pub(super) enum Order {
     Set(TenantId, MakeHooks, Reply<Result<(), HooksRefused>>),
+    /// A storage thread says that a tenant has more.
     More(TenantId),
     ForgetUnclaimed,
     Status(TenantId, Reply<Vec<EndpointStatus>>),
@@ -55,11 +56,6 @@ impl WebhookDoor {
         reply: Reply<Result<(), HooksRefused>>,
     ) -> Result<(), Busy> {
         self.send(Order::Set(tenant, make, reply))
-    }
-
-    /// Says that a tenant has new messages in the journal. One that is lost costs a wait of `poll_ms`.
-    pub fn more(&self, tenant: TenantId) {
-        let _ = self.send(Order::More(tenant)); // See above.
     }
 
     /// Lets go of what was saved for endpoints that nobody has set since the start.
