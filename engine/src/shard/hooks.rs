@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::Shard;
-use crate::control::{RuleChange, Ruling, TenantRules, seat_of};
+use crate::control::{RuleChange, Ruling, seat_of};
 use crate::hasher::ShardHasher;
 use crate::ids::TenantId;
 use crate::side::webhook::{Hooked, HooksAsk};
@@ -48,8 +48,9 @@ impl Shard {
     }
 
     /// The catalog had webhooks of a tenant when the node started, which sets them itself.
-    pub(super) fn restore_hooks(&mut self, tenant: TenantId) {
-        if self.is_seat_of(tenant) && self.rules.of(tenant).is_some_and(TenantRules::has_webhooks) {
+    pub(super) fn restore_hooks(&mut self, tenant: TenantId, rule: &RuleChange) {
+        let is_hooked = matches!(rule, RuleChange::Pattern(it) if it.has_webhooks());
+        if is_hooked && self.is_seat_of(tenant) {
             self.hooks.tenants.entry(tenant).or_default();
         }
     }

@@ -17,7 +17,7 @@ impl Shard {
         if let Some(seat) = self.seat(tenant) {
             seat.restore_rule(rule);
         }
-        self.restore_hooks(tenant);
+        self.restore_hooks(tenant, rule);
     }
 
     /// The rules that are in force here.

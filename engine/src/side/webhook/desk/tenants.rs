@@ -117,7 +117,8 @@ impl Desk {
         }
     }
 
-    /// Tells the endpoints of a tenant how far its feeds reach. A feed that is new to them they take from its start.
+    /// Tells the endpoints of a tenant how far its feeds reach. A feed that is new to them, because not all of their places were
+    /// kept before a crash, they take from here: nobody was told that they are there.
     fn pass_on(&mut self, tenant: TenantId, ends: &[(Feed, Place)]) {
         let now = self.now();
         let known = self.tenants.get(&tenant);
@@ -126,7 +127,9 @@ impl Desk {
         for slot in slots {
             let Some(post) = self.posts.get_mut(&slot) else { continue };
             for (feed, end) in ends {
-                post.join(feed, Place::START);
+                if post.join(feed, *end) {
+                    self.keep.moved(slot, feed.clone(), now.monotonic_ms);
+                }
                 post.machine.hear_of(feed, *end);
             }
             self.turn(slot, now);
