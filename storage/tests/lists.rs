@@ -185,8 +185,13 @@ fn counts_of_sockets_and_of_webhooks_come_apart() {
             let (channel, epoch) = (Arc::clone(message.channel()), message.epoch());
             journal.count(&[Counted { channel, epoch, offset: Offset(1), counts }]).unwrap();
             journal.append(&[]).unwrap();
-            let query =
-                ListQuery { tenant: TenantId(1), channel: None, event: None, limit: 1, offset: 0 };
+            let query = ListQuery {
+                tenant: TenantId(1),
+                among: Among::All,
+                event: None,
+                limit: 1,
+                offset: 0,
+            };
             let listed = list(&mut [&mut journal], &query).unwrap();
             (
                 listed[0].counts.ws_audience,

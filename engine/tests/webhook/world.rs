@@ -141,9 +141,13 @@ impl World {
     }
 
     pub(crate) fn set(&self, hooks: &[Hook]) {
+        self.set_version(0, hooks);
+    }
+
+    pub(crate) fn set_version(&self, version: u64, hooks: &[Hook]) {
         let (answer, answers) = channel();
         let pick = Arc::new(ByPrefix(hooks.iter().map(|it| Arc::clone(&it.id)).collect()));
-        let hooks = Hooks { version: 0, list: hooks.to_vec(), pick };
+        let hooks = Hooks { version, list: hooks.to_vec(), pick };
         self.door().set(TENANT, hooks, Box::new(move |it| answer.send(it).unwrap())).unwrap();
         answers.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
     }

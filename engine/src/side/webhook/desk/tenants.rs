@@ -117,8 +117,7 @@ impl Desk {
         }
     }
 
-    /// Tells the endpoints of a tenant how far its feeds reach. A feed that is new to them, because not all of their places were
-    /// kept before a crash, they take from here: nobody was told that they are there.
+    /// Tells the endpoints of a tenant how far its feeds reach.
     fn pass_on(&mut self, tenant: TenantId, ends: &[(Feed, Place)]) {
         let now = self.now();
         let known = self.tenants.get(&tenant);
@@ -126,11 +125,8 @@ impl Desk {
         let slots: Vec<Slot> = slots.collect();
         for slot in slots {
             let Some(post) = self.posts.get_mut(&slot) else { continue };
-            for (feed, end) in ends {
-                if post.join(feed, *end) {
-                    self.keep.moved(slot, feed.clone(), now.monotonic_ms);
-                }
-                post.machine.hear_of(feed, *end);
+            for feed in post.hear(ends) {
+                self.keep.moved(slot, feed, now.monotonic_ms);
             }
             self.turn(slot, now);
         }
