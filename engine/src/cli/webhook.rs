@@ -128,7 +128,7 @@ fn letters(matches: &ArgMatches) -> Result<(), Failure> {
     let rows = found.as_array().into_iter().flatten().map(|it| {
         let message = it.get("message").unwrap_or(&Value::Null);
         let (channel, event) = (word(message, "channel"), word(message, "event"));
-        [word(it, "letter"), time(it), word(it, "reason"), channel, event]
+        [word(it, "letter"), word(it, "died_at"), word(it, "reason"), channel, event]
     });
     print(&table(head, rows))
 }
@@ -160,12 +160,6 @@ fn word(of: &Value, name: &str) -> String {
         Some(Value::Null) | None => "-".to_owned(),
         Some(other) => other.to_string(),
     }
-}
-
-fn time(letter: &Value) -> String {
-    let died_ms = letter.get("died_at_ms").and_then(Value::as_i64).unwrap_or_default();
-    let at = jiff::Timestamp::from_millisecond(died_ms).unwrap_or(jiff::Timestamp::MAX);
-    format!("{at:.0}")
 }
 
 /// Columns as wide as they have to be.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::roster::{Roster, text};
 use super::{Refused, WebhookAsk, WebhookSaid, World};
 use crate::ids::TenantId;
-use crate::side::webhook::{EndpointKey, EndpointStatus, Letter};
+use crate::side::webhook::{EndpointKey, EndpointStatus, Letter, time_text};
 
 /// Dead letters that are listed at once.
 const LISTED_MAX: usize = 100;
@@ -149,14 +149,14 @@ fn letter_text(it: &Letter) -> Value {
             "id": uuid_text(it.id),
             "channel": it.channel,
             "event": it.event,
-            "at_ms": it.at_ms,
+            "at": time_text(it.at_ms),
         })
     });
     json!({
         "letter": it.id,
         "reason": it.reason.to_string(),
         "attempts": it.attempts,
-        "died_at_ms": it.died_at_ms,
+        "died_at": time_text(it.died_at_ms),
         "message": message,
     })
 }

@@ -12,6 +12,7 @@
     reason = "a test may stop at the first surprise, and prints the seed that leads there"
 )]
 
+mod bounds;
 mod catalog;
 mod checker;
 mod clients;

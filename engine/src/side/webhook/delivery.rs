@@ -131,8 +131,9 @@ fn push(out: &mut Vec<u8>, name: &str, text: &str) {
     debug_assert!(written.is_ok(), "a buffer takes everything");
 }
 
-/// `2024-03-22T12:38:31.111Z`.
-fn time_text(at_ms: u64) -> String {
+/// A time since 1970, as `2024-03-22T12:38:31.111Z`.
+#[must_use]
+pub fn time_text(at_ms: u64) -> String {
     let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::MAX);
     format!("{at:.3}")

@@ -21,7 +21,7 @@ mod source;
 mod start;
 mod tally;
 
-pub use delivery::{BodyFormat, DeliveryForm, SigningSecrets};
+pub use delivery::{BodyFormat, DeliveryForm, SigningSecrets, time_text};
 pub use door::{Busy, Reply, WeakWebhookDoor, WebhookDoor};
 pub use egress::{Egress, EgressRules, Nameservers, Private, Refusal, Scope, Target, scope};
 pub use endpoint::{Effect, Endpoint, ReplayRefused, Slice};
