@@ -136,7 +136,7 @@ fn spec(tenant: u32) -> TenantSpec {
         project_key: Some(project_key(&key)),
         insforge: Some(InsforgeSpec {
             api_key: Some(api_key(&key)),
-            anon_key: format!("anon_{:064}", key.0.0),
+            anon_key: Some(format!("anon_{:064}", key.0.0)),
             users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
             hosts: Vec::new(),
             policy_mode: PolicyMode::default(),
