@@ -56,7 +56,7 @@ use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
+use crate::control::{Revocations, Rules, Seats, TokenId};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
