@@ -73,7 +73,7 @@ fn counted(node: &Node, messages: usize) -> Vec<Value> {
 
 /// The dead letters of an endpoint, once there are so many.
 fn letters(folder: &Path, url: &str, count: usize) -> Vec<Value> {
-    let arguments = ["webhook", "letters", url, "--json", "--config", "stentor.toml"];
+    let arguments = command(&["webhook", "letters", url, "--json"]);
     for _ in 0..PATIENCE.as_millis() / 50 {
         let list: Value = serde_json::from_str(&done(folder, &arguments)).unwrap();
         if list.as_array().unwrap().len() == count {
@@ -82,6 +82,11 @@ fn letters(folder: &Path, url: &str, count: usize) -> Vec<Value> {
         pause(std::time::Duration::from_millis(50));
     }
     panic!("not {count} dead letters");
+}
+
+/// A command of the operator with the node's configuration.
+fn command<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["--config", "stentor.toml"]].concat()
 }
 
 fn check_signature(request: &Request) {
@@ -154,7 +159,7 @@ fn messages_of_a_pattern_arrive_in_order_signed_and_counted_beside_a_dead_receiv
     let list = call(&node, "GET", path, None).json();
     let of_others = list.as_array().unwrap().iter().filter(|it| it["channelName"] != "chat:1");
     assert!(of_others.into_iter().all(|it| it["whAudienceCount"] == json!(0)));
-    let found = done(folder.path(), &["webhook", "list", "--config", "stentor.toml"]);
+    let found = done(folder.path(), &command(&["webhook", "list"]));
     assert!(found.contains(&id) && found.contains(&well.url()), "{found}");
     node.stop();
 }
@@ -259,8 +264,6 @@ fn an_operator_sees_dead_letters_and_has_them_tried_again() {
     let said = (&dead[1]["reason"], &dead[1]["message"]["channel"], &dead[1]["message"]["event"]);
     assert_eq!(said, (&json!("answered 404"), &json!("chat:1"), &json!("said")));
     receiver.behave(|_, _| OK);
-    let config = ["--config", "stentor.toml"];
-    let command = |arguments: &[&str]| [arguments, &config].concat();
     let number = dead[1]["letter"].to_string();
     done(folder.path(), &command(&["webhook", "replay", &url, &number]));
     receiver.wait_for(4);

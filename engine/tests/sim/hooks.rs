@@ -12,8 +12,9 @@ use crate::random::Random;
 use crate::seen::Seen;
 
 /// See the module.
-#[derive(Default)]
 pub struct Hooks {
+    /// Its own, so that nothing else of a run depends on it.
+    random: Random,
     waiting: Vec<(usize, HooksAsk)>,
     answers: BTreeMap<usize, VecDeque<Hooked>>,
     /// The patterns with receivers of each tenant, and which setting that is.
@@ -21,14 +22,19 @@ pub struct Hooks {
 }
 
 impl Hooks {
+    pub fn new(seed: u64) -> Self {
+        let (waiting, answers, set) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Self { random: Random::new(seed), waiting, answers, set }
+    }
+
     pub fn ask(&mut self, shard: usize, ask: HooksAsk) {
         self.waiting.push((shard, ask));
     }
 
     /// Sets some of what waits; now and then it cannot say that it is durable.
-    pub fn work(&mut self, random: &mut Random, seen: &mut Seen) {
-        for _ in 0..random.below(self.waiting.len() + 1) {
-            let place = random.below(self.waiting.len());
+    pub fn work(&mut self, seen: &mut Seen) {
+        for _ in 0..self.random.below(self.waiting.len() + 1) {
+            let place = self.random.below(self.waiting.len());
             let (shard, ask) = self.waiting.swap_remove(place);
             let (tenant, version) = (ask.tenant, ask.version);
             let set = self.set.entry(tenant).or_default();
@@ -37,7 +43,7 @@ impl Hooks {
                 let hooked = ask.patterns.iter().filter(|it| it.has_webhooks());
                 *set = (version, hooked.map(|it| it.id).collect());
             }
-            let is_failing = random.permille(30);
+            let is_failing = self.random.permille(30);
             seen.note_if(is_failing, "webhooks not set");
             let result = if is_failing { Err(Rejection::StorageUnavailable) } else { Ok(()) };
             self.answers.entry(shard).or_default().push_back(Hooked { tenant, version, result });
@@ -58,7 +64,9 @@ impl Hooks {
             let hooked = patterns.iter().filter(|it| it.has_webhooks());
             (tenant, (0, hooked.map(|it| it.id).collect()))
         };
-        *self = Self { set: kept.hooked().map(ids).collect(), ..Self::default() };
+        self.waiting.clear();
+        self.answers.clear();
+        self.set = kept.hooked().map(ids).collect();
     }
 
     /// Whether messages of a pattern go to its receivers.

@@ -69,8 +69,8 @@ impl World {
         }
     }
 
-    fn some_urls(&mut self) -> Option<Box<[Box<str>]>> {
-        match self.random.below(3) {
+    fn some_urls(&self) -> Option<Box<[Box<str>]>> {
+        match self.operator.next % 3 {
             0 => None,
             1 => Some(Box::default()),
             _ => Some(Box::new(["https://receiver.example/".into()])),

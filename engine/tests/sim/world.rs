@@ -59,7 +59,7 @@ impl World {
             nets: Vec::new(),
             journals: (0..shards).map(|_| Journal::default()).collect(),
             catalogs: (0..shards).map(|_| Catalog::default()).collect(),
-            hooks: Hooks::default(),
+            hooks: Hooks::new(plan.seed),
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
             truth: Truth::default(),
@@ -172,7 +172,7 @@ impl World {
     /// Lets what a shard has of the catalog work for a moment.
     pub fn work_catalog(&mut self, shard: usize) {
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
-        self.hooks.work(&mut self.random, &mut self.seen);
+        self.hooks.work(&mut self.seen);
     }
 
     /// One input, and what it causes.
