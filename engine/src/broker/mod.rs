@@ -10,7 +10,7 @@ use std::sync::Arc;
 use channel::Tail;
 pub use channel::{Gap, HomeChannel, Rest, Start};
 use hashbrown::HashMap;
-pub use presence::{Member, Present};
+pub use presence::{Arrival, Member, Present};
 use protocol::Rejection;
 use storage::Publication;
 

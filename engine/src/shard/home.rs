@@ -13,7 +13,7 @@ use super::input::{
     ReadAsk, ReadTicket, ReplyTo, Request,
 };
 use crate::broker::{
-    HomeChannel, Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter,
+    Arrival, HomeChannel, Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter,
 };
 use crate::control::Came;
 use crate::ids::{ChannelKey, ShardId};
@@ -192,10 +192,15 @@ impl Shard {
         }
         if let Some(member) = &member
             && let now_ms = self.now.wall_ms
-            && let Some(present) = self.broker.channel(&channel).presence.join(member, now_ms)
+            && let Some((present, arrival)) =
+                self.broker.channel(&channel).presence.join(member, now_ms)
         {
+            let change = match arrival {
+                Arrival::First => Move::Join,
+                Arrival::Again => Move::Update,
+            };
             // The others hear of it before the joiner is live, so the joiner does not hear of itself.
-            self.tell_presence(&channel, &present, Move::Join, effects);
+            self.tell_presence(&channel, &present, change, effects);
         }
         self.broker.channel(&channel).count_in(from);
         self.start_behind(from, Advance { channel, joiner, after }, effects);

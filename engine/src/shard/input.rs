@@ -317,6 +317,8 @@ pub struct PresenceChange {
 pub enum Move {
     /// The member's first connection subscribed.
     Join,
+    /// The member says something else of itself.
+    Update,
     /// The member's last connection left.
     Leave,
 }

@@ -7,6 +7,7 @@ mod calls;
 mod claiming;
 mod cohesivity;
 mod cost;
+mod counters;
 mod deadlines;
 mod dropping;
 mod edge;
@@ -42,6 +43,7 @@ use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
 use cost::Owed;
+pub use counters::Counters;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -150,25 +152,6 @@ struct Health {
     draining: bool,
     /// False once the journal is fenced (invariant 4: it never degrades in silence).
     storage: bool,
-}
-
-/// What a shard has done so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counters {
-    /// Connections taken.
-    pub opened: u64,
-    /// HTTP requests read.
-    pub requests: u64,
-    /// WebSockets opened.
-    pub sockets: u64,
-    /// Publications ordered here, kept or not.
-    pub published: u64,
-    /// Publications that were not taken.
-    pub refused: u64,
-    /// Frames and requests that were the peer's fault.
-    pub rejected: u64,
-    /// Connections closed because they were too slow.
-    pub overrun: u64,
 }
 
 impl Shard {

@@ -11,7 +11,8 @@ use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
-use crate::passing::any_sid;
+use crate::passing::path_elsewhere;
+use crate::polled::PolledClient;
 use crate::random::Random;
 use crate::seen::Seen;
 use crate::socket::SocketClient;
@@ -36,6 +37,8 @@ pub enum Client {
     Socket(Box<SocketClient>),
     /// A client on a WebSocket with many.
     Infrai(Box<InfraiClient>),
+    /// A client that polls.
+    Polled(Box<PolledClient>),
 }
 
 /// Which part of a channel's past is asked for, when, and where the channel stood then.
@@ -155,8 +158,7 @@ impl HttpClient {
                 self.asked.push_back(Asked::Nonsense);
             }
             21 if !scene.plan.has(Fault::Deletions) => {
-                let sid = any_sid(scene.random, scene.plan.shards);
-                let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", sid.as_str());
+                let path = path_elsewhere(scene.random, scene.plan.shards);
                 self.request(out, scene, None, &path);
                 self.asked.push_back(Asked::Nonsense);
             }

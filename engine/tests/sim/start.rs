@@ -21,6 +21,7 @@ use crate::journal::{FIRST_EPOCH, Key};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
+use crate::polled::{PolledClient, patterns};
 use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
@@ -30,6 +31,7 @@ pub enum Kind {
     Http,
     Socket,
     Infrai,
+    Polled,
 }
 
 impl World {
@@ -49,6 +51,10 @@ impl World {
             Kind::Infrai => {
                 let client = InfraiClient::new(publisher, key, &mut said, &mut scene);
                 Client::Infrai(Box::new(client))
+            }
+            Kind::Polled => {
+                let client = PolledClient::new(publisher, key, &mut said, &mut scene);
+                Client::Polled(Box::new(client))
             }
             Kind::Http => Client::Http(Box::new(HttpClient::new(publisher, key))),
         };
@@ -84,6 +90,9 @@ impl World {
             });
             shard.begin_epoch(FIRST_EPOCH);
             kept.restore(&mut shard, self.now);
+            for tenant in (0..TENANTS).map(TenantId) {
+                patterns(self.plan.channels).for_each(|it| shard.restore_rule(tenant, &it));
+            }
             for (key, position) in self.journals[usize::from(id)].positions() {
                 let rest = Rest { position, last_at_ms: None };
                 shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), rest);

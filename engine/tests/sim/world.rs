@@ -313,6 +313,7 @@ impl World {
                 Client::Http(http) => http.hear(&bytes, &mut scene),
                 Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
                 Client::Infrai(client) => client.hear(&bytes, &mut said, &mut scene),
+                Client::Polled(client) => client.hear(&bytes, &mut said, &mut scene),
             }
             wire.said.extend(said);
         }

@@ -41,7 +41,7 @@ pub(in crate::shard) struct Listing {
 
 impl Shard {
     pub(super) fn find_message_list(&self, head: &Head<'_>) -> super::Call {
-        let found = self.admin(head).and_then(|tenant| {
+        let found = self.insforge_admin(head).and_then(|tenant| {
             let asked = decode_message_list(head)?;
             let event = asked.event.map(|it| it.into_owned().into_boxed_str());
             let what = Listed::Messages { event, limit: asked.limit, offset: asked.offset };
@@ -51,7 +51,7 @@ impl Shard {
     }
 
     pub(super) fn find_message_stats(&self, head: &Head<'_>) -> super::Call {
-        let found = self.admin(head).and_then(|tenant| {
+        let found = self.insforge_admin(head).and_then(|tenant| {
             let asked = decode_stats_query(head)?;
             let since_ms = asked.since_ms.unwrap_or_default();
             let retention_days = self.rules.of(tenant).and_then(TenantRules::retention_days);
@@ -62,7 +62,7 @@ impl Shard {
     }
 
     pub(super) fn find_message_delete(&self, head: &Head<'_>) -> super::Call {
-        call(self.admin(head).map(Call::Delete))
+        call(self.insforge_admin(head).map(Call::Delete))
     }
 
     pub(super) fn perform_messages(

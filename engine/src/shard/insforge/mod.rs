@@ -1,6 +1,5 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
-mod admin;
 mod encode;
 mod frames;
 mod keys;
@@ -9,6 +8,7 @@ mod moving;
 mod opening;
 mod polling;
 mod shadow;
+mod tracking;
 mod wishes;
 
 use protocol::Rejection;
