@@ -309,7 +309,8 @@ impl Core {
         }
         if now.monotonic_ms >= self.next_retain_ms {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
-            self.parts.journal.retain(&self.parts.retention, now.wall_ms);
+            let retention = self.parts.shard.retention(&self.parts.retention);
+            self.parts.journal.retain(retention, now.wall_ms);
         }
         while self.parts.lanes.has_room()
             && let Ok(order) = self.parts.orders.try_recv()

@@ -111,8 +111,8 @@ impl JournalPort {
     }
 
     /// Has what is old enough retired. A busy thread does it the next time.
-    pub fn retain(&self, policy: &Retention, now_ms: u64) {
-        if self.writer.try_retain(policy.clone(), now_ms).is_err() {
+    pub fn retain(&self, policy: Retention, now_ms: u64) {
+        if self.writer.try_retain(policy, now_ms).is_err() {
             tracing::debug!("the storage thread is busy; nothing was retired");
         }
     }

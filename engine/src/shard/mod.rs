@@ -44,6 +44,7 @@ use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use insforge::ChannelLists;
 use side::Sides;
 use steps::Calls;
 
@@ -102,6 +103,8 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// Lists of them that go out in parts.
+    lists: ChannelLists,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -178,6 +181,7 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            lists: ChannelLists::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,

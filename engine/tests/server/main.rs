@@ -18,6 +18,8 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge_crash;
+mod insforge_rules;
 mod kit;
 mod liveblocks;
 mod metered;

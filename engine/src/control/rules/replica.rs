@@ -62,6 +62,18 @@ impl Rules {
         self.tenants.get(&tenant)
     }
 
+    /// The policies of a tenant; one that never had any has those that let everyone in.
+    #[must_use]
+    pub fn policies(&self, tenant: TenantId) -> &Policies {
+        self.of(tenant).map_or(&self.open, TenantRules::policies)
+    }
+
+    /// Policies that let everyone in.
+    #[must_use]
+    pub fn open(&self) -> &Policies {
+        &self.open
+    }
+
     /// Days that messages are kept for, of tenants that say so.
     #[must_use]
     pub fn retention_days(&self) -> &Arc<HashMap<TenantId, u32, ShardHasher>> {

@@ -1,8 +1,10 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
+mod channel_list;
 mod encode;
 mod frames;
 mod opening;
+mod rules;
 mod wishes;
 
 use protocol::Rejection;
@@ -18,12 +20,14 @@ use super::calls::Body;
 use super::effects::Effects;
 use crate::control::Came;
 use crate::ids::{CallId, ConnId};
+pub(super) use channel_list::ChannelLists;
 pub(super) use encode::{
     encode_joined, encode_not_joined, encode_plain_joined, encode_plain_left,
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
 use opening::Opening;
+use rules::{RulesCall, RulesWork};
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -38,6 +42,8 @@ pub(super) enum Call {
     },
     /// A WebSocket.
     Upgrade(Box<Opening>),
+    /// To see or change the rules of a tenant.
+    Rules(RulesCall),
 }
 
 /// What a call of this dialect does next.
@@ -45,6 +51,8 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat counts what a client asks for.
     PaidWish(ConnId, Box<Wish>),
+    /// See [`RulesWork`].
+    Rules(Box<RulesWork>),
 }
 
 impl Shard {
@@ -62,13 +70,13 @@ impl Shard {
             | insforge::Call::ChannelGet
             | insforge::Call::ChannelUpdate
             | insforge::Call::ChannelDelete
-            | insforge::Call::MessageList
-            | insforge::Call::MessageDelete
-            | insforge::Call::MessageStats
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace
+            | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
+            insforge::Call::MessageList
+            | insforge::Call::MessageDelete
+            | insforge::Call::MessageStats
             | insforge::Call::AnonKey
             | insforge::Call::AnonToken
             | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
@@ -84,18 +92,12 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
-            Call::Refuse(why) => {
-                self.counters.rejected += 1;
-                let Reply { status, body: text, .. } = refused(&why);
-                let shape = Shape { status, ..body.shape };
-                self.answer_json(conn, shape, &mut effects.closes, |out| {
-                    out.extend_from_slice(&text);
-                });
-            }
+            Call::Refuse(why) => self.refuse_rest(conn, body.shape, &why, effects),
             Call::RefuseEngine { why, is_upgrade } => {
                 self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
             }
             Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Rules(call) => return self.perform_rules(conn, call, body, effects),
         }
         Ok(())
     }
@@ -112,7 +114,16 @@ impl Shard {
             Work::PaidWish(conn, wish) => {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
+            Work::Rules(work) => self.go_on_rules(call, *work, came, effects),
         }
+    }
+
+    /// Refuses a call.
+    fn refuse_rest(&mut self, conn: ConnId, shape: Shape, why: &RestError, effects: &mut Effects) {
+        self.counters.rejected += 1;
+        let Reply { status, body, .. } = refused(why);
+        let shape = Shape { status, ..shape };
+        self.answer_json(conn, shape, &mut effects.closes, |out| out.extend_from_slice(&body));
     }
 
     fn refuse_engine(
