@@ -51,6 +51,7 @@ use hashbrown::HashSet;
 use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use insforge::ChannelLists;
 use mailing::Mail;
 use passing::Passes;
 use polled::Polls;
@@ -116,6 +117,8 @@ pub struct Shard {
     hooks: HookState,
     /// What the log says of rules that are tried.
     shadow: insforge::Shadow,
+    /// Lists of them that go out in parts.
+    lists: ChannelLists,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -181,6 +184,7 @@ impl Shard {
             rules: Rules::new(hasher.clone()),
             hooks: HookState::new(hasher.clone()),
             shadow: insforge::Shadow::default(),
+            lists: ChannelLists::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,

@@ -71,6 +71,18 @@ impl Rules {
         self.of(tenant).map_or(&self.unregistered, |it| &it.enabled)
     }
 
+    /// The policies of a tenant; one that never had any has those that let everyone in.
+    #[must_use]
+    pub fn policies(&self, tenant: TenantId) -> &Policies {
+        self.of(tenant).map_or(&self.open, TenantRules::policies)
+    }
+
+    /// Policies that let everyone in.
+    #[must_use]
+    pub fn open(&self) -> &Policies {
+        &self.open
+    }
+
     /// Days that messages are kept for, of tenants that say so.
     #[must_use]
     pub fn retention_days(&self) -> &Arc<HashMap<TenantId, u32, ShardHasher>> {
