@@ -22,7 +22,8 @@ const OPEN: &str = "allow_private_targets = true\nbreaker_failures = 1000\n";
 fn start(folder: &Path, webhooks: &str) -> Node {
     let config = format!(
         "[server]\nshards = 2\n[[tenant]]\nname = \"one\"\n[tenant.cohesivity]\n\
-         application_key = \"coh_app_11111111111111111111\"\n[tenant.insforge]\n\
+         application_key = \"coh_app_11111111111111111111\"\n\
+         management_key = \"coh_man_11111111111111111111\"\n[tenant.insforge]\n\
          api_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{}\"\n[webhooks]\n{webhooks}",
         "s".repeat(32)
     );
@@ -258,7 +259,7 @@ fn an_operator_sees_dead_letters_and_has_them_tried_again() {
     let node = start(folder.path(), OPEN);
     let receiver = Receiver::start(|_, _| Reply::Status(404, ""));
     let url = receiver.url();
-    register(&node, "chat:%", &[url.clone()]);
+    register(&node, "chat:%", std::slice::from_ref(&url));
     (0..3).for_each(|number| publish(&node, "chat:1", number));
     let dead = letters(folder.path(), &url, 3);
     let said = (&dead[1]["reason"], &dead[1]["message"]["channel"], &dead[1]["message"]["event"]);
