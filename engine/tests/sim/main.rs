@@ -12,12 +12,14 @@
     reason = "a test may stop at the first surprise, and prints the seed that leads there"
 )]
 
+mod bounds;
 mod catalog;
 mod checker;
 mod clients;
 mod dooms;
 mod faults;
 mod handshake;
+mod hooks;
 mod infrai;
 mod journal;
 mod keys;

@@ -235,7 +235,8 @@ impl World {
         for conn in self.nets[shard].conns() {
             moved |= self.write(shard, conn, usize::MAX);
         }
-        moved || !self.journals[shard].is_idle() || !self.catalogs[shard].is_idle()
+        let is_idle = self.journals[shard].is_idle() && self.catalogs[shard].is_idle();
+        moved || !is_idle || !self.hooks.is_idle()
     }
 
     /// Everyone who is still there has seen everything, and homes know exactly who is there.

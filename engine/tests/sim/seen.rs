@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 67] = [
+pub const WANTED: [&str; 70] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -71,6 +71,9 @@ pub const WANTED: [&str; 67] = [
     "told of a gap",
     "two channels on one socket",
     "two members in a snapshot",
+    "webhooks not set",
+    "webhooks set",
+    "webhooks set in another order",
 ];
 
 /// The counters.
