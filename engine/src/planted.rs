@@ -36,6 +36,8 @@ pub enum Fault {
     QuotaForgotten,
     /// A seat answers before the catalog has kept what it says.
     AnswerBeforeKept,
+    /// A shard says that a change of rules is in force that has not come yet.
+    RuleUnseen,
     /// Messages are let go while others of theirs are still on the lanes.
     DropOvertakes,
     /// Messages are let go while others of theirs are still with the journal.
@@ -62,11 +64,12 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 7] = [
+    pub const CONTROL: [Self; 8] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
         Self::AnswerBeforeKept,
+        Self::RuleUnseen,
         Self::DropOvertakes,
         Self::DropBeforeAppends,
         Self::PublishOvertakes,

@@ -115,6 +115,10 @@ fn tenant_lines(tenant: &Tenant, secrets: Secrets, out: &mut String) {
     if let Some(key) = &tenant.project_key {
         line(out, "Infrai key", &secrets.text(key));
     }
+    if let Some(keys) = &tenant.insforge {
+        line(out, "InsForge key", &secrets.text(&keys.api_key));
+        line(out, "anon key", &keys.anon_key);
+    }
 }
 
 fn first_steps(facts: &Facts<'_>, tenant: &Tenant, out: &mut String) -> Result<(), Failure> {
@@ -146,6 +150,19 @@ fn first_steps(facts: &Facts<'_>, tenant: &Tenant, out: &mut String) -> Result<(
              --json '{{\"channel\":\"{CHANNEL}\",\"event\":\"message\",\"data\":{{\"text\":\"hello\"}}}}'\n\n",
             urls.http,
             key.reveal(),
+        );
+    }
+    if let Some(keys) = &tenant.insforge {
+        let (http, ws, anon_key) = (&urls.http, &urls.ws, &keys.anon_key);
+        let _ = write!(
+            out,
+            "InsForge has the channels that a pattern names:\n  curl {http}/api/realtime/channels -H 'X-API-Key: {}' \\\n    \
+             --json '{{\"pattern\":\"chat:%\"}}'\n\
+             then in a page, with its SDK or Socket.IO alone, or on a plain WebSocket:\n  \
+             createClient({{ baseUrl: '{http}', anonKey: '{anon_key}' }})\n  \
+             io('{http}', {{ auth: {{ token: '{anon_key}' }} }})\n  \
+             {ws}/realtime   and first {{\"type\":\"auth\",\"token\":\"{anon_key}\"}}\n\n",
+            keys.api_key.reveal(),
         );
     }
     Ok(())

@@ -22,6 +22,8 @@ EXAMPLES:
   stentor config show --config stentor.toml every value in force, and where it came from
   stentor token issue --user ada --ttl 600  a client token, made offline from the data directory
   stentor tenant add shop --tier free       a tenant of a server that runs, or of its data directory
+  stentor policy test --policies policies.json --as anon subscribe chat:7
+                                            what policies of InsForge allow, and why
   stentor publish --lines - < lines.jsonl   publish a stream of lines at full speed
   stentor bench fanout --spawn              measure a server started for the occasion
   stentor doctor                            what this host allows, and how to allow more
@@ -39,7 +41,7 @@ EXIT CODES:
   69  the address is in use, or a running server does not answer
   70  internal fault
   74  a file or disk failed
-  77  permission denied: io_uring, locked memory, a file
+  77  permission denied: io_uring, locked memory, a file; or policies that do not allow what is tested
   78  the configuration is wrong, or this host cannot run it";
 
 /// The whole command line.
@@ -61,6 +63,7 @@ pub(crate) fn build() -> Command {
         .subcommand(config_command())
         .subcommand(super::tenant::command())
         .subcommand(super::token::command())
+        .subcommand(super::policy::command())
         .subcommand(
             with_settings(Command::new("doctor"))
                 .about("Say what this host allows, and how to allow more"),

@@ -9,11 +9,13 @@ mod exit;
 mod host;
 mod logs;
 mod operate;
+mod policy;
 mod publish;
 mod ready;
 mod serve;
 mod tenant;
 mod token;
+mod user_token;
 mod version;
 
 use std::ffi::OsString;
@@ -54,6 +56,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("config", matches)) => configuration::run(matches).map(done),
         Some(("tenant", matches)) => tenant::run(matches).map(done),
         Some(("token", matches)) => token::run(matches).map(done),
+        Some(("policy", matches)) => policy::run(matches),
         Some(("doctor", matches)) => doctor::run(matches).map(done),
         Some((name, _)) => Err(Failure::usage(format!("no subcommand {name}"))),
     }

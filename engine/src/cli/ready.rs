@@ -31,10 +31,14 @@ fn tenant(tenant: &Tenant, secrets: Secrets) -> Value {
         Secrets::Masked => None,
     };
     let keys = tenant.cohesivity.as_ref();
+    let insforge = tenant.insforge.as_ref();
     json!({
         "name": tenant.name,
         "application_key": shown(keys.map(|it| &it.application_key)),
         "management_key": shown(keys.map(|it| &it.management_key)),
         "project_key": shown(tenant.project_key.as_ref()),
+        "api_key": shown(insforge.map(|it| &it.api_key)),
+        "anon_key": insforge.map(|it| &it.anon_key),
+        "jwt_secret": shown(insforge.map(|it| &it.jwt_secret)),
     })
 }

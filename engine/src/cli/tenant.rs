@@ -14,14 +14,19 @@ use super::{load, print};
 const EXAMPLES: &str = "\
 EXAMPLES:
   stentor tenant add shop --tier free --dialect infrai
+  stentor tenant add chat --dialect insforge --host chat.example
   stentor tenant list --json
   stentor tenant rotate-key shop project --grace 24h   both keys work for a day
   stentor tenant rotate-key shop signing --now         every token of the tenant ends at once
   stentor tenant remove shop --yes
 
 With a server running on the data directory, a command returns once every shard has acted; without one it changes the
-data directory, and the next start reads it. A new key is printed once and kept only as a hash.
+data directory, and the next start reads it. A new key is printed once and kept only as a hash; an anon key is no secret,
+and administrators can read it again.
 A tenant of the configuration is changed there.";
+
+/// What tenants are made for.
+const DIALECTS: [&str; 3] = ["cohesivity", "infrai", "insforge"];
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
@@ -36,9 +41,14 @@ pub(crate) fn command() -> Command {
             Arg::new("dialect")
                 .long("dialect")
                 .value_name("DIALECT")
-                .value_parser(["cohesivity", "infrai"])
+                .value_parser(DIALECTS)
                 .action(ArgAction::Append)
-                .help("A dialect to make keys for; may be given twice [default: both]"),
+                .help("A dialect to make keys for; may be given again [default: all]"),
+        )
+        .arg(
+            Arg::new("host").long("host").value_name("NAME").action(ArgAction::Append).help(
+                "A host where tokens are of its users (InsForge); may be given again [default: wherever no other tenant's are]",
+            ),
         );
     let list =
         Command::new("list").about("List tenants and the kinds of their keys").arg(json_flag());
@@ -49,16 +59,18 @@ pub(crate) fn command() -> Command {
             Arg::new("kind")
                 .value_name("KIND")
                 .required(true)
-                .value_parser(["application", "management", "project", "signing"])
-                .help("Which key; signing is the secret that its tokens are signed with"),
+                .value_parser(["application", "management", "project", "api", "anon", "jwt", "signing"])
+                .help(
+                    "Which key: application and management are of Cohesivity, project is of Infrai, api and anon are of \
+                     InsForge; jwt is the secret that tokens of InsForge's users are signed with, signing that of all others",
+                ),
         )
         .arg(
             Arg::new("grace")
                 .long("grace")
                 .value_name("TIME")
                 .value_parser(parse_time)
-                .default_value("24h")
-                .help("How long the old key works: a number and s, m, h or d"),
+                .help("How long the old key works: a number and s, m, h or d [default: 24h, of anon 168h]"),
         )
         .arg(switch("now", "End the old key at once").conflicts_with("grace"));
     let remove = Command::new("remove")
@@ -101,10 +113,11 @@ fn text<'a>(matches: &'a ArgMatches, name: &str) -> &'a str {
 fn add(matches: &ArgMatches) -> Result<(), Failure> {
     let config = load(matches)?.config;
     let given: Vec<&String> = matches.get_many("dialect").into_iter().flatten().collect();
-    let dialects = if given.is_empty() { json!(["cohesivity", "infrai"]) } else { json!(given) };
+    let dialects = if given.is_empty() { json!(DIALECTS) } else { json!(given) };
+    let hosts: Vec<&String> = matches.get_many("host").into_iter().flatten().collect();
     let tier = matches.get_one::<String>("tier");
     let name = text(matches, "name");
-    let asked = json!({"do": "tenant.add", "name": name, "tier": tier, "dialects": dialects});
+    let asked = json!({"do": "tenant.add", "name": name, "tier": tier, "dialects": dialects, "hosts": hosts});
     let made = ask(&config, &asked)?;
     let mut out = format!("tenant           {name}\n");
     for (kind, key) in made.get("keys").and_then(Value::as_object).into_iter().flatten() {
@@ -136,10 +149,16 @@ fn list(matches: &ArgMatches) -> Result<(), Failure> {
     print(&out)
 }
 
+/// How long an old key works.
+const GRACE_S: u64 = 24 * 3600;
+/// Pages live in browsers for longer than servers run with what they read at start.
+const ANON_GRACE_S: u64 = 168 * 3600;
+
 fn rotate(matches: &ArgMatches) -> Result<(), Failure> {
-    let grace_s = matches.get_one::<u64>("grace").copied().unwrap_or_default();
-    let grace_s = if matches.get_flag("now") { 0 } else { grace_s };
     let (name, kind) = (text(matches, "name"), text(matches, "kind"));
+    let usual_s = if kind == "anon" { ANON_GRACE_S } else { GRACE_S };
+    let grace_s = matches.get_one::<u64>("grace").copied().unwrap_or(usual_s);
+    let grace_s = if matches.get_flag("now") { 0 } else { grace_s };
     let grace_ms = grace_s.saturating_mul(1000);
     let asked = json!({"do": "tenant.rotate", "name": name, "kind": kind, "grace_ms": grace_ms});
     let done = ask(&load(matches)?.config, &asked)?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::command::with_settings;
 use super::exit::{Failure, Status};
 use super::operate::{ask, now_ms};
-use super::{load, print};
+use super::{load, print, user_token};
 
 /// Who a token is for, and how long.
 pub(crate) struct Holder<'a> {
@@ -28,6 +28,7 @@ const EXAMPLES: &str = "\
 EXAMPLES:
   stentor token issue --user ada --ttl 600
   stentor token issue --dialect infrai --user ada --channel 'room:*' --capability subscribe --capability publish
+  stentor token issue --dialect insforge --user 7d7b0e2e --email ada@example.com --claims '{\"team\":\"a\"}'
   stentor token inspect TOKEN            what it allows, and whether it is valid
   stentor token revoke TOKEN             refused by every shard once the command returns, and for good
   stentor token revoke 0190f3c2-7b1e-7c3d-9a4b-0123456789ab --tenant shop";
@@ -45,7 +46,7 @@ pub(crate) fn command() -> Command {
             option(
                 "ttl",
                 "SECONDS",
-                "How long it opens connections: at most 3600, of Infrai 86400",
+                "How long it opens connections: at most 3600, of Infrai and InsForge 86400",
             )
             .value_parser(value_parser!(u64).range(1..=86_400))
             .default_value("3600"),
@@ -53,7 +54,7 @@ pub(crate) fn command() -> Command {
         .arg(option("tenant", "NAME", "Whose client it is [default: the only tenant]"))
         .arg(
             option("dialect", "DIALECT", "Which servers take it")
-                .value_parser(["cohesivity", "infrai"])
+                .value_parser(["cohesivity", "infrai", "insforge"])
                 .default_value("cohesivity"),
         )
         .arg(
@@ -68,7 +69,8 @@ pub(crate) fn command() -> Command {
             option("capability", "NAME", "What it allows (Infrai) [default: subscribe]")
                 .value_parser(Capability::ALL.map(Capability::name))
                 .action(ArgAction::Append),
-        );
+        )
+        .args(user_token::arguments());
     let inspect = Command::new("inspect")
         .about("Say what a token is, whose, what it allows, and whether it is valid")
         .arg(Arg::new("token").value_name("TOKEN").required(true).help("The token"))
@@ -96,7 +98,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     }
 }
 
-fn text<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(matches: &'a ArgMatches, name: &str) -> Option<&'a str> {
     matches.get_one::<String>(name).map(String::as_str)
 }
 
@@ -112,6 +114,17 @@ fn run_issue(matches: &ArgMatches) -> Result<(), Failure> {
     }
     check(holder.user_id, "--user", config.limits.user_id_bytes_max)?;
     check(holder.user_name.unwrap_or("-"), "--name", config.limits.user_name_bytes_max)?;
+    if text(matches, "dialect") == Some("insforge") {
+        if FOREIGN_TO_INSFORGE.into_iter().any(|it| matches.contains_id(it)) {
+            return Err(Failure::usage(
+                "--name, --channel and --capability are of other dialects than InsForge",
+            ));
+        }
+        return print(&format!("{}\n", user_token::issue(matches, &config, &holder)?));
+    }
+    if user_token::ARGUMENTS.into_iter().any(|it| matches.contains_id(it)) {
+        return Err(Failure::usage("--role, --email and --claims are of --dialect insforge"));
+    }
     let (name, secret) = signer(&config, text(matches, "tenant"))?;
     if text(matches, "dialect") == Some("infrai") {
         if holder.user_name.is_some() {
@@ -128,6 +141,8 @@ fn run_issue(matches: &ArgMatches) -> Result<(), Failure> {
     print(&format!("{}\n", sign(name, &secret, &holder)?))
 }
 
+/// What tokens of InsForge's users do not have.
+const FOREIGN_TO_INSFORGE: [&str; 3] = ["name", "channel", "capability"];
 /// No token of Cohesivity lives longer.
 const COHESIVITY_LIFE_S_MAX: u64 = 3600;
 
@@ -232,7 +247,8 @@ fn check(text: &str, flag: &str, bytes_max: usize) -> Result<(), Failure> {
     Err(Failure::usage(format!("{flag} has {bytes} bytes; it must have 1 to {bytes_max}")))
 }
 
-fn choose<'a>(tenants: &'a [Tenant], name: Option<&str>) -> Result<&'a Tenant, Failure> {
+/// The tenant of a name, or the only one.
+pub(super) fn choose<'a>(tenants: &'a [Tenant], name: Option<&str>) -> Result<&'a Tenant, Failure> {
     let names = || tenants.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
     match (name, tenants) {
         (None, [tenant]) => Ok(tenant),

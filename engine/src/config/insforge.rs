@@ -18,7 +18,7 @@ pub const ANON_KEY_PREFIX: &str = "anon_";
 /// What follows the prefix: hexadecimal digits.
 const KEY_TAIL_BYTES: usize = 64;
 /// Hosts of one tenant.
-const HOSTS_MAX: usize = 64;
+pub const HOSTS_MAX: usize = 64;
 /// RFC 1035 §2.3.4.
 const HOST_BYTES_MAX: usize = 253;
 
@@ -72,7 +72,7 @@ impl InsforgeConfig {
         let jwks = self.jwks.as_ref().map(|it| it.keys.clone()).unwrap_or_default();
         Ok(InsforgeSpec {
             api_key: Some(self.api_key.reveal().to_owned()),
-            anon_key: self.anon_key.clone(),
+            anon_key: Some(self.anon_key.clone()),
             users: UserKeys::new(self.jwt_secret.reveal(), jwks)?,
             hosts: self.hosts.clone(),
             policy_mode: self.policy_mode,

@@ -23,7 +23,7 @@ pub use credentials::{DevTenant, Provisioned, Tenant, generate_key, provision, w
 pub use error::ConfigError;
 pub(crate) use file::read_tenants;
 pub use insforge::{
-    ANON_KEY_PREFIX, API_KEY_PREFIX, InsforgeConfig, JwksFile, generate_hex_key, is_host,
+    ANON_KEY_PREFIX, API_KEY_PREFIX, HOSTS_MAX, InsforgeConfig, JwksFile, generate_hex_key, is_host,
 };
 pub use load::{Loaded, Origin, Sources};
 pub use secret::{Secret, SigningSecret};

@@ -74,6 +74,12 @@ impl SigningSecret {
         &self.0
     }
 
+    /// The 64 digits as a text that is a secret itself.
+    #[must_use]
+    pub fn as_text(self) -> Secret {
+        Secret::new(self.to_hex())
+    }
+
     /// The 64 digits, for the file that keeps it.
     pub(super) fn to_hex(self) -> String {
         use std::fmt::Write as _;

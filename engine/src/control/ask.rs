@@ -10,6 +10,7 @@ use super::plan::Pace;
 use super::provisioning::{Provisioning, Region};
 use super::quota::Bill;
 use super::revocations::TokenId;
+use super::rules::{RulesOp, Ruling};
 use crate::broker::Present;
 use crate::ids::{ChannelKey, MessageId, TenantId};
 use crate::side::VendorAnswer;
@@ -93,6 +94,8 @@ pub enum SeatOp {
     Spend(Spend),
     /// Give back so much of the credit that was spent: nothing came of it.
     Refund(u32),
+    /// Change the tenant's rules. Every shard is told by the seat; an [`Enforce::Rules`] says when all have heard of it.
+    Rules(RulesOp),
     /// Forget everything of a tenant that is gone, so many rows of the catalog at a time.
     Forget {
         /// At most so many.
@@ -117,6 +120,7 @@ impl SeatOp {
             | Self::Revoke { .. }
             | Self::Claim { .. }
             | Self::Spend(_)
+            | Self::Rules(_)
             | Self::Forget { .. } => false,
         }
     }
@@ -170,6 +174,10 @@ pub enum SeatAnswer {
     Settled,
     /// It is counted.
     Granted,
+    /// The rules are changed at the seat, and the change is on its way to every shard.
+    Ruling(Arc<Ruling>),
+    /// Another pattern has the same text.
+    PatternTaken,
     /// A part of what the seat knew is forgotten.
     Forgetting,
     /// All of it is.
@@ -190,6 +198,8 @@ pub enum Enforce {
         /// The second in which it expires.
         until_s: u64,
     },
+    /// Say when a change of rules is in force. It comes from the seat, by a lane of its own.
+    Rules(Arc<Ruling>),
     /// End every subscription of a channel.
     CloseChannel(Arc<ChannelKey>),
     /// Drop the messages of a channel.

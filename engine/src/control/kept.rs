@@ -11,12 +11,14 @@ use super::claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, r
 use super::provisioning::{PROVISIONING, Provisioning};
 use super::quota::{QUOTA, read_usage};
 use super::revocations::{REVOKED, TokenId, read_revocation};
+use super::rules::{PATTERNS, POLICIES, RETENTION, RuleChange, read_rule};
 use super::tier::Metered;
 use crate::ids::{Now, TenantId};
 use crate::shard::Shard;
 
 /// The tables of the control plane. Each key in them begins with its tenant's number.
-pub const TABLES: [&str; 5] = [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA];
+pub const TABLES: [&str; 8] =
+    [PROVISIONING, REVOKED, CHANNELS, CLAIMS, QUOTA, PATTERNS, RETENTION, POLICIES];
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -26,6 +28,7 @@ pub struct Kept {
     channels: Vec<(TenantId, Box<str>, Registered)>,
     claims: Vec<(TenantId, KeptClaim)>,
     usage: Vec<(TenantId, (Metered, Window, u64, u64))>,
+    rules: Vec<(TenantId, RuleChange)>,
     /// Messages that came with an idempotency key, a shard's after the other's.
     pub keyed: Vec<KeyedRecord>,
 }
@@ -64,6 +67,9 @@ impl Kept {
             }
             CLAIMS => self.claims.push((tenant, read_claim(rest, value)?)),
             QUOTA => self.usage.push((tenant, read_usage(rest, value)?)),
+            PATTERNS | RETENTION | POLICIES => {
+                self.rules.push((tenant, read_rule(table, rest, value)?));
+            }
             _ => return None,
         }
         Some(())
@@ -76,6 +82,9 @@ impl Kept {
         }
         for (tenant, token, until_s) in &self.revoked {
             shard.restore_revocation(*tenant, *token, *until_s);
+        }
+        for (tenant, rule) in &self.rules {
+            shard.restore_rule(*tenant, rule);
         }
         for (tenant, name, channel) in &self.channels {
             if let Some(seat) = shard.seat(*tenant) {

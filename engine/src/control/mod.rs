@@ -18,6 +18,7 @@ mod quota;
 mod revocations;
 mod round;
 mod rows;
+mod rules;
 mod seat;
 mod seats;
 mod tier;
@@ -36,6 +37,10 @@ pub use provisioning::{PROVISIONING, Provisioning, Region};
 pub use quota::{Bill, QUOTA, Usage, read_usage};
 pub use revocations::{REVOKED, Revocations, TokenId, kept as kept_revocation, read_revocation};
 pub use round::{Asker, Said, SeatLimits};
+pub use rules::{
+    PATTERNS, POLICIES, PatternAge, PatternDraft, PatternEdit, RETENTION, RegisteredPattern,
+    RuleChange, Rules, RulesOp, Ruling, TenantRules, read_rule,
+};
 pub use seat::Seat;
 pub use seats::{Outcome, Seats};
 pub use tier::{Metered, Quota, Tier};

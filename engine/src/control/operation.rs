@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ask::SeatOp;
 use super::claims::{ClaimKey, RequestHash};
 use super::revocations::TokenId;
+use super::rules::RulesOp;
 use crate::ids::TenantId;
 use crate::tenants::Tenants;
 
@@ -28,6 +29,8 @@ pub enum Operate {
     Seat(SeatOp),
     /// Revoke a token on every shard.
     Revoke(TokenId, u64),
+    /// Change the tenant's rules on every shard.
+    Rules(RulesOp),
     /// Delete a channel, its messages and its subscriptions on every shard.
     DeleteChannel(Box<str>),
     /// Close the sockets of a member on every shard; or only those that listen to a channel.

@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::TokenId;
+use super::rules::RuleChange;
 use crate::ids::{CallId, Now, ShardId};
 
 /// Which call of which shard asks.
@@ -55,6 +56,7 @@ pub(super) enum Undo {
     Revoked(TokenId, Option<u64>),
     Usage(Box<Usage>),
     Sockets(u32),
+    Rule(RuleChange),
 }
 
 /// What a round of operations did so far.

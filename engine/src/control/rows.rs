@@ -9,6 +9,7 @@ use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::{self, TokenId};
 use super::round::Done;
+use super::rules::{self, RuleChange};
 use super::seat::Seat;
 use crate::ids::Now;
 
@@ -26,7 +27,12 @@ impl Seat {
         let room = rows_max.saturating_sub(done.changes.len());
         let revoked = self.revoked.sweep(u64::MAX, room);
         done.changes.extend(revoked.into_iter().map(|(_, it)| revocations::forgotten(tenant, it)));
-        if self.channels.len() > 0 || self.claims.len() > 0 || !self.revoked.is_empty() {
+        let room = rows_max.saturating_sub(done.changes.len());
+        let gone = self.rules.forget(room);
+        done.changes.extend(gone.iter().map(|it| rules::kept(tenant, it)));
+        let is_ruled = !self.rules.is_empty();
+        if is_ruled || self.channels.len() > 0 || self.claims.len() > 0 || !self.revoked.is_empty()
+        {
             return SeatAnswer::Forgetting;
         }
         done.changes.extend(self.usage.forgotten(tenant));
@@ -63,6 +69,11 @@ impl Seat {
     /// A revoked token.
     pub fn restore_revocation(&mut self, token: TokenId, until_s: u64) {
         self.revoked.insert(self.tenant, token, until_s);
+    }
+
+    /// A rule, as [`read_rule`](super::read_rule) has it.
+    pub fn restore_rule(&mut self, rule: &RuleChange) {
+        self.rules.restore(rule);
     }
 
     /// A counter, as [`read_usage`](super::read_usage) has it.

@@ -11,6 +11,7 @@ use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::{self, Revocations, TokenId};
 use super::round::{Asker, Context, Done, Undo};
+use super::rules::SeatRules;
 use super::tier::Metered;
 use crate::hasher::ShardHasher;
 use crate::ids::{MessageId, TenantId};
@@ -28,6 +29,7 @@ pub struct Seat {
     pub(super) claims: Claims,
     pub(super) revoked: Revocations,
     pub(super) usage: Usage,
+    pub(super) rules: SeatRules,
     buckets: Buckets,
     sockets: u32,
 }
@@ -45,6 +47,7 @@ impl Seat {
             claims: Claims::new(hasher.clone()),
             revoked: Revocations::new(hasher.clone()),
             usage: Usage::default(),
+            rules: SeatRules::new(hasher.clone()),
             buckets: Buckets::default(),
             sockets: 0,
         }
@@ -95,6 +98,7 @@ impl Seat {
                 self.usage.give_back(Metered::Credit, micro_usd.into());
                 Ok(SeatAnswer::Granted)
             }
+            SeatOp::Rules(op) => self.rule(op, context.now.wall_ms, done),
             SeatOp::Forget { rows_max } => Ok(self.forget(rows_max, done)),
         };
         Some(answer)
@@ -109,7 +113,8 @@ impl Seat {
             | Undo::Claimed(_)
             | Undo::Settled(..)
             | Undo::Revoked(..)
-            | Undo::Sockets(_) => None,
+            | Undo::Sockets(_)
+            | Undo::Rule(_) => None,
         });
         if let Some(before) = before {
             let changes = self.usage.changes(self.tenant, before);
@@ -135,6 +140,7 @@ impl Seat {
                 }
                 Undo::Usage(before) => self.usage = *before,
                 Undo::Sockets(count) => self.release(count),
+                Undo::Rule(before) => self.rules.take_back(&before),
             }
         }
         waited

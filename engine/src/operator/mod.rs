@@ -5,6 +5,7 @@ mod door;
 mod link;
 mod record;
 mod roster;
+mod rotating;
 mod stopped;
 mod tenant_asks;
 mod token_asks;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use door::{Door, SOCKET, ask_running};
 pub use link::NodeLink;
-pub use record::signing_secret_of;
+pub use record::{jwt_secret_of, signing_secret_of};
 pub use roster::Roster;
 pub use stopped::{Stopped, finish_removals};
 

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::Refused;
+use super::rotating::Rotating;
 use crate::config::{
-    Secrets, SigningSecret, TenantConfig, VendorConfig, make_folder, read_tenants, write_private,
+    Secret, Secrets, SigningSecret, TenantConfig, VendorConfig, make_folder, read_tenants,
+    write_private,
 };
 use crate::ids::TenantId;
 use crate::tenants::{KeyHash, KeyKind};
@@ -17,6 +19,10 @@ use crate::tenants::{KeyHash, KeyKind};
 pub(super) const MADE: &str = "made";
 /// The names of earlier secrets in the file: then the millisecond in which they end.
 const BEFORE: &str = "before-";
+/// What the secret of the tokens of InsForge's users is called in the file.
+const JWT: &str = "jwt";
+/// The names of earlier ones of those.
+const JWT_BEFORE: &str = "jwt-before-";
 
 /// A key, by its hash.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -33,13 +39,24 @@ pub(super) struct Record {
     pub(super) id: TenantId,
     pub(super) tier: Option<String>,
     pub(super) keys: Vec<KeptKey>,
+    /// InsForge's key of browsers: no secret, so it can be read again.
+    pub(super) anon_key: Option<String>,
+    /// Where tokens are of its users.
+    pub(super) hosts: Vec<String>,
 }
 
 impl Record {
     pub(super) fn encode(&self) -> Vec<u8> {
         let key = |it: &KeptKey| json!({"kind": it.kind.name(), "hash": hex(&it.hash), "until_ms": it.until_ms});
         let keys: Vec<_> = self.keys.iter().map(key).collect();
-        json!({"id": self.id.0, "tier": self.tier, "keys": keys}).to_string().into_bytes()
+        let row = json!({
+            "id": self.id.0,
+            "tier": self.tier,
+            "keys": keys,
+            "anon_key": self.anon_key,
+            "hosts": self.hosts,
+        });
+        row.to_string().into_bytes()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -53,7 +70,11 @@ impl Record {
             Some(KeptKey { kind, hash, until_ms: it.get("until_ms")?.as_u64() })
         };
         let keys = value.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;
-        Some(Self { id, tier, keys })
+        // Rows of older versions have neither.
+        let anon_key = value.get("anon_key").and_then(Value::as_str).map(str::to_owned);
+        let hosts = value.get("hosts").and_then(Value::as_array).into_iter().flatten();
+        let hosts = hosts.map(|it| it.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        Some(Self { id, tier, keys, anon_key, hosts })
     }
 }
 
@@ -64,9 +85,9 @@ fn hex(bytes: &[u8]) -> String {
 /// The file of a tenant.
 #[derive(Clone)]
 pub(super) struct KeptSecrets {
-    pub(super) signing: SigningSecret,
-    /// What signed before, and until when it is taken.
-    pub(super) before: Vec<(SigningSecret, u64)>,
+    pub(super) signing: Rotating,
+    /// What the tokens of InsForge's users are signed with, as 64 hexadecimal digits.
+    pub(super) jwt: Option<Rotating>,
     pub(super) vendors: VendorConfig,
 }
 
@@ -84,13 +105,20 @@ impl KeptSecrets {
         let mut tenants = read_tenants(&path).map_err(Refused::disk)?.into_iter();
         let damaged = || Refused::disk(format!("{}: holds no signing secret", path.display()));
         let first = tenants.next().ok_or_else(damaged)?;
-        let before = tenants.filter_map(|it| {
-            let until_ms = it.name.strip_prefix(BEFORE)?.parse().ok()?;
-            Some((it.signing_secret?, until_ms))
-        });
-        let before = before.collect();
-        let signing = first.signing_secret.ok_or_else(damaged)?;
-        Ok(Some(Self { signing, before, vendors: first.vendors }))
+        let mut signing = Rotating::of(first.signing_secret.ok_or_else(damaged)?);
+        let mut jwt: Option<Rotating> = None;
+        for row in tenants {
+            let Some(secret) = row.signing_secret else { continue };
+            let ends_at = |prefix| row.name.strip_prefix(prefix)?.parse().ok();
+            if row.name == JWT {
+                jwt = Some(Rotating::of(secret));
+            } else if let (Some(until_ms), Some(jwt)) = (ends_at(JWT_BEFORE), &mut jwt) {
+                jwt.before.push((secret, until_ms));
+            } else if let Some(until_ms) = ends_at(BEFORE) {
+                signing.before.push((secret, until_ms));
+            }
+        }
+        Ok(Some(Self { signing, jwt, vendors: first.vendors }))
     }
 
     /// Writes it, all or nothing.
@@ -104,9 +132,18 @@ impl KeptSecrets {
             let tenant = TenantConfig { name, signing_secret, vendors, ..TenantConfig::default() };
             tenant.to_toml(Secrets::Shown)
         };
-        let mut text = tenant(name.to_owned(), self.signing, self.vendors.clone());
-        for (secret, until_ms) in &self.before {
-            text.push_str(&tenant(format!("{BEFORE}{until_ms}"), *secret, VendorConfig::default()));
+        let mut text = tenant(name.to_owned(), self.signing.current, self.vendors.clone());
+        let mut push = |name: String, secret| {
+            text.push_str(&tenant(name, secret, VendorConfig::default()));
+        };
+        for (secret, until_ms) in &self.signing.before {
+            push(format!("{BEFORE}{until_ms}"), *secret);
+        }
+        if let Some(jwt) = &self.jwt {
+            push(JWT.to_owned(), jwt.current);
+            for (secret, until_ms) in &jwt.before {
+                push(format!("{JWT_BEFORE}{until_ms}"), *secret);
+            }
         }
         write_private(&path, &text).map_err(Refused::disk)
     }
@@ -125,7 +162,16 @@ impl KeptSecrets {
 /// # Errors
 /// When its file cannot be read.
 pub fn signing_secret_of(data_dir: &Path, name: &str) -> Result<Option<SigningSecret>, Refused> {
-    Ok(KeptSecrets::read(data_dir, name)?.map(|it| it.signing))
+    Ok(KeptSecrets::read(data_dir, name)?.map(|it| it.signing.current))
+}
+
+/// What signs the tokens of InsForge's users of a tenant that a command made; `None` where no command made it, or it has none.
+///
+/// # Errors
+/// When its file cannot be read.
+pub fn jwt_secret_of(data_dir: &Path, name: &str) -> Result<Option<Secret>, Refused> {
+    let kept = KeptSecrets::read(data_dir, name)?;
+    Ok(kept.and_then(|it| it.jwt).map(|it| it.current.as_text()))
 }
 
 #[cfg(test)]
@@ -139,8 +185,12 @@ mod tests {
             id: TenantId(7),
             tier: Some("free".to_owned()),
             keys: vec![key(KeyKind::Project, None), key(KeyKind::Application, Some(u64::MAX))],
+            anon_key: Some("anon_a".to_owned()),
+            hosts: vec!["a.example".to_owned()],
         };
         assert_eq!(Record::decode(&record.encode()), Some(record));
+        let older = Record::decode(b"{\"id\":1,\"tier\":null,\"keys\":[]}").unwrap();
+        assert!(older.anon_key.is_none() && older.hosts.is_empty());
         for damaged in ["", "{}", "{\"id\":1}", "{\"id\":1,\"tier\":null,\"keys\":[{}]}"] {
             assert_eq!(Record::decode(damaged.as_bytes()), None, "{damaged}");
         }
@@ -150,11 +200,18 @@ mod tests {
     fn secrets_read_as_they_were_written() {
         let folder = tempfile::tempdir().unwrap();
         let secret = |it: &str| SigningSecret::parse(&it.repeat(32)).unwrap();
-        let before = vec![(secret("bb"), 12)];
-        let kept = KeptSecrets { signing: secret("aa"), before, vendors: VendorConfig::default() };
-        kept.write(folder.path(), "one").unwrap();
-        let read = KeptSecrets::read(folder.path(), "one").unwrap().unwrap();
-        assert!(read.signing == secret("aa") && read.before == [(secret("bb"), 12)]);
+        let rotating = |current, before| Rotating { current: secret(current), before };
+        let signing = rotating("aa", vec![(secret("bb"), 12)]);
+        for jwt in [None, Some(rotating("cc", vec![(secret("dd"), 13), (secret("ee"), 14)]))] {
+            let vendors = VendorConfig::default();
+            let kept = KeptSecrets { signing: signing.clone(), jwt: jwt.clone(), vendors };
+            kept.write(folder.path(), "one").unwrap();
+            let read = KeptSecrets::read(folder.path(), "one").unwrap().unwrap();
+            assert!(read.signing == signing && read.jwt == jwt);
+            let found = jwt_secret_of(folder.path(), "one").unwrap();
+            let found = found.map(|it| it.reveal().to_owned());
+            assert_eq!(found, jwt.map(|_| "cc".repeat(32)));
+        }
         KeptSecrets::remove(folder.path(), "one").unwrap();
         assert!(KeptSecrets::read(folder.path(), "one").unwrap().is_none());
     }

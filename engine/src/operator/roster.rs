@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
+use protocol::auth::insforge::UserKeys;
 use serde_json::Value;
 
 use super::record::{KeptSecrets, MADE, Record};
+use super::rotating::Rotating;
 use super::{Refused, World};
 use crate::config::{Config, Provisioned, TenantConfig};
 use crate::ids::TenantId;
 use crate::layout::Layout;
-use crate::tenants::{KeyHash, KeyKind, TenantSpec, Tenants};
+use crate::tenants::{InsforgeSpec, KeyHash, KeyKind, PolicyMode, TenantSpec, Tenants};
 
 /// See the module.
 pub struct Roster {
@@ -68,7 +70,9 @@ impl Roster {
                 )));
             }
             let id = layout.tenant(&tenant.name, now_ms).map_err(Refused::disk)?;
-            configured.push(tenant.spec(id));
+            let spec = tenant.spec(id);
+            refuse_shared_hosts(&spec, &made)?;
+            configured.push(spec);
         }
         Ok(Self {
             config: config.clone(),
@@ -93,14 +97,15 @@ impl Roster {
     fn spec(&self, name: &str, made: &Made, now_ms: u64) -> TenantSpec {
         let Made { record, secrets } = made;
         let keys = record.keys.iter().filter(|it| it.until_ms.is_none_or(|it| it > now_ms));
-        let before = secrets.before.iter().filter(|(_, until_ms)| *until_ms > now_ms);
+        let before = secrets.signing.before(now_ms);
         let tenant = TenantConfig { tier: record.tier.clone(), ..TenantConfig::default() };
         let mut spec = TenantSpec {
             id: record.id,
             name: name.to_owned(),
             hashed_keys: keys.map(|it| (it.kind, it.hash)).collect(),
-            signing_key: secrets.signing.reveal().to_vec(),
-            signing_keys_before: before.map(|(secret, _)| secret.reveal().to_vec()).collect(),
+            insforge: insforge_spec(made, now_ms),
+            signing_key: secrets.signing.current.reveal().to_vec(),
+            signing_keys_before: before.map(|it| it.reveal().to_vec()).collect(),
             vendors: secrets.vendors.keys().unwrap_or_default(), // they were checked when they were read
             plan: self.config.plan(&tenant),
             ..TenantSpec::default()
@@ -155,7 +160,8 @@ impl Roster {
         let Some(handed_ms) = self.handed_ms else { return Some(0) };
         let ends = self.made.values().flat_map(|it| {
             let keys = it.record.keys.iter().filter_map(|it| it.until_ms);
-            keys.chain(it.secrets.before.iter().map(|it| it.1))
+            let jwt = it.secrets.jwt.iter().flat_map(Rotating::ends_ms);
+            keys.chain(it.secrets.signing.ends_ms()).chain(jwt)
         });
         ends.filter(|it| *it > handed_ms).min()
     }
@@ -192,6 +198,49 @@ impl Roster {
         let names = names.map(String::as_str).collect::<Vec<_>>().join(", ");
         Refused::asked(format!("there is no tenant \"{name}\"; there is {names}"))
     }
+}
+
+/// The texts of a list of an ask.
+pub(super) fn texts<'a>(ask: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
+    let list = ask.get(name).and_then(Value::as_array).into_iter().flatten();
+    list.map(|it| it.as_str().unwrap_or_default())
+}
+
+/// What a tenant has to speak InsForge; `None` where it has nothing of it.
+fn insforge_spec(made: &Made, now_ms: u64) -> Option<InsforgeSpec> {
+    let Made { record, secrets } = made;
+    let is_of = |kind| matches!(kind, KeyKind::InsforgeApi | KeyKind::InsforgeAnon);
+    if secrets.jwt.is_none() && !record.keys.iter().any(|it| is_of(it.kind)) {
+        return None;
+    }
+    let mut users = UserKeys::default();
+    if let Some(jwt) = &secrets.jwt {
+        for secret in std::iter::once(&jwt.current).chain(jwt.before(now_ms)) {
+            // Its 64 digits are no short secret.
+            users = users.and(secret.as_text().reveal()).unwrap_or_default();
+        }
+    }
+    Some(InsforgeSpec {
+        api_key: None,
+        anon_key: record.anon_key.clone(),
+        users,
+        hosts: record.hosts.clone(),
+        policy_mode: PolicyMode::Enforced,
+    })
+}
+
+/// A host says whose the users are that come there, so it is of one tenant.
+fn refuse_shared_hosts(spec: &TenantSpec, made: &BTreeMap<String, Made>) -> Result<(), Refused> {
+    let hosts = spec.insforge.iter().flat_map(|it| &it.hosts);
+    for host in hosts {
+        if let Some((name, _)) = made.iter().find(|(_, it)| it.record.hosts.contains(host)) {
+            return Err(Refused::asked(format!(
+                "host \"{host}\" of tenant \"{}\" is also that of \"{name}\", which was made by command",
+                spec.name
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A text of an ask.

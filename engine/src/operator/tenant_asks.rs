@@ -4,20 +4,23 @@ use serde_json::{Map, Value, json};
 use storage::OwnedChange;
 
 use super::record::{KeptKey, KeptSecrets, MADE, Record};
-use super::roster::{Made, Roster, text};
+use super::roster::{Made, Roster, text, texts};
+use super::rotating::Rotating;
 use super::{Refused, World};
 use crate::config::{
-    ANON_KEY_PREFIX, API_KEY_PREFIX, APPLICATION_KEY_PREFIX, KEY_TAIL_BYTES, MANAGEMENT_KEY_PREFIX,
-    PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret, VendorConfig,
-    generate_hex_key, generate_key, is_name,
+    ANON_KEY_PREFIX, API_KEY_PREFIX, APPLICATION_KEY_PREFIX, HOSTS_MAX, KEY_TAIL_BYTES,
+    MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret,
+    VendorConfig, generate_hex_key, generate_key, is_host, is_name,
 };
 use crate::control::Tier;
 use crate::ids::TenantId;
 use crate::layout;
-use crate::tenants::{KeyKind, hash_key};
+use crate::tenants::{KeyKind, TenantSpec, hash_key, host_name};
 
 /// The kind of the secret that signs tokens, beside those of keys.
 const SIGNING: &str = "signing";
+/// The kind of the secret that signs tokens of InsForge's users.
+const JWT: &str = "jwt";
 
 fn new_key(kind: KeyKind) -> Result<Secret, Refused> {
     let key = match kind {
@@ -55,25 +58,40 @@ impl Roster {
             let names = Tier::PRESETS.into_iter().chain(own).collect::<Vec<_>>().join(", ");
             return Err(Refused::asked(format!("there is no tier \"{tier}\"; there is {names}")));
         }
-        let mut kinds = Vec::new();
-        for dialect in ask.get("dialects").and_then(Value::as_array).into_iter().flatten() {
-            match dialect.as_str() {
-                Some("cohesivity") => kinds.extend([KeyKind::Application, KeyKind::Management]),
-                Some("infrai") => kinds.push(KeyKind::Project),
-                Some(_) | None => return Err(Refused::asked("a dialect is cohesivity or infrai")),
+        let (mut kinds, mut jwt) = (Vec::new(), None);
+        for dialect in texts(ask, "dialects") {
+            match dialect {
+                "cohesivity" => kinds.extend([KeyKind::Application, KeyKind::Management]),
+                "infrai" => kinds.push(KeyKind::Project),
+                "insforge" => {
+                    kinds.extend([KeyKind::InsforgeApi, KeyKind::InsforgeAnon]);
+                    jwt = Some(SigningSecret::generate().map_err(Refused::disk)?);
+                }
+                _ => return Err(Refused::asked("a dialect is cohesivity, infrai or insforge")),
             }
         }
-        let (mut keys, mut shown) = (Vec::new(), Map::new());
+        let hosts = self.hosts(ask, now_ms)?;
+        if !hosts.is_empty() && jwt.is_none() {
+            return Err(Refused::asked("hosts are of the dialect insforge"));
+        }
+        let (mut keys, mut shown, mut anon_key) = (Vec::new(), Map::new(), None);
         for kind in kinds {
             let key = new_key(kind)?;
             let hash = hash_key(&self.node_secret, key.reveal());
             keys.push(KeptKey { kind, hash, until_ms: None });
             shown.insert(format!("{}_key", kind.name()), json!(key.reveal()));
+            if kind == KeyKind::InsforgeAnon {
+                anon_key = Some(key.reveal().to_owned());
+            }
         }
-        let signing = SigningSecret::generate().map_err(Refused::disk)?;
-        let secrets = KeptSecrets { signing, before: Vec::new(), vendors: VendorConfig::default() };
+        if let Some(secret) = jwt {
+            shown.insert("jwt_secret".to_owned(), json!(secret.as_text().reveal()));
+        }
+        let signing = Rotating::of(SigningSecret::generate().map_err(Refused::disk)?);
+        let (jwt, vendors) = (jwt.map(Rotating::of), VendorConfig::default());
+        let secrets = KeptSecrets { signing, jwt, vendors };
         let id = TenantId(self.last_id + 1);
-        let record = Record { id, tier: tier.map(str::to_owned), keys };
+        let record = Record { id, tier: tier.map(str::to_owned), keys, anon_key, hosts };
         // The row makes the tenant: a file without one is overwritten by the next tenant of its name.
         secrets.write(&self.data_dir, name)?;
         world.apply(vec![layout::numbered(name, id), put(name, &record)])?;
@@ -83,20 +101,47 @@ impl Roster {
         Ok(json!({"name": name, "tier": tier, "keys": shown}))
     }
 
+    /// The hosts that an ask names; no other tenant has one of them.
+    fn hosts(&self, ask: &Value, now_ms: u64) -> Result<Vec<String>, Refused> {
+        let specs = self.specs(now_ms);
+        let mut hosts = Vec::new();
+        for text in texts(ask, "hosts") {
+            if !is_host(text) {
+                let rule = "a host is a name without a scheme and a port";
+                return Err(Refused::asked(format!("{rule}; \"{text}\" is none")));
+            }
+            let host = host_name(text);
+            let has =
+                |it: &&TenantSpec| it.insforge.as_ref().is_some_and(|it| it.hosts.contains(&host));
+            if let Some(other) = specs.iter().find(has) {
+                let name = &other.name;
+                return Err(Refused::asked(format!("host \"{host}\" is tenant \"{name}\"'s")));
+            }
+            hosts.push(host);
+        }
+        if hosts.len() > HOSTS_MAX {
+            return Err(Refused::asked(format!("a tenant may have {HOSTS_MAX} hosts")));
+        }
+        Ok(hosts)
+    }
+
     pub(super) fn list(&self, now_ms: u64) -> Value {
         let configured = self.configured.iter().map(|it| {
             let keys = it.keys().map(|it| json!({"kind": it.0.name(), "until_ms": null}));
             let keys: Vec<_> = keys.collect();
             let tenant = self.config.tenants.iter().find(|config| config.name == it.name);
             let tier = tenant.and_then(|it| it.tier.as_deref());
-            json!({"name": it.name, "tier": tier, "origin": "configuration", "keys": keys})
+            let hosts = it.insforge.as_ref().map(|it| it.hosts.as_slice()).unwrap_or_default();
+            let origin = "configuration";
+            json!({"name": it.name, "tier": tier, "origin": origin, "keys": keys, "hosts": hosts})
         });
         let made = self.made.iter().map(|(name, it)| {
             let live = |it: &&KeptKey| it.until_ms.is_none_or(|it| it > now_ms);
             let keys = it.record.keys.iter().filter(live);
             let keys = keys.map(|it| json!({"kind": it.kind.name(), "until_ms": it.until_ms}));
             let keys: Vec<_> = keys.collect();
-            json!({"name": name, "tier": it.record.tier, "origin": "command", "keys": keys})
+            let (tier, hosts) = (&it.record.tier, &it.record.hosts);
+            json!({"name": name, "tier": tier, "origin": "command", "keys": keys, "hosts": hosts})
         });
         Value::Array(configured.chain(made).collect())
     }
@@ -119,21 +164,27 @@ impl Roster {
         let (name, kind) = (text(ask, "name")?, text(ask, "kind")?);
         let grace_ms = ask.get("grace_ms").and_then(Value::as_u64).unwrap_or(0);
         let until_ms = now_ms.saturating_add(grace_ms);
+        let ends_ms = (grace_ms > 0).then_some(until_ms);
         let mut made = self.made(name)?;
         let shown = if kind == SIGNING {
-            let secrets = &mut made.secrets;
-            // One earlier secret lives on, not two.
-            secrets.before.clear();
-            if grace_ms > 0 {
-                secrets.before.push((secrets.signing, until_ms));
-            }
-            secrets.signing = SigningSecret::generate().map_err(Refused::disk)?;
-            secrets.write(&self.data_dir, name)?;
+            let secret = SigningSecret::generate().map_err(Refused::disk)?;
+            made.secrets.signing.replace(secret, ends_ms);
+            made.secrets.write(&self.data_dir, name)?;
             None
+        } else if kind == JWT {
+            let secret = SigningSecret::generate().map_err(Refused::disk)?;
+            match &mut made.secrets.jwt {
+                Some(jwt) => jwt.replace(secret, ends_ms),
+                // A tenant of a version that made none.
+                jwt @ None => *jwt = Some(Rotating::of(secret)),
+            }
+            made.secrets.write(&self.data_dir, name)?;
+            Some(secret.as_text())
         } else {
             let known = KeyKind::ALL.into_iter().find(|it| it.name() == kind);
             let kind = known.ok_or_else(|| {
-                Refused::asked("a key is of the kind application, management, project or signing")
+                let kinds = KeyKind::ALL.map(KeyKind::name).join(", ");
+                Refused::asked(format!("a key is of the kind {kinds}, {JWT} or {SIGNING}"))
             })?;
             let keys = &mut made.record.keys;
             keys.retain(|it| it.kind != kind || it.until_ms.is_none() && grace_ms > 0);
@@ -143,14 +194,16 @@ impl Roster {
             let key = new_key(kind)?;
             let hash = hash_key(&self.node_secret, key.reveal());
             keys.push(KeptKey { kind, hash, until_ms: None });
+            if kind == KeyKind::InsforgeAnon {
+                made.record.anon_key = Some(key.reveal().to_owned());
+            }
             world.apply(vec![put(name, &made.record)])?;
             Some(key)
         };
         self.made.insert(name.to_owned(), made);
         self.hand_over(world, now_ms)?;
-        let until_ms = (grace_ms > 0).then_some(until_ms);
         let key = shown.as_ref().map(Secret::reveal);
-        Ok(json!({"name": name, "kind": kind, "key": key, "old_until_ms": until_ms}))
+        Ok(json!({"name": name, "kind": kind, "key": key, "old_until_ms": ends_ms}))
     }
 
     pub(super) fn remove(

@@ -29,6 +29,7 @@ impl Shard {
             Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
             Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
             Delivery::Step(call, came) => self.calls.on_step(call, came),
+            Delivery::Ruling(ruling) => self.on_ruling(&ruling),
         }
     }
 
@@ -37,9 +38,10 @@ impl Shard {
         self.hub.tell(channel, Audience::has_messages, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
-        let choosy = self.hub.listening(channel).and_then(|groups| {
-            groups.get(Audience::InsforgeFiltered as usize).copied().flatten()
-        });
+        let choosy = self
+            .hub
+            .listening(channel)
+            .and_then(|groups| groups.get(Audience::InsforgeFiltered as usize).copied().flatten());
         if let Some(group) = choosy {
             self.pick(group, publication);
         }

@@ -14,7 +14,7 @@ use protocol::ws::CloseCode;
 use super::Shard;
 use super::effects::Effects;
 use super::told::{self, Left};
-use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning};
+use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State};
@@ -33,6 +33,8 @@ pub(super) struct Orders {
     line: VecDeque<Order>,
     /// Those that wait for the journal alone.
     waiting: VecDeque<Order>,
+    /// Those whose change of rules has not come yet.
+    behind: Vec<(Arc<Ruling>, Order)>,
 }
 
 /// One order under way.
@@ -64,6 +66,12 @@ impl Orders {
         while let Some(place) = self.waiting.iter().position(is_due) {
             self.line.extend(self.waiting.remove(place));
         }
+    }
+
+    /// More rules are in force: whoever waited for them goes on.
+    pub(super) fn catch_up(&mut self, is_in_force: impl Fn(&Ruling) -> bool) {
+        let due = self.behind.extract_if(.., |(ruling, _)| is_in_force(ruling));
+        self.line.extend(due.map(|(_, order)| order));
     }
 
     fn drops(&mut self, channel: &ChannelKey) -> Option<&mut Order> {
@@ -99,17 +107,19 @@ impl Shard {
                 }
             }
             Enforce::DropTenant(tenant) => to_drop = self.broker.channels_of(*tenant),
-            Enforce::Disconnect { .. } | Enforce::Arrive => {}
+            Enforce::Disconnect { .. } | Enforce::Arrive | Enforce::Rules(_) => {}
             Enforce::Tenants(tenants) => {
                 self.tenants = Arc::clone(tenants);
                 self.tenants_generation = self.tenants_generation.wrapping_add(1);
                 self.known.forget_tenants(|it| tenants.contains(it));
                 self.unprovisioned.retain(|it| tenants.contains(*it));
+                self.rules.forget_tenants(|it| tenants.contains(it));
+                self.orders.catch_up(|it| !tenants.contains(it.tenant));
             }
         }
         let is_hasty = planted::is(Fault::DropBeforeAppends);
         let waiting = if is_hasty { 0 } else { self.broker.appended() as u64 };
-        self.orders.line.push_back(Order {
+        let order = Order {
             asker,
             after_appends: self.appends_answered + waiting,
             looked_at: self.closes_sockets(&what).then_some(0),
@@ -118,7 +128,21 @@ impl Shard {
             dropping: Vec::new(),
             done: Enforced::default(),
             failed: None,
-        });
+        };
+        match &order.what {
+            Enforce::Rules(ruling) if !self.is_in_force(ruling) => {
+                self.orders.behind.push((Arc::clone(ruling), order));
+            }
+            Enforce::Rules(_)
+            | Enforce::Provisioning(..)
+            | Enforce::Revoke { .. }
+            | Enforce::CloseChannel(_)
+            | Enforce::DropChannel(_)
+            | Enforce::DropTenant(_)
+            | Enforce::Arrive
+            | Enforce::Disconnect { .. }
+            | Enforce::Tenants(_) => self.orders.line.push_back(order),
+        }
     }
 
     /// Says whether a tenant has its resource.
@@ -215,6 +239,7 @@ impl Shard {
                 Enforce::Arrive => self.mark_lanes(edge, call, effects),
                 Enforce::Provisioning(..)
                 | Enforce::Revoke { .. }
+                | Enforce::Rules(_)
                 | Enforce::CloseChannel(_)
                 | Enforce::DropChannel(_)
                 | Enforce::DropTenant(_)
@@ -233,7 +258,10 @@ impl Shard {
                 self.tenants.plan(*tenant).on_token_end == OnTokenEnd::Close
             }
             Enforce::CloseChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
-            Enforce::DropChannel(_) | Enforce::DropTenant(_) | Enforce::Arrive => false,
+            Enforce::Rules(_)
+            | Enforce::DropChannel(_)
+            | Enforce::DropTenant(_)
+            | Enforce::Arrive => false,
         }
     }
 }
@@ -257,7 +285,7 @@ impl Enforce {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
                 policy(socket.tenant == *tenant && has_it, "token revoked")
             }
-            Self::DropChannel(_) | Self::DropTenant(_) | Self::Arrive => None,
+            Self::Rules(_) | Self::DropChannel(_) | Self::DropTenant(_) | Self::Arrive => None,
             Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {

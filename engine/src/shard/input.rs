@@ -7,7 +7,7 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use crate::broker::{Member, Present, Start};
-use crate::control::{Came, CatalogAnswer, Enforce, Operation, SeatAsk};
+use crate::control::{Came, CatalogAnswer, Enforce, Operation, Ruling, SeatAsk};
 use crate::ids::{
     CallId, ChannelKey, ConnId, MessageId, Offset, ShardId, SubscriptionId, TenantId,
 };
@@ -233,6 +233,8 @@ pub enum Delivery {
     History(ReplyTo, Vec<Arc<Publication>>),
     /// Something that a call of this shard waits for.
     Step(CallId, Came),
+    /// A tenant's seat changed its rules: one comes to every shard, in the order of the seat.
+    Ruling(Arc<Ruling>),
 }
 
 /// Where a subscription starts, and who is there.

@@ -22,6 +22,7 @@ mod pace;
 mod paid;
 mod publishing;
 mod requests;
+mod rules;
 mod seat;
 mod side;
 mod sockets;
@@ -47,7 +48,7 @@ use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Seat, Seats, TokenId, seat_of};
+use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -99,6 +100,8 @@ pub struct Shard {
     revoked: Revocations,
     /// Registered channels that need no question.
     known: KnownChannels,
+    /// The rules of all tenants; the same on every shard.
+    rules: Rules,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -174,6 +177,7 @@ impl Shard {
             known: KnownChannels::new(hasher.clone(), limits.known_channels_max),
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
+            rules: Rules::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,

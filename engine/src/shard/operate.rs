@@ -28,6 +28,8 @@ pub(super) enum Operating {
     Seat,
     /// The seat has decided: then every shard is told.
     Decided(Enforce),
+    /// The seat has changed the rules: then every shard says when it has heard of it.
+    Ruled,
     /// The seat has deleted a channel: then its messages go.
     Deleted(Arc<ChannelKey>),
     /// The messages of a tenant are gone: then its seat forgets it, a part at a time.
@@ -66,6 +68,10 @@ impl Shard {
                 let order = Enforce::Revoke { tenant, token, until_s };
                 let then = Work::Operating(Operating::Decided(order));
                 self.ask_seat(call, SeatOp::Revoke { token, until_s }, then, effects);
+            }
+            Operate::Rules(op) => {
+                let then = Work::Operating(Operating::Ruled);
+                self.ask_seat(call, SeatOp::Rules(op), then, effects);
             }
             Operate::DeleteChannel(name) => {
                 let then = Operating::Deleted(self.channel_key(tenant, &name));
@@ -111,6 +117,14 @@ impl Shard {
                 let result = seat_answer(came).map(|it| reply_of(&it));
                 self.finish(call, result, effects);
             }
+            Operating::Ruled => match seat_answer(came) {
+                Ok(SeatAnswer::Ruling(ruling)) => {
+                    let then = Work::Operating(Operating::Acted);
+                    self.enforce(call, &Enforce::Rules(ruling), then, effects);
+                }
+                Ok(answer) => self.finish(call, Ok(reply_of(&answer)), effects),
+                Err(why) => self.finish(call, Err(why), effects),
+            },
             Operating::Deleted(channel) => match seat_answer(came) {
                 Ok(_) => {
                     let close = Enforce::CloseChannel(Arc::clone(&channel));
@@ -205,6 +219,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
     match answer {
         SeatAnswer::Channel(channel) => json(format!("{{\"id\":\"{:032x}\"}}", channel.id.0)),
         SeatAnswer::Channels(page) => reply(Acted(page.channels.len() as u64)),
+        SeatAnswer::PatternTaken => json("{\"taken\":1}".to_owned()),
         SeatAnswer::Provisioning { .. }
         | SeatAnswer::Deleted(_)
         | SeatAnswer::Revoked
@@ -213,6 +228,7 @@ fn reply_of(answer: &SeatAnswer) -> Reply {
         | SeatAnswer::Published(_)
         | SeatAnswer::Settled
         | SeatAnswer::Granted
+        | SeatAnswer::Ruling(_)
         | SeatAnswer::Forgetting
         | SeatAnswer::Forgotten => reply(Acted(1)),
     }

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use super::effects::Effects;
-use crate::control::{Asker, Came, CatalogAnswer, Outcome, SeatAsk};
+use crate::control::{Asker, Came, CatalogAnswer, Outcome, SeatAnswer, SeatAsk};
 use crate::ids::{CallId, ShardId};
 
 impl Shard {
@@ -28,6 +28,9 @@ impl Shard {
     fn say_outcome(&mut self, outcome: Outcome, effects: &mut Effects) {
         effects.catalog.extend(outcome.commits);
         for (Asker { edge, call }, answer) in outcome.answers {
+            if let Ok(SeatAnswer::Ruling(ruling)) = &answer {
+                self.spread(ruling, effects);
+            }
             self.tell_call(edge, call, Came::Seat(answer), effects);
         }
     }

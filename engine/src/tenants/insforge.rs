@@ -8,12 +8,12 @@ use super::{KeyKind, TenantSpec, Tenants};
 use crate::ids::TenantId;
 
 /// What a tenant that speaks InsForge has for it.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct InsforgeSpec {
     /// The secret that its servers use; `None` where only its hash is known.
     pub api_key: Option<String>,
     /// What its browsers use. It is no secret: it stands in pages.
-    pub anon_key: String,
+    pub anon_key: Option<String>,
     /// What the tokens of its users are verified with.
     pub users: UserKeys,
     /// Names of hosts, as [`host_name`] has them: tokens that come there are of its users.
@@ -34,7 +34,7 @@ pub enum PolicyMode {
 
 /// The same, as shards have it.
 pub(super) struct Door {
-    anon_key: Box<str>,
+    anon_key: Option<Box<str>>,
     users: UserKeys,
     policy_mode: PolicyMode,
 }
@@ -42,7 +42,7 @@ pub(super) struct Door {
 impl Door {
     pub(super) fn of(spec: &InsforgeSpec) -> Self {
         Self {
-            anon_key: spec.anon_key.as_str().into(),
+            anon_key: spec.anon_key.as_deref().map(Into::into),
             users: spec.users.clone(),
             policy_mode: spec.policy_mode,
         }
@@ -62,8 +62,9 @@ impl Hosts {
         let speakers = || specs.iter().filter_map(|it| Some((it.id, it.insforge.as_ref()?)));
         let named = speakers().flat_map(|(id, it)| it.hosts.iter().map(move |host| (host, id)));
         let by_name = named.map(|(host, id)| (host.as_str().into(), id)).collect();
-        let everywhere = speakers().filter(|(_, it)| it.hosts.is_empty()).map(|(id, _)| id);
-        let elsewhere = only(everywhere).or_else(|| only(speakers().map(|(id, _)| id)));
+        let nameless = speakers().filter(|(_, it)| it.hosts.is_empty()).map(|(id, _)| id);
+        // The oldest: who comes later takes no users from who was there.
+        let elsewhere = nameless.min().or_else(|| only(speakers().map(|(id, _)| id)));
         Self { by_name, elsewhere }
     }
 
@@ -137,16 +138,16 @@ impl Tenants {
         Ok((id, identity.admin()?))
     }
 
-    /// Whose users come to a host: the tenant's that names it, else of the only one that names none, else of the only one.
+    /// Whose users come to a host: the tenant's that names it, else of the oldest that names none, else of the only one.
     #[must_use]
     pub fn of_host(&self, host: &str) -> Option<TenantId> {
         self.hosts.find(host)
     }
 
-    /// The key of the tenant's browsers; `None` where it does not speak InsForge.
+    /// The key of the tenant's browsers; `None` where it has none.
     #[must_use]
     pub fn anon_key(&self, id: TenantId) -> Option<&str> {
-        self.tenant(id).insforge.as_ref().map(|it| &*it.anon_key)
+        self.tenant(id).insforge.as_ref().and_then(|it| it.anon_key.as_deref())
     }
 
     /// The public keys of those who sign for the tenant's users; `None` where it does not speak InsForge.
@@ -164,9 +165,7 @@ impl Tenants {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use protocol::auth::insforge::Role;
+    use protocol::auth::insforge::{Role, sign_user};
 
     use super::super::hash_key;
     use super::*;
@@ -181,7 +180,7 @@ mod tests {
     fn spec(id: u32, hosts: &[&str]) -> TenantSpec {
         let insforge = InsforgeSpec {
             api_key: Some(format!("ik_{id}")),
-            anon_key: format!("anon_{id}"),
+            anon_key: Some(format!("anon_{id}")),
             users: UserKeys::new(&secret(id), Jwks::default()).unwrap(),
             hosts: hosts.iter().map(|it| (*it).to_owned()).collect(),
             policy_mode: if id == 1 { PolicyMode::Shadow } else { PolicyMode::Enforced },
@@ -195,10 +194,7 @@ mod tests {
     }
 
     fn token(id: u32, claims: &str) -> String {
-        let encode = |it: &str| URL_SAFE_NO_PAD.encode(it);
-        let message = format!("{}.{}", encode(r#"{"alg":"HS256"}"#), encode(claims));
-        let signature = protocol::auth::hmac_sha256(secret(id).as_bytes(), message.as_bytes());
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+        sign_user(claims, &secret(id))
     }
 
     /// The tenant's number and the role, or what the client reads.
@@ -231,8 +227,6 @@ mod tests {
         for wrong in ["anon_", "anon_3", "anon_11", "anon_Old"] {
             check(Credential::of_token(wrong), Err("Invalid anon key"));
         }
-        // Two tenants name no host, so a token has no tenant.
-        check(Credential::Token(&token(1, r#"{"sub":"ada"}"#)), Err("Invalid token"));
         assert_eq!(tenants.anon_key(TenantId(2)), Some("anon_2"));
         assert_eq!(tenants.anon_key(TenantId(3)), None);
         assert_eq!(tenants.policy_mode(TenantId(1)), PolicyMode::Shadow);
@@ -264,6 +258,9 @@ mod tests {
         check(&mixed, "c.example", 1, None);
         check(&mixed, "localhost", 2, Some(2));
         check(&mixed, "localhost", 1, None);
+        let nameless = [spec(2, &[]), spec(1, &[])];
+        check(&nameless, "localhost", 1, Some(1));
+        check(&nameless, "localhost", 2, None);
         let named = [spec(1, &["a.example"]), spec(2, &["b.example"])];
         check(&named, "localhost", 1, None);
         check(&named, "b.example", 2, Some(2));

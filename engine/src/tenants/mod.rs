@@ -107,7 +107,7 @@ impl TenantSpec {
             (KeyKind::Management, self.management_key.as_deref()),
             (KeyKind::Project, self.project_key.as_deref()),
             (KeyKind::InsforgeApi, insforge.and_then(|it| it.api_key.as_deref())),
-            (KeyKind::InsforgeAnon, insforge.map(|it| it.anon_key.as_str())),
+            (KeyKind::InsforgeAnon, insforge.and_then(|it| it.anon_key.as_deref())),
         ];
         given.into_iter().filter_map(|(kind, key)| Some((kind, key?)))
     }

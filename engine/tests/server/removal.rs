@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use engine::control::{TABLES, tenant_of};
+use engine::control::{PATTERNS, POLICIES, RETENTION, TABLES, tenant_of};
 use engine::layout::{Layout, REMOVED, TENANTS, removed};
 use serde_json::{Value, json};
 use storage::{Catalog, OwnedChange, TenantId};
@@ -118,6 +118,14 @@ fn a_removal_that_ended_with_its_first_change_is_finished_by_the_next_start() {
     let data = folder.path().join("stentor-data");
     let mut layout = Layout::open(&data, 0, 2, 0).unwrap();
     let id = layout.tenant("shop", 0).unwrap();
+    drop(layout);
+    let mut layout = Layout::open(&data, 0, 2, 0).unwrap();
+    // A tenant that a command made has no rules of its own yet.
+    let rule = |table: &str| {
+        let (table, key) = (table.to_owned(), id.0.to_be_bytes().to_vec());
+        OwnedChange::Put { table, key, value: vec![1, 0, 0, 0] }
+    };
+    layout.apply(&[PATTERNS, RETENTION, POLICIES].map(rule), 0).unwrap();
     drop(layout);
     assert!(rows(folder.path(), id).iter().all(|it| *it > 0), "there is something to forget");
     let mut layout = Layout::open(&data, 0, 2, 0).unwrap();

@@ -25,6 +25,7 @@ mod net;
 mod operator;
 mod presence;
 mod random;
+mod rules;
 mod run;
 mod seen;
 mod socket;

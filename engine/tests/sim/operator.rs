@@ -14,6 +14,7 @@ use protocol::Rejection;
 use crate::checker::Sender;
 use crate::clients::Client;
 use crate::journal::Key;
+use crate::rules::{Item, State};
 use crate::world::{TENANTS, World};
 
 /// A tenant with a plan; nobody connects as it.
@@ -29,8 +30,8 @@ pub const MINTS_MAX: u64 = 4;
 /// What the operator asked for, and was told.
 #[derive(Debug, Default)]
 pub struct Operator {
-    next: u64,
-    waiting: BTreeMap<u64, (usize, Asked)>,
+    pub next: u64,
+    pub waiting: BTreeMap<u64, (usize, Asked)>,
     /// What came of each key: everyone who comes with it hears the same.
     keys: BTreeMap<(TenantId, u64), Told>,
     /// The ids of registered channels, by tenant and name, while nobody deletes them.
@@ -45,6 +46,8 @@ pub struct Operator {
     pub went_back: bool,
     /// Tokens that are revoked for sure.
     pub revoked: BTreeSet<(TenantId, u128)>,
+    /// What is certain of the rules of tenants.
+    pub rules: BTreeMap<Item, State>,
 }
 
 /// A key, the numbers that its request publishes, and what came of it.
@@ -56,12 +59,13 @@ struct Told {
 }
 
 #[derive(Debug)]
-enum Asked {
+pub enum Asked {
     Revoke(TenantId, u128),
     Disconnect(TenantId, Box<str>, Vec<(usize, engine::ids::ConnId)>),
     /// A client with many channels, from one of them.
     PutOut,
     Create(TenantId, Box<str>),
+    Rules(Item, State),
     Publish(TenantId, u64),
     Spend(u64),
     /// One token, asked for in this minute.
@@ -76,13 +80,14 @@ impl World {
             return;
         }
         let tenant = TenantId(u32::try_from(self.random.below(TENANTS as usize)).unwrap());
-        match self.random.below(10) {
+        match self.random.below(12) {
             0 => self.revoke(shard, tenant),
             1 if self.random.permille(400) => self.put_out(shard, tenant),
             1 => self.disconnect(shard, tenant),
             2..=3 => self.register(shard, tenant),
             4 => self.spend(shard),
             5 => self.mint(shard),
+            6..=7 => self.change_rules(shard, tenant),
             _ => self.publish_keyed(shard, tenant),
         }
     }
@@ -205,7 +210,7 @@ impl World {
         self.ask(shard, (tenant, claim), what, Asked::Publish(tenant, number));
     }
 
-    fn ask(
+    pub fn ask(
         &mut self,
         shard: usize,
         (tenant, claim): (TenantId, Option<(ClaimKey, RequestHash)>),
@@ -258,6 +263,7 @@ impl World {
                 assert!(self.operator.granted <= QUOTA_MAX, "more than the plan holds");
             }
             Asked::Mint(_) => {}
+            Asked::Rules(item, state) => self.on_ruled(item, state, &body),
             Asked::Publish(tenant, number) => {
                 let told = self.operator.keys.get_mut(&(tenant, number)).unwrap();
                 let before = told.answer.get_or_insert_with(|| body.clone());
@@ -304,7 +310,11 @@ impl World {
         self.operator.in_doubt += self.spending();
         let minting = self.operator.waiting.values().filter(|it| matches!(it.1, Asked::Mint(_)));
         self.operator.mints_in_doubt += minting.count() as u64;
+        for item in self.changing() {
+            self.operator.rules.remove(&item);
+        }
         self.operator.waiting.clear();
+        self.check_rules();
         for (tenant, token) in self.operator.revoked.clone() {
             self.check_revoked(tenant, token);
         }
@@ -313,6 +323,7 @@ impl World {
     /// Whether every operation was answered.
     pub fn check_operated(&self) {
         assert!(self.operator.waiting.is_empty(), "unanswered: {:?}", self.operator.waiting);
+        self.check_rules_agree();
         for shard in &self.shards {
             assert_eq!(shard.running_calls(), 0, "a call that never ends");
         }

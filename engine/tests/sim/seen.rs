@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 58] = [
+pub const WANTED: [&str; 61] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -45,6 +45,8 @@ pub const WANTED: [&str; 58] = [
     "operation refused",
     "outbox overrun",
     "passed in order",
+    "pattern deleted",
+    "pattern taken",
     "pipelined requests waited",
     "publication not kept delivered",
     "published behind one with more steps",
@@ -54,6 +56,7 @@ pub const WANTED: [&str; 58] = [
     "quota reached",
     "recovered in parts",
     "resumed",
+    "rules changed",
     "slot reused within a turn",
     "spilled",
     "subscribed again without a pause",

@@ -22,6 +22,15 @@ impl fmt::Debug for Policies {
     }
 }
 
+impl PartialEq for Policies {
+    /// Those that say the same decide the same.
+    fn eq(&self, other: &Self) -> bool {
+        self.rules().eq(other.rules())
+    }
+}
+
+impl Eq for Policies {}
+
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {

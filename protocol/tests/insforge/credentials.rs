@@ -1,11 +1,8 @@
 //! Who is let in by what, and with which words others are not.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use protocol::Limits;
-use protocol::auth::hmac_sha256;
 use protocol::auth::insforge::{
-    BadCredential, Identity, Jwks, JwksFault, Role, ShortSecret, User, UserKeys,
+    BadCredential, Identity, Jwks, JwksFault, Role, ShortSecret, User, UserKeys, sign_user,
 };
 
 const SECRET: &str = "your-secret-key-here-must-be-32-char-or-above";
@@ -36,20 +33,13 @@ fn what_is_no_token_is_told_so() {
 
 #[test]
 fn what_the_secret_before_signed_is_accepted_during_a_rotation() {
-    let token = {
-        let signed = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#),
-            URL_SAFE_NO_PAD.encode(r#"{"sub":"ada"}"#)
-        );
-        let signature = hmac_sha256(SECRET.as_bytes(), signed.as_bytes());
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
-    };
+    let token = sign_user(r#"{"sub":"ada"}"#, SECRET);
     let new = UserKeys::new(&"n".repeat(32), Jwks::default()).unwrap();
     let check = |keys: &UserKeys, expected: Result<&str, BadCredential>| {
         let found = keys.verify(&token, NOW_S, &Limits::default());
         assert_eq!(found.as_ref().map(|it| &*it.id).map_err(|it| *it), expected);
     };
+    check(&UserKeys::default(), Err(BadCredential::Token));
     check(&new, Err(BadCredential::Token));
     check(&new.and(SECRET).unwrap(), Ok("ada"));
 }

@@ -13,7 +13,8 @@ use crate::limits::Limits;
 pub const JWT_SECRET_BYTES_MIN: usize = 32;
 
 /// The keys of a tenant's users: secrets that it shares with who signs for them, and the public keys of others who do.
-#[derive(Clone)]
+/// Without any, nobody is a user.
+#[derive(Clone, Default)]
 pub struct UserKeys {
     /// The newest first. During a rotation there are several.
     secrets: Vec<DecodingKey>,

@@ -11,3 +11,4 @@ pub use identity::{
 };
 pub use jwks::{JWKS_KEYS_MAX, Jwks, JwksFault};
 pub use keys::{JWT_SECRET_BYTES_MIN, ShortSecret, UserKeys};
+pub use token::sign_user;

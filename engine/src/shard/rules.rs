@@ -1,0 +1,46 @@
+//! The rules of tenants on this shard. The seat spreads what it decided down its own lanes, so every shard makes the changes in
+//! one order; the call that asked then has every shard say that it has got so far.
+
+use std::sync::Arc;
+
+use super::Shard;
+use super::effects::Effects;
+use super::input::Delivery;
+use crate::control::{RuleChange, Rules, Ruling};
+use crate::ids::{ShardId, TenantId};
+use crate::planted::{self, Fault};
+
+impl Shard {
+    /// Says what the catalog has of a tenant's rules. Every shard is told.
+    pub fn restore_rule(&mut self, tenant: TenantId, rule: &RuleChange) {
+        self.rules.restore(tenant, rule);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_rule(rule);
+        }
+    }
+
+    /// The rules that are in force here.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whether a change is in force here. Of a tenant that is gone nothing is left that it could be for.
+    pub(super) fn is_in_force(&self, ruling: &Ruling) -> bool {
+        let is_hasty = planted::is(Fault::RuleUnseen);
+        is_hasty || self.rules.has(ruling) || !self.tenants.contains(ruling.tenant)
+    }
+
+    /// This shard is the seat, and the catalog has the change.
+    pub(super) fn spread(&mut self, ruling: &Arc<Ruling>, effects: &mut Effects) {
+        for shard in 0..self.shard_count {
+            self.deliver(ShardId(shard), Delivery::Ruling(Arc::clone(ruling)), effects);
+        }
+    }
+
+    /// A seat changed the rules of its tenant.
+    pub(super) fn on_ruling(&mut self, ruling: &Ruling) {
+        self.rules.obey(ruling);
+        self.orders.catch_up(|it| self.rules.has(it));
+    }
+}
