@@ -44,11 +44,13 @@ pub enum Fault {
     DropBeforeAppends,
     /// A publish overtakes one that its connection sent before and that takes more steps.
     PublishOvertakes,
+    /// What a peer sends while its connection goes to another shard is dropped.
+    PassedBytesLost,
 }
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -61,6 +63,7 @@ impl Fault {
         Self::HistoryGap,
         Self::LateJoined,
         Self::DamageUntold,
+        Self::PassedBytesLost,
     ];
 
     /// Those that the control plane shows.

@@ -34,6 +34,9 @@ impl LimitsConfig {
         Limits {
             wire: self.for_decoders(),
             connections_max: self.connections_max as usize,
+            polling_sessions_max: self.polling_sessions_max,
+            polling_outbox_bytes_max: self.outbox_bytes_max,
+            polling_total_bytes_max: self.polling_total_bytes_max,
             pipelined_requests_max: self.pipelined_requests_max,
             unread_bytes_max: self.head_bytes_max + self.body_bytes_max,
             journal_queue_messages_max: self.journal_queue_messages_max,

@@ -19,7 +19,7 @@ use super::side::SidePort;
 use super::sockets::{Sockets, how};
 use super::thirst::Thirst;
 use crate::control::Operation;
-use crate::ids::{ConnId, Now};
+use crate::ids::{ConnId, Now, PassId};
 use crate::shard::Shard;
 use crate::shard::effects::Effects;
 use crate::shard::input::Input;
@@ -256,8 +256,10 @@ impl Core {
             Event::PeerClosed(conn) => self.handle(now, Input::HalfClosed(conn)),
             Event::Overrun(conn) => self.handle(now, Input::Overrun(conn)),
             Event::Closed(conn, _) => self.handle(now, Input::Closed(conn)),
-            // Nothing here passes a connection yet.
-            Event::Doorbell | Event::Arrived(..) | Event::Passed(_) | Event::Stayed(_) => {}
+            Event::Arrived(conn, number) => self.handle(now, Input::Arrived(conn, PassId(number))),
+            Event::Passed(conn) => self.handle(now, Input::Passed(conn)),
+            Event::Stayed(conn) => self.handle(now, Input::Stayed(conn)),
+            Event::Doorbell => {}
         }
         true
     }
@@ -351,6 +353,11 @@ impl Core {
         journal.wake();
         shard.flush(&mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
+        for pass in effects.passes.drain(..) {
+            if let Some(bell) = bells.get(pass.to.index()) {
+                driver.pass(pass.conn, bell.target(), pass.number.0);
+            }
+        }
         for (conn, ending) in effects.closes.drain(..) {
             driver.close(conn, how(ending));
         }

@@ -100,7 +100,7 @@ impl Shard {
             Call::Reject(why) => Err(why),
             Call::Preflight(allow) => {
                 self.answer(conn, shape.then, &mut effects.closes, |out| {
-                    write_preflight(out, allow, shape.then);
+                    write_preflight(out, allow, None, shape.then);
                 });
                 Ok(())
             }

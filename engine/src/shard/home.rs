@@ -34,6 +34,7 @@ impl Shard {
             Request::Enforce(call, what) => self.on_enforce(from, call, *what),
             Request::Mark(edge, call) => self.on_mark(edge, call, effects),
             Request::Release(tenant, sockets) => self.seats.release(tenant, sockets),
+            Request::Parcel(parcel) => self.on_parcel(*parcel),
         }
     }
 

@@ -17,9 +17,13 @@ mod infrai;
 pub mod input;
 mod insforge;
 mod line;
+mod mailing;
 mod operate;
 mod pace;
 mod paid;
+mod passing;
+mod polled;
+mod polling;
 mod publishing;
 mod requests;
 mod rules;
@@ -44,6 +48,8 @@ use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use passing::Passes;
+use polled::{Mail, Polls};
 use side::Sides;
 use steps::Calls;
 
@@ -121,6 +127,10 @@ pub struct Shard {
     turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
     /// Subscribers that get what they missed.
     arrivals: Arrivals,
+    /// Connections that go to other shards, or come from them.
+    passes: Passes,
+    /// Connections without a socket.
+    polls: Polls,
     scratch: Vec<u8>,
     health: Health,
     counters: Counters,
@@ -171,6 +181,8 @@ impl Shard {
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
             arrivals: Arrivals::new(hasher.clone()),
+            passes: Passes::new(hasher.clone()),
+            polls: Polls::new(hasher.clone()),
             seats: Seats::new(hasher.clone(), limits.seat),
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
@@ -232,11 +244,15 @@ impl Shard {
     /// The one door in. Runs to completion; never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.now = now;
+        let closed_before = effects.closes.len();
         match input {
             Input::Opened(conn) => self.on_opened(conn, effects),
             Input::Bytes(conn, bytes) => self.on_bytes(conn, bytes, effects),
             Input::HalfClosed(conn) => self.on_half_closed(conn, effects),
             Input::Closed(conn) => self.on_closed(conn, effects),
+            Input::Arrived(conn, number) => self.on_arrived(conn, number, effects),
+            Input::Passed(conn) => self.on_passed(conn, effects),
+            Input::Stayed(conn) => self.on_stayed(conn, effects),
             Input::Overrun(conn) => self.on_overrun(conn, effects),
             Input::Request(from, request) => self.on_request(from, request, effects),
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
@@ -250,13 +266,16 @@ impl Shard {
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
         }
+        self.keep_polled(closed_before, &mut effects.closes);
         self.sides.say(&mut effects.side);
         self.arrivals.say(&mut effects.thirsty);
     }
 
     /// Hands out what the turn made for connections.
     pub fn flush(&mut self, outlet: &mut impl Outlet) {
-        self.turn.flush(&mut self.hub, outlet);
+        let Self { hub, turn, polls, limits, .. } = self;
+        turn.flush(hub, &mut Mail { outlet, polls, limits });
+        polls.end_turn();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -269,7 +288,7 @@ impl Shard {
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         let is_step_due = self.calls.is_ready() || !self.orders.is_empty() || !self.owed.is_empty();
-        is_step_due || !self.resumable.is_empty()
+        is_step_due || self.polls.is_due() || !self.resumable.is_empty()
     }
 
     /// Calls of connections here, past ones too, that are not finished.

@@ -201,7 +201,11 @@ impl Shard {
                 super::close(conn, Ending::Linger, &mut effects.closes);
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            state @ (State::Http(_) | State::Leaving(_) | State::Ending) => slot.state = state,
+            state @ (State::Http(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending) => slot.state = state,
         }
     }
 
@@ -224,7 +228,8 @@ impl Shard {
                     self.unsubscribe_all(conn, &socket, effects);
                 }
             }
-            State::Leaving(_) | State::Ending => {}
+            // The shard that gets it hears of the end as well.
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -234,7 +239,7 @@ impl Shard {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            Some(State::Http(_) | State::Ending) | None => {}
+            Some(State::Http(_) | State::Passing(..) | State::Arriving | State::Ending) | None => {}
         }
     }
 
@@ -253,7 +258,7 @@ impl Shard {
                 super::close(conn, Ending::Now, &mut effects.closes);
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            State::Http(_) | State::Ending => {
+            State::Http(_) | State::Passing(..) | State::Arriving | State::Ending => {
                 super::close(conn, Ending::Now, &mut effects.closes);
             }
         }

@@ -260,7 +260,11 @@ impl Shard {
     pub(super) fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
         match &mut self.sessions.slot(conn)?.state {
             State::Socket(socket) => Some(socket),
-            State::Http(_) | State::Leaving(_) | State::Ending => None,
+            State::Http(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod metered;
 mod node;
 mod operate;
 mod pace;
+mod passing;
 mod publish;
 mod raw;
 mod readme;

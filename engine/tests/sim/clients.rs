@@ -11,6 +11,7 @@ use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
+use crate::passing::any_sid;
 use crate::random::Random;
 use crate::seen::Seen;
 use crate::socket::SocketClient;
@@ -142,7 +143,7 @@ impl HttpClient {
         }
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
-        match scene.random.below(21) {
+        match scene.random.below(22) {
             0..=5 => self.publish(out, scene, Keep::Persist),
             6..=8 => self.publish(out, scene, Keep::Pass),
             9..=12 => self.publish_to(out, scene),
@@ -151,6 +152,12 @@ impl HttpClient {
                 let path =
                     scene.random.one_of(&["/nothing/here", "/health/ready", "/edge/realtime"]);
                 self.request(out, scene, None, path);
+                self.asked.push_back(Asked::Nonsense);
+            }
+            21 => {
+                let sid = any_sid(scene.random, scene.plan.shards);
+                let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", sid.as_str());
+                self.request(out, scene, None, &path);
                 self.asked.push_back(Asked::Nonsense);
             }
             18..=19 if scene.plan.has(Fault::Deletions) => self.drop_something(out, scene),

@@ -136,6 +136,7 @@ fn published(request: &Request) -> Vec<&Publication> {
         | Request::Enforce(..)
         | Request::Mark(..)
         | Request::Advance(_)
+        | Request::Parcel(_)
         | Request::Release(..) => Vec::new(),
     }
 }

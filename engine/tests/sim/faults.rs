@@ -37,6 +37,8 @@ pub enum Fault {
     Damage,
     /// Servers delete again and again.
     Deletions,
+    /// Shards have no room for connections that others pass to them.
+    NoRoom,
 }
 
 /// What one seed is about.
@@ -91,6 +93,9 @@ impl Plan {
         }
         if seed >= 4 && random.permille(250) {
             plan.faults |= 1 << Fault::Deletions as u32;
+        }
+        if seed >= 4 && random.permille(250) {
+            plan.faults |= 1 << Fault::NoRoom as u32;
         }
         plan
     }

@@ -23,6 +23,7 @@ mod journal;
 mod lanes;
 mod net;
 mod operator;
+mod passing;
 mod presence;
 mod random;
 mod rules;

@@ -164,7 +164,8 @@ impl World {
                 8 => {
                     _ = self.take_overrun(shard)
                         || self.take_resume(shard)
-                        || self.take_drained(shard);
+                        || self.take_drained(shard)
+                        || self.take_move(shard);
                 }
                 9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
                 _ if self.may_ask(shard) => self.read_any(shard),
@@ -222,7 +223,7 @@ impl World {
             self.work_catalog(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
-            moved |= self.take_drained(shard);
+            moved |= self.take_drained(shard) | self.take_move(shard);
         }
         for conn in self.nets[shard].conns() {
             moved |= self.may_ask(shard) && self.read(shard, conn, READ_BYTES_MAX);

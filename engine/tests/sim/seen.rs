@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 61] = [
+pub const WANTED: [&str; 63] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -22,6 +22,7 @@ pub const WANTED: [&str; 61] = [
     "closed for garbage",
     "closed mid-request",
     "connection limit",
+    "connection passed",
     "crash lost appends",
     "crash with unanswered commits",
     "cross-shard publish",
@@ -42,6 +43,7 @@ pub const WANTED: [&str; 61] = [
     "messages let go",
     "missed messages after a subscribe",
     "missed messages read from the journal",
+    "no room where a connection belongs",
     "operation refused",
     "outbox overrun",
     "passed in order",

@@ -197,6 +197,7 @@ impl World {
             self.seen.note_if(spilled, "spilled");
         }
         self.ask_disks(shard, &mut effects);
+        self.nets[shard].moves.wanted.append(&mut effects.passes);
         self.nets[shard].closes.append(&mut effects.closes);
         let operated: Vec<_> = effects.operated.drain(..).collect();
         self.effects = effects;
@@ -242,6 +243,7 @@ impl World {
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
         self.transcript = self.nets[shard].send_turn(max, now_ms, self.transcript);
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
+        net.begin_moves();
         net.end_turn(now_ms, seen);
         self.requests.check();
         self.deliveries.check();
@@ -265,6 +267,9 @@ impl World {
 
     /// Bytes of a client reach the shard. `most` at a time.
     pub fn read(&mut self, shard: usize, conn: ConnId, most: usize) -> bool {
+        if self.nets[shard].moves.is_unknown(conn) {
+            return false;
+        }
         let Some(wire) = self.nets[shard].wire_mut(conn) else { return false };
         let count = most.min(wire.said.len());
         let mut bytes: Vec<u8> = wire.said.drain(..count).collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::auth::insforge::{BadCredential, Credential, Identity};
 use protocol::dialect::insforge::plain::Filter;
-use protocol::policy::{Action, Question};
+use protocol::policy::{Action, Question, Verdict};
 use protocol::{KeptId, Rejection};
 use storage::Publication;
 
@@ -19,7 +19,7 @@ use super::encode::encode_plain_rejection;
 use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
-use crate::session::SocketSession;
+use crate::session::{SocketSession, State};
 
 /// What a client asks of a channel.
 #[derive(Debug)]
@@ -91,17 +91,24 @@ impl Shard {
         self.fulfil_insforge(conn, &wish, effects);
     }
 
+    /// Whether a client may do what it asks for: a pattern has to match the channel, and a policy to grant it where there are
+    /// any for what is asked.
     fn grant_insforge(&mut self, conn: ConnId, wish: &Wish) -> Result<(), Rejection> {
         let waiting_max = self.limits.unanswered_frames_max;
-        let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else {
-            return Err(Rejection::Internal);
-        };
+        let Some(slot) = self.sessions.slot(conn) else { return Err(Rejection::Internal) };
+        let State::Socket(socket) = &mut slot.state else { return Err(Rejection::Internal) };
+        let Some(client) = socket.insforge() else { return Err(Rejection::Internal) };
         if client.asks.waiting() >= waiting_max {
             return Err(Rejection::Overloaded { limit: "unanswered_frames_max" });
         }
-        let _ = wish.question();
-        // No tenant has patterns yet.
-        Err(Rejection::ChannelNotFound)
+        let tenant = wish.channel().tenant();
+        let rules = self.rules.of(tenant).ok_or(Rejection::ChannelNotFound)?;
+        rules.find(wish.channel().name()).ok_or(Rejection::ChannelNotFound)?;
+        let known = client.known.as_mut().ok_or(Rejection::Forbidden)?;
+        match rules.policies().decide(&mut known.asker, &wish.question()) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny => Err(Rejection::Forbidden),
+        }
     }
 
     /// Publishes or subscribes once it is counted. What comes behind waits.

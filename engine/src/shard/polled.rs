@@ -1,0 +1,378 @@
+//! Connections without a socket: what waits for one lies in an outbox here, until a request fetches it. Everything else takes them
+//! for connections like others.
+
+use std::collections::VecDeque;
+
+use hashbrown::HashMap;
+use protocol::engineio::{self, Sid};
+
+use super::effects::{Ending, Outlet};
+use super::input::ReplyTo;
+use crate::frame::{Frame, Piece};
+use crate::hasher::ShardHasher;
+use crate::ids::ConnId;
+use crate::limits::Limits;
+use crate::outbox::{Outbox, Push};
+
+/// What a waiting piece takes beside its bytes.
+const PIECE_BYTES: usize = 64;
+
+/// All of them on one shard.
+#[derive(Debug)]
+pub(super) struct Polls {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    by_sid: HashMap<Sid, ConnId, ShardHasher>,
+    /// How many bytes wait for all of them.
+    bytes: usize,
+    /// Those to look at once this turn's output is handed out.
+    noted: Vec<ConnId>,
+    /// Those to look at with the next [`Input::Resume`](super::input::Input::Resume).
+    due: Vec<ConnId>,
+    /// Those that are over and whose last words nobody has fetched, and until when they are kept.
+    lingering: VecDeque<(u64, ConnId)>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    generation: u32,
+    mailbox: Option<Box<Mailbox>>,
+}
+
+/// What a connection without a socket has instead of one.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    /// What requests call it.
+    pub sid: Sid,
+    /// Who waits for what comes.
+    pub waiting: Option<Waiting>,
+    /// The WebSocket that its session wants to move to.
+    pub probe: Option<ConnId>,
+    /// How it ends, once the shard wants it to.
+    pub ending: Option<Ending>,
+    /// Whether its session is over, and only its last words are left.
+    pub is_over: bool,
+    outbox: Outbox,
+    pieces: usize,
+    /// Whether it stands in `noted` or `due`.
+    is_noted: bool,
+}
+
+/// A request that waits for something to fetch.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    /// Where the answer goes.
+    pub to: ReplyTo,
+    /// The page whose script asked.
+    pub origin: Option<Box<str>>,
+}
+
+impl Mailbox {
+    /// Whether there is something to fetch.
+    pub(super) fn has_mail(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Whether something was refused: what follows would have a hole before it.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.outbox.is_sealed()
+    }
+}
+
+impl Polls {
+    pub(super) fn new(hasher: ShardHasher) -> Self {
+        Self {
+            places: Vec::new(),
+            free: Vec::new(),
+            by_sid: HashMap::with_hasher(hasher),
+            bytes: 0,
+            noted: Vec::new(),
+            due: Vec::new(),
+            lingering: VecDeque::new(),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_sid.len()
+    }
+
+    /// How many bytes wait for all of them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Starts one.
+    pub(super) fn open(&mut self, sid: Sid) -> ConnId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.places.push(Place::default());
+            u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+        });
+        let conn = match self.places.get_mut(slot as usize) {
+            Some(place) => {
+                place.generation = place.generation.wrapping_add(1);
+                place.mailbox = Some(Box::new(Mailbox {
+                    sid,
+                    waiting: None,
+                    probe: None,
+                    ending: None,
+                    is_over: false,
+                    outbox: Outbox::default(),
+                    pieces: 0,
+                    is_noted: false,
+                }));
+                ConnId::polled(slot, place.generation)
+            }
+            None => ConnId::polled(slot, 0),
+        };
+        self.by_sid.insert(sid, conn);
+        conn
+    }
+
+    /// The one that a request names.
+    pub(super) fn of(&self, sid: Sid) -> Option<ConnId> {
+        self.by_sid.get(&sid).copied()
+    }
+
+    /// What it has.
+    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Mailbox> {
+        let place = self.places.get_mut(conn.place())?;
+        place.mailbox.as_deref_mut().filter(|_| place.generation == conn.generation)
+    }
+
+    /// Ends one for good. Returns what it had.
+    pub(super) fn close(&mut self, conn: ConnId) -> Option<Box<Mailbox>> {
+        self.get(conn)?;
+        let mailbox = self.places.get_mut(conn.place())?.mailbox.take()?;
+        self.bytes -= cost(&mailbox);
+        self.by_sid.remove(&mailbox.sid);
+        self.free.push(conn.slot & !ConnId::polled(0, 0).slot);
+        Some(mailbox)
+    }
+
+    /// Takes everything that waits, as it is on a WebSocket.
+    pub(super) fn take_frames(&mut self, conn: ConnId, out: &mut Vec<u8>) {
+        let Some(mailbox) = self.get(conn) else { return };
+        let bytes = cost(mailbox);
+        for piece in mailbox.outbox.pieces() {
+            out.extend_from_slice(piece.bytes());
+        }
+        let count = mailbox.outbox.bytes();
+        mailbox.outbox.advance(count);
+        mailbox.pieces = 0;
+        self.bytes -= bytes;
+    }
+
+    /// The same, as a payload.
+    pub(super) fn take_payload(&mut self, conn: ConnId, out: &mut Vec<u8>) {
+        let Some(mailbox) = self.get(conn) else { return };
+        for piece in mailbox.outbox.pieces() {
+            engineio::push_frames(out, piece.bytes());
+        }
+        self.take_frames(conn, &mut Vec::new());
+    }
+
+    /// The shard wants one to end.
+    pub(super) fn end(&mut self, conn: ConnId, ending: Ending) {
+        if let Some(mailbox) = self.get(conn) {
+            mailbox.ending.get_or_insert(ending);
+            self.note(conn);
+        }
+    }
+
+    /// Has one looked at, once this turn's output is handed out.
+    pub(super) fn note(&mut self, conn: ConnId) {
+        if let Some(mailbox) = self.get(conn)
+            && !std::mem::replace(&mut mailbox.is_noted, true)
+        {
+            self.noted.push(conn);
+        }
+    }
+
+    /// This turn's output is handed out.
+    pub(super) fn end_turn(&mut self) {
+        self.due.append(&mut self.noted);
+    }
+
+    /// Whether one is to be looked at.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Those that are to be looked at.
+    pub(super) fn take_due(&mut self) -> Vec<ConnId> {
+        let due = std::mem::take(&mut self.due);
+        for conn in &due {
+            if let Some(mailbox) = self.get(*conn) {
+                mailbox.is_noted = false;
+            }
+        }
+        due
+    }
+
+    /// Keeps the last words of one for a while.
+    pub(super) fn linger(&mut self, conn: ConnId, until_ms: u64) {
+        self.lingering.push_back((until_ms, conn));
+    }
+
+    /// One whose last words nobody has fetched in time.
+    pub(super) fn take_forgotten(&mut self, now_ms: u64) -> Option<ConnId> {
+        let (until_ms, conn) = self.lingering.front()?;
+        (*until_ms <= now_ms).then_some(*conn).inspect(|_| _ = self.lingering.pop_front())
+    }
+
+    /// Adds to what waits.
+    fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
+        let total_max = limits.polling_total_bytes_max;
+        let mut total = self.bytes;
+        let Some(mailbox) = self.get(conn).filter(|it| !it.is_over) else { return };
+        for piece in pieces {
+            let bytes_max = limits.polling_outbox_bytes_max;
+            let overhead = mailbox.pieces * PIECE_BYTES;
+            if total + piece.len() + PIECE_BYTES > total_max {
+                mailbox.outbox.seal();
+            }
+            let room = bytes_max.saturating_sub(overhead);
+            match mailbox.outbox.push(piece.clone(), 0, room) {
+                Push::Queued if !piece.is_empty() => {
+                    mailbox.pieces += 1;
+                    total += piece.len() + PIECE_BYTES;
+                }
+                Push::Queued | Push::Full => {}
+            }
+        }
+        self.bytes = total;
+        self.note(conn);
+    }
+}
+
+fn cost(mailbox: &Mailbox) -> usize {
+    mailbox.outbox.bytes() + mailbox.pieces * PIECE_BYTES
+}
+
+/// What a turn hands out: to the reactor, but for connections without a socket.
+pub(super) struct Mail<'a, O> {
+    pub outlet: &'a mut O,
+    pub polls: &'a mut Polls,
+    pub limits: &'a Limits,
+}
+
+impl<O: Outlet> Outlet for Mail<'_, O> {
+    fn share(&mut self, frame: &Frame, conn: ConnId) {
+        if conn.is_polled() {
+            self.polls.put(conn, &[frame.whole()], self.limits);
+        } else {
+            self.outlet.share(frame, conn);
+        }
+    }
+
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
+        if conn.is_polled() {
+            self.polls.put(conn, pieces, self.limits);
+        } else {
+            self.outlet.gather(conn, pieces);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::ws::append_text;
+
+    use super::*;
+    use crate::hasher;
+
+    const LIMITS: fn() -> Limits = || Limits {
+        polling_outbox_bytes_max: 200,
+        polling_total_bytes_max: 300,
+        ..Limits::default()
+    };
+
+    struct Nobody;
+
+    impl Outlet for Nobody {
+        fn share(&mut self, _: &Frame, conn: ConnId) {
+            panic!("{conn:?} has no socket");
+        }
+
+        fn gather(&mut self, conn: ConnId, _: &[Piece]) {
+            panic!("{conn:?} has no socket");
+        }
+    }
+
+    fn sid(byte: u8) -> Sid {
+        Sid::from_random([byte; 15])
+    }
+
+    fn say(polls: &mut Polls, conn: ConnId, text: &str) {
+        let mut bytes = Vec::new();
+        append_text(&mut bytes, text.as_bytes());
+        let limits = LIMITS();
+        let mut mail = Mail { outlet: &mut Nobody, polls, limits: &limits };
+        mail.share(&Frame::new(bytes), conn);
+    }
+
+    fn is_overrun(polls: &mut Polls, conn: ConnId) -> bool {
+        polls.get(conn).is_some_and(|it| it.is_overrun())
+    }
+
+    #[test]
+    fn what_waits_is_fetched_once_and_in_order() {
+        let mut polls = Polls::new(hasher::seeded(1));
+        let conn = polls.open(sid(1));
+        assert_eq!((polls.of(sid(1)), polls.of(sid(2))), (Some(conn), None));
+        say(&mut polls, conn, "4a");
+        say(&mut polls, conn, "4b");
+        assert!(!polls.is_due() && polls.bytes() == 8 + 2 * PIECE_BYTES);
+        polls.end_turn();
+        assert_eq!(polls.take_due(), [conn]);
+        let mut out = Vec::new();
+        polls.take_payload(conn, &mut out);
+        assert_eq!(out, b"4a\x1e4b");
+        assert!(polls.bytes() == 0 && !polls.get(conn).unwrap().has_mail());
+    }
+
+    #[test]
+    fn a_place_that_changes_hands_gives_nothing_of_the_former_owner() {
+        let mut polls = Polls::new(hasher::seeded(1));
+        let old = polls.open(sid(1));
+        say(&mut polls, old, "4old");
+        polls.close(old);
+        let new = polls.open(sid(2));
+        assert_eq!((old.slot, polls.bytes(), polls.of(sid(1))), (new.slot, 0, None));
+        say(&mut polls, old, "4late");
+        assert!(polls.get(old).is_none() && !polls.get(new).unwrap().has_mail());
+    }
+
+    #[test]
+    fn whoever_fetches_too_little_is_found_out() {
+        let mut polls = Polls::new(hasher::seeded(1));
+        let conn = polls.open(sid(1));
+        say(&mut polls, conn, &"x".repeat(70));
+        say(&mut polls, conn, "");
+        assert!(!is_overrun(&mut polls, conn), "{}", polls.bytes());
+        say(&mut polls, conn, "");
+        assert!(is_overrun(&mut polls, conn));
+        // What all of them have has a bound as well.
+        let mut polls = Polls::new(hasher::seeded(1));
+        let (first, second) = (polls.open(sid(1)), polls.open(sid(2)));
+        say(&mut polls, first, &"x".repeat(100));
+        say(&mut polls, second, &"x".repeat(64));
+        assert!(!is_overrun(&mut polls, second), "{}", polls.bytes());
+        say(&mut polls, second, "");
+        assert!(is_overrun(&mut polls, second) && !is_overrun(&mut polls, first));
+        polls.close(first);
+        polls.close(second);
+        assert_eq!(polls.bytes(), 0);
+    }
+
+    #[test]
+    fn last_words_are_kept_for_a_while() {
+        let mut polls = Polls::new(hasher::seeded(1));
+        let conn = polls.open(sid(1));
+        polls.linger(conn, 100);
+        assert_eq!(polls.take_forgotten(99), None);
+        assert_eq!(polls.take_forgotten(100), Some(conn));
+        assert_eq!(polls.take_forgotten(100), None);
+    }
+}
