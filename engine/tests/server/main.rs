@@ -18,6 +18,7 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge;
 mod kit;
 mod liveblocks;
 mod metered;
