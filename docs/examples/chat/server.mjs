@@ -80,6 +80,8 @@ const [script] = (
     format: 'esm',
     minify: true,
     write: false,
+    // For runtimes that have no cryptography of their own: browsers do.
+    external: ['crypto'],
   })
 ).outputFiles;
 

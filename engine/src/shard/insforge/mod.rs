@@ -2,6 +2,7 @@
 
 mod encode;
 mod frames;
+mod keys;
 mod opening;
 mod wishes;
 
@@ -23,6 +24,7 @@ pub(super) use encode::{
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
+use keys::Asked;
 use opening::Opening;
 use wishes::Wish;
 
@@ -38,6 +40,8 @@ pub(super) enum Call {
     },
     /// A WebSocket.
     Upgrade(Box<Opening>),
+    /// A key that may be read.
+    Key(Asked),
 }
 
 /// What a call of this dialect does next.
@@ -57,6 +61,15 @@ impl Shard {
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
+            insforge::Call::AnonKey => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::Anon(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::AnonToken => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::AnonToken(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
@@ -68,10 +81,9 @@ impl Shard {
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace
-            | insforge::Call::AnonKey
-            | insforge::Call::AnonToken
-            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
+            | insforge::Call::PermissionsReplace => {
+                Err(Rejection::Unimplemented { what: "this call" })
+            }
         }
     }
 
@@ -96,6 +108,13 @@ impl Shard {
                 self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
             }
             Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Key(asked) => {
+                let mut text = Vec::new();
+                self.push_key(&mut text, &asked);
+                self.answer_json(conn, body.shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
+            }
         }
         Ok(())
     }
