@@ -79,12 +79,16 @@ const NODE_MISSING: &str = "node is missing: sudo apt-get install nodejs";
 
 fn node_script(script: &str) -> Command {
     let folder = scripts();
-    let has = |name: &str| folder.join("node_modules").join(name).is_dir();
-    let is_there = PACKAGES.into_iter().all(has);
-    assert!(is_there, "the npm packages are missing: cd {} && npm ci", folder.display());
+    check_packages(&folder, &PACKAGES);
     let mut command = Command::new("node");
     command.arg(folder.join(script));
     command
+}
+
+/// Stops the test when a project of npm has not what it needs.
+pub(crate) fn check_packages(folder: &Path, names: &[&str]) {
+    let has = |name: &&str| folder.join("node_modules").join(name).is_dir();
+    assert!(names.iter().all(has), "npm packages are missing: cd {} && npm ci", folder.display());
 }
 
 /// Runs a script of `tests/e2e` with Python.

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { createAdminClient, createClient } from '@insforge/sdk';
 import { io } from 'socket.io-client';
-import { Client, ready, soon } from '../client.mjs';
+import { Client, PATIENCE_MS, ready, soon } from '../client.mjs';
 
-export { ready, soon };
+export { PATIENCE_MS, ready, soon };
 export const keys = ready.tenants[0];
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -22,8 +22,8 @@ export function jwt(claims, secret = keys.jwt_secret) {
 export const tokenOf = (sub, more) => jwt({ sub, email: `${sub}@a.example`, role: 'authenticated', ...more });
 
 /** Calls as an administrator. */
-export async function call(method, path, body) {
-  const headers = { Authorization: `Bearer ${keys.api_key}`, 'Content-Type': 'application/json' };
+export async function call(method, path, body, key = keys.api_key) {
+  const headers = { Authorization: `Bearer ${key}`, 'Content-Type': 'application/json' };
   const answer = await fetch(`${ready.http}/api/realtime${path}`, { method, headers, body: body && JSON.stringify(body) });
   const text = await answer.text();
   assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);

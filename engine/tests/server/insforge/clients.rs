@@ -1,5 +1,7 @@
 //! One test for each script: it says what its clients do.
 
+use std::fs;
+
 use super::super::node::Node;
 use super::super::tools::{javascript, python};
 
@@ -54,4 +56,23 @@ fn who_does_not_say_who_it_is_is_sent_away() {
     let deadlines =
         ["--limits-introduction-timeout-ms", "1500", "--limits-connect-timeout-ms", "1500"];
     check(&deadlines, |node| javascript(node, "insforge/deadline.mjs"));
+}
+
+/// A tenant whose keys are made of this digit.
+fn tenant(name: &str, digit: &str) -> String {
+    let digits = digit.repeat(64);
+    format!(
+        "[[tenant]]\nname = \"{name}\"\n[tenant.insforge]\napi_key = \"ik_{digits}\"\n\
+         anon_key = \"anon_{digits}\"\njwt_secret = \"{digits}\"\nhosts = [\"{name}.example\"]\n"
+    )
+}
+
+#[test]
+fn two_tenants_have_nothing_in_common() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = tenant("one", "1") + &tenant("two", "2");
+    fs::write(folder.path().join("stentor.toml"), config).unwrap();
+    let node = Node::start(folder.path(), &["--config", "stentor.toml", "--shards", "2"]);
+    javascript(&node, "insforge/tenants.mjs");
+    node.stop();
 }
