@@ -23,7 +23,6 @@ mod pace;
 mod paid;
 mod passing;
 mod polled;
-mod polling;
 mod publishing;
 mod requests;
 mod rules;
@@ -48,8 +47,9 @@ use enforce::Orders;
 use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use mailing::Mail;
 use passing::Passes;
-use polled::{Mail, Polls};
+use polled::Polls;
 use side::Sides;
 use steps::Calls;
 
@@ -276,6 +276,7 @@ impl Shard {
         let Self { hub, turn, polls, limits, .. } = self;
         turn.flush(hub, &mut Mail { outlet, polls, limits });
         polls.end_turn();
+        self.wake_movers();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -330,6 +331,12 @@ impl Shard {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.sessions.count()
+    }
+
+    /// Sessions held here that have no connection of their own.
+    #[must_use]
+    pub fn polled_sessions(&self) -> usize {
+        self.polls.count()
     }
 
     /// What its connections have waiting.

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use protocol::engineio::{self, Sid};
 
-use super::effects::{Ending, Outlet};
+use super::effects::Ending;
 use super::input::ReplyTo;
-use crate::frame::{Frame, Piece};
+use crate::frame::Piece;
 use crate::hasher::ShardHasher;
 use crate::ids::ConnId;
 use crate::limits::Limits;
@@ -29,6 +29,9 @@ pub(super) struct Polls {
     noted: Vec<ConnId>,
     /// Those to look at with the next [`Input::Resume`](super::input::Input::Resume).
     due: Vec<ConnId>,
+    /// Those whose sessions move once nothing is on its way that names them, and those of which that is so.
+    moving: Vec<ConnId>,
+    movers: Vec<ConnId>,
     /// Those that are over and whose last words nobody has fetched, and until when they are kept.
     lingering: VecDeque<(u64, ConnId)>,
 }
@@ -46,6 +49,8 @@ pub(super) struct Mailbox {
     pub sid: Sid,
     /// Who waits for what comes.
     pub waiting: Option<Waiting>,
+    /// Who waits for what they brought to be read.
+    pub posting: Option<Waiting>,
     /// The WebSocket that its session wants to move to.
     pub probe: Option<ConnId>,
     /// How it ends, once the shard wants it to.
@@ -88,6 +93,8 @@ impl Polls {
             bytes: 0,
             noted: Vec::new(),
             due: Vec::new(),
+            moving: Vec::new(),
+            movers: Vec::new(),
             lingering: VecDeque::new(),
         }
     }
@@ -95,11 +102,6 @@ impl Polls {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_sid.len()
-    }
-
-    /// How many bytes wait for all of them.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// Starts one.
@@ -114,6 +116,7 @@ impl Polls {
                 place.mailbox = Some(Box::new(Mailbox {
                     sid,
                     waiting: None,
+                    posting: None,
                     probe: None,
                     ending: None,
                     is_over: false,
@@ -196,7 +199,28 @@ impl Polls {
 
     /// Whether one is to be looked at.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || !self.movers.is_empty()
+    }
+
+    /// The session of one moves as soon as it can.
+    pub(super) fn move_later(&mut self, conn: ConnId) {
+        self.moving.push(conn);
+    }
+
+    /// Those whose sessions move as soon as they can.
+    pub(super) fn movers(&self) -> Vec<ConnId> {
+        self.moving.clone()
+    }
+
+    /// The session of one can move.
+    pub(super) fn move_now(&mut self, conn: ConnId) {
+        self.moving.retain(|it| *it != conn);
+        self.movers.push(conn);
+    }
+
+    /// Those whose sessions can move.
+    pub(super) fn take_movers(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.movers)
     }
 
     /// Those that are to be looked at.
@@ -222,7 +246,7 @@ impl Polls {
     }
 
     /// Adds to what waits.
-    fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
+    pub(super) fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
         let total_max = limits.polling_total_bytes_max;
         let mut total = self.bytes;
         let Some(mailbox) = self.get(conn).filter(|it| !it.is_over) else { return };
@@ -250,36 +274,14 @@ fn cost(mailbox: &Mailbox) -> usize {
     mailbox.outbox.bytes() + mailbox.pieces * PIECE_BYTES
 }
 
-/// What a turn hands out: to the reactor, but for connections without a socket.
-pub(super) struct Mail<'a, O> {
-    pub outlet: &'a mut O,
-    pub polls: &'a mut Polls,
-    pub limits: &'a Limits,
-}
-
-impl<O: Outlet> Outlet for Mail<'_, O> {
-    fn share(&mut self, frame: &Frame, conn: ConnId) {
-        if conn.is_polled() {
-            self.polls.put(conn, &[frame.whole()], self.limits);
-        } else {
-            self.outlet.share(frame, conn);
-        }
-    }
-
-    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-        if conn.is_polled() {
-            self.polls.put(conn, pieces, self.limits);
-        } else {
-            self.outlet.gather(conn, pieces);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use protocol::ws::append_text;
 
+    use super::super::effects::Outlet;
+    use super::super::mailing::Mail;
     use super::*;
+    use crate::frame::Frame;
     use crate::hasher;
 
     const LIMITS: fn() -> Limits = || Limits {
@@ -323,13 +325,13 @@ mod tests {
         assert_eq!((polls.of(sid(1)), polls.of(sid(2))), (Some(conn), None));
         say(&mut polls, conn, "4a");
         say(&mut polls, conn, "4b");
-        assert!(!polls.is_due() && polls.bytes() == 8 + 2 * PIECE_BYTES);
+        assert!(!polls.is_due() && polls.bytes == 8 + 2 * PIECE_BYTES);
         polls.end_turn();
         assert_eq!(polls.take_due(), [conn]);
         let mut out = Vec::new();
         polls.take_payload(conn, &mut out);
         assert_eq!(out, b"4a\x1e4b");
-        assert!(polls.bytes() == 0 && !polls.get(conn).unwrap().has_mail());
+        assert!(polls.bytes == 0 && !polls.get(conn).unwrap().has_mail());
     }
 
     #[test]
@@ -339,7 +341,7 @@ mod tests {
         say(&mut polls, old, "4old");
         polls.close(old);
         let new = polls.open(sid(2));
-        assert_eq!((old.slot, polls.bytes(), polls.of(sid(1))), (new.slot, 0, None));
+        assert_eq!((old.slot, polls.bytes, polls.of(sid(1))), (new.slot, 0, None));
         say(&mut polls, old, "4late");
         assert!(polls.get(old).is_none() && !polls.get(new).unwrap().has_mail());
     }
@@ -350,7 +352,7 @@ mod tests {
         let conn = polls.open(sid(1));
         say(&mut polls, conn, &"x".repeat(70));
         say(&mut polls, conn, "");
-        assert!(!is_overrun(&mut polls, conn), "{}", polls.bytes());
+        assert!(!is_overrun(&mut polls, conn), "{}", polls.bytes);
         say(&mut polls, conn, "");
         assert!(is_overrun(&mut polls, conn));
         // What all of them have has a bound as well.
@@ -358,12 +360,12 @@ mod tests {
         let (first, second) = (polls.open(sid(1)), polls.open(sid(2)));
         say(&mut polls, first, &"x".repeat(100));
         say(&mut polls, second, &"x".repeat(64));
-        assert!(!is_overrun(&mut polls, second), "{}", polls.bytes());
+        assert!(!is_overrun(&mut polls, second), "{}", polls.bytes);
         say(&mut polls, second, "");
         assert!(is_overrun(&mut polls, second) && !is_overrun(&mut polls, first));
         polls.close(first);
         polls.close(second);
-        assert_eq!(polls.bytes(), 0);
+        assert_eq!(polls.bytes, 0);
     }
 
     #[test]

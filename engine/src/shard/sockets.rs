@@ -212,6 +212,12 @@ impl Shard {
     /// A client that stops sending is gone; a server may still wait for its answers.
     pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::HalfClosed);
+        let polled = self.http(conn).and_then(|it| it.polled);
+        if let Some(polled) = polled.filter(|it| self.waits_on(*it, conn)) {
+            // No browser does that to a request that it still wants.
+            self.abandon_poll(polled, effects);
+            return super::close(conn, Ending::Now, &mut effects.closes);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &mut slot.state {
             State::Http(http) if !http.tickets.is_empty() || self.resumable.contains(&conn) => {
@@ -239,7 +245,12 @@ impl Shard {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            Some(State::Http(_) | State::Passing(..) | State::Arriving | State::Ending) | None => {}
+            Some(State::Http(http)) => {
+                if let Some(polled) = http.polled.filter(|it| self.waits_on(*it, conn)) {
+                    self.abandon_poll(polled, effects);
+                }
+            }
+            Some(State::Passing(..) | State::Arriving | State::Ending) | None => {}
         }
     }
 

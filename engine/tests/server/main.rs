@@ -29,6 +29,7 @@ mod operate;
 mod pace;
 mod passing;
 mod policy;
+mod polling;
 mod publish;
 mod raw;
 mod readme;

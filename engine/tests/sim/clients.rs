@@ -154,7 +154,7 @@ impl HttpClient {
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
             }
-            21 => {
+            21 if !scene.plan.has(Fault::Deletions) => {
                 let sid = any_sid(scene.random, scene.plan.shards);
                 let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", sid.as_str());
                 self.request(out, scene, None, &path);

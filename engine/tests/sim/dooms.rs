@@ -46,6 +46,13 @@ impl Dooms {
     pub fn revive(&mut self, number: usize) {
         self.gone.remove(&number);
     }
+
+    /// The journal refused a message: what comes of a retry was not there when a deletion was asked for.
+    pub fn lose(&mut self, number: usize) {
+        for doom in self.asked.values_mut() {
+            doom.numbers.remove(&number);
+        }
+    }
 }
 
 impl Truth {

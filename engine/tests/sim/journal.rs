@@ -46,6 +46,8 @@ pub struct Journal {
     /// What was let go of each channel: up to this offset it is not read.
     pub gone: BTreeMap<Key, u64>,
     answers: VecDeque<JournalAnswer>,
+    /// What it refused, for whoever keeps count.
+    pub refused: Vec<Arc<Publication>>,
 }
 
 impl Default for Journal {
@@ -60,6 +62,7 @@ impl Default for Journal {
             drops: VecDeque::new(),
             gone: BTreeMap::new(),
             answers: VecDeque::new(),
+            refused: Vec::new(),
         }
     }
 }
@@ -121,6 +124,7 @@ impl Journal {
         seen.note_if(count > 1, "batch of several");
         if let Err(why) = self.admit(&batch, seen) {
             self.answers.push_back(JournalAnswer::Refused(count, why));
+            self.refused.extend(batch);
             return Vec::new();
         }
         self.keep(&batch);

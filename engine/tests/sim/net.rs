@@ -211,7 +211,8 @@ impl Net {
 
     /// A connection that moves, and for which nothing waits any more.
     pub fn next_move(&self) -> Option<(ConnId, ShardId, PassId)> {
-        let is_ready = |it: &&Wire| it.is_open() && it.outbox.is_empty();
+        let closes = |it: &Wire| self.closes.iter().any(|(conn, _)| *conn == it.conn);
+        let is_ready = |it: &&Wire| it.is_open() && it.outbox.is_empty() && !closes(it);
         let mut wires = self.wires.values().filter(is_ready);
         wires.find_map(|it| it.passing.map(|(to, number)| (it.conn, to, number)))
     }

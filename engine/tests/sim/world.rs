@@ -9,7 +9,7 @@ use engine::shard::{Shard, home};
 use storage::Publication;
 
 use crate::catalog::Catalog;
-use crate::checker::Truth;
+use crate::checker::{Truth, number_of};
 use crate::clients::{Client, Scene};
 use crate::faults::Plan;
 use crate::journal::{Disk, Journal, Key, key};
@@ -156,6 +156,9 @@ impl World {
     pub fn work(&mut self, shard: usize) {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
+        for it in self.journals[shard].refused.drain(..) {
+            self.truth.dooms.lose(number_of(it.event()));
+        }
         self.note_let_go(shard);
     }
 

@@ -29,9 +29,13 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else { return };
-        match client.wire {
+        match &client.wire {
             Wire::Socket { .. } => self.hear_packet(conn, text, effects),
             Wire::Plain => self.hear_plain(conn, text, effects),
+            Wire::Probe { session, .. } => {
+                let session = *session;
+                self.hear_probe(conn, session, text, effects);
+            }
         }
     }
 
@@ -43,7 +47,7 @@ impl Shard {
                 let next = standing.take_binary();
                 self.follow(conn, next, effects);
             }
-            Wire::Plain => {
+            Wire::Plain | Wire::Probe { .. } => {
                 self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
             }
         }

@@ -3,7 +3,9 @@
 mod encode;
 mod frames;
 mod keys;
+mod moving;
 mod opening;
+mod polling;
 mod wishes;
 
 use protocol::Rejection;
@@ -11,7 +13,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -26,6 +28,7 @@ pub(super) use encode::{
 };
 use keys::Asked;
 use opening::Opening;
+use polling::Poll;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -37,7 +40,11 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// A key that may be read.
@@ -104,10 +111,14 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
             Call::Key(asked) => {
                 let mut text = Vec::new();
                 self.push_key(&mut text, &asked);
@@ -138,7 +149,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -150,9 +161,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.
