@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::ws::CloseCode;
-use storage::Publication;
+use storage::{Counted, Publication};
 
-use super::input::{Delivery, ReadAsk, Request};
+use super::input::{Delivery, DropAsk, ReadAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ChannelKey, ConnId, Epoch, PassId, ShardId};
@@ -26,7 +26,9 @@ pub struct Effects {
     /// What to read from the journal.
     pub reads: Vec<ReadAsk>,
     /// Channels whose messages the journal lets go.
-    pub drops: Vec<Arc<ChannelKey>>,
+    pub drops: Vec<DropAsk>,
+    /// What is known of messages beside them, to be kept with them.
+    pub counted: Vec<Counted>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
     /// For the side threads.

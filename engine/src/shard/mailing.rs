@@ -56,12 +56,12 @@ impl Shard {
     }
 
     fn serve_poll(&mut self, conn: ConnId, effects: &mut Effects) {
-        let Some(mailbox) = self.polls.get(conn) else { return };
-        match mailbox.ending {
+        let Some(pickup) = self.polls.get(conn) else { return };
+        match pickup.ending {
             Some(ending) => self.end_poll(conn, ending, effects),
-            None if mailbox.is_overrun() => self.on_overrun(conn, effects),
-            None if mailbox.has_mail() => {
-                if let Some(waiting) = mailbox.waiting.take() {
+            None if pickup.is_overrun() => self.on_overrun(conn, effects),
+            None if pickup.has_mail() => {
+                if let Some(waiting) = pickup.waiting.take() {
                     self.hand_mail(conn, &waiting, effects);
                 }
             }
@@ -73,14 +73,14 @@ impl Shard {
     fn end_poll(&mut self, conn: ConnId, ending: Ending, effects: &mut Effects) {
         let linger_ms = self.limits.body_timeout_ms;
         self.on_closed(conn, effects);
-        let Some(mailbox) = self.polls.get(conn) else { return };
+        let Some(pickup) = self.polls.get(conn) else { return };
         let has_words = match ending {
             Ending::Flush | Ending::Linger => true,
             Ending::Shed(_) | Ending::Now => false,
         };
-        mailbox.is_over = true;
-        let (posting, probe) = (mailbox.posting.take(), mailbox.probe.take());
-        let waiting = mailbox.waiting.take();
+        pickup.is_over = true;
+        let (posting, probe) = (pickup.posting.take(), pickup.probe.take());
+        let waiting = pickup.waiting.take();
         if let Some(posting) = posting {
             self.answer_poll(&posting, POSTED.as_bytes(), effects);
         }
@@ -96,8 +96,8 @@ impl Shard {
 
     /// Whether a request of a connection waits for one without a socket.
     pub(super) fn waits_on(&mut self, polled: ConnId, conn: ConnId) -> bool {
-        let Some(mailbox) = self.polls.get(polled) else { return false };
-        let mut waiting = mailbox.waiting.iter().chain(&mailbox.posting);
+        let Some(pickup) = self.polls.get(polled) else { return false };
+        let mut waiting = pickup.waiting.iter().chain(&pickup.posting);
         waiting.any(|it| it.to.conn == conn)
     }
 

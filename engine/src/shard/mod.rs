@@ -7,6 +7,7 @@ mod calls;
 mod claiming;
 mod cohesivity;
 mod cost;
+mod counters;
 mod deadlines;
 mod dropping;
 mod edge;
@@ -41,6 +42,7 @@ use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
 use cost::Owed;
+pub use counters::Counters;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -108,6 +110,8 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -146,25 +150,6 @@ struct Health {
     storage: bool,
 }
 
-/// What a shard has done so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counters {
-    /// Connections taken.
-    pub opened: u64,
-    /// HTTP requests read.
-    pub requests: u64,
-    /// WebSockets opened.
-    pub sockets: u64,
-    /// Publications ordered here, kept or not.
-    pub published: u64,
-    /// Publications that were not taken.
-    pub refused: u64,
-    /// Frames and requests that were the peer's fault.
-    pub rejected: u64,
-    /// Connections closed because they were too slow.
-    pub overrun: u64,
-}
-
 impl Shard {
     /// A shard with nothing on it.
     #[must_use]
@@ -190,6 +175,7 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -367,9 +353,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
-            JournalAnswer::Dropped(channel, result) => {
-                self.on_dropped(&channel, result, effects);
-            }
+            JournalAnswer::Dropped(ask, result) => self.on_dropped(&ask, result, effects),
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
                 self.on_past_read((edge, joiner), result, effects);

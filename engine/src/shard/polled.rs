@@ -39,12 +39,12 @@ pub(super) struct Polls {
 #[derive(Debug, Default)]
 struct Place {
     generation: u32,
-    mailbox: Option<Box<Mailbox>>,
+    pickup: Option<Box<Pickup>>,
 }
 
 /// What a connection without a socket has instead of one.
 #[derive(Debug)]
-pub(super) struct Mailbox {
+pub(super) struct Pickup {
     /// What requests call it.
     pub sid: Sid,
     /// Who waits for what comes.
@@ -72,7 +72,7 @@ pub(super) struct Waiting {
     pub origin: Option<Box<str>>,
 }
 
-impl Mailbox {
+impl Pickup {
     /// Whether there is something to fetch.
     pub(super) fn has_mail(&self) -> bool {
         !self.outbox.is_empty()
@@ -113,7 +113,7 @@ impl Polls {
         let conn = match self.places.get_mut(slot as usize) {
             Some(place) => {
                 place.generation = place.generation.wrapping_add(1);
-                place.mailbox = Some(Box::new(Mailbox {
+                place.pickup = Some(Box::new(Pickup {
                     sid,
                     waiting: None,
                     posting: None,
@@ -138,38 +138,38 @@ impl Polls {
     }
 
     /// What it has.
-    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Mailbox> {
+    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Pickup> {
         let place = self.places.get_mut(conn.place())?;
-        place.mailbox.as_deref_mut().filter(|_| place.generation == conn.generation)
+        place.pickup.as_deref_mut().filter(|_| place.generation == conn.generation)
     }
 
     /// Ends one for good. Returns what it had.
-    pub(super) fn close(&mut self, conn: ConnId) -> Option<Box<Mailbox>> {
+    pub(super) fn close(&mut self, conn: ConnId) -> Option<Box<Pickup>> {
         self.get(conn)?;
-        let mailbox = self.places.get_mut(conn.place())?.mailbox.take()?;
-        self.bytes -= cost(&mailbox);
-        self.by_sid.remove(&mailbox.sid);
+        let pickup = self.places.get_mut(conn.place())?.pickup.take()?;
+        self.bytes -= cost(&pickup);
+        self.by_sid.remove(&pickup.sid);
         self.free.push(conn.slot & !ConnId::polled(0, 0).slot);
-        Some(mailbox)
+        Some(pickup)
     }
 
     /// Takes everything that waits, as it is on a WebSocket.
     pub(super) fn take_frames(&mut self, conn: ConnId, out: &mut Vec<u8>) {
-        let Some(mailbox) = self.get(conn) else { return };
-        let bytes = cost(mailbox);
-        for piece in mailbox.outbox.pieces() {
+        let Some(pickup) = self.get(conn) else { return };
+        let bytes = cost(pickup);
+        for piece in pickup.outbox.pieces() {
             out.extend_from_slice(piece.bytes());
         }
-        let count = mailbox.outbox.bytes();
-        mailbox.outbox.advance(count);
-        mailbox.pieces = 0;
+        let count = pickup.outbox.bytes();
+        pickup.outbox.advance(count);
+        pickup.pieces = 0;
         self.bytes -= bytes;
     }
 
     /// The same, as a payload.
     pub(super) fn take_payload(&mut self, conn: ConnId, out: &mut Vec<u8>) {
-        let Some(mailbox) = self.get(conn) else { return };
-        for piece in mailbox.outbox.pieces() {
+        let Some(pickup) = self.get(conn) else { return };
+        for piece in pickup.outbox.pieces() {
             engineio::push_frames(out, piece.bytes());
         }
         self.take_frames(conn, &mut Vec::new());
@@ -177,16 +177,16 @@ impl Polls {
 
     /// The shard wants one to end.
     pub(super) fn end(&mut self, conn: ConnId, ending: Ending) {
-        if let Some(mailbox) = self.get(conn) {
-            mailbox.ending.get_or_insert(ending);
+        if let Some(pickup) = self.get(conn) {
+            pickup.ending.get_or_insert(ending);
             self.note(conn);
         }
     }
 
     /// Has one looked at, once this turn's output is handed out.
     pub(super) fn note(&mut self, conn: ConnId) {
-        if let Some(mailbox) = self.get(conn)
-            && !std::mem::replace(&mut mailbox.is_noted, true)
+        if let Some(pickup) = self.get(conn)
+            && !std::mem::replace(&mut pickup.is_noted, true)
         {
             self.noted.push(conn);
         }
@@ -227,8 +227,8 @@ impl Polls {
     pub(super) fn take_due(&mut self) -> Vec<ConnId> {
         let due = std::mem::take(&mut self.due);
         for conn in &due {
-            if let Some(mailbox) = self.get(*conn) {
-                mailbox.is_noted = false;
+            if let Some(pickup) = self.get(*conn) {
+                pickup.is_noted = false;
             }
         }
         due
@@ -249,17 +249,17 @@ impl Polls {
     pub(super) fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
         let total_max = limits.polling_total_bytes_max;
         let mut total = self.bytes;
-        let Some(mailbox) = self.get(conn).filter(|it| !it.is_over) else { return };
+        let Some(pickup) = self.get(conn).filter(|it| !it.is_over) else { return };
         for piece in pieces {
             let bytes_max = limits.polling_outbox_bytes_max;
-            let overhead = mailbox.pieces * PIECE_BYTES;
+            let overhead = pickup.pieces * PIECE_BYTES;
             if total + piece.len() + PIECE_BYTES > total_max {
-                mailbox.outbox.seal();
+                pickup.outbox.seal();
             }
             let room = bytes_max.saturating_sub(overhead);
-            match mailbox.outbox.push(piece.clone(), 0, room) {
+            match pickup.outbox.push(piece.clone(), 0, room) {
                 Push::Queued if !piece.is_empty() => {
-                    mailbox.pieces += 1;
+                    pickup.pieces += 1;
                     total += piece.len() + PIECE_BYTES;
                 }
                 Push::Queued | Push::Full => {}
@@ -270,8 +270,8 @@ impl Polls {
     }
 }
 
-fn cost(mailbox: &Mailbox) -> usize {
-    mailbox.outbox.bytes() + mailbox.pieces * PIECE_BYTES
+fn cost(pickup: &Pickup) -> usize {
+    pickup.outbox.bytes() + pickup.pieces * PIECE_BYTES
 }
 
 #[cfg(test)]

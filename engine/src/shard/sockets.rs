@@ -12,7 +12,7 @@ use super::effects::{Effects, Ending};
 use super::input::{ReplyTo, Request};
 use super::requests::Progress;
 use super::side::Gone;
-use super::subscribe::Wanted;
+use super::subscribe::{Frame, Wanted};
 use crate::broker::Member;
 use crate::control::{OnTokenEnd, TokenId};
 use crate::hub::Audience;
@@ -49,7 +49,8 @@ impl Shard {
             // RFC 9110 §7.8 lets a server ignore an upgrade; here it would overtake earlier answers.
             return Err(Rejection::UpgradeRequired);
         }
-        let mut socket = SocketSession::new(Speech::Cohesivity, channel.tenant(), member);
+        let mut socket =
+            SocketSession::new(Speech::Cohesivity, channel.tenant(), Arc::clone(&member));
         socket.lease = lease;
         slot.state = State::Socket(Box::new(socket));
         self.counters.sockets += 1;
@@ -57,7 +58,8 @@ impl Shard {
             out.extend_from_slice(&accept);
             cohesivity::frame_connected(out, channel.name());
         });
-        let wanted = Wanted { audience: Audience::Cohesivity, after: None, frame: None };
+        let (audience, frame) = (Audience::Cohesivity, Frame::Awaited(None));
+        let wanted = Wanted { audience, after: None, frame, shown: Some(member) };
         self.subscribe(conn, &channel, wanted, effects)
     }
 

@@ -21,6 +21,7 @@ mod ends;
 mod infrai;
 mod insforge;
 mod insforge_keys;
+mod insforge_messages;
 mod kit;
 mod liveblocks;
 mod metered;

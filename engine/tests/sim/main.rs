@@ -24,6 +24,7 @@ mod lanes;
 mod net;
 mod operator;
 mod passing;
+mod polled;
 mod presence;
 mod random;
 mod rules;

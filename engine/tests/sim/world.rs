@@ -216,6 +216,8 @@ impl World {
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
+        // It keeps no lists, in which they would be seen.
+        effects.counted.clear();
         self.nets[shard].thirsty.append(&mut effects.thirsty);
     }
 
@@ -302,6 +304,7 @@ impl World {
                 Client::Http(http) => http.hear(&bytes, &mut scene),
                 Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
                 Client::Infrai(client) => client.hear(&bytes, &mut said, &mut scene),
+                Client::Polled(client) => client.hear(&bytes, &mut said, &mut scene),
             }
             wire.said.extend(said);
         }

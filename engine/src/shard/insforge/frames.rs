@@ -236,9 +236,13 @@ impl Shard {
             }
             PlainCommand::Publish(publish) => self.publish_insforge(conn, &publish, effects),
             PlainCommand::Ping => self.write_to(conn, plain::frame_pong),
-            PlainCommand::Track { .. } | PlainCommand::Untrack { .. } => {
-                let why = Rejection::Unimplemented { what: "track" };
-                self.refuse_plain(conn, |out| plain::frame_rejection(out, &why));
+            PlainCommand::Track { channel, state } => {
+                let channel = self.channel_key(tenant, channel.as_str());
+                self.track(conn, &channel, Some(state), effects);
+            }
+            PlainCommand::Untrack { channel } => {
+                let channel = self.channel_key(tenant, channel.as_str());
+                self.track(conn, &channel, None, effects);
             }
         }
     }
@@ -289,7 +293,7 @@ fn settle(
 ) {
     let is_anonymous = PresentKind::of(&identity) == PresentKind::Anonymous;
     let id = if is_anonymous { own } else { identity.id() };
-    let member = Member { id: id.into(), name: None, user_id: None, is_anonymous };
+    let member = Member { id: id.into(), name: None, user_id: None, is_anonymous, state: None };
     socket.tenant = tenant;
     socket.member = Arc::new(member);
     let asker = Asker::of(&identity, limits);

@@ -3,9 +3,12 @@
 mod encode;
 mod frames;
 mod keys;
+mod messages;
 mod moving;
 mod opening;
 mod polling;
+mod shadow;
+mod tracking;
 mod wishes;
 
 use protocol::Rejection;
@@ -29,6 +32,7 @@ pub(super) use encode::{
 use keys::Asked;
 use opening::Opening;
 use polling::Poll;
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -49,6 +53,8 @@ pub(super) enum Call {
     Upgrade(Box<Opening>),
     /// A key that may be read.
     Key(Asked),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
 }
 
 /// What a call of this dialect does next.
@@ -56,6 +62,8 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat counts what a client asks for.
     PaidWish(ConnId, Box<Wish>),
+    /// Every home lets go of messages; then they are counted.
+    LetGo,
 }
 
 impl Shard {
@@ -77,14 +85,14 @@ impl Shard {
                 Err(why) => Call::Refuse(why),
             }),
             insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
             | insforge::Call::ChannelUpdate
             | insforge::Call::ChannelDelete
-            | insforge::Call::MessageList
-            | insforge::Call::MessageDelete
-            | insforge::Call::MessageStats
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
@@ -126,6 +134,7 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
+            Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
         }
         Ok(())
     }
@@ -142,6 +151,7 @@ impl Shard {
             Work::PaidWish(conn, wish) => {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
+            Work::LetGo => self.finish_message_delete(call, came, effects),
         }
     }
 

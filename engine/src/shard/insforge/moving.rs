@@ -15,8 +15,8 @@ use crate::session::{SocketSession, Stage, State, Subscription, Wire};
 impl Shard {
     /// Whether a session may move to one more WebSocket.
     pub(super) fn may_move(&mut self, polled: ConnId) -> bool {
-        let Some(mailbox) = self.polls.get(polled) else { return false };
-        let (is_over, probe) = (mailbox.is_over || mailbox.ending.is_some(), mailbox.probe);
+        let Some(pickup) = self.polls.get(polled) else { return false };
+        let (is_over, probe) = (pickup.is_over || pickup.ending.is_some(), pickup.probe);
         let other = probe.and_then(|it| self.probed(it));
         !is_over && other.is_none_or(|(session, _)| session != polled)
     }
@@ -32,9 +32,9 @@ impl Shard {
     /// A session wants to move to a connection.
     pub(super) fn note_probe(&mut self, sid: Sid, conn: ConnId) {
         if let Some(polled) = self.polls.of(sid)
-            && let Some(mailbox) = self.polls.get(polled)
+            && let Some(pickup) = self.polls.get(polled)
         {
-            mailbox.probe = Some(conn);
+            pickup.probe = Some(conn);
         }
     }
 
@@ -72,8 +72,8 @@ impl Shard {
 
     /// Nothing comes by requests any more: the one that waits is told so.
     fn end_wait(&mut self, polled: ConnId, effects: &mut Effects) {
-        let Some(mailbox) = self.polls.get(polled) else { return };
-        let Some(waiting) = mailbox.waiting.take() else { return };
+        let Some(pickup) = self.polls.get(polled) else { return };
+        let Some(waiting) = pickup.waiting.take() else { return };
         self.hand_mail(polled, &waiting, effects);
     }
 

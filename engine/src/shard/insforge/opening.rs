@@ -156,7 +156,13 @@ impl Shard {
 /// A client that has not said who it is.
 fn stranger(wire: Wire, sid: Sid, host: &str, introduced_by_ms: u64) -> Box<SocketSession> {
     let client = InsforgeClient::new(wire, host, introduced_by_ms);
-    let nobody = Member { id: sid.as_str().into(), name: None, user_id: None, is_anonymous: true };
+    let nobody = Member {
+        id: sid.as_str().into(),
+        name: None,
+        user_id: None,
+        is_anonymous: true,
+        state: None,
+    };
     let speech = Speech::Insforge(Box::new(client));
     Box::new(SocketSession::new(speech, TenantId::UNKNOWN, Arc::new(nobody)))
 }

@@ -78,16 +78,16 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), OpenFault> {
         let polled = self.polls.of(sid).ok_or(OpenFault::SessionUnknown)?;
-        let mailbox = self.polls.get(polled).ok_or(OpenFault::SessionUnknown)?;
-        if mailbox.waiting.is_some() {
+        let pickup = self.polls.get(polled).ok_or(OpenFault::SessionUnknown)?;
+        if pickup.waiting.is_some() {
             // A client has one at a time: it lost count of what it got.
             self.end_socket(polled, CloseCode::Policy, "polls overlap", effects);
             return Err(OpenFault::BadRequest);
         }
-        let is_over = mailbox.is_over;
+        let is_over = pickup.is_over;
         // Of one that is ending, the last words are not all there.
-        let has_mail = mailbox.has_mail() && mailbox.ending.is_none();
-        let is_moving = mailbox.probe.is_some();
+        let has_mail = pickup.has_mail() && pickup.ending.is_none();
+        let is_moving = pickup.probe.is_some();
         let waiting = self.line_up(conn, polled, shape, origin).ok_or(OpenFault::BadRequest)?;
         if is_over {
             self.hand_last(polled, &waiting, Ending::Flush, effects);
@@ -95,8 +95,8 @@ impl Shard {
             self.hand_mail(polled, &waiting, effects);
         } else if is_moving {
             self.answer_poll(&waiting, engineio::NOOP, effects);
-        } else if let Some(mailbox) = self.polls.get(polled) {
-            mailbox.waiting = Some(waiting);
+        } else if let Some(pickup) = self.polls.get(polled) {
+            pickup.waiting = Some(waiting);
         }
         Ok(())
     }
@@ -111,11 +111,11 @@ impl Shard {
     ) -> Result<(), OpenFault> {
         let now_ms = self.now.monotonic_ms;
         let polled = self.polls.of(sid).ok_or(OpenFault::SessionUnknown)?;
-        let mailbox = self.polls.get(polled).ok_or(OpenFault::SessionUnknown)?;
-        if mailbox.is_over || mailbox.ending.is_some() {
+        let pickup = self.polls.get(polled).ok_or(OpenFault::SessionUnknown)?;
+        if pickup.is_over || pickup.ending.is_some() {
             return Err(OpenFault::SessionUnknown);
         }
-        let is_early = mailbox.posting.is_some();
+        let is_early = pickup.posting.is_some();
         let is_text = !body.bytes.is_empty() && std::str::from_utf8(body.bytes).is_ok();
         if is_early || !is_text {
             let reason = if is_early { "posts overlap" } else { "not a payload" };
@@ -123,8 +123,8 @@ impl Shard {
             return Err(OpenFault::BadRequest);
         }
         let waiting = self.line_up(conn, polled, body.shape, origin);
-        if let Some(mailbox) = self.polls.get(polled) {
-            mailbox.posting = Some(waiting.ok_or(OpenFault::BadRequest)?);
+        if let Some(pickup) = self.polls.get(polled) {
+            pickup.posting = Some(waiting.ok_or(OpenFault::BadRequest)?);
         }
         if let Some(slot) = self.sessions.slot(polled) {
             slot.heard_at_ms = now_ms;
