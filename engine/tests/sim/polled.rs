@@ -259,7 +259,7 @@ impl PolledClient {
             let (name, _) = event.split_once("\",").unwrap();
             match name {
                 "presence:join" => {
-                    self.view.joined(field(event, "presenceId").unwrap(), listed_max)
+                    self.view.joined(field(event, "presenceId").unwrap(), listed_max);
                 }
                 "presence:leave" => self.view.left(field(event, "presenceId").unwrap(), listed_max),
                 "realtime:error" => scene.seen.note("answer refused over a socket"),

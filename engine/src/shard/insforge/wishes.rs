@@ -156,21 +156,25 @@ impl Shard {
     }
 
     fn fulfil_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let Some(member) = self.socket(conn).map(|it| Arc::clone(&it.member)) else { return };
-        let (channel, audience, frame) = match &wish {
-            Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
-            Wish::PlainSubscribe { channel, filter } => {
-                (channel, self.choose(conn, channel, filter, effects), None)
+        match wish {
+            Wish::Subscribe { channel, id } => {
+                let shown = self.socket(conn).map(|it| Arc::clone(&it.member));
+                let (audience, frame) = (Audience::Insforge, Frame::Awaited(id.clone()));
+                let wanted = Wanted { audience, after: None, frame, shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::Subscribe { channel, id }, &why);
+                }
             }
-            Wish::Publish { .. } => return self.send_insforge(conn, wish, effects),
-        };
-        let channel = Arc::clone(channel);
-        // On the documents' wire who is tracked stays so.
-        let is_shown = audience == Audience::Insforge;
-        let shown = if is_shown { Some(member) } else { self.tracked(conn, &channel) };
-        let wanted = Wanted { audience, after: None, frame: Frame::Awaited(frame), shown };
-        if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-            self.refuse_insforge(conn, &wish, &why);
+            Wish::PlainSubscribe { channel, filter } => {
+                let audience = self.choose(conn, &channel, &filter, effects);
+                // Who is tracked stays so.
+                let shown = self.tracked(conn, &channel);
+                let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                }
+            }
+            Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
@@ -195,9 +199,13 @@ impl Shard {
         audience
     }
 
-    /// Publishes. The home that orders it holds it alone.
-    fn send_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let Wish::Publish { publication } = wish else { return };
+    /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.
+    fn send_insforge(
+        &mut self,
+        conn: ConnId,
+        publication: Arc<Publication>,
+        effects: &mut Effects,
+    ) {
         let channel = Arc::clone(publication.channel());
         let Some(socket) = self.socket(conn) else { return };
         let Some(asks) = socket.asks() else { return };
