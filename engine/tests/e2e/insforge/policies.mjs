@@ -61,7 +61,7 @@ async function patternsOpenAndClose(ada) {
 }
 
 async function policiesGrantAndDeny(ada, anyone, admin) {
-  await set([['own', ['authenticated'], "split(channel, ':', 1) == sub", 'user:%']]);
+  await set([['own', ['authenticated'], 'split(channel, ":", 1) == sub', 'user:%']]);
   await subscribes(ada, 'user:ada', true);
   await subscribes(ada, 'user:bob', false);
   await subscribes(anyone, 'user:ada', false);
@@ -69,11 +69,11 @@ async function policiesGrantAndDeny(ada, anyone, admin) {
   const shown = await call('GET', '/permissions');
   const { policyName, roles, using, command } = shown.subscribe.policies[0];
   assert.deepEqual([policyName, roles, command], ['own', ['authenticated'], 'SELECT']);
-  assert.equal(using, "split(channel, ':', 1) == sub");
+  assert.equal(using, 'split(channel, ":", 1) == sub');
 
   // To publish was open, until somebody says who may.
   await publishes(ada, 'user:ada', true);
-  await set([], [['typing', ['authenticated'], "event == 'typing'"]]);
+  await set([], [['typing', ['authenticated'], 'event == "typing"']]);
   await publishes(ada, 'user:ada', false);
   await publishes(ada, 'user:ada', true, 'typing');
   await publishes(admin, 'user:bob', true);
