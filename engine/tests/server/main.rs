@@ -1,4 +1,5 @@
-//! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, Chromium, raw sockets.
+//! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, the SDK of InsForge, the clients
+//! of Socket.IO, Chromium, raw sockets.
 //! Every test has a node of its own, and every wait an end.
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +19,7 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge;
 mod insforge_crash;
 mod insforge_keys;
 mod insforge_messages;

@@ -70,7 +70,10 @@ impl Node {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let ready_file = folder.join("ready.json");
         let mut command = stentor(folder);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]).args(arguments);
+        command.args(["serve", "--log-format", "text"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.arg("--print-secrets").arg("--ready-file").arg(&ready_file);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();
