@@ -24,16 +24,51 @@ pub struct ConnId {
 }
 
 impl ConnId {
-    /// The slot as an index.
+    /// Set in the slots of connections without a socket, so that these have slots of their own.
+    const POLLED: u32 = 1 << 31;
+
+    /// A connection without a socket: requests fetch what waits for it. The place is one among those alone.
+    #[must_use]
+    pub fn polled(place: u32, generation: u32) -> Self {
+        Self { slot: Self::POLLED | place, generation }
+    }
+
+    /// Whether it has no socket.
+    #[must_use]
+    pub fn is_polled(self) -> bool {
+        self.slot & Self::POLLED != 0
+    }
+
+    /// The slot as an index; for a connection without a socket larger than that of any with one.
     #[must_use]
     pub fn index(self) -> usize {
         self.slot as usize
+    }
+
+    /// The place among those with a socket, or among those without.
+    #[must_use]
+    pub fn place(self) -> usize {
+        (self.slot & !Self::POLLED) as usize
     }
 }
 
 /// One subscription. Never reused on a shard, so a late answer can be told from a current one.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct SubscriptionId(pub u64);
+
+/// One connection on its way from a shard to another. Never reused on a node.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct PassId(pub u64);
+
+impl PassId {
+    const COUNT_BITS: u32 = 44;
+
+    /// That of a shard's so many-th. Fits into the 60 bits that a ring has for it.
+    #[must_use]
+    pub fn new(from: ShardId, count: u64) -> Self {
+        Self(u64::from(from.0) << Self::COUNT_BITS | count & ((1 << Self::COUNT_BITS) - 1))
+    }
+}
 
 /// One call that runs in steps on its connection's shard. Never reused on a shard.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

@@ -11,6 +11,12 @@ pub struct Limits {
     pub wire: protocol::Limits,
     /// Connections of one shard. Over it: `503` and the connection closes.
     pub connections_max: usize,
+    /// Sessions over long polling of one shard. Over it: `503`.
+    pub polling_sessions_max: usize,
+    /// Bytes that wait for one of them to fetch them, with 64 for each piece. Over it: the session ends.
+    pub polling_outbox_bytes_max: usize,
+    /// Bytes that wait for all of them. Over it: the session that would get more ends.
+    pub polling_total_bytes_max: usize,
     /// Requests of one connection that wait for their answers. Over it: the rest waits unread.
     pub pipelined_requests_max: usize,
     /// Bytes of pipelined requests that wait unread. Over it: the connection closes.
@@ -80,6 +86,9 @@ impl Default for Limits {
             unread_bytes_max: wire.head_bytes_max + wire.body_bytes_max,
             wire,
             connections_max: 1_000_000,
+            polling_sessions_max: 65_536,
+            polling_outbox_bytes_max: 1024 * 1024,
+            polling_total_bytes_max: 64 * 1024 * 1024,
             pipelined_requests_max: 16,
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,

@@ -201,20 +201,29 @@ fn secrets_are_printed_only_on_request_where_there_is_no_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let mut masked = Running::start(folder.path(), &["--ephemeral"]);
     assert_eq!(masked.stop(Signal::TERM), Some(0));
-    for key in ["application_key", "management_key", "project_key"] {
+    for key in ["application_key", "management_key", "project_key", "api_key", "jwt_secret"] {
         assert!(masked.ready["tenants"][0][key].is_null(), "{}", masked.ready);
     }
-    for line in ["application key  coh_app_…", "Infrai key       ifr_pk_proj_…"] {
+    let anon_key = masked.ready["tenants"][0]["anon_key"].as_str().unwrap();
+    assert!(anon_key.starts_with("anon_") && masked.banner.contains(anon_key), "it is no secret");
+    for line in
+        ["application key  coh_app_…", "Infrai key       ifr_pk_proj_…", "InsForge key     ik_…"]
+    {
         assert!(masked.banner.contains(line), "{line} in\n{}", masked.banner);
     }
     assert!(masked.banner.contains("--print-secrets"), "{}", masked.banner);
     let mut shown = Running::start(folder.path(), &["--ephemeral", "--print-secrets"]);
     let key = shown.key();
     assert_eq!(shown.stop(Signal::TERM), Some(0));
-    let project = shown.ready["tenants"][0]["project_key"].as_str().unwrap().to_owned();
+    let of = |name: &str| shown.ready["tenants"][0][name].as_str().unwrap().to_owned();
+    let (http, ws) = (shown.ready["http"].as_str().unwrap(), shown.ready["ws"].as_str().unwrap());
     for part in [
         &key,
-        &project,
+        &of("project_key"),
+        &of("api_key"),
+        &format!("io('{http}', {{ auth: {{ token: '{}' }} }})", of("anon_key")),
+        &format!("{ws}/realtime   and first {{\"type\":\"auth\",\"token\":\"anon_"),
+        "/api/realtime/channels",
         "curl ",
         "/v1/realtime/publish",
         "/edge/realtime?channel=chat:hello&token=ey",

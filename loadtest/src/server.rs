@@ -19,6 +19,8 @@ const LOG_LINES_SHOWN: usize = 12;
 pub(crate) struct Target {
     /// How it is addressed.
     pub(crate) endpoint: Endpoint,
+    /// What else lets clients in.
+    pub(crate) keys: Keys,
     /// Where it listens.
     pub(crate) to: SocketAddr,
     /// Its process, if that is on this machine.
@@ -27,6 +29,17 @@ pub(crate) struct Target {
     pub(crate) cores: Option<usize>,
     /// Ends a server of our own when the run ends, however it ends.
     _own: Option<Spawned>,
+}
+
+/// Keys of the dialects that have several. Each is needed only for what it opens.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Keys {
+    /// Allows channels, and publishes on sockets.
+    pub(crate) api: Option<String>,
+    /// Lets anyone in.
+    pub(crate) anon: Option<String>,
+    /// Signs the tokens of users.
+    pub(crate) jwt_secret: Option<String>,
 }
 
 impl Target {
@@ -39,7 +52,7 @@ impl Target {
         };
         let cores = pid.map(|_| 1);
         let endpoint = Endpoint { host, key: key.to_owned() };
-        Ok(Self { endpoint, to, pid, cores, _own: None })
+        Ok(Self { endpoint, keys: Keys::default(), to, pid, cores, _own: None })
     }
 
     /// Starts a server on its cores and waits until it is ready.
@@ -55,8 +68,21 @@ impl Target {
         };
         let mut target = Self::at(&url, &key, pid)?;
         target.cores = Some(if cores.is_empty() { shards as usize } else { cores.len() });
+        let key_of = |kind: &str| ready.pointer(&format!("/tenants/0/{kind}")).and_then(text);
+        target.keys = Keys {
+            api: key_of("api_key"),
+            anon: key_of("anon_key"),
+            jwt_secret: key_of("jwt_secret"),
+        };
         target._own = Some(spawned);
         Ok(target)
+    }
+
+    /// Whether a word of the command line holds a key, and does not belong into a report.
+    pub(crate) fn is_secret(&self, word: &str) -> bool {
+        let Keys { api, anon, jwt_secret } = &self.keys;
+        let keys = [Some(&self.endpoint.key), api.as_ref(), anon.as_ref(), jwt_secret.as_ref()];
+        keys.into_iter().flatten().any(|key| !key.is_empty() && word.contains(key.as_str()))
     }
 }
 
@@ -196,6 +222,17 @@ mod tests {
         check("3-1", None);
         check("99999", None);
         check("a", None);
+    }
+
+    #[test]
+    fn keys_do_not_reach_a_report() {
+        let mut target = Target::at("127.0.0.1:1", "", None).unwrap();
+        target.keys.jwt_secret = Some("hush".into());
+        let check = |word: &str, expected| assert_eq!(target.is_secret(word), expected, "{word}");
+        check("--jwt-secret=hush", true);
+        check("hush", true);
+        check("--jwt-secret", false);
+        check("", false);
     }
 
     #[test]

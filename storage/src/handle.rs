@@ -43,6 +43,7 @@ pub(crate) enum Question {
     Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
     Retain { policy: Retention, now_ms: u64 },
     Drop { token: u64, channel: Arc<ChannelKey> },
+    DropUntil { token: u64, channels: Vec<Arc<ChannelKey>>, until_ms: u64 },
     BeginEpoch { channel: Arc<ChannelKey>, epoch: Epoch },
     DropTenant { token: u64, tenant: TenantId },
 }
@@ -78,14 +79,13 @@ impl WriterHandle {
         Ok(())
     }
 
-    /// Hands the counts of a message over: see [`Journal::count`](crate::Journal::count). They are not answered.
+    /// Hands the counts of a message over: see [`Journal::count`](crate::Journal::count). They are not answered, and go with
+    /// whatever the thread does next: it is not woken, since by itself it would sync them alone.
     ///
     /// # Errors
     /// When as many wait as may.
     pub fn try_count(&self, counted: Counted) -> Result<(), QueueFull> {
-        self.counted.try_send(counted).map_err(|_| QueueFull)?;
-        self.wake();
-        Ok(())
+        self.counted.try_send(counted).map_err(|_| QueueFull)
     }
 
     /// Asks for the retained publications of a channel after an offset.
@@ -116,6 +116,20 @@ impl WriterHandle {
     /// When as much waits as may.
     pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
         self.ask(Question::Drop { token, channel })
+    }
+
+    /// Asks to let go of what channels hold that was taken up to a time: see
+    /// [`Journal::drop_until`](crate::Journal::drop_until). It is done before or after the appends that wait.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_drop_until(
+        &self,
+        token: u64,
+        channels: Vec<Arc<ChannelKey>>,
+        until_ms: u64,
+    ) -> Result<(), QueueFull> {
+        self.ask(Question::DropUntil { token, channels, until_ms })
     }
 
     /// Asks to take a channel to a later epoch, after all that was handed over before. Only a failure is answered: whoever

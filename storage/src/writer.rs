@@ -224,6 +224,9 @@ impl Writer {
             Question::Drop { token, channel } => {
                 Answer::Dropped { token, result: self.journal.drop_channel(&channel) }
             }
+            Question::DropUntil { token, channels, until_ms } => {
+                Answer::Cut { token, result: self.journal.drop_until(&channels, until_ms) }
+            }
             Question::BeginEpoch { channel, epoch } => {
                 let Some(answer) = self.begin_epoch(&channel, epoch) else { return };
                 answer

@@ -137,6 +137,7 @@ fn sparse_segments_are_rewritten_and_nobody_sees_a_difference() {
         model.messages.extend(batch);
         model.count(&mut *journal, &mut random);
     }
+    journal.append(&[]).unwrap();
     let mut cursor = Cursor::new(TenantId(1), Place::START);
     cursor.next(&mut journal, 40).unwrap();
     let place = cursor.place();

@@ -40,6 +40,8 @@ pub(crate) enum Row {
     Volume,
     /// Memory of idle connections.
     Idle,
+    /// Deliveries in InsForge's dialect, beside those in Cohesivity's.
+    Insforge,
     /// One host of the loop beside the other.
     Reactor,
 }
@@ -105,6 +107,7 @@ pub(crate) fn measure(row: Row, bench: &Bench, table: &mut Table) -> Result<(), 
         Row::Persisted => journal::persisted(bench, table),
         Row::Volume => volume::volume(bench, table),
         Row::Idle => rows::idle(bench, table),
+        Row::Insforge => rows::insforge(bench, table),
         Row::Reactor => rows::reactor(bench, table),
     }
 }

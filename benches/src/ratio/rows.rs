@@ -72,6 +72,25 @@ pub(super) fn publish(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The same fan-outs in InsForge's dialect beside Cohesivity's: published through one door, heard through two. What is left
+/// between them is what each connection gets for itself: its longer frame.
+pub(super) fn insforge(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
+    let server = Server::Stentor(EPHEMERAL);
+    let loads = [
+        ("1 channel, 1,000 subscribers, 128 B, 100 messages/s", fixed_load(bench)),
+        ("the same with 64 messages outstanding", saturated_load(bench)),
+    ];
+    for (name, load) in loads {
+        let of_insforge = [&load[..], &words("--dialect insforge")].concat();
+        let pairs = sides(bench, [(server, &of_insforge), (server, &load)], US_PER_DELIVERY)?;
+        let name = format!(
+            "{name}: server CPU for a delivery to clients of InsForge, beside clients of Cohesivity"
+        );
+        table.row(pairs.cells(&name, "µs", "at most 1.20"));
+    }
+    Ok(())
+}
+
 /// One host of the loop beside the other.
 pub(super) fn reactor(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     let sides = (Server::Stentor(GLOMMIO), Server::Stentor(STANDALONE));
@@ -134,20 +153,29 @@ pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
 
 fn turns(
     bench: &Bench,
-    sides: (Server<'_>, Server<'_>),
+    (ours, beside): (Server<'_>, Server<'_>),
     load: &[String],
+    what: &str,
+) -> Result<Pairs, Failure> {
+    sides(bench, [(ours, load), (beside, load)], what)
+}
+
+/// Each side with a load of its own.
+fn sides(
+    bench: &Bench,
+    [ours, beside]: [(Server<'_>, &[String]); 2],
     what: &str,
 ) -> Result<Pairs, Failure> {
     let mut pairs = Pairs::default();
     for round in 0..bench.rounds {
-        let measure = |side| number(&run(bench, side, load)?, what);
+        let measure = |(server, load)| number(&run(bench, server, load)?, what);
         // Who comes first changes, lest it matter.
         if round % 2 == 0 {
-            let ours = measure(sides.0)?;
-            pairs.push(ours, measure(sides.1)?);
+            let ours = measure(ours)?;
+            pairs.push(ours, measure(beside)?);
         } else {
-            let beside = measure(sides.1)?;
-            pairs.push(measure(sides.0)?, beside);
+            let beside = measure(beside)?;
+            pairs.push(measure(ours)?, beside);
         }
     }
     Ok(pairs)

@@ -22,7 +22,7 @@ EXAMPLES:
   stentor config show --config stentor.toml every value in force, and where it came from
   stentor token issue --user ada --ttl 600  a client token, made offline from the data directory
   stentor tenant add shop --tier free       a tenant of a server that runs, or of its data directory
-  stentor policy test --policies policies.json --as anon subscribe chat:7
+  stentor policy test --as anon subscribe chat:7
                                             what policies of InsForge allow, and why
   stentor publish --lines - < lines.jsonl   publish a stream of lines at full speed
   stentor bench fanout --spawn              measure a server started for the occasion

@@ -7,7 +7,7 @@ use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
-use crate::side::{DatabaseLimits, SideLimits};
+use crate::side::{DatabaseLimits, ListLimits, SideLimits};
 
 impl LimitsConfig {
     /// What the decoders accept.
@@ -34,6 +34,9 @@ impl LimitsConfig {
         Limits {
             wire: self.for_decoders(),
             connections_max: self.connections_max as usize,
+            polling_sessions_max: self.polling_sessions_max,
+            polling_outbox_bytes_max: self.outbox_bytes_max,
+            polling_total_bytes_max: self.polling_total_bytes_max,
             pipelined_requests_max: self.pipelined_requests_max,
             unread_bytes_max: self.head_bytes_max + self.body_bytes_max,
             journal_queue_messages_max: self.journal_queue_messages_max,
@@ -103,6 +106,7 @@ impl LimitsConfig {
                 result_bytes_max: self.database_result_bytes_max,
                 memory_bytes_max: self.database_memory_bytes_max,
             },
+            lists: ListLimits { calls_max: self.lists_max, time_ms_max: self.list_time_ms_max },
         }
     }
 

@@ -7,6 +7,8 @@
 )]
 
 mod audience;
+mod by_slot;
+mod mixed;
 mod slices;
 mod turn;
 
@@ -88,6 +90,11 @@ impl Hub {
             return None;
         }
         group.conns.get(seat.place as usize).map(|moved| (*moved, seat))
+    }
+
+    /// Gives a place to another connection.
+    pub fn replace(&mut self, seat: Seat, conn: ConnId) {
+        self.groups[seat.group.0 as usize].conns[seat.place as usize] = conn;
     }
 
     /// Bytes that this turn has for the group so far.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::by_slot::BySlot;
 use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
 use crate::shard::effects::Outlet;
@@ -11,17 +12,23 @@ use crate::shard::effects::Outlet;
 const WAITING_MAX: usize = 64;
 
 /// What is left for later turns, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slices {
     waiting: VecDeque<Slice>,
     /// For each connection slot how many slices it waits in.
-    owed: Vec<u16>,
+    owed: BySlot<u16>,
 }
 
 #[derive(Debug)]
 enum Slice {
     Share { frame: Frame, conns: Vec<ConnId>, sent: usize },
     Gather { conn: ConnId, pieces: Vec<Piece> },
+}
+
+impl Default for Slices {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), owed: BySlot::new(0) }
+    }
 }
 
 impl Slices {
@@ -32,7 +39,7 @@ impl Slices {
 
     /// Whether the connection has to wait behind something.
     pub(super) fn is_owed(&self, conn: ConnId) -> bool {
-        self.owed.get(conn.index()).is_some_and(|count| *count > 0)
+        self.owed.get(conn) > 0
     }
 
     /// Has these connections get the frame later.
@@ -90,18 +97,11 @@ impl Slices {
     }
 
     fn owe(&mut self, conn: ConnId) {
-        if self.owed.len() <= conn.index() {
-            self.owed.resize(conn.index() + 1, 0);
-        }
-        if let Some(count) = self.owed.get_mut(conn.index()) {
-            *count += 1;
-        }
+        *self.owed.slot(conn) += 1;
     }
 
     fn repay(&mut self, conn: ConnId) {
-        if let Some(count) = self.owed.get_mut(conn.index()) {
-            *count -= 1;
-        }
+        *self.owed.slot(conn) -= 1;
     }
 }
 

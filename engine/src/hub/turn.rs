@@ -6,6 +6,8 @@
     reason = "group ids and marks are made here and never outlive what they name"
 )]
 
+use super::by_slot::BySlot;
+use super::mixed::{Mixed, Part};
 use super::slices::Slices;
 use super::{GroupId, Hub};
 use crate::frame::{FramePool, Piece};
@@ -18,11 +20,11 @@ const NONE: u32 = u32::MAX;
 pub struct Turn {
     pool: FramePool,
     /// For each connection slot its place in `mixed`, or `NONE`. Dense, because the fan-out reads it for everyone.
-    marks: Vec<u32>,
+    marks: BySlot<u32>,
     mixed: Vec<Mixed>,
     spare: Vec<Mixed>,
     /// For each connection slot whether it sits in several groups, and so cannot take the short way.
-    many: Vec<bool>,
+    many: BySlot<bool>,
     pieces: Vec<Piece>,
     slices: Slices,
     /// Sends that the turn may still make.
@@ -34,16 +36,6 @@ pub struct Turn {
 const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
 
-/// A connection that gets more than one shared frame.
-#[derive(Debug, Default)]
-struct Mixed {
-    conn: Option<ConnId>,
-    own: Vec<u8>,
-    parts: Vec<Part>,
-    /// Up to where it already has, or must not have, what a group has pending.
-    cuts: Vec<(GroupId, usize)>,
-}
-
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Many {
@@ -53,22 +45,16 @@ pub enum Many {
     No,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Part {
-    Own { start: usize, end: usize },
-    Shared { group: GroupId, start: usize, end: usize },
-}
-
 impl Turn {
     /// A first turn. Each makes at most `sends_max` sends, with few exceptions.
     #[must_use]
     pub fn new(sends_max: usize) -> Self {
         Self {
             pool: FramePool::new(SPARE_BUFFERS_MAX, SPARE_BUFFER_BYTES_MAX),
-            marks: Vec::new(),
+            marks: BySlot::new(NONE),
             mixed: Vec::new(),
             spare: Vec::new(),
-            many: Vec::new(),
+            many: BySlot::new(false),
             pieces: Vec::new(),
             slices: Slices::default(),
             budget: 0,
@@ -121,15 +107,31 @@ impl Turn {
         }
     }
 
+    /// What the turn has for a connection goes to another one, behind what it has for that: the seats of the first are the
+    /// other's from now on, and what their groups have pending is settled.
+    pub fn hand_over(&mut self, from: ConnId, to: ConnId) {
+        self.set_many(to, if self.many.get(from) { Many::Yes } else { Many::No });
+        self.set_many(from, Many::No);
+        let place = self.marks.get(from) as usize;
+        let Some(old) = self.mixed.get_mut(place).filter(|it| it.conn == Some(from)) else {
+            return;
+        };
+        let old = std::mem::take(old);
+        *self.marks.slot(from) = NONE;
+        self.mixed(to).append(&old);
+    }
+
+    /// Whether a connection still waits for its share of earlier turns.
+    #[must_use]
+    pub fn is_owed(&self, conn: ConnId) -> bool {
+        self.slices.is_owed(conn)
+    }
+
     /// Says whether the connection sits in more than one group.
     pub fn set_many(&mut self, conn: ConnId, many: Many) {
-        match (self.many.get_mut(conn.index()), many) {
-            (Some(is_many), _) => *is_many = many == Many::Yes,
-            (None, Many::No) => {}
-            (None, Many::Yes) => {
-                self.many.resize(conn.index() + 1, false);
-                self.many[conn.index()] = true;
-            }
+        let is_many = many == Many::Yes;
+        if self.many.get(conn) != is_many {
+            *self.many.slot(conn) = is_many;
         }
     }
 
@@ -145,7 +147,7 @@ impl Turn {
         }
         for mut mixed in self.mixed.drain(..) {
             if let Some(conn) = mixed.conn.take() {
-                self.marks[conn.index()] = NONE;
+                *self.marks.slot(conn) = NONE;
             }
             mixed.parts.clear();
             mixed.cuts.clear();
@@ -160,11 +162,10 @@ impl Turn {
         let length = frame.len();
         let mut later = Vec::new();
         for conn in &group.conns {
-            let slot = conn.index();
-            let mark = self.marks.get(slot).copied().unwrap_or(NONE);
+            let mark = self.marks.get(*conn);
             match self.mixed.get_mut(mark as usize) {
                 Some(mixed) if mixed.conn == Some(*conn) => mixed.settle(id, length),
-                Some(_) | None if self.many.get(slot) == Some(&true) => {
+                Some(_) | None if self.many.get(*conn) => {
                     self.mixed(*conn).settle(id, length);
                 }
                 Some(_) | None if self.budget == 0 || self.slices.is_owed(*conn) => {
@@ -207,10 +208,7 @@ impl Turn {
     }
 
     fn mixed(&mut self, conn: ConnId) -> &mut Mixed {
-        if self.marks.len() <= conn.index() {
-            self.marks.resize(conn.index() + 1, NONE);
-        }
-        let mark = &mut self.marks[conn.index()];
+        let mark = self.marks.slot(conn);
         // A slot may change hands within a turn: the former owner keeps its entry, the mark goes to the new one.
         let current = self.mixed.get(*mark as usize).is_some_and(|it| it.conn == Some(conn));
         if !current {
@@ -223,30 +221,6 @@ impl Turn {
     }
 }
 
-impl Mixed {
-    /// It may have left the group and come back within the turn: the later cut counts.
-    fn cut(&mut self, group: GroupId, upto: usize) {
-        match self.cuts.iter_mut().find(|(it, _)| *it == group) {
-            Some((_, cut)) => *cut = upto,
-            None => self.cuts.push((group, upto)),
-        }
-    }
-
-    fn settle(&mut self, group: GroupId, upto: usize) {
-        let start = match self.cuts.iter_mut().find(|(it, _)| *it == group) {
-            Some((_, cut)) => std::mem::replace(cut, upto),
-            None if upto == 0 => return,
-            None => {
-                self.cuts.push((group, upto));
-                0
-            }
-        };
-        if upto > start {
-            self.parts.push(Part::Shared { group, start, end: upto });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -254,7 +228,7 @@ mod tests {
     use super::*;
     use crate::frame::{Frame, Piece};
     use crate::hasher;
-    use crate::hub::Audience;
+    use crate::hub::{Audience, Seat};
     use crate::ids::{ChannelKey, TenantId};
 
     #[derive(Default)]
@@ -374,6 +348,28 @@ mod tests {
         room.say(second, "b");
         room.say(first, "a");
         assert_eq!(room.flush(), [(0, "gather", "ba".to_owned())]);
+    }
+
+    #[test]
+    fn another_connection_goes_on_where_one_stopped() {
+        let mut room = Room::new();
+        let group = room.enter("a", 0);
+        room.enter("a", 1);
+        room.say(group, "1");
+        room.tell(0, group, "(old)");
+        room.turn
+            .write(&room.hub, conn(5), std::iter::empty(), |out| out.extend_from_slice(b"(new)"));
+        room.say(group, "2");
+        room.turn.settle(&room.hub, conn(0), group);
+        room.turn.hand_over(conn(0), conn(5));
+        room.hub.replace(Seat { group, place: 0 }, conn(5));
+        room.say(group, "3");
+        room.tell(5, group, "(more)");
+        let whole = (1, "share", "123".to_owned());
+        assert_eq!(room.flush(), [whole, (5, "gather", "(new)1(old)23(more)".to_owned())]);
+        room.say(group, "4");
+        let four = |slot| (slot, "share", "4".to_owned());
+        assert_eq!(room.flush(), [four(5), four(1)]);
     }
 
     #[test]

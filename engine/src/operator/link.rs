@@ -79,4 +79,8 @@ impl World for NodeLink {
             .map(|it| it == Acted(1))
             .ok_or_else(|| Refused::away("the node's answer makes no sense"))
     }
+
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {
+        self.operate(tenant, Operate::Policies)
+    }
 }

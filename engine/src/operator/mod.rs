@@ -99,6 +99,12 @@ pub trait World {
     /// # Errors
     /// When that cannot be found out.
     fn is_revoked(&mut self, tenant: TenantId, token: TokenId) -> Result<bool, Refused>;
+
+    /// The policies of a tenant, as `/api/realtime/permissions` has them.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused>;
 }
 
 /// What came of an ask, as one line.

@@ -1,12 +1,15 @@
 //! The data directory of a node that does not run.
 
+use protocol::dialect::insforge::rest::body_permissions;
+use protocol::policy::Policies;
 use storage::{JournalOptions, OwnedChange};
 
 use super::record::{KeptSecrets, MADE};
 use super::{Refused, World};
 use crate::config::{Config, JournalKind, is_name};
 use crate::control::{
-    CatalogChange, REVOKED, ROWS_PER_COMMIT, TABLES, TokenId, kept_revocation, tenant_of,
+    CatalogChange, POLICIES, REVOKED, ROWS_PER_COMMIT, RuleChange, TABLES, TokenId,
+    kept_revocation, read_rule, tenant_of,
 };
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
@@ -57,6 +60,26 @@ impl World for Stopped<'_> {
         };
         let value = self.layout.value(REVOKED, &entry.key).map_err(Refused::disk)?;
         Ok(value.is_some())
+    }
+
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {
+        let rows = self.layout.entries(POLICIES).map_err(Refused::disk)?;
+        let of_tenant = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let (id, rest) = tenant_of(&key)?;
+            if id == tenant { read_rule(POLICIES, rest, &value) } else { None }
+        };
+        let mut out = Vec::new();
+        match rows.into_iter().find_map(of_tenant) {
+            Some(RuleChange::Policies(Some(policies))) => body_permissions(&mut out, &policies),
+            Some(
+                RuleChange::Policies(None)
+                | RuleChange::Pattern(_)
+                | RuleChange::Deleted(_)
+                | RuleChange::Retention(_),
+            )
+            | None => body_permissions(&mut out, &Policies::default()),
+        }
+        Ok(out)
     }
 }
 

@@ -14,12 +14,13 @@ use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
+use super::retention::kept_for;
 use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
 use super::sockets::{Sockets, how};
 use super::thirst::Thirst;
 use crate::control::Operation;
-use crate::ids::{ConnId, Now};
+use crate::ids::{ConnId, Now, PassId};
 use crate::shard::Shard;
 use crate::shard::effects::Effects;
 use crate::shard::input::Input;
@@ -256,8 +257,10 @@ impl Core {
             Event::PeerClosed(conn) => self.handle(now, Input::HalfClosed(conn)),
             Event::Overrun(conn) => self.handle(now, Input::Overrun(conn)),
             Event::Closed(conn, _) => self.handle(now, Input::Closed(conn)),
-            // Nothing here passes a connection yet.
-            Event::Doorbell | Event::Arrived(..) | Event::Passed(_) | Event::Stayed(_) => {}
+            Event::Arrived(conn, number) => self.handle(now, Input::Arrived(conn, PassId(number))),
+            Event::Passed(conn) => self.handle(now, Input::Passed(conn)),
+            Event::Stayed(conn) => self.handle(now, Input::Stayed(conn)),
+            Event::Doorbell => {}
         }
         true
     }
@@ -303,14 +306,16 @@ impl Core {
             self.handle(now, Input::Tick);
             self.worked = was_worked;
         }
+        self.parts.journal.write_counts();
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
         }
-        if now.monotonic_ms >= self.next_retain_ms {
+        if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
-            let retention = self.parts.shard.retention(&self.parts.retention);
-            self.parts.journal.retain(retention, now.wall_ms);
+            let days = self.parts.shard.rules().retention_days();
+            let policy = kept_for(&self.parts.retention, days);
+            self.parts.journal.retain(policy, now.wall_ms);
         }
         while self.parts.lanes.has_room()
             && let Ok(order) = self.parts.orders.try_recv()
@@ -352,6 +357,11 @@ impl Core {
         journal.wake();
         shard.flush(&mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
+        for pass in effects.passes.drain(..) {
+            if let Some(bell) = bells.get(pass.to.index()) {
+                driver.pass(pass.conn, bell.target(), pass.number.0);
+            }
+        }
         for (conn, ending) in effects.closes.drain(..) {
             driver.close(conn, how(ending));
         }

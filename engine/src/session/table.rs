@@ -3,7 +3,7 @@
 use super::http::HttpSession;
 use super::socket::SocketSession;
 use crate::control::Buckets;
-use crate::ids::ConnId;
+use crate::ids::{ConnId, PassId, ShardId};
 use crate::planted::{self, Fault};
 
 /// One connection.
@@ -36,6 +36,10 @@ pub enum State {
     Socket(Box<SocketSession>),
     /// Nothing more: its home did not take it, and is told once it is gone.
     Leaving(Box<SocketSession>),
+    /// Nothing that is read here: it goes to another shard, under this number.
+    Passing(ShardId, PassId),
+    /// Nothing yet: it came from another shard, and what that has not read of it is still to come.
+    Arriving,
     /// Nothing more: it is being closed.
     Ending,
 }
@@ -46,7 +50,11 @@ impl Slot {
     pub fn is_mid_message(&self) -> bool {
         match &self.state {
             State::Socket(socket) => socket.reader.is_mid_message(),
-            State::Http(_) | State::Leaving(_) | State::Ending => false,
+            State::Http(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => false,
         }
     }
 
@@ -83,17 +91,21 @@ pub struct Load {
 #[derive(Debug, Default)]
 pub struct Table {
     slots: Vec<Slot>,
+    /// Connections without a socket.
+    polled: Vec<Slot>,
+    /// How many have a socket.
     open: usize,
 }
 
 impl Table {
     /// Starts a connection.
     pub fn open(&mut self, conn: ConnId, state: State) -> Option<&mut Slot> {
-        while self.slots.len() <= conn.index() {
-            self.slots.push(Slot::free());
+        let slots = if conn.is_polled() { &mut self.polled } else { &mut self.slots };
+        while slots.len() <= conn.place() {
+            slots.push(Slot::free());
         }
-        let slot = self.slots.get_mut(conn.index())?;
-        if slot.conn.is_none() {
+        let slot = slots.get_mut(conn.place())?;
+        if slot.conn.is_none() && !conn.is_polled() {
             self.open += 1;
         }
         *slot = Slot { conn: Some(conn), state, ..Slot::free() };
@@ -103,18 +115,19 @@ impl Table {
     /// The connection, if it is still there.
     pub fn slot(&mut self, conn: ConnId) -> Option<&mut Slot> {
         let any_owner = planted::is(Fault::GenerationIgnored);
-        self.slots.get_mut(conn.index()).filter(|slot| slot.conn == Some(conn) || any_owner)
+        let slots = if conn.is_polled() { &mut self.polled } else { &mut self.slots };
+        slots.get_mut(conn.place()).filter(|slot| slot.conn == Some(conn) || any_owner)
     }
 
     /// Ends a connection and returns what it spoke.
     pub fn close(&mut self, conn: ConnId) -> Option<State> {
         let slot = self.slot(conn)?;
         let state = std::mem::replace(slot, Slot::free()).state;
-        self.open -= 1;
+        self.open -= usize::from(!conn.is_polled());
         Some(state)
     }
 
-    /// How many there are.
+    /// How many have a socket.
     #[must_use]
     pub fn count(&self) -> usize {
         self.open
@@ -127,26 +140,30 @@ impl Table {
             unread_most: load.unread_most.max(slot.carry.len()),
             tickets_most: load.tickets_most.max(match &slot.state {
                 State::Http(http) => http.tickets.len(),
-                State::Socket(_) | State::Leaving(_) | State::Ending => 0,
+                State::Socket(_)
+                | State::Leaving(_)
+                | State::Passing(..)
+                | State::Arriving
+                | State::Ending => 0,
             }),
         })
     }
 
     /// Those in a range of slots.
     pub fn range(&self, slots: std::ops::Range<usize>) -> impl Iterator<Item = ConnId> + '_ {
-        let some = self.slots.get(slots.start..slots.end.min(self.slots.len()));
-        some.unwrap_or_default().iter().filter_map(|slot| slot.conn)
+        let all = self.slots.iter().chain(&self.polled);
+        all.skip(slots.start).take(slots.len()).filter_map(|slot| slot.conn)
     }
 
     /// How many slots there are, free ones too.
     #[must_use]
     pub fn slots(&self) -> usize {
-        self.slots.len()
+        self.slots.len() + self.polled.len()
     }
 
     /// All of them, in the order of their slots.
     pub fn conns(&self) -> impl Iterator<Item = ConnId> + '_ {
-        self.slots.iter().filter_map(|slot| slot.conn)
+        self.slots.iter().chain(&self.polled).filter_map(|slot| slot.conn)
     }
 }
 

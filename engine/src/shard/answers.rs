@@ -226,12 +226,16 @@ impl Shard {
     pub(super) fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
         match &mut self.sessions.slot(conn)?.state {
             State::Http(http) => Some(http),
-            State::Socket(_) | State::Leaving(_) | State::Ending => None,
+            State::Socket(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => None,
         }
     }
 
     /// Answers the request of a ticket, and everyone who only waited for it.
-    fn answer_ticket(
+    pub(super) fn answer_ticket(
         &mut self,
         to: ReplyTo,
         closes: &mut Vec<(ConnId, Ending)>,

@@ -139,7 +139,7 @@ impl Shard {
         let socket = match &mut slot.state {
             State::Socket(socket) => socket,
             State::Http(_) => return self.go_on_listing(conn, &mut effects.closes),
-            State::Leaving(_) | State::Ending => return,
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => return,
         };
         let mut asks = Vec::new();
         for it in socket.subscriptions.list_mut() {

@@ -113,7 +113,7 @@ impl Shard {
                 });
             }
             State::Http(_) => self.answer_published(to, publication, closes),
-            State::Leaving(_) | State::Ending => {}
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -131,7 +131,7 @@ impl Shard {
                 paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
             }
             State::Http(_) => self.answer_refused(to, why, closes),
-            State::Leaving(_) | State::Ending => {}
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
         }
     }
 
@@ -144,7 +144,11 @@ impl Shard {
         let Some(slot) = self.sessions.slot(to.conn) else { return };
         match &slot.state {
             State::Http(_) => self.answer_history_read(to, publications, closes),
-            State::Socket(_) | State::Leaving(_) | State::Ending => {}
+            State::Socket(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => {}
         }
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::ws::CloseCode;
-use storage::Publication;
+use storage::{Counted, Publication};
 
-use super::input::{Delivery, ReadAsk, Request};
+use super::input::{Delivery, DropAsk, ReadAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
-use crate::ids::{ChannelKey, ConnId, Epoch, ShardId};
+use crate::ids::{ChannelKey, ConnId, Epoch, PassId, ShardId};
 use crate::side::SideAsk;
 
 /// The wishes of one turn, reused between turns.
@@ -26,7 +26,9 @@ pub struct Effects {
     /// What to read from the journal.
     pub reads: Vec<ReadAsk>,
     /// Channels whose messages the journal lets go.
-    pub drops: Vec<Arc<ChannelKey>>,
+    pub drops: Vec<DropAsk>,
+    /// What is known of messages beside them, to be kept with them.
+    pub counted: Vec<Counted>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
     /// For the side threads.
@@ -35,8 +37,21 @@ pub struct Effects {
     pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections that get more once little waits for them any more: each is to be named in one `Input::Drained` then.
     pub thirsty: Vec<ConnId>,
+    /// Connections to pass to other shards, after what [`Shard::flush`](super::Shard::flush) gives them.
+    pub passes: Vec<Pass>,
     /// Connections to close, after what [`Shard::flush`](super::Shard::flush) gives them.
     pub closes: Vec<(ConnId, Ending)>,
+}
+
+/// A connection that belongs to another shard: `Input::Arrived` says so there, and here `Input::Passed`, or `Input::Stayed`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pass {
+    /// Which.
+    pub conn: ConnId,
+    /// Whose it is.
+    pub to: ShardId,
+    /// What both shards know it by.
+    pub number: PassId,
 }
 
 /// How a connection ends.

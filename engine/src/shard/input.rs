@@ -7,9 +7,9 @@ use protocol::ws::CloseCode;
 use storage::Publication;
 
 use crate::broker::{Member, Present, Start};
-use crate::control::{Came, CatalogAnswer, Enforce, Operation, Ruling, SeatAsk};
+use crate::control::{Buckets, Came, CatalogAnswer, Enforce, Operation, Ruling, SeatAsk};
 use crate::ids::{
-    CallId, ChannelKey, ConnId, MessageId, Offset, ShardId, SubscriptionId, TenantId,
+    CallId, ChannelKey, ConnId, MessageId, Offset, PassId, ShardId, SubscriptionId, TenantId,
 };
 use crate::side::SideAnswer;
 use crate::tenants::Tenants;
@@ -25,6 +25,12 @@ pub enum Input<'a> {
     HalfClosed(ConnId),
     /// The connection is gone.
     Closed(ConnId),
+    /// A connection came from another shard, which passed it under this number.
+    Arrived(ConnId, PassId),
+    /// A connection that was to be passed is another shard's now.
+    Passed(ConnId),
+    /// A connection that was to be passed is still here: the other shard has no room.
+    Stayed(ConnId),
     /// The connection's outbox went over its limit (invariant 8).
     Overrun(ConnId),
     /// Another shard asks something of a channel homed here, of a tenant seated here, or of this shard.
@@ -59,11 +65,36 @@ pub enum JournalAnswer {
     /// So many further appends are not, and never will be.
     Refused(usize, Rejection),
     /// A channel's messages are let go, or not.
-    Dropped(Arc<ChannelKey>, Result<(), Rejection>),
+    Dropped(DropAsk, Result<LetGo, Rejection>),
     /// History of a channel is damaged. What cannot be read was set aside.
     Damaged(Arc<ChannelKey>),
     /// A read is done.
     Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
+}
+
+/// A channel whose messages have to go.
+#[derive(Clone, Debug)]
+pub struct DropAsk {
+    /// The order of its home that it belongs to.
+    pub order: u64,
+    /// Which.
+    pub channel: Arc<ChannelKey>,
+    /// Only what was taken up to this time goes, in milliseconds since 1970; `None`: all.
+    pub until_ms: Option<u64>,
+}
+
+/// What went of a channel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LetGo {
+    /// All that it had.
+    All,
+    /// Its beginning.
+    Before {
+        /// The oldest that is left, or would be.
+        first_retained: Offset,
+        /// How many went.
+        messages: u64,
+    },
 }
 
 /// Who waits for an answer: a place in a connection's order of answers.
@@ -133,6 +164,19 @@ pub enum Request {
     Mark(ShardId, CallId),
     /// So many sockets of a metered tenant are closed that its seat had granted. Nobody waits for an answer.
     Release(TenantId, u32),
+    /// What was not read of a connection that was passed. Nobody waits for an answer.
+    Parcel(Box<Parcel>),
+}
+
+/// What goes with a connection from one shard to another.
+#[derive(Debug)]
+pub struct Parcel {
+    /// Of which.
+    pub number: PassId,
+    /// What its peer sent.
+    pub unread: Vec<u8>,
+    /// How fast it went lately.
+    pub buckets: Option<Box<Buckets>>,
 }
 
 /// Messages of one call for channels of one home.
@@ -270,6 +314,8 @@ pub struct PresenceChange {
 pub enum Move {
     /// The member's first connection subscribed.
     Join,
+    /// The member says something else of itself.
+    Update,
     /// The member's last connection left.
     Leave,
 }

@@ -7,6 +7,7 @@ mod calls;
 mod claiming;
 mod cohesivity;
 mod cost;
+mod counters;
 mod deadlines;
 mod dropping;
 mod edge;
@@ -17,9 +18,12 @@ mod infrai;
 pub mod input;
 mod insforge;
 mod line;
+mod mailing;
 mod operate;
 mod pace;
 mod paid;
+mod passing;
+mod polled;
 mod publishing;
 mod requests;
 mod rules;
@@ -38,6 +42,7 @@ use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
 use cost::Owed;
+pub use counters::Counters;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
@@ -45,6 +50,9 @@ use hashbrown::HashSet;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use insforge::ChannelLists;
+use mailing::Mail;
+use passing::Passes;
+use polled::Polls;
 use side::Sides;
 use steps::Calls;
 
@@ -105,6 +113,8 @@ pub struct Shard {
     rules: Rules,
     /// Lists of them that go out in parts.
     lists: ChannelLists,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -124,6 +134,10 @@ pub struct Shard {
     turned_away: HashSet<(ShardId, SubscriptionId), ShardHasher>,
     /// Subscribers that get what they missed.
     arrivals: Arrivals,
+    /// Connections that go to other shards, or come from them.
+    passes: Passes,
+    /// Connections without a socket.
+    polls: Polls,
     scratch: Vec<u8>,
     health: Health,
     counters: Counters,
@@ -137,25 +151,6 @@ struct Health {
     draining: bool,
     /// False once the journal is fenced (invariant 4: it never degrades in silence).
     storage: bool,
-}
-
-/// What a shard has done so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counters {
-    /// Connections taken.
-    pub opened: u64,
-    /// HTTP requests read.
-    pub requests: u64,
-    /// WebSockets opened.
-    pub sockets: u64,
-    /// Publications ordered here, kept or not.
-    pub published: u64,
-    /// Publications that were not taken.
-    pub refused: u64,
-    /// Frames and requests that were the peer's fault.
-    pub rejected: u64,
-    /// Connections closed because they were too slow.
-    pub overrun: u64,
 }
 
 impl Shard {
@@ -174,6 +169,8 @@ impl Shard {
             turn: Turn::new(limits.deliveries_per_turn_max),
             turned_away: HashSet::with_hasher(hasher.clone()),
             arrivals: Arrivals::new(hasher.clone()),
+            passes: Passes::new(hasher.clone()),
+            polls: Polls::new(hasher.clone()),
             seats: Seats::new(hasher.clone(), limits.seat),
             batches: Batches::default(),
             revoked: Revocations::new(hasher.clone()),
@@ -182,6 +179,7 @@ impl Shard {
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
             lists: ChannelLists::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -236,11 +234,15 @@ impl Shard {
     /// The one door in. Runs to completion; never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.now = now;
+        let closed_before = effects.closes.len();
         match input {
             Input::Opened(conn) => self.on_opened(conn, effects),
             Input::Bytes(conn, bytes) => self.on_bytes(conn, bytes, effects),
             Input::HalfClosed(conn) => self.on_half_closed(conn, effects),
             Input::Closed(conn) => self.on_closed(conn, effects),
+            Input::Arrived(conn, number) => self.on_arrived(conn, number, effects),
+            Input::Passed(conn) => self.on_passed(conn, effects),
+            Input::Stayed(conn) => self.on_stayed(conn, effects),
             Input::Overrun(conn) => self.on_overrun(conn, effects),
             Input::Request(from, request) => self.on_request(from, request, effects),
             Input::Delivery(delivery) => self.on_delivery(delivery, &mut effects.closes),
@@ -254,13 +256,17 @@ impl Shard {
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
         }
+        self.keep_polled(closed_before, &mut effects.closes);
         self.sides.say(&mut effects.side);
         self.arrivals.say(&mut effects.thirsty);
     }
 
     /// Hands out what the turn made for connections.
     pub fn flush(&mut self, outlet: &mut impl Outlet) {
-        self.turn.flush(&mut self.hub, outlet);
+        let Self { hub, turn, polls, limits, .. } = self;
+        turn.flush(hub, &mut Mail { outlet, polls, limits });
+        polls.end_turn();
+        self.wake_movers();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -273,7 +279,7 @@ impl Shard {
     #[must_use]
     pub fn is_resumable(&self) -> bool {
         let is_step_due = self.calls.is_ready() || !self.orders.is_empty() || !self.owed.is_empty();
-        is_step_due || !self.resumable.is_empty()
+        is_step_due || self.polls.is_due() || !self.resumable.is_empty()
     }
 
     /// Calls of connections here, past ones too, that are not finished.
@@ -317,6 +323,12 @@ impl Shard {
         self.sessions.count()
     }
 
+    /// Sessions held here that have no connection of their own.
+    #[must_use]
+    pub fn polled_sessions(&self) -> usize {
+        self.polls.count()
+    }
+
     /// What its connections have waiting.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -345,9 +357,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
-            JournalAnswer::Dropped(channel, result) => {
-                self.on_dropped(&channel, result, effects);
-            }
+            JournalAnswer::Dropped(ask, result) => self.on_dropped(&ask, result, effects),
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
                 self.on_past_read((edge, joiner), result, effects);

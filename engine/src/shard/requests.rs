@@ -33,18 +33,29 @@ struct Outline {
 
 impl Shard {
     pub(super) fn on_opened(&mut self, conn: ConnId, effects: &mut Effects) {
-        self.counters.opened += 1;
-        let now_ms = self.now.monotonic_ms;
-        let is_full = self.sessions.count() >= self.limits.connections_max;
-        let state = State::Http(Box::<HttpSession>::default());
-        if let Some(slot) = self.sessions.open(conn, state) {
-            slot.heard_at_ms = now_ms;
-        }
-        if is_full {
-            let why = Rejection::Overloaded { limit: "connections_max" };
-            self.reject_and_close(conn, &why, &mut effects.closes);
+        if self.open(conn, State::Http(Box::<HttpSession>::default())) {
+            self.refuse_conn(conn, effects);
         }
         self.watch(conn);
+    }
+
+    /// Takes a connection. Returns whether there is one too many.
+    pub(super) fn open(&mut self, conn: ConnId, state: State) -> bool {
+        self.counters.opened += 1;
+        let is_full = self.sessions.count() >= self.limits.connections_max;
+        if let Some(slot) = self.sessions.open(conn, state) {
+            slot.heard_at_ms = self.now.monotonic_ms;
+        }
+        is_full
+    }
+
+    /// Refuses a connection for which there is no room.
+    pub(super) fn refuse_conn(&mut self, conn: ConnId, effects: &mut Effects) {
+        if let Some(slot) = self.sessions.slot(conn) {
+            slot.state = State::Http(Box::<HttpSession>::default());
+        }
+        let why = Rejection::Overloaded { limit: "connections_max" };
+        self.reject_and_close(conn, &why, &mut effects.closes);
     }
 
     pub(super) fn on_bytes(&mut self, conn: ConnId, bytes: &mut [u8], effects: &mut Effects) {
@@ -67,6 +78,7 @@ impl Shard {
         self.obey(effects);
         self.go_on(effects);
         self.pay_back(effects);
+        self.serve_polls(effects);
         for conn in std::mem::take(&mut self.resumable) {
             self.read_carry(conn, effects);
             self.end_half_closed(conn, effects);
@@ -85,6 +97,9 @@ impl Shard {
     }
 
     fn read_carry(&mut self, conn: ConnId, effects: &mut Effects) {
+        if conn.is_polled() {
+            return self.read_post(conn, effects);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         if slot.carry.len() < slot.want {
             return;
@@ -116,6 +131,7 @@ impl Shard {
                 State::Http(_) => self.read_request(conn, rest, effects),
                 State::Socket(socket) if socket.waits() => break,
                 State::Socket(_) => self.read_frame(conn, rest, effects),
+                State::Passing(..) | State::Arriving => break,
                 State::Leaving(_) | State::Ending => return bytes.len(),
             };
             match progress {
@@ -170,6 +186,7 @@ impl Shard {
                 slot.carry = Vec::new();
                 self.end_socket(conn, CloseCode::TryAgain, "too many frames at once", effects);
             }
+            State::Passing(..) | State::Arriving => self.end_passing(conn, effects),
             // No more than one incomplete frame, which its own limit bounds.
             State::Socket(_) | State::Leaving(_) | State::Ending => {}
         }
@@ -236,6 +253,9 @@ impl Shard {
                 return Err(Progress::Used(bytes.len()));
             }
         };
+        if let Some(to) = self.elsewhere(&head) {
+            return Err(self.pass(conn, to, effects));
+        }
         let then = if self.health.draining { KeepAlive::Close } else { head.keep_alive() };
         let surface = self.surface(Dialect::of_path(head.path()));
         let outline = Outline {
@@ -257,7 +277,7 @@ impl Shard {
     }
 
     /// Whose shape the answer to a request has.
-    fn surface(&mut self, dialect: Dialect) -> Surface {
+    pub(super) fn surface(&mut self, dialect: Dialect) -> Surface {
         match dialect {
             Dialect::Cohesivity => Surface::Cohesivity,
             Dialect::Infrai => {

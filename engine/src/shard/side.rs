@@ -111,6 +111,7 @@ impl Shard {
         self.sides.asks.push(match ask {
             StreamAsk::Kit(ask) => SideAsk::Kit(call, ask),
             StreamAsk::Database(ask) => SideAsk::Database(call, ask),
+            StreamAsk::List(ask) => SideAsk::List(call, ask),
         });
         // Who left while it was paid for is not there to be missed.
         let is_awaited = self.http(reply.conn).is_some_and(|it| !(passes_on && it.half_closed));

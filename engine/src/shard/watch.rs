@@ -56,6 +56,7 @@ impl Shard {
     pub(super) fn on_tick(&mut self, effects: &mut Effects) {
         self.broker.sweep(SWEPT_PER_TICK);
         self.revoked.sweep(self.now.wall_ms / 1000, SWEPT_PER_TICK);
+        self.forget_polls();
         let mut due = std::mem::take(&mut self.due);
         self.deadlines.advance(self.now.monotonic_ms, &mut due);
         for conn in due.drain(..) {
@@ -105,7 +106,8 @@ impl Shard {
             State::Socket(_) => {
                 self.end_socket(conn, CloseCode::Policy, "message took too long", effects);
             }
-            State::Leaving(_) | State::Ending => {}
+            State::Arriving => self.end_passing(conn, effects),
+            State::Leaving(_) | State::Passing(..) | State::Ending => {}
         }
     }
 
@@ -147,7 +149,11 @@ impl Shard {
                     slot.state = State::Ending;
                     super::close(conn, Ending::Flush, &mut effects.closes);
                 }
-                State::Http(_) | State::Leaving(_) | State::Ending => {}
+                State::Http(_)
+                | State::Leaving(_)
+                | State::Passing(..)
+                | State::Arriving
+                | State::Ending => {}
             }
         }
     }
@@ -192,6 +198,7 @@ fn duty(slot: &Slot, limits: &Limits) -> Duty {
                 Some(_) | None => due(at_ms),
             }
         }
-        State::Leaving(_) | State::Ending => Duty::Nothing,
+        State::Arriving => Duty::Finish(slot.since_ms + limits.head_timeout_ms),
+        State::Leaving(_) | State::Passing(..) | State::Ending => Duty::Nothing,
     }
 }

@@ -11,6 +11,8 @@ use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
+use crate::passing::path_elsewhere;
+use crate::polled::PolledClient;
 use crate::random::Random;
 use crate::seen::Seen;
 use crate::socket::SocketClient;
@@ -35,6 +37,8 @@ pub enum Client {
     Socket(Box<SocketClient>),
     /// A client on a WebSocket with many.
     Infrai(Box<InfraiClient>),
+    /// A client that polls.
+    Polled(Box<PolledClient>),
 }
 
 /// Which part of a channel's past is asked for, when, and where the channel stood then.
@@ -142,7 +146,7 @@ impl HttpClient {
         }
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
-        match scene.random.below(21) {
+        match scene.random.below(22) {
             0..=5 => self.publish(out, scene, Keep::Persist),
             6..=8 => self.publish(out, scene, Keep::Pass),
             9..=12 => self.publish_to(out, scene),
@@ -151,6 +155,11 @@ impl HttpClient {
                 let path =
                     scene.random.one_of(&["/nothing/here", "/health/ready", "/edge/realtime"]);
                 self.request(out, scene, None, path);
+                self.asked.push_back(Asked::Nonsense);
+            }
+            21 if !scene.plan.has(Fault::Deletions) => {
+                let path = path_elsewhere(scene.random, scene.plan.shards);
+                self.request(out, scene, None, &path);
                 self.asked.push_back(Asked::Nonsense);
             }
             18..=19 if scene.plan.has(Fault::Deletions) => self.drop_something(out, scene),
@@ -268,10 +277,14 @@ impl HttpClient {
     }
 
     fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        if scene.random.permille(400) {
-            self.drop_resource(out, scene);
-        } else {
-            self.drop_channel(out, scene);
+        match scene.random.below(4) {
+            0 => self.drop_resource(out, scene),
+            1 => {
+                let key = api_key(&self.key);
+                write_bare(out, "DELETE", "/api/realtime/messages", &key, "");
+                self.asked.push_back(Asked::Drop(scene.truth.doom_kept(self.key.0)));
+            }
+            _ => self.drop_channel(out, scene),
         }
     }
 
@@ -364,6 +377,11 @@ pub fn signing_key(key: &Key) -> Vec<u8> {
 /// The tenant's application key.
 pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
+}
+
+/// The key of the tenant's servers that speak InsForge.
+pub fn api_key(key: &Key) -> String {
+    format!("ik_{:064}", key.0.0)
 }
 
 /// The tenant's management key.

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::frame::{Frame, Piece};
-use engine::ids::ConnId;
+use engine::ids::{ConnId, PassId, ShardId};
 use engine::outbox::{Outbox, Push};
 use engine::shard::effects::{Ending, Outlet};
 use protocol::ws;
 
 use crate::clients::Client;
 use crate::journal::Key;
+use crate::passing::Moves;
 use crate::seen::Seen;
 
 /// One connection, with its client at the other end.
@@ -23,6 +24,8 @@ pub struct Wire {
     pub ending: Option<Ending>,
     /// Whether the client does not read now.
     pub is_stalled: bool,
+    /// Where it goes.
+    pub passing: Option<(ShardId, PassId)>,
     outbox: Outbox,
     overrun: bool,
     gone: bool,
@@ -38,6 +41,7 @@ impl Wire {
             said: VecDeque::new(),
             ending: None,
             is_stalled: false,
+            passing: None,
             outbox: Outbox::default(),
             overrun: false,
             gone: false,
@@ -51,6 +55,7 @@ impl Wire {
             Client::Http(http) => &http.key,
             Client::Socket(socket) => &socket.view.key,
             Client::Infrai(client) => &client.key,
+            Client::Polled(client) => &client.view.key,
         }
     }
 
@@ -70,7 +75,7 @@ impl Wire {
     pub fn take_half_close(&mut self) -> bool {
         let is_due = match &self.client {
             Client::Http(http) => http.is_half_closed && self.said.is_empty() && !self.told_half,
-            Client::Socket(_) | Client::Infrai(_) => false,
+            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
         };
         let is_due = is_due && self.ending.is_none();
         self.told_half |= is_due;
@@ -81,6 +86,11 @@ impl Wire {
     pub fn ended_by_half_close(&self) -> bool {
         let is_whole = self.outbox.is_empty() && !self.outbox.is_sealed();
         self.told_half && self.ending == Some(Ending::Flush) && is_whole
+    }
+
+    /// It goes on with another shard, which reads once more that the client closed its half.
+    pub fn arrive(&mut self, conn: ConnId) {
+        (self.conn, self.passing, self.told_half) = (conn, None, false);
     }
 
     /// The client goes away.
@@ -106,6 +116,8 @@ pub struct Net {
     turn: Vec<(ConnId, Vec<Piece>)>,
     /// Slots freed in this turn.
     freed: BTreeSet<u32>,
+    /// Connections that move.
+    pub moves: Moves,
     /// Connections that get more once little waits for them.
     pub thirsty: Vec<ConnId>,
 }
@@ -136,7 +148,11 @@ impl Net {
 
     /// The name of the next connection: the smallest free slot.
     pub fn next_conn(&mut self) -> ConnId {
-        let slot = (0..).find(|slot| !self.wires.contains_key(slot)).unwrap();
+        let is_free = |slot: &u32| {
+            let leaves = self.moves.passed.iter().any(|it| it.slot == *slot);
+            !self.wires.contains_key(slot) && !leaves
+        };
+        let slot = (0..).find(is_free).unwrap();
         let place = slot as usize;
         self.generations.resize(self.generations.len().max(place + 1), 0);
         self.generations[place] += 1;
@@ -188,9 +204,18 @@ impl Net {
 
     /// Frees the slot of a connection that is gone.
     pub fn take_gone(&mut self) -> Option<Wire> {
-        let conn = self.wires.values().find(|it| it.gone)?.conn;
+        let is_gone = |it: &&Wire| it.gone && !self.moves.is_unknown(it.conn);
+        let conn = self.wires.values().find(is_gone)?.conn;
         self.freed.insert(conn.slot);
         self.wires.remove(&conn.slot)
+    }
+
+    /// A connection that moves, and for which nothing waits any more.
+    pub fn next_move(&self) -> Option<(ConnId, ShardId, PassId)> {
+        let closes = |it: &Wire| self.closes.iter().any(|(conn, _)| *conn == it.conn);
+        let is_ready = |it: &&Wire| it.is_open() && it.outbox.is_empty() && !closes(it);
+        let mut wires = self.wires.values().filter(is_ready);
+        wires.find_map(|it| it.passing.map(|(to, number)| (it.conn, to, number)))
     }
 
     /// A connection whose outbox refused something that the shard was not told of.

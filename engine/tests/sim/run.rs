@@ -105,8 +105,9 @@ impl World {
         let keys = self.keys();
         let key = keys[self.random.below(keys.len())].clone();
         let kind = match self.random.below(20) {
-            0..=6 => Kind::Http,
-            7..=13 => Kind::Socket,
+            0..=5 => Kind::Http,
+            6..=11 => Kind::Socket,
+            12..=14 => Kind::Polled,
             _ => Kind::Infrai,
         };
         self.accept(shard, key, kind);
@@ -122,11 +123,13 @@ impl World {
             wire.hang_up();
         }
         let most = if plan.has(Fault::Chopped) { 1 + random.below(40) } else { READ_BYTES_MAX };
-        match self.random.below(3) {
-            0 => self.act(shard, conn, |client, out, scene| match client {
+        match self.random.below(6) {
+            5 => self.hop(shard, conn),
+            0..=1 => self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.act(out, scene),
                 Client::Socket(socket) => socket.act(out, scene),
                 Client::Infrai(client) => client.act(out, scene),
+                Client::Polled(client) => client.act(out, scene),
             }),
             _ => _ = self.write(shard, conn, most),
         }
@@ -164,7 +167,8 @@ impl World {
                 8 => {
                     _ = self.take_overrun(shard)
                         || self.take_resume(shard)
-                        || self.take_drained(shard);
+                        || self.take_drained(shard)
+                        || self.take_move(shard);
                 }
                 9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
                 _ if self.may_ask(shard) => self.read_any(shard),
@@ -222,7 +226,7 @@ impl World {
             self.work_catalog(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
-            moved |= self.take_drained(shard);
+            moved |= self.take_drained(shard) | self.take_move(shard);
         }
         for conn in self.nets[shard].conns() {
             moved |= self.may_ask(shard) && self.read(shard, conn, READ_BYTES_MAX);
@@ -245,7 +249,11 @@ impl World {
                 Client::Infrai(client) => {
                     client.check_quiescent(&self.truth, |key| self.position(key));
                 }
-                Client::Http(_) => {}
+                Client::Polled(client) if client.is_live() => {
+                    let position = self.position(&client.view.key);
+                    client.view.check_quiescent(&self.truth, position, client.publisher);
+                }
+                Client::Http(_) | Client::Polled(_) => {}
             }
         }
         self.check_presence();
@@ -259,7 +267,7 @@ impl World {
             let conn = self.accept(shard, key, Kind::Http);
             self.act(shard, conn, |client, out, _| match client {
                 Client::Http(http) => http.provision(out),
-                Client::Socket(_) | Client::Infrai(_) => {}
+                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
             });
             self.settle();
             if let Some(wire) = self.nets[shard].wire_mut(conn) {
@@ -280,7 +288,7 @@ impl World {
             let conn = self.accept(shard, key.clone(), Kind::Http);
             self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.publish(out, scene, Keep::Persist),
-                Client::Socket(_) | Client::Infrai(_) => {}
+                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
             });
             self.settle();
             let fits = !self.plan.has(Fault::TinyLimits);
@@ -300,7 +308,7 @@ impl World {
     fn drain(&mut self) {
         let waits = |client: &Client| match client {
             Client::Http(http) => http.waiting() > 0,
-            Client::Socket(_) | Client::Infrai(_) => false,
+            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
         };
         self.is_draining = true;
         for shard in 0..self.shards.len() {
@@ -318,6 +326,7 @@ impl World {
                 Client::Http(http) => assert_eq!(http.waiting(), 0, "a request was not answered"),
                 Client::Socket(socket) => assert!(!socket.is_live(), "a drained node has sockets"),
                 Client::Infrai(client) => assert!(!client.is_live(), "a drained node has sockets"),
+                Client::Polled(client) => assert!(!client.is_live(), "a drained node has sessions"),
             }
         }
     }

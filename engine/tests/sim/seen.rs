@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 61] = [
+pub const WANTED: [&str; 67] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -22,6 +22,7 @@ pub const WANTED: [&str; 61] = [
     "closed for garbage",
     "closed mid-request",
     "connection limit",
+    "connection passed",
     "crash lost appends",
     "crash with unanswered commits",
     "cross-shard publish",
@@ -42,12 +43,14 @@ pub const WANTED: [&str; 61] = [
     "messages let go",
     "missed messages after a subscribe",
     "missed messages read from the journal",
+    "no room where a connection belongs",
     "operation refused",
     "outbox overrun",
     "passed in order",
     "pattern deleted",
     "pattern taken",
     "pipelined requests waited",
+    "polled by another connection",
     "publication not kept delivered",
     "published behind one with more steps",
     "published with a key",
@@ -57,9 +60,12 @@ pub const WANTED: [&str; 61] = [
     "recovered in parts",
     "resumed",
     "rules changed",
+    "session moved to a socket",
+    "several packets in one poll",
     "slot reused within a turn",
     "spilled",
     "subscribed again without a pause",
+    "subscribed by polling",
     "subscribers told of damage",
     "token revoked",
     "told of a gap",

@@ -9,7 +9,7 @@ use engine::shard::{Shard, home};
 use storage::Publication;
 
 use crate::catalog::Catalog;
-use crate::checker::Truth;
+use crate::checker::{Truth, number_of};
 use crate::clients::{Client, Scene};
 use crate::faults::Plan;
 use crate::journal::{Disk, Journal, Key, key};
@@ -156,6 +156,9 @@ impl World {
     pub fn work(&mut self, shard: usize) {
         let durable = self.journals[shard].work(&mut self.random, &mut self.seen);
         self.note_durable(&durable);
+        for it in self.journals[shard].refused.drain(..) {
+            self.truth.dooms.lose(number_of(it.event()));
+        }
         self.note_let_go(shard);
     }
 
@@ -197,6 +200,7 @@ impl World {
             self.seen.note_if(spilled, "spilled");
         }
         self.ask_disks(shard, &mut effects);
+        self.nets[shard].moves.wanted.append(&mut effects.passes);
         self.nets[shard].closes.append(&mut effects.closes);
         let operated: Vec<_> = effects.operated.drain(..).collect();
         self.effects = effects;
@@ -212,6 +216,8 @@ impl World {
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
+        // It keeps no lists, in which they would be seen.
+        effects.counted.clear();
         self.nets[shard].thirsty.append(&mut effects.thirsty);
     }
 
@@ -242,6 +248,7 @@ impl World {
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
         self.transcript = self.nets[shard].send_turn(max, now_ms, self.transcript);
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
+        net.begin_moves();
         net.end_turn(now_ms, seen);
         self.requests.check();
         self.deliveries.check();
@@ -265,6 +272,9 @@ impl World {
 
     /// Bytes of a client reach the shard. `most` at a time.
     pub fn read(&mut self, shard: usize, conn: ConnId, most: usize) -> bool {
+        if self.nets[shard].moves.is_unknown(conn) {
+            return false;
+        }
         let Some(wire) = self.nets[shard].wire_mut(conn) else { return false };
         let count = most.min(wire.said.len());
         let mut bytes: Vec<u8> = wire.said.drain(..count).collect();
@@ -294,6 +304,7 @@ impl World {
                 Client::Http(http) => http.hear(&bytes, &mut scene),
                 Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
                 Client::Infrai(client) => client.hear(&bytes, &mut said, &mut scene),
+                Client::Polled(client) => client.hear(&bytes, &mut said, &mut scene),
             }
             wire.said.extend(said);
         }

@@ -1,5 +1,6 @@
 //! The options of `stentor bench`, as clap reads them.
 
+use crate::client::dialect::Dialect;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -106,7 +107,7 @@ pub(crate) struct LoadArgs {
     /// Closed loop: outstanding messages, all publishers together [publish: connections x pipeline].
     #[arg(long, value_name = "MESSAGES")]
     pub(crate) window: Option<u32>,
-    /// Whether the server keeps the messages (`persist` of each publish).
+    /// Whether the server keeps the messages (`persist` of each publish; InsForge's sockets: always).
     #[arg(long, default_value_t = false, action = clap::ArgAction::Set, value_name = "BOOL")]
     pub(crate) persist: bool,
     /// Seconds of load before the measured window (checked, not measured).
@@ -129,6 +130,9 @@ pub(crate) struct OpeningArgs {
     /// A user of its own for each connection: everybody then hears everybody join.
     #[arg(long)]
     pub(crate) distinct_users: bool,
+    /// InsForge: let subscribers in by the anon key. Each is somebody else then.
+    #[arg(long, conflicts_with = "distinct_users")]
+    pub(crate) anonymous: bool,
 }
 
 /// The server to measure.
@@ -138,11 +142,23 @@ pub(crate) struct TargetArgs {
     #[arg(long, default_value = "ws://127.0.0.1:8080", conflicts_with = "spawn")]
     pub(crate) url: String,
     /// Start a server of our own (`serve --ephemeral`) and end it afterwards.
-    #[arg(long, conflicts_with_all = ["key", "server_pid"])]
+    #[arg(long, conflicts_with_all = ["key", "api_key", "anon_key", "jwt_secret", "server_pid"])]
     pub(crate) spawn: bool,
-    /// The application key that mints tokens and publishes.
+    /// What connections speak to the server.
+    #[arg(long, value_enum, default_value_t = Dialect::Cohesivity)]
+    pub(crate) dialect: Dialect,
+    /// The application key that mints tokens and publishes [InsForge: publishes over HTTP].
     #[arg(long, env = "STENTOR_BENCH_KEY", hide_env_values = true, value_name = "coh_app_…")]
     pub(crate) key: Option<String>,
+    /// InsForge's API key: allows the pattern `bench:%`, and publishes over WebSockets.
+    #[arg(long, env = "STENTOR_BENCH_API_KEY", hide_env_values = true, value_name = "ik_…")]
+    pub(crate) api_key: Option<String>,
+    /// InsForge's anon key, for --anonymous.
+    #[arg(long, env = "STENTOR_BENCH_ANON_KEY", hide_env_values = true, value_name = "anon_…")]
+    pub(crate) anon_key: Option<String>,
+    /// The secret that signs tokens of InsForge's users: subscribers are one of them.
+    #[arg(long, env = "STENTOR_BENCH_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    pub(crate) jwt_secret: Option<String>,
     /// The server's process id, for its CPU and memory (known with --spawn).
     #[arg(long, value_name = "PID")]
     pub(crate) server_pid: Option<i32>,
@@ -174,8 +190,8 @@ pub(crate) struct OutputArgs {
 /// How publishers publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Via {
-    /// A WebSocket each, which hears its own channel as well.
+    /// A WebSocket each, which hears its own channel as well [InsForge: whose echo acknowledges].
     Ws,
-    /// A keep-alive HTTP connection each.
+    /// A keep-alive HTTP connection each, in Cohesivity's dialect.
     Http,
 }

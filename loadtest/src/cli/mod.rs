@@ -12,7 +12,8 @@ use crate::record::process;
 use crate::report::progress::{Progress, Watch};
 use crate::report::{Environment, Report, html, json, screen};
 use crate::scenario;
-use crate::server::{Target, parse_cores, pin};
+use crate::scenario::load::Load;
+use crate::server::{Keys, Target, parse_cores, pin};
 use args::{OutputArgs, ScenarioArgs, TargetArgs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
@@ -62,7 +63,7 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
     raise_descriptors(plan.load.connections() as u64)?;
     let progress = if output.no_progress { Progress::Hidden } else { Progress::Bar };
     let mut watch = Watch::new(progress)?;
-    let target = find_target(&target, own_exe)?;
+    let target = find_target(&target, &plan.load, own_exe)?;
     let environment = environment(&target);
     let measured = scenario::measure(&plan, &target, &mut watch);
     watch.clear();
@@ -73,17 +74,24 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
 }
 
 /// Finds or starts the server, then pins the generator: a child would inherit its core.
-fn find_target(args: &TargetArgs, own_exe: &Path) -> Result<Target, Failure> {
+fn find_target(args: &TargetArgs, load: &Load, own_exe: &Path) -> Result<Target, Failure> {
     let target = if args.spawn {
         let cores = args.server_cores.as_deref().map_or(Ok(Vec::new()), parse_cores)?;
         let default_shards = u32::try_from(cores.len().max(1)).unwrap_or(1);
         Target::spawn(own_exe, &cores, args.shards.unwrap_or(default_shards))?
     } else {
-        let Some(key) = &args.key else {
+        if args.key.is_none() && load.needs_application_key() {
             let what = "--key coh_app_… is needed to mint tokens and to publish (or use --spawn)";
             return Err(Failure::Usage(what.to_owned()));
+        }
+        let key = args.key.as_deref().unwrap_or_default();
+        let mut target = Target::at(&args.url, key, args.server_pid)?;
+        target.keys = Keys {
+            api: args.api_key.clone(),
+            anon: args.anon_key.clone(),
+            jwt_secret: args.jwt_secret.clone(),
         };
-        Target::at(&args.url, key, args.server_pid)?
+        target
     };
     pin(args.client_core.as_slice())?;
     // Due times are kept to the microsecond. Where that may not be set, latency shows the lag.
@@ -109,8 +117,8 @@ fn raise_descriptors(connections: u64) -> Result<(), Failure> {
 fn environment(target: &Target) -> Environment {
     let (kernel, processor, cores) = process::machine();
     // A key on the command line does not belong into a report.
-    let words = std::env::args()
-        .map(|word| if word.contains("coh_app_") { "coh_app_…".to_owned() } else { word });
+    let words =
+        std::env::args().map(|word| if target.is_secret(&word) { "…".to_owned() } else { word });
     let command = words.collect::<Vec<_>>().join(" ");
     let version = Mint::connect(target.to, &target.endpoint).and_then(|mut mint| mint.version());
     Environment { kernel, processor, cores, command, server: version.unwrap_or_default() }

@@ -1,6 +1,7 @@
 //! From options to plans: defaults, and refusals of what makes no sense.
 
 use super::args::{ConnectArgs, FanoutArgs, LoadArgs, OpeningArgs, PublishArgs, Via};
+use crate::client::dialect::Dialect;
 use crate::client::stamp::{PAYLOAD_BYTES_MIN, STREAMS_MAX};
 use crate::client::walk::FRAME_BYTES_MAX;
 use crate::failure::Failure;
@@ -26,7 +27,8 @@ pub(super) fn fanout(args: &FanoutArgs) -> Result<Plan, Failure> {
     let pace = pace(load)?.unwrap_or(Pace::Open { per_second: 100 });
     let pipeline = load.pipeline.unwrap_or(HTTP_PIPELINE_MAX);
     let load = build(load, args.subscribers, args.publishers, (pace, pipeline))?;
-    plan("fanout", Load { done_when: DoneWhen::Delivered, ..load }, &args.opening)
+    let dialect = args.target.dialect;
+    plan("fanout", Load { done_when: DoneWhen::Delivered, dialect, ..load }, &args.opening)
 }
 
 /// The plan of `publish`.
@@ -36,7 +38,12 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Plan, Failure> {
     let outstanding = u64::from(args.publishers) * u64::from(pipeline);
     let pace = pace(load)?.unwrap_or(Pace::Closed { outstanding });
     let load = build(load, 0, args.publishers, (pace, pipeline))?;
-    plan("publish", load, &args.opening)
+    let dialect = args.target.dialect;
+    if dialect == Dialect::Insforge && load.wire == Wire::Http {
+        let what = "nothing is published over HTTP in InsForge's dialect: use --via ws";
+        return Err(Failure::Usage(what.to_owned()));
+    }
+    plan("publish", Load { dialect, ..load }, &args.opening)
 }
 
 /// The plan of `connect`: a run that sends nothing.
@@ -46,6 +53,7 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
     let load = Load {
         subscribers: args.subscribers,
         layout: Layout { channels: args.channels, publishers: 0 },
+        dialect: args.target.dialect,
         wire: Wire::Http,
         pipeline: 1,
         payload_bytes: PAYLOAD_BYTES_MIN,
@@ -72,6 +80,10 @@ fn plan(name: &'static str, load: Load, opening: &OpeningArgs) -> Result<Plan, F
     if opening.connect_rate == 0 {
         return Err(Failure::Usage("--connect-rate must be at least 1".to_owned()));
     }
+    if load.is_echoed() && load.keep == Keep::Pass {
+        let what = "what is published over InsForge's sockets is always kept: say --persist true";
+        return Err(Failure::Usage(what.to_owned()));
+    }
     let needed = load.connections().div_ceil(CONNECTIONS_PER_SOURCE);
     let needed = u32::try_from(needed).unwrap_or(u32::MAX);
     let sources = opening.source_addresses.unwrap_or(needed);
@@ -79,7 +91,11 @@ fn plan(name: &'static str, load: Load, opening: &OpeningArgs) -> Result<Plan, F
         let what = format!("--source-addresses must be 1 to {SOURCES_MAX}: {sources}");
         return Err(Failure::Usage(what));
     }
-    let users = if opening.distinct_users { Users::Distinct } else { Users::One };
+    let users = match (opening.distinct_users, opening.anonymous) {
+        (true, _) => Users::Distinct,
+        (false, true) => Users::Anonymous,
+        (false, false) => Users::One,
+    };
     Ok(Plan { name, load, connect_rate: opening.connect_rate, sources, users })
 }
 
@@ -124,6 +140,7 @@ fn build(
     Ok(Load {
         subscribers,
         layout,
+        dialect: Dialect::Cohesivity,
         wire,
         pipeline: pipeline as usize,
         payload_bytes: args.payload,

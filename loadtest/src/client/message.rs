@@ -1,5 +1,6 @@
 //! What a message of the server is to a load test, found without parsing JSON.
 
+use super::dialect::Dialect;
 use super::request::filler;
 use super::stamp::{MARK, STAMP_BYTES, Stamp};
 
@@ -14,15 +15,22 @@ pub(crate) enum Message {
     Published,
     /// The subscription stands.
     Subscribed,
-    /// A publish was refused.
+    /// A publish, or a way in, was refused.
     Refused,
-    /// Anything else: greetings, presence.
+    /// Engine.IO is open: the client says who it is.
+    Greeted,
+    /// Socket.IO is connected: the client may subscribe.
+    LetIn,
+    /// Engine.IO asks whether the client is still there.
+    Heartbeat,
+    /// Anything else: other greetings, presence.
     Other,
 }
 
 /// Finds stamps. It remembers where the last one stood, because they nearly all stand there.
 #[derive(Debug)]
 pub(crate) struct Finder {
+    dialect: Dialect,
     /// What stands between the stamp and the payload's end, closing quote included.
     filler: Vec<u8>,
     at: usize,
@@ -30,8 +38,8 @@ pub(crate) struct Finder {
 
 impl Finder {
     /// A finder for payloads of this length.
-    pub(crate) fn new(payload_bytes: usize) -> Self {
-        Self { filler: filler(payload_bytes), at: 0 }
+    pub(crate) fn new(dialect: Dialect, payload_bytes: usize) -> Self {
+        Self { dialect, filler: filler(payload_bytes), at: 0 }
     }
 
     /// Says what a message is.
@@ -63,16 +71,32 @@ impl Finder {
                 None => Message::Damaged,
             };
         }
-        for (sign, message) in [
-            (&b"{\"action\":\"published\""[..], Message::Published),
-            (b"{\"action\":\"subscribed\"", Message::Subscribed),
-            (b"{\"error\":", Message::Refused),
-        ] {
-            if text.starts_with(sign) {
-                return message;
-            }
+        match self.dialect {
+            Dialect::Cohesivity => cohesivity(text),
+            Dialect::Insforge => insforge(text),
         }
-        Message::Other
+    }
+}
+
+fn cohesivity(text: &[u8]) -> Message {
+    match text {
+        _ if text.starts_with(b"{\"action\":\"published\"") => Message::Published,
+        _ if text.starts_with(b"{\"action\":\"subscribed\"") => Message::Subscribed,
+        _ if text.starts_with(b"{\"error\":") => Message::Refused,
+        _ => Message::Other,
+    }
+}
+
+/// A publish has no answer of its own here: it is one's own message that comes back.
+fn insforge(text: &[u8]) -> Message {
+    match text {
+        b"2" => Message::Heartbeat,
+        _ if text.starts_with(b"0{") => Message::Greeted,
+        _ if text.starts_with(b"40{") => Message::LetIn,
+        _ if text.starts_with(b"430[{\"ok\":true,") => Message::Subscribed,
+        _ if text.starts_with(b"430[") || text.starts_with(b"44{") => Message::Refused,
+        _ if text.starts_with(b"42[\"realtime:error\",") => Message::Refused,
+        _ => Message::Other,
     }
 }
 
@@ -96,7 +120,7 @@ mod tests {
     #[test]
     fn stamps_are_found_wherever_they_stand() {
         let (data, stamp) = payload(5, "....");
-        let mut finder = Finder::new(data.len());
+        let mut finder = Finder::new(Dialect::Cohesivity, data.len());
         for before in ["{\"action\":\"m\",\"id\":1,", "{\"action\":\"m\",\"id\":22,", "{"] {
             let text = format!("{before}\"data\":{data},\"created_at_ms\":1}}");
             for _ in 0..2 {
@@ -112,7 +136,7 @@ mod tests {
     #[test]
     fn a_changed_payload_is_damaged() {
         let (data, _) = payload(5, "....");
-        let mut finder = Finder::new(data.len());
+        let mut finder = Finder::new(Dialect::Cohesivity, data.len());
         for wrong in [
             data.replace("....", "..."),
             data.replace("....", "....."),
@@ -126,7 +150,7 @@ mod tests {
 
     #[test]
     fn other_messages_are_told_apart() {
-        let mut finder = Finder::new(40);
+        let mut finder = Finder::new(Dialect::Cohesivity, 40);
         for (text, message) in [
             ("{\"action\":\"published\",\"event\":\"published\"}", Message::Published),
             ("{\"action\":\"subscribed\",\"channel\":\"c\"}", Message::Subscribed),
@@ -134,6 +158,30 @@ mod tests {
             ("{\"action\":\"connected\",\"channel\":\"c\"}", Message::Other),
             ("{\"action\":\"join\",\"channel\":\"c\"}", Message::Other),
             ("", Message::Other),
+        ] {
+            assert_eq!(finder.message(text.as_bytes()), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn packets_of_socket_io_are_told_apart() {
+        let (data, stamp) = payload(5, "....");
+        let mut finder = Finder::new(Dialect::Insforge, data.len());
+        let delivery = format!(r#"42["message",{{"data":{data},"meta":{{"channel":"c"}}}}]"#);
+        let damaged = delivery.replace("....", "...x");
+        for (text, message) in [
+            (delivery.as_str(), Message::Delivery(stamp)),
+            (&damaged, Message::Damaged),
+            (r#"0{"sid":"a"}"#, Message::Greeted),
+            (r#"40{"sid":"b"}"#, Message::LetIn),
+            ("2", Message::Heartbeat),
+            (r#"430[{"ok":true,"channel":"c"}]"#, Message::Subscribed),
+            (r#"430[{"ok":false,"channel":"c"}]"#, Message::Refused),
+            (r#"44{"message":"Invalid token"}"#, Message::Refused),
+            (r#"42["realtime:error",{"code":"x"}]"#, Message::Refused),
+            (r#"42["presence:join",{"member":{}}]"#, Message::Other),
+            (r#"{"action":"subscribed"}"#, Message::Other),
+            ("41", Message::Other),
         ] {
             assert_eq!(finder.message(text.as_bytes()), message, "{text}");
         }

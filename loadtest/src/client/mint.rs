@@ -1,4 +1,4 @@
-//! Mints connection tokens: plain blocking HTTP, before anything is measured.
+//! Mints connection tokens and allows channels: plain blocking HTTP, before anything is measured.
 
 use super::request::Endpoint;
 use super::response;
@@ -13,7 +13,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const TTL_SECONDS: u32 = 3600;
 const RESPONSE_BYTES_MAX: usize = 64 * 1024;
 
-/// A keep-alive connection that mints tokens.
+/// A keep-alive connection that asks for what a run needs.
 #[derive(Debug)]
 pub(crate) struct Mint<'a> {
     stream: TcpStream,
@@ -24,7 +24,7 @@ pub(crate) struct Mint<'a> {
 impl<'a> Mint<'a> {
     /// Connects to the server.
     pub(crate) fn connect(to: SocketAddr, endpoint: &'a Endpoint) -> Result<Self, Failure> {
-        let cannot = || Failure::io("cannot connect to mint a token");
+        let cannot = || Failure::io("cannot connect to the server");
         let stream = TcpStream::connect_timeout(&to, TIMEOUT).map_err(cannot())?;
         stream.set_nodelay(true).map_err(cannot())?;
         stream.set_read_timeout(Some(TIMEOUT)).map_err(cannot())?;
@@ -37,8 +37,7 @@ impl<'a> Mint<'a> {
         let mut request = Vec::new();
         let target = Target { host: &self.endpoint.host, path: &self.path, bearer: None };
         write_post(&mut request, &target, body.as_bytes());
-        self.stream.write_all(&request).map_err(Failure::io("cannot ask for a token"))?;
-        let (status, body) = self.response()?;
+        let (status, body) = self.ask(&request)?;
         let token = serde_json::from_slice::<Value>(&body)
             .ok()
             .and_then(|answer| Some(answer.get("token")?.as_str()?.to_owned()));
@@ -55,12 +54,31 @@ impl<'a> Mint<'a> {
             &mut request,
             &Target { host: &self.endpoint.host, path: "/version", bearer: None },
         );
-        self.stream.write_all(&request).map_err(Failure::io("cannot ask for the version"))?;
-        let (_, body) = self.response()?;
+        let (_, body) = self.ask(&request)?;
         Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
 
-    fn response(&mut self) -> Result<(u16, Vec<u8>), Failure> {
+    /// Allows the channels that match a pattern, unless they are allowed already.
+    pub(crate) fn allow(&mut self, pattern: &str, api_key: &str) -> Result<(), Failure> {
+        let body = json!({ "pattern": pattern }).to_string();
+        let mut request = Vec::new();
+        let path = "/api/realtime/channels";
+        let target = Target { host: &self.endpoint.host, path, bearer: Some(api_key) };
+        write_post(&mut request, &target, body.as_bytes());
+        match self.ask(&request)? {
+            // Created, or there already.
+            (201 | 409, _) => Ok(()),
+            (status, body) => {
+                let body = String::from_utf8_lossy(&body);
+                let what =
+                    format!("channels like {pattern} are not allowed: status {status}, {body}");
+                Err(Failure::Server(what))
+            }
+        }
+    }
+
+    fn ask(&mut self, request: &[u8]) -> Result<(u16, Vec<u8>), Failure> {
+        self.stream.write_all(request).map_err(Failure::io("cannot ask the server"))?;
         let mut bytes = Vec::new();
         let mut piece = [0; 4096];
         while bytes.len() < RESPONSE_BYTES_MAX {
@@ -69,15 +87,13 @@ impl<'a> Mint<'a> {
             if let Some(response) = response {
                 return Ok((response.status, response.body.to_vec()));
             }
-            let count = self
-                .stream
-                .read(&mut piece)
-                .map_err(Failure::io("no answer to a token request"))?;
+            let count =
+                self.stream.read(&mut piece).map_err(Failure::io("no answer to a request"))?;
             let Some(new) = piece.get(..count).filter(|new| !new.is_empty()) else {
-                return Err(Failure::Server("the server closed while asked for a token".into()));
+                return Err(Failure::Server("the server closed while it was asked".into()));
             };
             bytes.extend_from_slice(new);
         }
-        Err(Failure::Server("the answer to a token request is too long".into()))
+        Err(Failure::Server("the answer to a request is too long".into()))
     }
 }

@@ -1,8 +1,10 @@
 //! Opens all connections of a run at a given rate, and waits until each is subscribed.
 
 use super::conn::{Arrived, Conn, READ_BUFFER_BYTES, Stage};
+use super::dialect::Dialect;
 use super::message::{Finder, Message};
 use super::socket::{self, Poller, Ready};
+use super::socketio::{HEARTBEAT, Handshake};
 use super::walk::{self, Frame, Step};
 use crate::failure::Failure;
 use crate::pace::Clock;
@@ -44,6 +46,8 @@ pub(crate) struct Opening {
     pub(crate) sources: u32,
     /// Connections a second.
     pub(crate) per_second: u64,
+    /// What connections speak.
+    pub(crate) dialect: Dialect,
     /// What each connection asks for once it is made.
     pub(crate) wishes: Vec<Wish>,
     /// The accept key that answers the nonce of the upgrades.
@@ -55,8 +59,10 @@ pub(crate) struct Opening {
 pub(crate) enum Wish {
     /// Requests, later.
     Http,
-    /// This upgrade.
+    /// This upgrade, after which the server subscribes.
     WebSocket(Vec<u8>),
+    /// An upgrade, and what is said after it.
+    SocketIo(Handshake),
 }
 
 /// How the opening went.
@@ -79,7 +85,7 @@ pub(crate) fn open_all(
     let mut opener = Opener {
         net,
         opening,
-        finder: Finder::new(0),
+        finder: Finder::new(opening.dialect, 0),
         began_ns: Vec::new(),
         live: 0,
         progress_ns: start_ns,
@@ -172,9 +178,13 @@ impl Opener<'_> {
         }
         match wish {
             Wish::Http => self.on_live(index, now_ns),
-            Wish::WebSocket(request) => {
+            Wish::WebSocket(upgrade) => {
                 conn.stage = Stage::Upgrading;
-                conn.out().extend_from_slice(request);
+                conn.out().extend_from_slice(upgrade);
+            }
+            Wish::SocketIo(handshake) => {
+                conn.stage = Stage::Upgrading;
+                conn.out().extend_from_slice(&handshake.upgrade);
             }
         }
         Ok(())
@@ -229,6 +239,9 @@ impl Opener<'_> {
                     let text = String::from_utf8_lossy(text);
                     return Err(Failure::Server(format!("a subscription was refused: {text}")));
                 }
+                Message::Greeted => self.say(index, |it| &it.connect),
+                Message::LetIn => self.say(index, |it| &it.subscribe),
+                Message::Heartbeat => append_masked(conn.out(), Opcode::Text, HEARTBEAT, [0; 4]),
                 Message::Subscribed
                 | Message::Delivery(_)
                 | Message::Damaged
@@ -240,6 +253,15 @@ impl Opener<'_> {
             Frame::Close(_) => return Err(self.ended(index)),
         }
         Ok(())
+    }
+
+    /// Goes on with a handshake. Servers of other dialects greet nobody.
+    fn say(&mut self, index: usize, what: impl Fn(&Handshake) -> &[u8]) {
+        if let (Some(conn), Some(Wish::SocketIo(handshake))) =
+            (self.net.conns.get_mut(index), self.opening.wishes.get(index))
+        {
+            conn.out().extend_from_slice(what(handshake));
+        }
     }
 
     fn flush(&mut self, index: usize) -> Result<(), Failure> {

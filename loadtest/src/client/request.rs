@@ -1,5 +1,6 @@
 //! What the load test sends: publishes from templates, in which only the stamp changes.
 
+use super::socketio;
 use super::stamp::{MARK, PAYLOAD_BYTES_MIN, STAMP_BYTES, Stamp};
 use protocol::Keep;
 use protocol::client::{Target, write_percent_encoded, write_post, write_publish_body};
@@ -62,6 +63,16 @@ impl Template {
     pub(crate) fn websocket(payload_bytes: usize, keep: Keep) -> Self {
         let mut bytes = Vec::new();
         write_publish_frame(&mut bytes, EVENT, &payload(payload_bytes), keep, [0; 4]);
+        Self::frame(bytes)
+    }
+
+    /// A publish on a connection of Socket.IO.
+    pub(crate) fn socketio(channel: &str, payload_bytes: usize) -> Self {
+        Self::frame(socketio::publish(channel, EVENT, &payload(payload_bytes)))
+    }
+
+    /// A frame with a mask of zeros, which is no mask.
+    fn frame(bytes: Vec<u8>) -> Self {
         // RFC 6455 §5.2: the mask follows the length, which takes 0, 2 or 8 bytes more than the header.
         let mask_at = match bytes.get(1).map_or(0, |length| length & 127) {
             126 => 4,
@@ -108,6 +119,7 @@ fn stamp_place(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::dialect::Dialect;
     use crate::client::message::{Finder, Message};
     use tungstenite::protocol::{Role, WebSocket};
 
@@ -118,7 +130,7 @@ mod tests {
     }
 
     fn found(body: &[u8], payload_bytes: usize) -> Message {
-        Finder::new(payload_bytes).message(body)
+        Finder::new(Dialect::Cohesivity, payload_bytes).message(body)
     }
 
     #[test]
@@ -133,6 +145,25 @@ mod tests {
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(value["data"].as_str().unwrap().len(), payload_bytes - 2);
             assert_eq!((&value["persist"], &value["action"]), (&false.into(), &"publish".into()));
+            assert_eq!(found(text.as_bytes(), payload_bytes), Message::Delivery(STAMP));
+        }
+    }
+
+    #[test]
+    fn an_event_carries_its_stamp_in_an_object() {
+        for payload_bytes in [PAYLOAD_BYTES_MIN, 4000, 70_000] {
+            let mut out = Vec::new();
+            let template = Template::socketio("bench:1", payload_bytes);
+            template.append(&mut out, &STAMP, [9, 2, 3, 250]);
+            let stream = std::io::Cursor::new(out);
+            let mut socket = WebSocket::from_raw_socket(stream, Role::Server, None);
+            let text = socket.read().unwrap().into_text().unwrap();
+            let event = text.strip_prefix("42").unwrap();
+            let value: serde_json::Value = serde_json::from_str(event).unwrap();
+            assert_eq!(value[0], "realtime:publish");
+            assert_eq!(value[1]["channel"], "bench:1");
+            let data = value[1]["payload"]["data"].as_str().unwrap();
+            assert_eq!(data.len(), payload_bytes - 2);
             assert_eq!(found(text.as_bytes(), payload_bytes), Message::Delivery(STAMP));
         }
     }

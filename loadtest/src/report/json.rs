@@ -63,6 +63,7 @@ fn settings(report: &Report) -> Value {
         Pace::Closed { outstanding } => (None, Some(outstanding)),
     };
     json!({
+        "dialect": load.dialect.name(),
         "subscribers": load.subscribers,
         "channels": load.layout.channels,
         "publishers": load.layout.publishers,

@@ -2,6 +2,7 @@
 
 use super::figures::{amount, grouped, time};
 use super::{Report, plot};
+use crate::client::dialect::Dialect;
 use crate::pace::Pace;
 use crate::record::latency::{QUANTILES, Times};
 use crate::scenario::load::Wire;
@@ -12,7 +13,10 @@ use std::fmt::{self, Write as _};
 pub(crate) fn title(report: &Report) -> String {
     let load = &report.plan.load;
     let layout = load.layout;
-    let channels = many(layout.channels, "channel");
+    let channels = match load.dialect {
+        Dialect::Cohesivity => many(layout.channels, "channel"),
+        Dialect::Insforge => format!("{} of InsForge", many(layout.channels, "channel")),
+    };
     let mut parts = vec![match load.subscribers {
         0 => channels,
         subscribers => format!("{} on {channels}", many(subscribers, "subscriber")),

@@ -159,6 +159,7 @@ fn percent(part: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::dialect::Dialect;
     use crate::record::check::{Checker, Layout};
     use crate::scenario::load::{DoneWhen, Wire};
     use protocol::Keep;
@@ -186,6 +187,7 @@ mod tests {
         let load = Load {
             subscribers: 1,
             layout,
+            dialect: Dialect::Cohesivity,
             wire: Wire::Http,
             pipeline: 1,
             payload_bytes: 64,

@@ -1,5 +1,6 @@
 //! What one run of load is: who publishes what to whom, and how fast.
 
+use crate::client::dialect::Dialect;
 use crate::pace::Pace;
 use crate::record::check::Layout;
 use protocol::Keep;
@@ -7,7 +8,7 @@ use protocol::Keep;
 /// How publishers publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
-    /// One keep-alive HTTP connection for each publisher.
+    /// One keep-alive HTTP connection for each publisher, in Cohesivity's dialect.
     Http,
     /// One WebSocket for each stream: a socket belongs to one channel. It hears that channel too.
     WebSocket,
@@ -29,6 +30,8 @@ pub(crate) struct Load {
     pub(crate) subscribers: u32,
     /// Channels, publishers and their streams.
     pub(crate) layout: Layout,
+    /// What those who hear speak, and who publishes on WebSockets.
+    pub(crate) dialect: Dialect,
     /// How publishers publish.
     pub(crate) wire: Wire,
     /// Unacknowledged publishes on one connection at most.
@@ -72,6 +75,18 @@ impl Load {
         };
         let (layout, subscribers) = (self.layout, self.subscribers);
         (0..subscribers).chain(0..senders).map(move |nth| layout.channel(nth))
+    }
+
+    /// Whether a publish is acknowledged by the message that comes back.
+    #[inline]
+    pub(crate) fn is_echoed(&self) -> bool {
+        self.dialect == Dialect::Insforge && self.wire == Wire::WebSocket
+    }
+
+    /// Whether anything is asked for with Cohesivity's key.
+    pub(crate) fn needs_application_key(&self) -> bool {
+        let publishes_over_http = self.layout.publishers > 0 && self.wire == Wire::Http;
+        self.dialect == Dialect::Cohesivity || publishes_over_http
     }
 
     /// Connections that hear.

@@ -1,5 +1,6 @@
 //! From a plan to a result: tokens, connections, load, and what it took.
 
+mod entrance;
 pub(crate) mod load;
 mod reading;
 mod run;
@@ -8,8 +9,8 @@ mod window;
 
 pub(crate) use run::Outcome;
 
-use crate::client::mint::Mint;
-use crate::client::opening::{Net, Opened, Opening, Wish, open_all};
+use crate::client::dialect::Dialect;
+use crate::client::opening::{Net, Opened, Opening, open_all};
 use crate::client::request::Template;
 use crate::failure::Failure;
 use crate::pace::Clock;
@@ -21,7 +22,6 @@ use run::Run;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sender::{Outlet, Sender};
 use std::time::Duration;
-use tungstenite::handshake::derive_accept_key;
 
 /// Whether connections share one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum Users {
     One,
     /// A user for each connection.
     Distinct,
+    /// Whoever has the anon key.
+    Anonymous,
 }
 
 /// What to measure.
@@ -71,12 +73,18 @@ pub(crate) struct Measured {
 pub(crate) fn measure(plan: &Plan, at: &Target, watch: &mut Watch) -> Result<Measured, Failure> {
     let clock = Clock::start();
     let channels = channel_names(plan.load.layout.channels)?;
-    let (wishes, accept) = wishes(plan, at, &channels)?;
+    let (wishes, accept) = entrance::wishes(plan, at, &channels, random()?)?;
     let mut net = Net::new()?;
     let memory = || at.pid.and_then(process::memory);
     let before = memory();
-    let opening =
-        Opening { to: at.to, sources: plan.sources, per_second: plan.connect_rate, wishes, accept };
+    let opening = Opening {
+        to: at.to,
+        sources: plan.sources,
+        per_second: plan.connect_rate,
+        dialect: plan.load.dialect,
+        wishes,
+        accept,
+    };
     let opened = open_all(&mut net, &opening, clock, watch)?;
     drop(opening);
     // A run that only listens measures after it; one with load must not count the load's buffers.
@@ -92,53 +100,21 @@ pub(crate) fn measure(plan: &Plan, at: &Target, watch: &mut Watch) -> Result<Mea
 /// Names that no other run uses, so that nobody hears strangers.
 fn channel_names(count: u32) -> Result<Vec<String>, Failure> {
     let run = u32::from_be_bytes(random()?);
-    // All equally long, so that stamps stand in one place.
+    // All equally long, so that stamps stand in one place; and all of the pattern that the entrance allows.
     let digits = count.to_string().len();
-    Ok((0..count).map(|nth| format!("bench-{run:08x}-{nth:0digits$}")).collect())
-}
-
-/// What each connection asks for, and the accept key that answers all upgrades.
-fn wishes(plan: &Plan, at: &Target, channels: &[String]) -> Result<(Vec<Wish>, String), Failure> {
-    let nonce = random()?;
-    let mut mint = Mint::connect(at.to, &at.endpoint)?;
-    let mut token = match plan.users {
-        Users::One if plan.load.hearers() > 0 => mint.token("bench")?,
-        Users::One | Users::Distinct => String::new(),
-    };
-    let mut wishes = Vec::with_capacity(plan.load.connections());
-    let mut accept = String::new();
-    for (nth, channel) in plan.load.heard_channels().enumerate() {
-        if plan.users == Users::Distinct {
-            token = mint.token(&format!("bench-{nth}"))?;
-        }
-        let name = channels.get(channel as usize).map_or("", String::as_str);
-        let upgrade = at.endpoint.upgrade(name, &token, nonce);
-        if accept.is_empty() {
-            accept = accept_of(&upgrade);
-        }
-        wishes.push(Wish::WebSocket(upgrade));
-    }
-    wishes.resize_with(plan.load.connections(), || Wish::Http);
-    Ok((wishes, accept))
-}
-
-/// The accept key that an upgrade must be answered with.
-fn accept_of(upgrade: &[u8]) -> String {
-    let text = String::from_utf8_lossy(upgrade);
-    let key = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("sec-websocket-key").then(|| value.trim().to_owned())
-    });
-    derive_accept_key(key.unwrap_or_default().as_bytes())
+    Ok((0..count).map(|nth| format!("bench:{run:08x}-{nth:0digits$}")).collect())
 }
 
 fn senders(load: &Load, at: &Target, channels: &[String]) -> Result<Vec<Sender>, Failure> {
     let mask = u32::from_be_bytes(random()?);
     let template = |stream: u32| {
         let channel = channels.get(load.layout.channel(stream) as usize).map_or("", String::as_str);
-        match load.wire {
-            Wire::Http => Template::http(&at.endpoint, channel, load.payload_bytes, load.keep),
-            Wire::WebSocket => Template::websocket(load.payload_bytes, load.keep),
+        match (load.wire, load.dialect) {
+            (Wire::Http, _) => Template::http(&at.endpoint, channel, load.payload_bytes, load.keep),
+            (Wire::WebSocket, Dialect::Cohesivity) => {
+                Template::websocket(load.payload_bytes, load.keep)
+            }
+            (Wire::WebSocket, Dialect::Insforge) => Template::socketio(channel, load.payload_bytes),
         }
     };
     let outlets = |sender: u32| -> Vec<Outlet> {

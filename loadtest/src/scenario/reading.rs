@@ -7,6 +7,7 @@ use crate::client::conn::Arrived;
 use crate::client::message::Message;
 use crate::client::response::{self, Response};
 use crate::client::socket::Ready;
+use crate::client::socketio::HEARTBEAT;
 use crate::client::stamp::Stamp;
 use crate::client::walk::{self, Frame, Step};
 use crate::record::check::Seen;
@@ -89,7 +90,11 @@ impl Run<'_> {
         match frame {
             Frame::Message(text) => match self.finder.message(text) {
                 Message::Delivery(stamp) => {
-                    self.on_delivery(index, &stamp, now_ns);
+                    if self.on_delivery(index, &stamp, now_ns) == Seen::New
+                        && index >= self.load.subscribers as usize
+                    {
+                        self.on_echo(index, &stamp, now_ns);
+                    }
                     since_due_ns = stamp.since_due_ns(now_ns);
                 }
                 Message::Damaged => self.books.checker.observe_damaged(),
@@ -97,9 +102,10 @@ impl Run<'_> {
                 Message::Refused => {
                     self.on_answer(index, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
                 }
-                Message::Subscribed | Message::Other => {}
+                Message::Heartbeat => self.answer(index, Opcode::Text, HEARTBEAT),
+                Message::Subscribed | Message::Greeted | Message::LetIn | Message::Other => {}
             },
-            Frame::Ping(payload) => self.pong(index, payload),
+            Frame::Ping(payload) => self.answer(index, Opcode::Pong, payload),
             Frame::Pong => {}
             Frame::Close(_) => return After::Close,
         }
@@ -107,20 +113,29 @@ impl Run<'_> {
     }
 
     #[inline]
-    fn on_delivery(&mut self, index: usize, stamp: &Stamp, now_ns: u64) {
+    fn on_delivery(&mut self, index: usize, stamp: &Stamp, now_ns: u64) -> Seen {
         let subscriber = u32::try_from(index).unwrap_or(u32::MAX);
-        if self.books.delivered(subscriber, stamp, now_ns) != Seen::New {
-            return;
+        let seen = self.books.delivered(subscriber, stamp, now_ns);
+        if seen == Seen::New {
+            self.awaited = self.awaited.saturating_sub(1);
+            if self.window.received(stamp.stream, stamp.seq) {
+                self.pacer.complete();
+            }
         }
-        self.awaited = self.awaited.saturating_sub(1);
-        if self.window.received(stamp.stream, stamp.seq) {
-            self.pacer.complete();
+        seen
+    }
+
+    /// A publisher hears a message. Where publishes have no answer, its own is one: each has one stream on such a wire.
+    fn on_echo(&mut self, index: usize, stamp: &Stamp, now_ns: u64) {
+        let which = index - self.load.subscribers as usize;
+        if self.load.is_echoed() && stamp.stream as usize == which {
+            self.on_answer(index, None, now_ns);
         }
     }
 
-    fn pong(&mut self, index: usize, payload: &[u8]) {
+    fn answer(&mut self, index: usize, opcode: Opcode, payload: &[u8]) {
         let Some(conn) = self.net.conns.get_mut(index) else { return };
-        append_masked(conn.out(), Opcode::Pong, payload, [0; 4]);
+        append_masked(conn.out(), opcode, payload, [0; 4]);
         if conn.flush(index, &self.net.poller).is_err() {
             self.close(index);
         }

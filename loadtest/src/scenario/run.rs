@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
             pacer: Pacer::new(load.pace, start_ns, end_ns),
             senders,
             books: Books::new(checker, start_ns, begin_ns..end_ns),
-            finder: Finder::new(load.payload_bytes),
+            finder: Finder::new(load.dialect, load.payload_bytes),
             window: Window::new(load),
             sent: vec![0; load.layout.streams() as usize],
             audience,

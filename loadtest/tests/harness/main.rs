@@ -8,6 +8,7 @@
 )]
 
 mod server;
+mod socketio;
 
 use clap::Parser;
 use loadtest::cli::{BenchArgs, EXIT_GENERATOR, EXIT_SETUP, EXIT_USAGE, EXIT_WRONG, run};
@@ -69,6 +70,38 @@ fn websocket_publishers_hear_their_own_channel() {
     assert_eq!(result["connections"]["count"], 11);
 }
 
+/// A fan-out in InsForge's dialect, and the keys that let it in.
+fn insforge(line: &str) -> String {
+    format!("{SMALL} --dialect insforge {} {line}", socketio::KEYS)
+}
+
+#[test]
+fn sockets_of_insforge_hear_what_is_published_over_http() {
+    for who in ["", "--anonymous", "--distinct-users"] {
+        let line = format!("--channels 2 --publishers 3 --rate 400 {who}");
+        let result = passes(&insforge(&line));
+        assert_eq!(result["checked"]["sent"], 240);
+        assert_eq!(result["checked"]["deliveries"], 240 * 4);
+        assert_eq!(result["latency_ns"]["acknowledged"]["count"], 200);
+        assert_eq!(result["settings"]["dialect"], "insforge");
+    }
+}
+
+#[test]
+fn publishers_of_insforge_are_answered_by_their_echo() {
+    let line = "--channels 3 --publishers 2 --via ws --persist true --rate 300";
+    let result = passes(&insforge(line));
+    assert_eq!(result["checked"]["sent"], 180);
+    // 8 subscribers and 3 publishing sockets on 3 channels: 4, 4 and 3 listen.
+    assert_eq!(result["checked"]["deliveries"], 60 * (4 + 4 + 3));
+    assert_eq!(result["latency_ns"]["acknowledged"]["count"], 150);
+    let line = "publish --dialect insforge --via ws --persist true --connections 4 --warmup 0 --duration 0.3";
+    let (code, result) = bench(Fault::None, &format!("{line} {}", socketio::KEYS));
+    assert!(code == ExitCode::SUCCESS || code == ExitCode::from(EXIT_GENERATOR), "{result}");
+    let window = &result["window"];
+    assert!(window["acknowledged"].as_u64().unwrap() > 32, "{window}");
+}
+
 #[test]
 fn a_closed_loop_keeps_its_window_full() {
     for via in ["http", "ws"] {
@@ -99,20 +132,26 @@ fn publishing_alone_counts_acknowledgements() {
 fn connections_are_opened_from_several_addresses_and_held() {
     let result = passes("connect --subscribers 40 --channels 4 --source-addresses 3 --hold 0.1");
     assert_eq!(result["connections"]["each_ns"]["count"], 40);
+    let line = "connect --subscribers 8 --channels 2 --hold 0.1 --dialect insforge";
+    let insforge = passes(&format!("{line} {}", socketio::KEYS));
+    assert_eq!(insforge["connections"]["each_ns"]["count"], 8);
     let distinct = passes("connect --subscribers 5 --hold 0 --distinct-users");
     assert_eq!(distinct["connections"]["count"], 5);
 }
 
 #[test]
 fn each_fault_is_found_and_named() {
-    for (fault, field) in [
+    let faults = [
         (Fault::Drop, "lost"),
         (Fault::Double, "duplicated"),
         (Fault::Swap, "reordered"),
         (Fault::Damage, "damaged"),
         (Fault::Close, "closed"),
-    ] {
-        let (code, result) = bench(fault, &format!("{SMALL} --rate 300"));
+    ];
+    let of_insforge = faults.map(|(fault, field)| (fault, field, insforge("--rate 300")));
+    let faults = faults.map(|(fault, field)| (fault, field, format!("{SMALL} --rate 300")));
+    for (fault, field, line) in faults.into_iter().chain(of_insforge) {
+        let (code, result) = bench(fault, &line);
         assert_eq!(code, ExitCode::from(EXIT_WRONG), "{fault:?}: {}", result["verdict"]);
         let count = result["checked"][field].as_u64().unwrap();
         assert!(count >= 1, "{fault:?}: {}", result["checked"]);
@@ -160,6 +199,22 @@ fn what_cannot_be_set_up_is_told_apart_from_wrong_usage() {
     let (code, _) = bench(Fault::NoToken, SMALL);
     assert_eq!(code, ExitCode::from(EXIT_SETUP));
     for wrong in [
+        insforge(""),
+        format!("{SMALL} --dialect insforge --api-key ik_test --jwt-secret other"),
+        format!("{SMALL} --dialect insforge --api-key ik_test --anon-key other --anonymous"),
+        format!("{SMALL} --dialect insforge --api-key ik_other --jwt-secret hush"),
+    ] {
+        let fault = if wrong.contains("other") { Fault::None } else { Fault::NoToken };
+        let (code, _) = bench(fault, &wrong);
+        assert_eq!(code, ExitCode::from(EXIT_SETUP), "{wrong}");
+    }
+    for wrong in [
+        "fanout --dialect insforge --jwt-secret hush",
+        "fanout --dialect insforge --api-key ik_test",
+        "fanout --dialect insforge --api-key ik_test --jwt-secret hush --anonymous",
+        "fanout --dialect insforge --api-key ik_test --jwt-secret hush --via ws",
+        "publish --dialect insforge --api-key ik_test",
+        "fanout --anonymous",
         "fanout --payload 10",
         "fanout --rate 0",
         "fanout --channels 0",

@@ -1,5 +1,6 @@
 //! A small server on real sockets that does right, or one wrong thing on purpose.
 
+use crate::socketio;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -35,16 +36,72 @@ pub(crate) enum Fault {
 /// The message that a fault concerns.
 const FAULTY: u64 = 50;
 
-enum Order {
-    Join { channel: String, stream: TcpStream },
+/// What the sockets' readers tell the only writer.
+pub(crate) enum Order {
+    /// A socket hears a channel from now on.
+    Join { channel: String, stream: TcpStream, dialect: Dialect },
+    /// A socket answered the heartbeat.
+    Alive { channel: String, address: SocketAddr },
+    /// A message, and the socket that is told that it was taken.
     Publish { channel: String, data: Value, from: Option<SocketAddr> },
+}
+
+/// What a subscriber speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Cohesivity's.
+    Cohesivity,
+    /// InsForge's.
+    Insforge,
+}
+
+impl Dialect {
+    /// Whether nothing is sent before the client answered a heartbeat.
+    fn waits(self) -> bool {
+        self == Self::Insforge
+    }
+
+    fn joined(self) -> Vec<u8> {
+        match self {
+            Self::Cohesivity => {
+                let subscribed = json!({ "action": "subscribed", "presence": [] });
+                [text(&json!({ "action": "connected" }).to_string()), text(&subscribed.to_string())]
+                    .concat()
+            }
+            Self::Insforge => socketio::joined(),
+        }
+    }
+
+    fn message(self, channel: &str, data: &Value) -> Vec<u8> {
+        match self {
+            Self::Cohesivity => text(
+                &json!({ "action": "message", "event": "message",
+                    "channel": channel, "data": data, "created_at_ms": 1 })
+                .to_string(),
+            ),
+            Self::Insforge => socketio::message(channel, data),
+        }
+    }
 }
 
 struct Subscriber {
     stream: TcpStream,
     address: SocketAddr,
+    dialect: Dialect,
     acks: usize,
     held: Vec<u8>,
+    /// What it gets when it has answered the heartbeat.
+    waiting: Option<Vec<u8>>,
+}
+
+impl Subscriber {
+    fn send(&mut self, bytes: &[u8]) {
+        match &mut self.waiting {
+            Some(waiting) => waiting.extend_from_slice(bytes),
+            // A subscriber that is gone does not concern the others.
+            None => drop(self.stream.write_all(bytes)),
+        }
+    }
 }
 
 /// Starts the server; it serves until the test process ends.
@@ -72,6 +129,8 @@ fn serve(stream: TcpStream, orders: &Sender<Order>, fault: Fault) {
     }
     if start.starts_with(b"GET /edge/realtime?") {
         serve_socket(stream, orders);
+    } else if start.starts_with(b"GET /socket.io/?EIO=") {
+        socketio::serve(stream, orders);
     } else {
         serve_requests(stream, orders, fault);
     }
@@ -85,12 +144,13 @@ fn serve_socket(stream: TcpStream, orders: &Sender<Order>) {
     let note_channel = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
         let query = request.uri().query().unwrap();
         assert!(query.starts_with("token=t&channel="), "{query}");
-        *name.borrow_mut() = query.split_once("channel=").unwrap().1.to_owned();
+        *name.borrow_mut() = query.split_once("channel=").unwrap().1.replace("%3A", ":");
         Ok(response)
     };
     let mut socket = tungstenite::accept_hdr(stream, note_channel).unwrap();
     let channel = name.into_inner();
-    orders.send(Order::Join { channel: channel.clone(), stream: writer }).unwrap();
+    let dialect = Dialect::Cohesivity;
+    orders.send(Order::Join { channel: channel.clone(), stream: writer, dialect }).unwrap();
     while let Ok(message) = socket.read() {
         let Ok(text) = message.into_text() else { continue };
         let Ok(publish) = serde_json::from_str::<Value>(&text) else { continue };
@@ -119,7 +179,11 @@ fn serve_requests(stream: TcpStream, orders: &Sender<Order>, fault: Fault) {
         let length = lines.iter().find_map(|line| line.strip_prefix("content-length: "));
         let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
         reader.read_exact(&mut body).unwrap();
-        let (status, answer) = answer(&lines[0], &body, orders, fault);
+        let bearer = lines.iter().find_map(|line| line.strip_prefix("authorization: bearer "));
+        let (status, answer) = match lines[0].starts_with("post /api/realtime/channels ") {
+            true => socketio::allow(bearer.unwrap_or_default().trim(), &body, fault),
+            false => answer(&lines[0], &body, orders, fault),
+        };
         let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n", answer.len());
         if writer.write_all((head + &answer).as_bytes()).is_err() {
             return;
@@ -155,54 +219,62 @@ fn hub(inbox: &Receiver<Order>, fault: Fault) {
     let mut channels: BTreeMap<String, Vec<Subscriber>> = BTreeMap::new();
     let mut count = 0;
     while let Ok(first) = inbox.recv() {
-        let mut bytes: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
+        let mut messages: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for order in [first].into_iter().chain(inbox.try_iter().take(256)) {
             match order {
-                Order::Join { channel, mut stream } => {
-                    flush(&mut channels, &mut bytes, &mut count, fault);
-                    stream.write_all(&text(&json!({ "action": "connected" }))).unwrap();
-                    let subscribed = json!({ "action": "subscribed", "presence": [] });
-                    stream.write_all(&text(&subscribed)).unwrap();
+                Order::Join { channel, mut stream, dialect } => {
+                    flush(&mut channels, &mut messages, &mut count, fault);
+                    stream.write_all(&dialect.joined()).unwrap();
                     let address = stream.peer_addr().unwrap();
-                    let subscriber = Subscriber { stream, address, acks: 0, held: Vec::new() };
+                    let (held, waiting) = (Vec::new(), dialect.waits().then(Vec::new));
+                    let subscriber =
+                        Subscriber { stream, address, dialect, acks: 0, held, waiting };
                     channels.entry(channel).or_default().push(subscriber);
+                }
+                Order::Alive { channel, address } => {
+                    let subscribers = channels.entry(channel).or_default();
+                    let one = subscribers.iter_mut().find(|it| it.address == address).unwrap();
+                    let waiting = one.waiting.take().unwrap_or_default();
+                    one.send(&waiting);
                 }
                 Order::Publish { channel, data, from } => {
                     let subscribers = channels.entry(channel.clone()).or_default();
                     let publisher = subscribers.iter_mut().find(|one| Some(one.address) == from);
                     publisher.into_iter().for_each(|publisher| publisher.acks += 1);
-                    let message = json!({ "action": "message", "event": "message",
-                        "channel": channel, "data": data, "created_at_ms": 1 });
-                    bytes.entry(channel).or_default().push(text(&message));
+                    messages.entry(channel).or_default().push(data);
                 }
             }
         }
-        flush(&mut channels, &mut bytes, &mut count, fault);
+        flush(&mut channels, &mut messages, &mut count, fault);
     }
 }
 
 fn flush(
     channels: &mut BTreeMap<String, Vec<Subscriber>>,
-    bytes: &mut BTreeMap<String, Vec<Vec<u8>>>,
+    messages: &mut BTreeMap<String, Vec<Value>>,
     count: &mut u64,
     fault: Fault,
 ) {
-    for (channel, messages) in std::mem::take(bytes) {
-        let whole = messages.concat();
+    for (channel, messages) in std::mem::take(messages) {
         let faulty = FAULTY.checked_sub(*count).filter(|at| *at < messages.len() as u64);
         *count += messages.len() as u64;
-        for (nth, subscriber) in channels.entry(channel).or_default().iter_mut().enumerate() {
+        let subscribers = channels.entry(channel.clone()).or_default();
+        for (nth, subscriber) in subscribers.iter_mut().enumerate() {
+            let encode = |data| subscriber.dialect.message(&channel, data);
+            let messages: Vec<Vec<u8>> = messages.iter().map(encode).collect();
             let held = std::mem::take(&mut subscriber.held);
-            let acks = text(&json!({ "action": "published" })).repeat(subscriber.acks);
+            let acks = match subscriber.dialect {
+                Dialect::Cohesivity => text("{\"action\":\"published\"}").repeat(subscriber.acks),
+                Dialect::Insforge => Vec::new(),
+            };
             subscriber.acks = 0;
             let spoilt = faulty.filter(|_| nth == 0 && fault != Fault::None);
             let bytes = spoilt.map(|at| spoil(&messages, usize::try_from(at).unwrap(), fault));
             if let (Some(at), Fault::Swap) = (spoilt, fault) {
                 subscriber.held.clone_from(&messages[usize::try_from(at).unwrap()]);
             }
-            // A subscriber that is gone does not concern the others.
-            let _ = subscriber.stream.write_all(bytes.as_ref().unwrap_or(&whole));
-            let _ = subscriber.stream.write_all(&[held, acks].concat());
+            subscriber.send(&bytes.unwrap_or_else(|| messages.concat()));
+            subscriber.send(&[held, acks].concat());
             if fault == Fault::Close && spoilt.is_some() {
                 let _ = subscriber.stream.shutdown(std::net::Shutdown::Both);
             }
@@ -224,9 +296,10 @@ fn spoil(messages: &[Vec<u8>], at: usize, fault: Fault) -> Vec<u8> {
     messages.concat()
 }
 
-fn text(value: &Value) -> Vec<u8> {
+/// A frame of text.
+pub(crate) fn text(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let frame = Frame::message(value.to_string(), OpCode::Data(Data::Text), true);
+    let frame = Frame::message(text.to_owned(), OpCode::Data(Data::Text), true);
     frame.format(&mut bytes).unwrap();
     bytes
 }

@@ -19,6 +19,8 @@ pub enum Content<'a> {
     Json(&'a [u8]),
     /// `text/plain`.
     Text(&'a str),
+    /// Packets of Engine.IO, which are text: `text/plain`.
+    Packets(&'a [u8]),
     /// The answer to HEAD: the length of a JSON body, without the body.
     JsonLength(usize),
 }
@@ -74,6 +76,8 @@ pub enum HeaderLine<'a> {
     Allow(Methods),
     /// `WWW-Authenticate`.
     Authenticate,
+    /// The page whose script asks, and may read the answer even if it asks with credentials. Without it any page may, without them.
+    Origin(HeaderValue<'a>),
     /// `Upgrade` and `Sec-WebSocket-Version`: what an upgrade has to be.
     WebSocketVersion,
     /// Any other.
@@ -120,6 +124,7 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
         Content::Empty => (None, &b""[..], 0),
         Content::Json(body) => (Some("application/json"), body, body.len()),
         Content::Text(body) => (Some("text/plain; charset=utf-8"), body.as_bytes(), body.len()),
+        Content::Packets(body) => (Some("text/plain; charset=UTF-8"), body, body.len()),
         Content::JsonLength(length) => (Some("application/json"), &b""[..], length),
     };
     write_start(out, response.status);
@@ -136,6 +141,7 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             HeaderLine::CacheControl(value) => write_line(out, "Cache-Control", value),
             HeaderLine::Allow(methods) => write_line(out, "Allow", &methods.to_string()),
             HeaderLine::Authenticate => write_line(out, "WWW-Authenticate", "Bearer"),
+            HeaderLine::Origin(origin) => write_origin(out, origin),
             HeaderLine::WebSocketVersion => {
                 write_line(out, "Upgrade", "websocket");
                 write_line(out, "Sec-WebSocket-Version", "13");
@@ -143,20 +149,43 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             HeaderLine::Other { name, value } => write_line(out, name, value.as_str()),
         }
     }
-    write_end(out, response.then);
+    let is_for_one = response.headers.iter().any(|it| matches!(it, HeaderLine::Origin(_)));
+    if is_for_one {
+        write_then(out, response.then);
+    } else {
+        write_end(out, response.then);
+    }
     out.extend_from_slice(body);
 }
 
-/// Appends the answer to a browser's question before a request from another origin.
-pub fn write_preflight(out: &mut Vec<u8>, allow: Methods, then: KeepAlive) {
+/// Appends the answer to a browser's question before a request from another origin: from any, or from one that may ask with
+/// credentials.
+pub fn write_preflight(
+    out: &mut Vec<u8>,
+    allow: Methods,
+    origin: Option<&HeaderValue<'_>>,
+    then: KeepAlive,
+) {
     write_start(out, 204);
     let methods = allow.to_string();
     write_line(out, "Allow", &methods);
     write_line(out, "Access-Control-Allow-Methods", &methods);
-    let headers = "Authorization, Content-Type, Idempotency-Key";
+    let headers = "Authorization, Content-Type, Idempotency-Key, X-API-Key";
     write_line(out, "Access-Control-Allow-Headers", headers);
     write_line(out, "Access-Control-Max-Age", "86400");
-    write_end(out, then);
+    match origin {
+        Some(origin) => {
+            write_origin(out, origin);
+            write_then(out, then);
+        }
+        None => write_end(out, then),
+    }
+}
+
+fn write_origin(out: &mut Vec<u8>, origin: &HeaderValue<'_>) {
+    write_line(out, "Access-Control-Allow-Origin", origin.as_str());
+    write_line(out, "Access-Control-Allow-Credentials", "true");
+    write_line(out, "Vary", "Origin");
 }
 
 pub(super) fn write_start(out: &mut Vec<u8>, status: u16) {
@@ -169,6 +198,10 @@ pub(super) fn write_start(out: &mut Vec<u8>, status: u16) {
 
 pub(super) fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
     write_line(out, "Access-Control-Allow-Origin", "*");
+    write_then(out, then);
+}
+
+fn write_then(out: &mut Vec<u8>, then: KeepAlive) {
     match then {
         KeepAlive::Keep => {}
         KeepAlive::Close => write_line(out, "Connection", "close"),
@@ -281,11 +314,32 @@ mod tests {
     #[test]
     fn a_browser_may_ask_first() {
         let mut out = Vec::new();
-        write_preflight(&mut out, Methods::default().with(Method::Post), KeepAlive::Keep);
+        write_preflight(&mut out, Methods::default().with(Method::Post), None, KeepAlive::Keep);
         let text = String::from_utf8(out).unwrap();
         assert!(text.starts_with("HTTP/1.1 204 No Content\r\nAllow: POST\r\n"), "{text}");
-        let allowed = "Authorization, Content-Type, Idempotency-Key";
+        let allowed = "Authorization, Content-Type, Idempotency-Key, X-API-Key";
         assert!(text.contains(&format!("Access-Control-Allow-Headers: {allowed}\r\n")));
         assert!(!text.contains("Content-Length"), "RFC 9110 §8.6: none with 204");
+        assert!(text.contains("Access-Control-Allow-Origin: *\r\n"));
+        let (mut out, origin) = (Vec::new(), HeaderValue::parse("https://a.example"));
+        write_preflight(&mut out, Methods::default(), origin.as_ref(), KeepAlive::Keep);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.ends_with(
+            "Access-Control-Allow-Origin: https://a.example\r\n\
+             Access-Control-Allow-Credentials: true\r\nVary: Origin\r\n\r\n"
+        ));
+    }
+
+    #[test]
+    fn one_page_may_read_an_answer_with_credentials() {
+        let origin = [HeaderLine::Origin(HeaderValue::parse("https://a.example").unwrap())];
+        let content = Content::Packets(b"2\x1e6");
+        let response = Response { status: 200, content, headers: &origin, then: KeepAlive::Keep };
+        check(
+            &response,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: 3\r\n\
+             Access-Control-Allow-Origin: https://a.example\r\n\
+             Access-Control-Allow-Credentials: true\r\nVary: Origin\r\n\r\n2\u{1e}6",
+        );
     }
 }

@@ -21,8 +21,9 @@ pub(crate) use self::lists::fetch;
 pub use self::{
     keyed::KeyedRecord,
     lists::{
-        Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place,
-        Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+        Among, Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun,
+        Names, Passed, Place, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted,
+        choose, list, stats,
     },
 };
 use crate::{
@@ -55,6 +56,8 @@ pub struct Retired {
     pub rewritten: u64,
     /// Channels forgotten.
     pub channels: u64,
+    /// Whether there is more that the policy does not keep: a run looks after a bounded number of channels.
+    pub is_partial: bool,
 }
 
 /// What went of a channel.

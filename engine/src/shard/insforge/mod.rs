@@ -3,8 +3,14 @@
 mod channel_list;
 mod encode;
 mod frames;
+mod keys;
+mod messages;
+mod moving;
 mod opening;
+mod polling;
 mod rules;
+mod shadow;
+mod tracking;
 mod wishes;
 
 use protocol::Rejection;
@@ -12,7 +18,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -26,8 +32,11 @@ pub(super) use encode::{
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };
+use keys::Asked;
 use opening::Opening;
+use polling::Poll;
 use rules::{RulesCall, RulesWork};
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -39,11 +48,19 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// To see or change the rules of a tenant.
     Rules(RulesCall),
+    /// A key that may be read.
+    Key(Asked),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
 }
 
 /// What a call of this dialect does next.
@@ -53,6 +70,8 @@ pub(super) enum Work {
     PaidWish(ConnId, Box<Wish>),
     /// See [`RulesWork`].
     Rules(Box<RulesWork>),
+    /// Every home lets go of messages; then they are counted.
+    LetGo,
 }
 
 impl Shard {
@@ -65,6 +84,18 @@ impl Shard {
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
+            insforge::Call::AnonKey => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::Anon(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::AnonToken => Ok(match self.anon_key(head) {
+                Ok(key) => Call::Key(Asked::AnonToken(key)),
+                Err(why) => Call::Refuse(why),
+            }),
+            insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
@@ -74,12 +105,6 @@ impl Shard {
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
             | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
-            insforge::Call::MessageList
-            | insforge::Call::MessageDelete
-            | insforge::Call::MessageStats
-            | insforge::Call::AnonKey
-            | insforge::Call::AnonToken
-            | insforge::Call::KeySet => Err(Rejection::Unimplemented { what: "this call" }),
         }
     }
 
@@ -93,10 +118,22 @@ impl Shard {
     ) -> Result<(), Rejection> {
         match call {
             Call::Refuse(why) => self.refuse_rest(conn, body.shape, &why, effects),
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
+            Call::Key(asked) => {
+                let mut text = Vec::new();
+                self.push_key(&mut text, &asked);
+                self.answer_json(conn, body.shape, &mut effects.closes, |out| {
+                    out.extend_from_slice(&text);
+                });
+            }
+            Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
             Call::Rules(call) => return self.perform_rules(conn, call, body, effects),
         }
         Ok(())
@@ -115,6 +152,7 @@ impl Shard {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
             Work::Rules(work) => self.go_on_rules(call, *work, came, effects),
+            Work::LetGo => self.finish_message_delete(call, came, effects),
         }
     }
 
@@ -130,7 +168,7 @@ impl Shard {
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -142,9 +180,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.

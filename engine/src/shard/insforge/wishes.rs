@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::auth::insforge::{BadCredential, Credential, Identity};
 use protocol::dialect::insforge::plain::Filter;
-use protocol::policy::{Action, Question};
+use protocol::policy::{Action, Question, Verdict};
 use protocol::{KeptId, Rejection};
 use storage::Publication;
 
@@ -12,14 +12,15 @@ use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
 use super::super::steps::{self, For};
-use super::super::subscribe::Wanted;
+use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
 use super::encode::encode_plain_rejection;
 use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
-use crate::session::SocketSession;
+use crate::session::{SocketSession, State};
+use crate::tenants::PolicyMode;
 
 /// What a client asks of a channel.
 #[derive(Debug)]
@@ -88,20 +89,36 @@ impl Shard {
         if self.tenants.plan(wish.channel().tenant()).is_metered() {
             return self.pay_for_insforge(conn, wish, effects);
         }
-        self.fulfil_insforge(conn, &wish, effects);
+        self.fulfil_insforge(conn, wish, effects);
     }
 
+    /// Whether a client may do what it asks for: a pattern has to match the channel, and a policy to grant it where there are
+    /// any for what is asked.
     fn grant_insforge(&mut self, conn: ConnId, wish: &Wish) -> Result<(), Rejection> {
         let waiting_max = self.limits.unanswered_frames_max;
-        let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else {
-            return Err(Rejection::Internal);
-        };
+        let Some(slot) = self.sessions.slot(conn) else { return Err(Rejection::Internal) };
+        let State::Socket(socket) = &mut slot.state else { return Err(Rejection::Internal) };
+        let Some(client) = socket.insforge() else { return Err(Rejection::Internal) };
         if client.asks.waiting() >= waiting_max {
             return Err(Rejection::Overloaded { limit: "unanswered_frames_max" });
         }
-        let _ = wish.question();
-        // No tenant has patterns yet.
-        Err(Rejection::ChannelNotFound)
+        let tenant = wish.channel().tenant();
+        let rules = self.rules.of(tenant).ok_or(Rejection::ChannelNotFound)?;
+        rules.find(wish.channel().name()).ok_or(Rejection::ChannelNotFound)?;
+        let known = client.known.as_mut().ok_or(Rejection::Forbidden)?;
+        let (policies, question) = (rules.policies(), wish.question());
+        let verdict = policies.decide(&mut known.asker, &question);
+        match (verdict, self.tenants.policy_mode(tenant)) {
+            (Verdict::Allow, _) => Ok(()),
+            (Verdict::Deny, PolicyMode::Enforced) => Err(Rejection::Forbidden),
+            (Verdict::Deny, PolicyMode::Shadow) => {
+                let now_s = self.now.wall_ms / 1000;
+                let (asker, who) = (&mut known.asker, known.identity.id());
+                let explain = || policies.explain(asker, &question);
+                self.shadow.tell(now_s, (self.tenants.name(tenant), who), &question, explain);
+                Ok(())
+            }
+        }
     }
 
     /// Publishes or subscribes once it is counted. What comes behind waits.
@@ -132,28 +149,28 @@ impl Shard {
         asks.waits = false;
         self.resumable.push(conn);
         match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, &wish, effects),
+            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, wish, effects),
             Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
             Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
         }
     }
 
-    fn fulfil_insforge(&mut self, conn: ConnId, wish: &Wish, effects: &mut Effects) {
-        let (channel, audience, frame) = match wish {
+    fn fulfil_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        let Some(member) = self.socket(conn).map(|it| Arc::clone(&it.member)) else { return };
+        let (channel, audience, frame) = match &wish {
             Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
             Wish::PlainSubscribe { channel, filter } => {
                 (channel, self.choose(conn, channel, filter, effects), None)
             }
-            Wish::Publish { publication } => {
-                let channel = Arc::clone(publication.channel());
-                let publication = Arc::clone(publication);
-                return self.send_insforge(conn, &channel, publication, effects);
-            }
+            Wish::Publish { .. } => return self.send_insforge(conn, wish, effects),
         };
         let channel = Arc::clone(channel);
-        let wanted = Wanted { audience, after: None, frame };
+        // On the documents' wire who is tracked stays so.
+        let is_shown = audience == Audience::Insforge;
+        let shown = if is_shown { Some(member) } else { self.tracked(conn, &channel) };
+        let wanted = Wanted { audience, after: None, frame: Frame::Awaited(frame), shown };
         if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-            self.refuse_insforge(conn, wish, &why);
+            self.refuse_insforge(conn, &wish, &why);
         }
     }
 
@@ -178,19 +195,16 @@ impl Shard {
         audience
     }
 
-    fn send_insforge(
-        &mut self,
-        conn: ConnId,
-        channel: &Arc<ChannelKey>,
-        publication: Arc<Publication>,
-        effects: &mut Effects,
-    ) {
+    /// Publishes. The home that orders it holds it alone.
+    fn send_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        let Wish::Publish { publication } = wish else { return };
+        let channel = Arc::clone(publication.channel());
         let Some(socket) = self.socket(conn) else { return };
         let Some(asks) = socket.asks() else { return };
-        let ticket = asks.wait_for_publish(channel, None);
+        let ticket = asks.wait_for_publish(&channel, None);
         socket.unanswered += 1;
         let reply = ReplyTo { conn, ticket };
-        self.request(channel, Request::Publish(publication, Keep::Persist, reply), effects);
+        self.request(&channel, Request::Publish(publication, Keep::Persist, reply), effects);
     }
 
     pub(super) fn refuse_insforge(&mut self, conn: ConnId, wish: &Wish, why: &Rejection) {

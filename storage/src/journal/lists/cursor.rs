@@ -213,7 +213,7 @@ impl Cursor {
             return Ok(self.in_rows(part.segment, rows, from));
         }
         let scope = Scope::Tenant(self.tenant);
-        let filter = Filter { scope, event: None, since_ms: 0 };
+        let filter = Filter { scope, names: None, event: None, since_ms: 0 };
         let mut found = Vec::new();
         let mut more = false;
         for (channel, epoch, hits) in part.all(source, &filter)? {

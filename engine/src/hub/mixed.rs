@@ -1,0 +1,56 @@
+//! What one connection gets in a turn, in order: frames of its own, and parts of what its groups get.
+
+use super::GroupId;
+use crate::ids::ConnId;
+
+/// A connection that gets more than one shared frame.
+#[derive(Debug, Default)]
+pub(super) struct Mixed {
+    pub conn: Option<ConnId>,
+    pub own: Vec<u8>,
+    pub parts: Vec<Part>,
+    /// Up to where it already has, or must not have, what a group has pending.
+    pub cuts: Vec<(GroupId, usize)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Own { start: usize, end: usize },
+    Shared { group: GroupId, start: usize, end: usize },
+}
+
+impl Mixed {
+    /// It may have left the group and come back within the turn: the later cut counts.
+    pub(super) fn cut(&mut self, group: GroupId, upto: usize) {
+        match self.cuts.iter_mut().find(|(it, _)| *it == group) {
+            Some((_, cut)) => *cut = upto,
+            None => self.cuts.push((group, upto)),
+        }
+    }
+
+    /// What the group has pending so far is for this connection.
+    pub(super) fn settle(&mut self, group: GroupId, upto: usize) {
+        let start = match self.cuts.iter_mut().find(|(it, _)| *it == group) {
+            Some((_, cut)) => std::mem::replace(cut, upto),
+            None if upto == 0 => return,
+            None => {
+                self.cuts.push((group, upto));
+                0
+            }
+        };
+        if upto > start {
+            self.parts.push(Part::Shared { group, start, end: upto });
+        }
+    }
+
+    /// What another connection would have got comes behind that.
+    pub(super) fn append(&mut self, other: &Self) {
+        let shift = self.own.len();
+        self.own.extend_from_slice(&other.own);
+        self.parts.extend(other.parts.iter().map(|part| match *part {
+            Part::Own { start, end } => Part::Own { start: start + shift, end: end + shift },
+            shared @ Part::Shared { .. } => shared,
+        }));
+        self.cuts.extend_from_slice(&other.cuts);
+    }
+}
