@@ -3,16 +3,12 @@
 
 use std::sync::Arc;
 
-use storage::{Keep, Retention};
-
 use super::Shard;
 use super::effects::Effects;
 use super::input::Delivery;
 use crate::control::{RuleChange, Rules, Ruling};
-use crate::ids::{ChannelKey, ShardId, TenantId};
+use crate::ids::{ShardId, TenantId};
 use crate::planted::{self, Fault};
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Shard {
     /// Says what the catalog has of a tenant's rules. Every shard is told.
@@ -28,20 +24,6 @@ impl Shard {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.rules
-    }
-
-    /// What the journal keeps here: what is kept of all tenants, and of some for no longer than they want.
-    #[must_use]
-    pub fn retention(&self, all: &Retention) -> Retention {
-        let days = Arc::clone(self.rules.retention_days());
-        let keep = Arc::clone(&all.keep);
-        let keep = move |channel: &ChannelKey| {
-            let kept = keep(channel);
-            let days = days.get(&channel.tenant()).copied();
-            let age_ms_max = days.map_or(u64::MAX, |it| u64::from(it) * DAY_MS);
-            Keep { age_ms_max: kept.age_ms_max.min(age_ms_max), ..kept }
-        };
-        Retention { keep: Arc::new(keep), ..all.clone() }
     }
 
     /// Whether a change is in force here. Of a tenant that is gone nothing is left that it could be for.

@@ -117,14 +117,7 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
-            Call::Refuse(why) => {
-                self.counters.rejected += 1;
-                let Reply { status, body: text, .. } = refused(&why);
-                let shape = Shape { status, ..body.shape };
-                self.answer_json(conn, shape, &mut effects.closes, |out| {
-                    out.extend_from_slice(&text);
-                });
-            }
+            Call::Refuse(why) => self.refuse_rest(conn, body.shape, &why, effects),
             Call::RefuseEngine { why, is_upgrade, origin } => {
                 let why = (why, is_upgrade, origin.as_deref());
                 self.refuse_engine(conn, body.shape, why, effects);

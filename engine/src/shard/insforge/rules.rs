@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::auth::insforge::decode_head_credential;
 use protocol::dialect::insforge;
 use protocol::dialect::insforge::rest::{self, ChannelRow, RestError};
 use protocol::http::{Head, KeepAlive, Version};
@@ -25,12 +24,12 @@ use crate::ids::{CallId, ConnId, MessageId, TenantId};
 /// A call of an administrator, after its head was checked.
 pub(in crate::shard) struct RulesCall {
     tenant: TenantId,
-    topic: Topic,
+    subject: Subject,
 }
 
 /// What it is about.
 #[derive(Clone, Copy)]
-enum Topic {
+enum Subject {
     Look(Look),
     Create,
     Update(MessageId),
@@ -66,19 +65,11 @@ pub(in crate::shard) enum RulesWork {
 }
 
 impl Shard {
-    /// The tenant whose administrator a request comes from.
-    pub(super) fn admin(&self, head: &Head<'_>) -> Result<TenantId, RestError> {
-        let credential = decode_head_credential(head);
-        let (now_s, limits) = (self.now.wall_ms / 1000, &self.limits.wire);
-        let found = self.tenants.identify_admin(credential, head.host(), now_s, limits);
-        found.map(|(tenant, _)| tenant).map_err(RestError::Credential)
-    }
-
     /// What a request about rules asks for.
     pub(super) fn find_rules(&self, head: &Head<'_>, call: insforge::Call) -> Call {
-        let found = self.admin(head).and_then(|tenant| {
-            let topic = topic(head, call)?;
-            Ok(Call::Rules(RulesCall { tenant, topic }))
+        let found = self.insforge_admin(head).and_then(|tenant| {
+            let subject = subject(head, call)?;
+            Ok(Call::Rules(RulesCall { tenant, subject }))
         });
         found.unwrap_or_else(Call::Refuse)
     }
@@ -86,15 +77,17 @@ impl Shard {
     pub(super) fn perform_rules(
         &mut self,
         conn: ConnId,
-        RulesCall { tenant, topic }: RulesCall,
+        RulesCall { tenant, subject }: RulesCall,
         body: &mut Body<'_>,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let asked = match topic {
-            Topic::Look(look) => Ok(RulesWork::PaidLook(look)),
-            Topic::Create | Topic::Update(_) | Topic::Delete(_) | Topic::Retain | Topic::Permit => {
-                self.decode_change(topic, body.bytes)
-            }
+        let asked = match subject {
+            Subject::Look(look) => Ok(RulesWork::PaidLook(look)),
+            Subject::Create
+            | Subject::Update(_)
+            | Subject::Delete(_)
+            | Subject::Retain
+            | Subject::Permit => self.decode_change(subject, body.bytes),
         };
         let asked = match asked {
             Ok(asked) => asked,
@@ -114,12 +107,16 @@ impl Shard {
         Ok(())
     }
 
-    fn decode_change(&mut self, topic: Topic, bytes: &mut [u8]) -> Result<RulesWork, RestError> {
+    fn decode_change(
+        &mut self,
+        subject: Subject,
+        bytes: &mut [u8],
+    ) -> Result<RulesWork, RestError> {
         const CREATED: u16 = 201;
         let limits = &self.limits.wire;
-        let op = match topic {
-            Topic::Look(look) => return Ok(RulesWork::PaidLook(look)),
-            Topic::Create => {
+        let op = match subject {
+            Subject::Look(look) => return Ok(RulesWork::PaidLook(look)),
+            Subject::Create => {
                 let asked = rest::decode_channel_create(bytes, limits)?;
                 let draft = PatternDraft {
                     id: self.ids.next(self.now.wall_ms),
@@ -130,7 +127,7 @@ impl Shard {
                 };
                 return Ok(RulesWork::PaidChange(RulesOp::Create(Box::new(draft)), CREATED));
             }
-            Topic::Update(id) => {
+            Subject::Update(id) => {
                 let asked = rest::decode_channel_update(bytes, limits)?;
                 let edit = PatternEdit {
                     pattern: asked.pattern,
@@ -140,9 +137,9 @@ impl Shard {
                 };
                 RulesOp::Update(id, Box::new(edit))
             }
-            Topic::Delete(id) => RulesOp::Delete(id),
-            Topic::Retain => RulesOp::Retain(rest::decode_retention_update(bytes, limits)?.days),
-            Topic::Permit => RulesOp::Permit(Arc::new(rest::decode_permissions(bytes, limits)?)),
+            Subject::Delete(id) => RulesOp::Delete(id),
+            Subject::Retain => RulesOp::Retain(rest::decode_retention_update(bytes, limits)?.days),
+            Subject::Permit => RulesOp::Permit(Arc::new(rest::decode_permissions(bytes, limits)?)),
         };
         Ok(RulesWork::PaidChange(op, 200))
     }
@@ -231,18 +228,18 @@ fn then(work: RulesWork) -> steps::Work {
     steps::Work::Insforge(Work::Rules(Box::new(work)))
 }
 
-fn topic(head: &Head<'_>, call: insforge::Call) -> Result<Topic, RestError> {
+fn subject(head: &Head<'_>, call: insforge::Call) -> Result<Subject, RestError> {
     let id = || rest::decode_channel_id(head).map(MessageId);
     Ok(match call {
-        insforge::Call::ChannelList => Topic::Look(Look::Channels(head.version())),
-        insforge::Call::ChannelCreate => Topic::Create,
-        insforge::Call::ChannelGet => Topic::Look(Look::Channel(id()?)),
-        insforge::Call::ChannelUpdate => Topic::Update(id()?),
-        insforge::Call::ChannelDelete => Topic::Delete(id()?),
-        insforge::Call::ConfigGet => Topic::Look(Look::Config),
-        insforge::Call::ConfigUpdate => Topic::Retain,
-        insforge::Call::PermissionsGet => Topic::Look(Look::Permissions),
-        insforge::Call::PermissionsReplace => Topic::Permit,
+        insforge::Call::ChannelList => Subject::Look(Look::Channels(head.version())),
+        insforge::Call::ChannelCreate => Subject::Create,
+        insforge::Call::ChannelGet => Subject::Look(Look::Channel(id()?)),
+        insforge::Call::ChannelUpdate => Subject::Update(id()?),
+        insforge::Call::ChannelDelete => Subject::Delete(id()?),
+        insforge::Call::ConfigGet => Subject::Look(Look::Config),
+        insforge::Call::ConfigUpdate => Subject::Retain,
+        insforge::Call::PermissionsGet => Subject::Look(Look::Permissions),
+        insforge::Call::PermissionsReplace => Subject::Permit,
         insforge::Call::Engine
         | insforge::Call::PlainSocket
         | insforge::Call::MessageList
