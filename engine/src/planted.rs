@@ -42,6 +42,8 @@ pub enum Fault {
     DropOvertakes,
     /// Messages are let go while others of theirs are still with the journal.
     DropBeforeAppends,
+    /// What the journal let go of is still read from memory.
+    TailUncut,
     /// A publish overtakes one that its connection sent before and that takes more steps.
     PublishOvertakes,
     /// What a peer sends while its connection goes to another shard is dropped.
@@ -67,7 +69,7 @@ impl Fault {
     ];
 
     /// Those that the control plane shows.
-    pub const CONTROL: [Self; 8] = [
+    pub const CONTROL: [Self; 9] = [
         Self::AnswerBeforeEnforced,
         Self::ClaimForgotten,
         Self::QuotaForgotten,
@@ -75,6 +77,7 @@ impl Fault {
         Self::RuleUnseen,
         Self::DropOvertakes,
         Self::DropBeforeAppends,
+        Self::TailUncut,
         Self::PublishOvertakes,
     ];
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Epoch},
-    journal::{JournalStats, Retired},
+    journal::{Cut, JournalStats, Retired},
     publication::Publication,
 };
 
@@ -66,6 +66,13 @@ pub enum Answer {
         token: u64,
         /// Whether it was.
         result: Result<(), JournalError>,
+    },
+    /// What channels held up to a time was let go.
+    Cut {
+        /// The question's token.
+        token: u64,
+        /// What went of each that lost something.
+        result: Result<Vec<Cut>, JournalError>,
     },
     /// History of a channel is damaged, and was set aside. Its home begins the next epoch: [`WriterHandle::try_begin_epoch`](crate::WriterHandle::try_begin_epoch).
     Damaged {

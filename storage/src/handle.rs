@@ -32,6 +32,25 @@ pub struct WriterHandle {
     pub(crate) join: Option<JoinHandle<()>>,
 }
 
+/// Hands counts over, from any thread. It holds nothing up: once the storage thread has ended, all are refused.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    counted: flume::Sender<Counted>,
+    thread: Thread,
+}
+
+impl Counter {
+    /// As [`WriterHandle::try_count`].
+    ///
+    /// # Errors
+    /// When as many wait as may, or the storage thread has ended.
+    pub fn try_count(&self, counted: Counted) -> Result<(), QueueFull> {
+        self.counted.try_send(counted).map_err(|_| QueueFull)?;
+        self.thread.unpark();
+        Ok(())
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) waiting_bytes: AtomicU64,
@@ -43,6 +62,7 @@ pub(crate) enum Question {
     Read { token: u64, channel: Arc<ChannelKey>, after: Offset, limit: usize },
     Retain { policy: Retention, now_ms: u64 },
     Drop { token: u64, channel: Arc<ChannelKey> },
+    DropUntil { token: u64, channels: Vec<Arc<ChannelKey>>, until_ms: u64 },
     BeginEpoch { channel: Arc<ChannelKey>, epoch: Epoch },
     DropTenant { token: u64, tenant: TenantId },
 }
@@ -78,14 +98,19 @@ impl WriterHandle {
         Ok(())
     }
 
-    /// Hands the counts of a message over: see [`Journal::count`](crate::Journal::count). They are not answered.
+    /// Hands the counts of a message over: see [`Journal::count`](crate::Journal::count). They are not answered, and go with
+    /// whatever the thread does next: it is not woken, since by itself it would sync them alone.
     ///
     /// # Errors
     /// When as many wait as may.
     pub fn try_count(&self, counted: Counted) -> Result<(), QueueFull> {
-        self.counted.try_send(counted).map_err(|_| QueueFull)?;
-        self.wake();
-        Ok(())
+        self.counted.try_send(counted).map_err(|_| QueueFull)
+    }
+
+    /// A way to hand counts over from other threads.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        Counter { counted: self.counted.clone(), thread: self.thread.clone() }
     }
 
     /// Asks for the retained publications of a channel after an offset.
@@ -116,6 +141,20 @@ impl WriterHandle {
     /// When as much waits as may.
     pub fn try_drop(&self, token: u64, channel: Arc<ChannelKey>) -> Result<(), QueueFull> {
         self.ask(Question::Drop { token, channel })
+    }
+
+    /// Asks to let go of what channels hold that was taken up to a time: see
+    /// [`Journal::drop_until`](crate::Journal::drop_until). It is done before or after the appends that wait.
+    ///
+    /// # Errors
+    /// When as much waits as may.
+    pub fn try_drop_until(
+        &self,
+        token: u64,
+        channels: Vec<Arc<ChannelKey>>,
+        until_ms: u64,
+    ) -> Result<(), QueueFull> {
+        self.ask(Question::DropUntil { token, channels, until_ms })
     }
 
     /// Asks to take a channel to a later epoch, after all that was handed over before. Only a failure is answered: whoever

@@ -19,12 +19,13 @@ pub use catalog::{
 };
 pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
-pub use handle::WriterHandle;
+pub use handle::{Counter, WriterHandle};
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
 pub use journal::{
-    ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,
-    LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place, Retired, Scope, Slice, Source,
-    Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, open, open_segments, stats,
+    Among, ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,
+    LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun, Names, Passed, Place, Retired, Scope,
+    Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, choose, list, open, open_segments,
+    stats,
 };
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication, SenderKind};

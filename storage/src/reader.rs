@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset, TenantId},
-    journal::{ChannelState, Counted, Cut, LiveRun, Scope, Source, View, Wanted, fetch},
+    journal::{ChannelState, Counted, LiveRun, Place, Scope, Source, View, Wanted, fetch},
     publication::Publication,
     writer::Writer,
 };
@@ -14,9 +14,6 @@ use crate::{
 const ASKS_MAX: usize = 64;
 /// Messages that the storage thread reads between two batches of appends.
 const CHUNK_MESSAGES_MAX: usize = 128;
-
-/// Channels that are cut between two batches of appends.
-const CUT_CHANNELS_MAX: usize = 64;
 
 /// Channels, and where each of them stands.
 pub type ChannelStates = Vec<(Arc<ChannelKey>, ChannelState)>;
@@ -97,21 +94,6 @@ impl Reader {
         Ok(publications)
     }
 
-    /// Lets go of all messages of a tenant that were taken up to a time, and says what went of which channel. Other work is
-    /// done between the channels; each is durable when its turn is over.
-    ///
-    /// # Errors
-    /// As for [`Journal::append`](crate::Journal::append) and [`Reader::channels`]. Some channels may be done.
-    pub fn drop_until(&self, tenant: TenantId, until_ms: u64) -> Result<Vec<Cut>, JournalError> {
-        let channels: Vec<_> = self.channels(tenant)?.into_iter().map(|it| it.0).collect();
-        let mut cuts = Vec::new();
-        for some in channels.chunks(CUT_CHANNELS_MAX) {
-            let some = some.to_vec();
-            cuts.extend(self.with(move |writer| writer.journal().drop_until(&some, until_ms))??);
-        }
-        Ok(cuts)
-    }
-
     /// Writes down the counts of messages: see [`Journal::count`](crate::Journal::count).
     ///
     /// # Errors
@@ -123,11 +105,14 @@ impl Reader {
         })?
     }
 
-    /// Calls `tell` on the storage thread after each batch that was appended, until it answers that nobody listens.
+    /// Calls `tell` with each batch that was appended, on the storage thread, until it answers that nobody listens.
     ///
     /// # Errors
     /// As for [`Reader::channels`].
-    pub fn watch(&self, tell: impl Fn() -> bool + Send + 'static) -> Result<(), JournalError> {
+    pub fn watch(
+        &self,
+        tell: impl FnMut(&[Arc<Publication>]) -> bool + Send + 'static,
+    ) -> Result<(), JournalError> {
         self.with(move |writer| writer.watch(Box::new(tell)))
     }
 
@@ -157,6 +142,10 @@ impl Source for Reader {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         let scope = scope.clone();
         self.with(move |writer| writer.journal().view(&scope))
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        self.with(|writer| writer.journal().end())
     }
 
     fn live(

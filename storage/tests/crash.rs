@@ -19,8 +19,8 @@ use std::{
 };
 
 use storage::{
-    Counted, Counts, Journal, JournalKind, JournalOptions, Keep, ListQuery, Offset, OpenError,
-    Prepare, Publication, Retention, StatsQuery, TenantId, list, open, stats,
+    Among, Counted, Counts, Journal, JournalKind, JournalOptions, Keep, ListQuery, Offset,
+    OpenError, Prepare, Publication, Retention, StatsQuery, TenantId, list, open, stats,
 };
 use support::{Random, channel, keep_all, publication};
 
@@ -68,11 +68,16 @@ fn check_counts(journal: &mut Box<dyn Journal>, round: u64) {
         *retained.entry(key.tenant()).or_default() += count;
     }
     for (tenant, count) in retained {
-        let query = StatsQuery { tenant, channel: None, since_ms: 0 };
+        let query = StatsQuery { tenant, among: Among::All, since_ms: 0 };
         let counted = stats(&mut [journal], &query).unwrap();
         assert_eq!(counted.messages, count, "round {round}");
-        let oldest =
-            ListQuery { tenant, channel: None, event: None, limit: 10, offset: count.max(3) - 3 };
+        let oldest = ListQuery {
+            tenant,
+            among: Among::All,
+            event: None,
+            limit: 10,
+            offset: count.max(3) - 3,
+        };
         let listed = list(&mut [journal], &oldest).unwrap();
         assert_eq!(listed.len() as u64, count.min(3), "round {round}");
         let newest = ListQuery { limit: 100, offset: 0, ..oldest };

@@ -11,8 +11,8 @@ mod support;
 use std::sync::Arc;
 
 use storage::{
-    Counted, Counts, Cursor, Disk, Journal, JournalOptions, ListQuery, Place, Prepare, Publication,
-    Stats, StatsQuery, TenantId, list, open_segments, stats,
+    Among, Counted, Counts, Cursor, Disk, Journal, JournalOptions, ListQuery, Place, Prepare,
+    Publication, Stats, StatsQuery, TenantId, list, open_segments, stats,
 };
 use support::{channel, sim_disk::SimDisk, sized};
 
@@ -62,7 +62,7 @@ fn said(disk: &SimDisk) -> Vec<Said> {
     let said = TENANTS.map(|tenant| {
         let mut listed = |event: Option<&str>| {
             let event = event.map(str::to_owned);
-            let query = ListQuery { tenant, channel: None, event, limit: 1000, offset: 0 };
+            let query = ListQuery { tenant, among: Among::All, event, limit: 1000, offset: 0 };
             let listed = list(&mut [&mut journal], &query).unwrap();
             listed.into_iter().map(|it| (it.publication, it.counts)).collect::<Vec<_>>()
         };
@@ -71,7 +71,7 @@ fn said(disk: &SimDisk) -> Vec<Said> {
         let of_event = of_event.into_iter().map(|it| it.0).collect();
         let slice = Cursor::new(tenant, Place::START).next(&mut journal, 1000).unwrap();
         let given = slice.messages.into_iter().map(|it| it.1).collect();
-        let query = StatsQuery { tenant, channel: None, since_ms: 0 };
+        let query = StatsQuery { tenant, among: Among::All, since_ms: 0 };
         let whole = stats(&mut [&mut journal], &query).unwrap();
         // From the middle of the first segment on: message by message.
         let query = StatsQuery { since_ms: 1_003, ..query };

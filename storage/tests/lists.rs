@@ -11,7 +11,7 @@ mod support;
 use std::sync::Arc;
 
 use storage::{
-    Counted, Counts, JournalKind, Keep, ListQuery, Offset, Publication, Retention, Source,
+    Among, Counted, Counts, JournalKind, Keep, ListQuery, Offset, Publication, Retention, Source,
     TenantId, list,
 };
 use support::{
@@ -76,13 +76,54 @@ fn lists_of_several_journals_are_merged_by_time() {
     }
     for offset in [0, 1, 700, 1_290, 1_400, 9_000] {
         for event in [None, Some("said".to_owned())] {
-            let query = ListQuery { tenant: TenantId(1), channel: None, event, limit: 100, offset };
+            let query =
+                ListQuery { tenant: TenantId(1), among: Among::All, event, limit: 100, offset };
             let mut sources: Vec<_> = journals.iter_mut().map(|it| it as &mut dyn Source).collect();
             let found = list(&mut sources, &query).unwrap();
             let found: Vec<_> = found.into_iter().map(|it| it.publication).collect();
             assert_eq!(found, model.listed(&query), "{query:?}");
         }
     }
+}
+
+#[test]
+fn large_messages_are_read_a_few_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journals: Vec<_> =
+        (0..3).map(|it| journal(JournalKind::Memory, &dir.path().join(it.to_string()))).collect();
+    let payload = vec![b'1'; 700_000];
+    let mut appended = Vec::new();
+    for number in 0..30_u64 {
+        let key = Arc::new(storage::ChannelKey::new(TenantId(1), &format!("c{}", number % 3)));
+        let offset = Offset(number / 3 + 1);
+        let message = Arc::new(Publication::new(&storage::Draft {
+            channel: &key,
+            epoch: storage::Epoch(1),
+            offset: Some(offset),
+            id: storage::MessageId(number.into()),
+            at_ms: number,
+            sender: "",
+            sender_kind: storage::SenderKind::System,
+            event: "e",
+            // A run of large ones, then one of small ones.
+            payload: if number < 20 { &payload } else { b"1" },
+            idempotency: None,
+        }));
+        journals[usize::try_from(number % 3).unwrap()].append(&[Arc::clone(&message)]).unwrap();
+        appended.push(message);
+    }
+    appended.reverse();
+    let mut sources: Vec<_> = journals.iter_mut().map(|it| it as &mut dyn Source).collect();
+    let query =
+        ListQuery { tenant: TenantId(1), among: Among::All, event: None, limit: 100, offset: 0 };
+    let (mut listing, mut found) = (storage::choose(&mut sources, &query).unwrap(), Vec::new());
+    while !listing.is_over() {
+        let some = listing.next(&mut sources).unwrap();
+        let bytes: usize = some.iter().map(|it| it.publication.text_bytes()).sum();
+        assert!((1..=3_000_000).contains(&bytes), "{bytes} bytes at once");
+        found.extend(some.into_iter().map(|it| it.publication));
+    }
+    assert_eq!(found, appended);
 }
 
 #[test]
@@ -134,6 +175,41 @@ fn what_was_taken_up_to_a_time_is_let_go_for_good_and_counted_exactly() {
 }
 
 #[test]
+fn counts_of_sockets_and_of_webhooks_come_apart() {
+    on_each(|kind, dir| {
+        let mut model = Model { clock: 1_000, ..Model::default() };
+        let mut journal = journal(kind, dir);
+        let message = model.message(1, &mut Random(9));
+        journal.append(&[Arc::clone(&message)]).unwrap();
+        let mut say = |counts: Counts| {
+            let (channel, epoch) = (Arc::clone(message.channel()), message.epoch());
+            journal.count(&[Counted { channel, epoch, offset: Offset(1), counts }]).unwrap();
+            journal.append(&[]).unwrap();
+            let query = ListQuery {
+                tenant: TenantId(1),
+                among: Among::All,
+                event: None,
+                limit: 1,
+                offset: 0,
+            };
+            let listed = list(&mut [&mut journal], &query).unwrap();
+            (
+                listed[0].counts.ws_audience,
+                listed[0].counts.wh_audience,
+                listed[0].counts.wh_delivered,
+            )
+        };
+        assert_eq!(say(Counts { ws_audience: 7, ..Counts::default() }), (7, 0, 0), "{kind:?}");
+        let told = Counts { wh_audience: 2, wh_delivered: 2, ..Counts::default() };
+        assert_eq!(say(told), (7, 2, 2), "{kind:?}");
+        assert_eq!(say(Counts { ws_audience: 8, ..Counts::default() }), (8, 2, 2), "{kind:?}");
+        // The same webhooks once more, after a crash: the last telling holds.
+        let told = Counts { wh_audience: 2, wh_delivered: 0, ..Counts::default() };
+        assert_eq!(say(told), (8, 2, 0), "{kind:?}");
+    });
+}
+
+#[test]
 fn counts_stay_for_as_long_as_their_messages() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(9);
@@ -156,8 +232,13 @@ fn counts_stay_for_as_long_as_their_messages() {
     };
     assert!(journal.retain(&first_alone, model.clock).unwrap().messages > 100);
     for _ in 0..2 {
-        let query =
-            ListQuery { tenant: TenantId(1), channel: None, event: None, limit: 1000, offset: 0 };
+        let query = ListQuery {
+            tenant: TenantId(1),
+            among: Among::All,
+            event: None,
+            limit: 1000,
+            offset: 0,
+        };
         let listed = list(&mut [&mut journal], &query).unwrap();
         let oldest = listed.last().unwrap();
         assert_eq!((&oldest.publication, oldest.counts), (&first, counts));
@@ -165,4 +246,26 @@ fn counts_stay_for_as_long_as_their_messages() {
         journal = self::journal(JournalKind::Segment, dir.path());
         journal.retain(&first_alone, model.clock).unwrap();
     }
+}
+
+#[test]
+fn a_run_of_retention_looks_after_so_many_channels_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = journal(JournalKind::Segment, dir.path());
+    let one = |number: u64| {
+        let key = Arc::new(storage::ChannelKey::new(TenantId(1), &format!("c{number}")));
+        support::publication(&key, 1, 1)
+    };
+    for some in (0..5_000).collect::<Vec<_>>().chunks(100) {
+        let batch: Vec<_> = some.iter().copied().map(one).collect();
+        journal.append(&batch).unwrap();
+    }
+    let nothing = Keep { messages_max: 0, ..Keep::ALL };
+    let policy = Retention { keep: Arc::new(move |_| nothing), ..keep_all() };
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        let run = journal.retain(&policy, 0).unwrap();
+        runs.push((run.messages, run.is_partial));
+    }
+    assert_eq!(runs, [(4096, true), (904, false), (0, false)]);
 }

@@ -13,9 +13,9 @@ mod support;
 use std::{collections::BTreeMap, sync::Arc};
 
 use storage::{
-    ChannelKey, ChannelState, Counted, Counts, Cursor, Journal, JournalError, JournalOptions,
-    KEYED_MS, Keep, ListQuery, MessageId, Offset, Place, Prepare, Publication, Retention,
-    StatsQuery, TenantId, list, open_segments, stats,
+    Among, ChannelKey, ChannelState, Counted, Counts, Cursor, Journal, JournalError,
+    JournalOptions, KEYED_MS, Keep, ListQuery, MessageId, Offset, Place, Prepare, Publication,
+    Retention, StatsQuery, TenantId, list, open_segments, stats,
 };
 use support::{
     Random, channel, keep_all, publication,
@@ -129,7 +129,7 @@ fn check_tenant(
     mut retained: Vec<Arc<Publication>>,
     seed: u64,
 ) -> Vec<(MessageId, Counts)> {
-    let query = StatsQuery { tenant, channel: None, since_ms: 0 };
+    let query = StatsQuery { tenant, among: Among::All, since_ms: 0 };
     let counted = stats(&mut [journal], &query).unwrap();
     assert_eq!(counted.messages, retained.len() as u64, "seed {seed}");
     let mut cursor = Cursor::new(tenant, Place::START);
@@ -145,7 +145,7 @@ fn check_tenant(
     given.sort_by_key(by_id);
     retained.sort_by_key(by_id);
     assert_eq!(given, retained, "seed {seed}");
-    let query = ListQuery { tenant, channel: None, event: None, limit: 1000, offset: 0 };
+    let query = ListQuery { tenant, among: Among::All, event: None, limit: 1000, offset: 0 };
     let listed = list(&mut [journal], &query).unwrap();
     let counts: Vec<_> = listed.iter().map(|it| (it.publication.id(), it.counts)).collect();
     let sum: u64 = counts.iter().map(|it| it.1.ws_audience).sum();

@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc, thread, time::Duration};
 
 use flume::TrySendError;
 use storage::{
-    Answer, ChannelKey, Cursor, Epoch, JournalError, JournalKind, JournalOptions, ListQuery,
+    Among, Answer, ChannelKey, Cursor, Epoch, JournalError, JournalKind, JournalOptions, ListQuery,
     Offset, Place, QueueFull, QueueLimits, Reader, Writer, WriterHandle, list, open,
 };
 use support::{channel, publication};
@@ -34,6 +34,7 @@ fn outcomes(answers: impl IntoIterator<Item = Answer>) -> Vec<bool> {
         Answer::Read { .. }
         | Answer::Retained { .. }
         | Answer::Dropped { .. }
+        | Answer::Cut { .. }
         | Answer::Damaged { .. }
         | Answer::NotBegun { .. }
         | Answer::DroppedTenant { .. } => Vec::new(),
@@ -168,7 +169,7 @@ fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
     let mut reader = writer.reader(Duration::from_secs(60));
     let (tell, told) = flume::bounded(1);
     reader
-        .watch(move || !matches!(tell.try_send(()), Err(TrySendError::Disconnected(()))))
+        .watch(move |_| !matches!(tell.try_send(()), Err(TrySendError::Disconnected(()))))
         .unwrap();
     assert!(told.try_recv().is_err(), "nothing yet");
     let mut cursor = Cursor::new(key.tenant(), Place::START);
@@ -188,7 +189,7 @@ fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
     assert!(given.into_iter().eq((1..=3_000).map(|it| publication(&key, 1, it))));
     let query = ListQuery {
         tenant: key.tenant(),
-        channel: Some(Arc::clone(&key)),
+        among: Among::Channel(Arc::clone(&key)),
         event: Some("said".to_owned()),
         limit: 1_000,
         offset: 500,

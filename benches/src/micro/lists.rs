@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use storage::{
-    ChannelKey, Counted, Counts, Cursor, Draft, Epoch, JournalKind, JournalOptions, ListQuery,
-    MessageId, Offset, Place, Publication, QueueLimits, Reader, SenderKind, StatsQuery, TenantId,
-    Writer, list, open, stats,
+    Among, ChannelKey, Counted, Counts, Cursor, Draft, Epoch, JournalKind, JournalOptions,
+    ListQuery, MessageId, Offset, Place, Publication, QueueLimits, Reader, SenderKind, StatsQuery,
+    TenantId, Writer, list, open, stats,
 };
 
 use super::{row, time};
@@ -57,14 +57,20 @@ fn ask(
     busy: Option<&Arc<ChannelKey>>,
     table: &mut Table,
 ) -> Result<(), Failure> {
-    for (scope, channel) in [("a channel of 4.5 M", busy), ("a tenant of 5 M", None)] {
+    let one = busy.map_or(Among::All, |it| Among::Channel(Arc::clone(it)));
+    let some = Among::Named(Arc::new(|it| it.ends_with("-0") || it.ends_with("7")));
+    for (scope, among) in [
+        ("a channel of 4.5 M", one),
+        ("a tenant of 5 M", Among::All),
+        ("101 channels of 1,000", some),
+    ] {
         for (which, event, offset) in [
             ("newest 100", None, 0),
             ("100 after 2,000,000", None, 2_000_000),
             ("100 with a rare event", Some("rare"), 0),
         ] {
-            let (channel, event) = (channel.cloned(), event.map(str::to_owned));
-            let query = ListQuery { tenant: TENANT, channel, event, limit: 100, offset };
+            let (among, event) = (among.clone(), event.map(str::to_owned));
+            let query = ListQuery { tenant: TENANT, among, event, limit: 100, offset };
             let taken = time(|| {
                 list(&mut [&mut *reader], &query)?;
                 Ok(())
@@ -72,7 +78,7 @@ fn ask(
             table.row(row("lists", &format!("{scope}: {which}"), taken));
         }
         for (which, since_ms) in [("statistics", 0), ("statistics since the middle", 2_500_000)] {
-            let query = StatsQuery { tenant: TENANT, channel: channel.cloned(), since_ms };
+            let query = StatsQuery { tenant: TENANT, among: among.clone(), since_ms };
             let taken = time(|| {
                 stats(&mut [&mut *reader], &query)?;
                 Ok(())

@@ -7,13 +7,35 @@ use super::{row, time};
 use crate::Failure;
 use crate::table::Table;
 
+/// Who is there before.
+enum Prepare {
+    Nothing,
+    Subscriber,
+    /// A subscriber, and a pattern: who hears a message is counted.
+    Counted,
+}
+
 /// Measures the room.
 pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
-    for (keep, what) in [
-        (Keep::Pass, "HTTP publish of 128 B, not kept"),
-        (Keep::Persist, "HTTP publish of 128 B, kept by a journal that takes no time"),
+    for (keep, what, prepare) in [
+        (Keep::Pass, "HTTP publish of 128 B, not kept", Prepare::Nothing),
+        (
+            Keep::Persist,
+            "HTTP publish of 128 B, kept by a journal that takes no time",
+            Prepare::Nothing,
+        ),
+        (Keep::Persist, "the same, to one subscriber", Prepare::Subscriber),
+        (Keep::Persist, "the same, counted for a tenant with a pattern", Prepare::Counted),
     ] {
         let mut alone = Alone::new();
+        match prepare {
+            Prepare::Nothing => {}
+            Prepare::Subscriber => alone.subscribe(),
+            Prepare::Counted => {
+                alone.subscribe();
+                alone.register()?;
+            }
+        }
         let conn = alone.connect();
         let (bytes, mut scratch) = (request(keep), request(keep));
         let nanoseconds = time(|| {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use engine::control::{RegisteredPattern, RuleChange};
 use engine::frame::{Frame, Piece};
-use engine::ids::{ConnId, Now, ShardId, TenantId};
+use engine::ids::{ConnId, MessageId, Now, ShardId, TenantId};
 use engine::limits::Limits;
 use engine::shard::effects::{Effects, Outlet};
 use engine::shard::input::{Input, JournalAnswer};
@@ -12,8 +13,10 @@ use engine::tenants::{TenantSpec, Tenants};
 use protocol::Keep;
 use protocol::auth::{RealtimeClaims, sign_realtime};
 use protocol::client::{Target, write_post, write_publish_body, write_upgrade};
+use protocol::dialect::insforge::Pattern;
 
 use super::decode::payload;
+use crate::Failure;
 
 const KEY: &str = "coh_app_0123456789abcdefghij";
 const SECRET: [u8; 32] = [7; 32];
@@ -102,6 +105,22 @@ impl Alone {
         self.flush();
     }
 
+    /// Has the tenant register a pattern of names.
+    pub(super) fn register(&mut self) -> Result<(), Failure> {
+        let pattern = Pattern::parse("bench-%").map_err(|why| format!("a pattern: {why:?}"))?;
+        let pattern = RegisteredPattern {
+            id: MessageId(1),
+            pattern,
+            description: None,
+            webhook_urls: None,
+            enabled: true,
+            created_at_ms: START_MS,
+            updated_at_ms: START_MS,
+        };
+        self.shard.restore_rule(TenantId(1), &RuleChange::Pattern(Arc::new(pattern)));
+        Ok(())
+    }
+
     /// Bytes from a connection.
     pub(super) fn feed(&mut self, conn: ConnId, bytes: &mut [u8]) {
         self.shard.handle(self.now, Input::Bytes(conn, bytes), &mut self.effects);
@@ -114,6 +133,7 @@ impl Alone {
             let answer = Input::Journal(JournalAnswer::Committed(count));
             self.shard.handle(self.now, answer, &mut self.effects);
         }
+        self.effects.counted.clear();
         count
     }
 

@@ -149,6 +149,14 @@ impl HomeChannel {
         std::mem::take(&mut self.tail_bytes)
     }
 
+    /// Lets go of what the tail has before an offset. Returns the bytes that it had.
+    pub(super) fn cut_tail(&mut self, first_retained: Offset) -> usize {
+        let gone = self.tail.partition_point(|it| it.offset() < Some(first_retained));
+        let bytes = self.tail.drain(..gone).map(|it| it.text_bytes()).sum();
+        self.tail_bytes -= bytes;
+        bytes
+    }
+
     /// Bytes of the tail.
     #[must_use]
     pub fn tail_bytes(&self) -> usize {
@@ -181,6 +189,12 @@ impl HomeChannel {
                 self.interest.remove(place);
             }
         }
+    }
+
+    /// How many subscribers it has.
+    #[must_use]
+    pub fn subscribers(&self) -> u64 {
+        self.interest.iter().map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// The shard at `place` in the list of those that want this channel.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use channel::Tail;
 pub use channel::{Gap, HomeChannel, Rest, Start};
 use hashbrown::HashMap;
-pub use presence::{Member, Present};
+pub use presence::{Arrival, Member, Present};
 use protocol::Rejection;
 use storage::Publication;
 
@@ -191,6 +191,15 @@ impl Broker {
             self.tail_bytes -= channel.forget_tail();
         } else if let Some(rest) = self.resting.get_mut(key) {
             rest.last_at_ms = None;
+        }
+    }
+
+    /// The journal let go of what a channel had before an offset: so does its tail.
+    pub fn cut_tail(&mut self, key: &ChannelKey, first_retained: Offset) {
+        if first_retained > self.position(key).offset {
+            self.forget_tail(key);
+        } else if let Some(channel) = self.channels.get_mut(key) {
+            self.tail_bytes -= channel.cut_tail(first_retained);
         }
     }
 

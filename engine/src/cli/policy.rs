@@ -9,23 +9,22 @@ use protocol::Limits;
 use protocol::auth::insforge::{Identity, Role, User, UserKeys};
 use protocol::dialect::insforge::rest::decode_permissions;
 use protocol::policy::{Action, Asker, Policies, Question, Verdict};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::command::with_settings;
 use super::exit::{Failure, Status};
-use super::operate::now_ms;
+use super::operate::{ask, now_ms};
 use super::token::text;
 use super::{load, print, user_token};
 
 const EXAMPLES: &str = "\
 EXAMPLES:
-  stentor policy test --policies policies.json --as anon subscribe chat:7
+  stentor policy test --as anon subscribe chat:7
   stentor policy test --policies policies.json --as authenticated --user ada --claims '{\"team\":\"a\"}' publish user:ada typing
-  stentor policy test --policies policies.json --as \"$(stentor token issue --dialect insforge --user ada)\" publish user:ada typing
-  curl http://127.0.0.1:8080/api/realtime/permissions -H 'X-API-Key: ik_…' |
-    stentor policy test --policies - --as anon subscribe chat:7
+  stentor policy test --as \"$(stentor token issue --dialect insforge --user ada)\" publish user:ada typing
 
-The file is a body of GET or PUT /api/realtime/permissions:
+Without a file the policies are those that the server has in force that runs on the data directory, or else what is kept there.
+A file is a body of GET or PUT /api/realtime/permissions:
   {\"subscribe\":{\"policies\":[{\"policyName\":\"own\",\"roles\":[\"authenticated\"],\"pattern\":\"user:%\",
     \"using\":\"split(channel, ':', 1) == sub\"}]},\"publish\":{\"policies\":[]}}
 
@@ -39,9 +38,12 @@ pub(crate) fn command() -> Command {
     let test = Command::new("test")
         .about("Say whether policies of InsForge allow something, and what each of them said")
         .arg(
-            option("policies", "FILE", "The policies, as JSON; - is standard input")
-                .value_parser(value_parser!(PathBuf))
-                .required(true),
+            option(
+                "policies",
+                "FILE",
+                "The policies, as JSON; - is standard input [default: those of the tenant]",
+            )
+            .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             option(
@@ -52,7 +54,7 @@ pub(crate) fn command() -> Command {
             .required(true),
         )
         .arg(option("user", "ID", "Who the user is, where --as is a role"))
-        .arg(option("tenant", "NAME", "Whose user's token it is [default: the only tenant]"))
+        .arg(option("tenant", "NAME", "Whose policies and users [default: the only tenant]"))
         .args(user_token::arguments().into_iter().filter(|it| it.get_id() != "role"))
         .arg(
             Arg::new("action")
@@ -95,7 +97,10 @@ fn test(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         }
         (Action::Publish, Some(_)) | (Action::Subscribe, None) => {}
     }
-    let policies = read(matches, &limits)?;
+    let policies = match matches.get_one::<PathBuf>("policies") {
+        Some(path) => read(path, &limits)?,
+        None => in_force(&config, text(matches, "tenant"), &limits)?,
+    };
     let mut asker = Asker::of(&who(matches, &config, &limits)?, &limits);
     let channel = text(matches, "channel").unwrap_or_default();
     let explanation = policies.explain(&mut asker, &Question { action, channel, event });
@@ -106,9 +111,14 @@ fn test(matches: &ArgMatches) -> Result<ExitCode, Failure> {
     })
 }
 
-fn read(matches: &ArgMatches, limits: &Limits) -> Result<Policies, Failure> {
-    let path = matches.get_one::<PathBuf>("policies").map(PathBuf::as_path);
-    let path = path.unwrap_or_else(|| Path::new("-"));
+/// The policies of a tenant.
+fn in_force(config: &Config, tenant: Option<&str>, limits: &Limits) -> Result<Policies, Failure> {
+    let found = ask(config, &json!({"do": "policy.list", "tenant": tenant}))?;
+    decode_permissions(&mut found.to_string().into_bytes(), limits)
+        .map_err(|why| Failure::new(Status::Internal, why.message()))
+}
+
+fn read(path: &Path, limits: &Limits) -> Result<Policies, Failure> {
     let read = if path == Path::new("-") {
         std::io::read_to_string(std::io::stdin().lock())
     } else {

@@ -7,7 +7,7 @@ use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::Limits;
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
-use crate::side::{DatabaseLimits, SideLimits};
+use crate::side::{DatabaseLimits, ListLimits, SideLimits};
 
 impl LimitsConfig {
     /// What the decoders accept.
@@ -106,6 +106,7 @@ impl LimitsConfig {
                 result_bytes_max: self.database_result_bytes_max,
                 memory_bytes_max: self.database_memory_bytes_max,
             },
+            lists: ListLimits { calls_max: self.lists_max, time_ms_max: self.list_time_ms_max },
         }
     }
 

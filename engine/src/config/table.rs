@@ -145,6 +145,8 @@ settings! {
         database_rows_max: usize = 10_000 in 1..=10_000_000 rows, "Rows of one result. Over it: 400.";
         database_result_bytes_max: usize = 4_194_304 in 1_024..=1_073_741_824 bytes, "Bytes of one result. Over it: 400.";
         database_memory_bytes_max: usize = 67_108_864 in 1_048_576..=17_179_869_184 bytes, "Memory that all running queries of the node share. Over it: 400.";
+        lists_max: usize = 4 in 1..=256 calls, "Lists of messages, and statistics, that are read at once on the node. Others wait, as long as a step of one may take; then 503.";
+        list_time_ms_max: u64 = 5_000 in 10..=600_000 ms, "Time of a step of a list: to find its messages, or to read the next few of them. Over it: 503.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         deliveries_per_turn_max: usize = 16_384 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices.";

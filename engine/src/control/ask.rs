@@ -206,6 +206,8 @@ pub enum Enforce {
     DropChannel(Arc<ChannelKey>),
     /// Drop all messages of a tenant.
     DropTenant(TenantId),
+    /// Drop those messages of a tenant that were taken by now, and those that others say were taken up to a time.
+    DropUntil(TenantId, u64),
     /// Tell the call once everything that was sent before has arrived, at each shard: one answer comes from every pair of shards.
     Arrive,
     /// Close the sockets of a member.
@@ -224,7 +226,7 @@ pub enum Enforce {
 /// What one shard did.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Enforced {
-    /// Connections that it closed, or subscriptions that it ended.
+    /// Connections that it closed, subscriptions that it ended, or messages that it dropped: those of a [`Enforce::DropUntil`].
     pub count: u64,
 }
 

@@ -41,6 +41,8 @@ pub enum Operate {
     Forget,
     /// Say whether a token is revoked.
     IsRevoked(TokenId),
+    /// Say which policies are in force, as `/api/realtime/permissions` has them.
+    Policies,
     /// Publish messages: channel, event and data of each, and a key for each if the whole has one.
     Publish(Vec<OperatorMessage>, Box<[ClaimKey]>),
 }

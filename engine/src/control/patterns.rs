@@ -2,6 +2,7 @@
 //! literal beginning, else the oldest.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Bound;
 
 use hashbrown::HashMap;
@@ -34,6 +35,7 @@ pub enum NotAdded {
 }
 
 /// The patterns of a tenant.
+#[derive(Clone)]
 pub struct Patterns {
     hasher: ShardHasher,
     by_text: HashMap<Pattern, Registration, ShardHasher>,
@@ -42,10 +44,17 @@ pub struct Patterns {
 }
 
 /// Patterns with one literal beginning, by their literal end, so that many of them are as quick as one.
+#[derive(Clone)]
 struct Group {
     by_suffix: HashMap<Box<str>, Vec<Registration>, ShardHasher>,
     /// The lengths of those ends, and how many ends have each.
     lengths: BTreeMap<usize, usize>,
+}
+
+impl fmt::Debug for Patterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Patterns").field(&self.len()).finish()
+    }
 }
 
 impl Patterns {

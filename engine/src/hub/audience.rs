@@ -63,19 +63,6 @@ impl Audience {
         }
     }
 
-    /// Whether they are shown to others.
-    #[must_use]
-    pub fn has_members(self) -> bool {
-        match self {
-            Self::Cohesivity | Self::InfraiMembers | Self::InfraiMembersBehind | Self::Insforge => {
-                true
-            }
-            Self::Infrai | Self::InfraiBehind | Self::InsforgePlain | Self::InsforgeFiltered => {
-                false
-            }
-        }
-    }
-
     /// Whether they all get what is published, in the same frames.
     #[must_use]
     pub fn has_messages(self) -> bool {

@@ -183,8 +183,20 @@ impl Roster {
             "tenant.remove" => self.remove(ask, world, now_ms),
             "token.inspect" => self.inspect(ask, world, now_ms),
             "token.revoke" => self.revoke(ask, world, now_ms),
+            "webhook.list" => self.list_webhooks(ask, world, now_ms),
+            "webhook.letters" => self.list_letters(ask, world, now_ms),
+            "webhook.replay" => self.replay(ask, world, now_ms),
+            "policy.list" => self.policies(ask, world, now_ms),
             other => Err(Refused::asked(format!("nothing is called {other}"))),
         }
+    }
+
+    /// The policies of a tenant.
+    fn policies(&self, ask: &Value, world: &mut dyn World, now_ms: u64) -> Result<Value, Refused> {
+        let name = self.only_or(ask.get("tenant").and_then(Value::as_str), now_ms)?;
+        let body = world.policies(self.id_of(&name)?)?;
+        let senseless = |_| Refused::away("the policies make no sense");
+        serde_json::from_slice(&body).map_err(senseless)
     }
 
     pub(super) fn id_of(&self, name: &str) -> Result<TenantId, Refused> {
@@ -257,6 +269,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::control::TokenId;
+    use crate::operator::{WebhookAsk, WebhookSaid};
 
     /// Shards that do not always answer, and what they were told last.
     #[derive(Default)]
@@ -288,6 +301,14 @@ mod tests {
 
         fn is_revoked(&mut self, _: TenantId, _: TokenId) -> Result<bool, Refused> {
             Ok(false)
+        }
+
+        fn webhooks(&mut self, _: WebhookAsk) -> Result<WebhookSaid, Refused> {
+            Ok(WebhookSaid::Status(Vec::new()))
+        }
+
+        fn policies(&mut self, _: TenantId) -> Result<Vec<u8>, Refused> {
+            Ok(b"{}".to_vec())
         }
     }
 

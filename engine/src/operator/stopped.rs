@@ -1,15 +1,20 @@
 //! The data directory of a node that does not run.
 
+use protocol::dialect::insforge::rest::body_permissions;
+use protocol::policy::Policies;
 use storage::{JournalOptions, OwnedChange};
 
 use super::record::{KeptSecrets, MADE};
-use super::{Refused, World};
+use super::{Refused, WebhookAsk, WebhookSaid, World};
 use crate::config::{Config, JournalKind, is_name};
 use crate::control::{
-    CatalogChange, REVOKED, ROWS_PER_COMMIT, TABLES, TokenId, kept_revocation, tenant_of,
+    CatalogChange, POLICIES, REVOKED, ROWS_PER_COMMIT, RuleChange, TABLES, TokenId,
+    kept_revocation, read_rule, tenant_of,
 };
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
+use crate::node::WEBHOOKS;
+use crate::side::webhook::{CatalogPlaces, EndpointStatus, Places as _, Saved};
 use crate::tenants::Tenants;
 
 /// See the module. The lock of the catalog is held as long as it lives.
@@ -58,6 +63,63 @@ impl World for Stopped<'_> {
         let value = self.layout.value(REVOKED, &entry.key).map_err(Refused::disk)?;
         Ok(value.is_some())
     }
+
+    fn webhooks(&mut self, ask: WebhookAsk) -> Result<WebhookSaid, Refused> {
+        let dir = self.config.server.data_dir.join(WEBHOOKS);
+        if !dir.is_dir() {
+            return match ask {
+                WebhookAsk::Status(_) => Ok(WebhookSaid::Status(Vec::new())),
+                WebhookAsk::Letters(..) | WebhookAsk::Replay(..) => {
+                    Err(Refused::asked("there are no webhooks"))
+                }
+            };
+        }
+        let mut places = CatalogPlaces::open(&dir).map_err(Refused::disk)?;
+        let saved = places.load().map_err(Refused::disk)?;
+        match ask {
+            WebhookAsk::Status(tenant) => {
+                let its = saved.into_iter().filter(|it| it.endpoint.tenant == tenant);
+                Ok(WebhookSaid::Status(its.map(saved_status).collect()))
+            }
+            WebhookAsk::Letters(of, after, max) => {
+                let its = saved.into_iter().find(|it| it.endpoint == of);
+                let ids = its.into_iter().flat_map(|it| it.letters).filter(|it| *it > after);
+                let letters = ids.take(max).map(|id| places.letter(&of, id));
+                let letters = letters.filter_map(Result::transpose).collect::<Result<_, _>>();
+                letters.map(WebhookSaid::Letters).map_err(Refused::disk)
+            }
+            WebhookAsk::Replay(..) => {
+                Err(Refused::asked("deliveries need a server that runs: start it, then replay"))
+            }
+        }
+    }
+
+    fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {
+        let rows = self.layout.entries(POLICIES).map_err(Refused::disk)?;
+        let of_tenant = |(key, value): (Vec<u8>, Vec<u8>)| {
+            let (id, rest) = tenant_of(&key)?;
+            if id == tenant { read_rule(POLICIES, rest, &value) } else { None }
+        };
+        let mut out = Vec::new();
+        match rows.into_iter().find_map(of_tenant) {
+            Some(RuleChange::Policies(Some(policies))) => body_permissions(&mut out, &policies),
+            Some(
+                RuleChange::Policies(None)
+                | RuleChange::Pattern(_)
+                | RuleChange::Deleted(_)
+                | RuleChange::Retention(_),
+            )
+            | None => body_permissions(&mut out, &Policies::default()),
+        }
+        Ok(out)
+    }
+}
+
+/// Of an endpoint of a stopped node nobody knows how it would fare.
+fn saved_status(saved: Saved) -> EndpointStatus {
+    let Saved { endpoint, letters, .. } = saved;
+    let letters = letters.len();
+    EndpointStatus { endpoint, is_open: false, in_flight: 0, letters, letters_dropped: 0 }
 }
 
 fn drop_messages(config: &Config, layout: &Layout, tenant: TenantId) -> Result<(), Refused> {

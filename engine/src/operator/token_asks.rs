@@ -102,7 +102,7 @@ impl Roster {
         Ok(json!({"revoked": true, "tenant": tenant, "jti": jti, "until_s": until_s}))
     }
 
-    fn only_or(&self, name: Option<&str>, now_ms: u64) -> Result<String, Refused> {
+    pub(super) fn only_or(&self, name: Option<&str>, now_ms: u64) -> Result<String, Refused> {
         let specs = self.specs(now_ms);
         match (name, specs.as_slice()) {
             (Some(name), _) => self.id_of(name).map(|_| name.to_owned()),

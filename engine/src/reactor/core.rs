@@ -14,6 +14,7 @@ use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
+use super::retention::kept_for;
 use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
 use super::sockets::{Sockets, how};
@@ -233,6 +234,9 @@ impl Core {
         if let Some((call, answer)) = self.parts.side.take() {
             self.handle(now, Input::Side(call, answer));
         }
+        if let Some(hooked) = self.parts.side.take_hooked() {
+            self.handle(now, Input::Hooked(hooked));
+        }
         let answer = self.parts.journal.take();
         answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
     }
@@ -305,13 +309,16 @@ impl Core {
             self.handle(now, Input::Tick);
             self.worked = was_worked;
         }
+        self.parts.journal.write_counts();
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
         }
-        if now.monotonic_ms >= self.next_retain_ms {
+        if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
-            self.parts.journal.retain(&self.parts.retention, now.wall_ms);
+            let days = self.parts.shard.rules().retention_days();
+            let policy = kept_for(&self.parts.retention, days);
+            self.parts.journal.retain(policy, now.wall_ms);
         }
         while self.parts.lanes.has_room()
             && let Ok(order) = self.parts.orders.try_recv()

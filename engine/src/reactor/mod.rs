@@ -10,6 +10,7 @@ mod host;
 mod journal;
 mod lanes;
 mod pin;
+mod retention;
 pub mod ring;
 mod side;
 mod sockets;

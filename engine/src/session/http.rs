@@ -4,7 +4,7 @@ use protocol::Limits;
 use protocol::http::{Head, KeepAlive, KnownHead};
 
 use super::tickets::Tickets;
-use crate::ids::TenantId;
+use crate::ids::{ConnId, TenantId};
 
 /// An HTTP connection.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct HttpSession {
     routine: Routine,
     /// Whether `100 Continue` went out for the request that is coming in.
     pub continued: bool,
+    /// The connection without a socket for which a request of this one waits.
+    pub polled: Option<ConnId>,
     /// Whether the peer sends no more: the connection ends with its last answer.
     pub half_closed: bool,
 }

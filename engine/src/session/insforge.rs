@@ -12,7 +12,7 @@ use protocol::policy::Asker;
 use storage::Publication;
 
 use super::asks::Asks;
-use crate::ids::ChannelKey;
+use crate::ids::{ChannelKey, ConnId};
 
 /// See the module.
 #[derive(Debug)]
@@ -45,6 +45,13 @@ pub enum Wire {
     },
     /// The frames of the documents.
     Plain,
+    /// Nothing but the packets by which a session of Engine.IO moves here.
+    Probe {
+        /// The connection without a socket that has the session.
+        session: ConnId,
+        /// Whether the client has said that it moves.
+        is_wanted: bool,
+    },
 }
 
 /// Who a client is.
@@ -91,7 +98,7 @@ impl InsforgeClient {
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         match self.wire {
-            Wire::Socket { .. } => Dialect::Insforge,
+            Wire::Socket { .. } | Wire::Probe { .. } => Dialect::Insforge,
             Wire::Plain => Dialect::InsforgePlain,
         }
     }
@@ -101,7 +108,7 @@ impl InsforgeClient {
     pub fn last_ping_ms(&self) -> Option<u64> {
         match self.wire {
             Wire::Socket { pinged_at_ms, .. } => Some(pinged_at_ms),
-            Wire::Plain => None,
+            Wire::Plain | Wire::Probe { .. } => None,
         }
     }
 
@@ -112,7 +119,7 @@ impl InsforgeClient {
                 *pinged_at_ms = now_ms;
                 true
             }
-            Wire::Plain => false,
+            Wire::Plain | Wire::Probe { .. } => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::broker::Member;
 use crate::hub::{Audience, GroupId, Seat};
 use crate::ids::{ChannelKey, Offset, SubscriptionId};
 
@@ -16,6 +17,8 @@ pub struct Subscription {
     pub stage: Stage,
     /// What the client gets of it.
     pub audience: Audience,
+    /// As whom its home counts it; `None` who is not shown to others.
+    pub shown: Option<Arc<Member>>,
 }
 
 /// How far a subscription is.
@@ -166,6 +169,7 @@ mod tests {
                 id: SubscriptionId(id),
                 stage: Stage::Joining,
                 audience: Audience::Cohesivity,
+                shown: None,
             });
         }
         all

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use protocol::http::{Head, Methods, Route, Routed, route, write_preflight};
+use protocol::dialect::Dialect;
+use protocol::http::{Head, HeaderValue, Methods, Route, Routed, route, write_preflight};
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
@@ -19,7 +20,12 @@ pub(super) enum Call {
     /// Nothing that can be done.
     Reject(Rejection),
     /// What a browser may do.
-    Preflight(Methods),
+    Preflight {
+        /// The methods of the path.
+        allow: Methods,
+        /// The page that asks, where its script may ask with credentials.
+        origin: Option<Box<str>>,
+    },
     /// Whether the process runs.
     Live,
     /// Whether it takes work.
@@ -52,7 +58,11 @@ impl Shard {
     pub(super) fn find(&mut self, conn: ConnId, head: &Head<'_>) -> Result<Call, Rejection> {
         let found = match route(head) {
             Routed::Found(found) => found,
-            Routed::Preflight { allow } => return Ok(Call::Preflight(allow)),
+            Routed::Preflight { allow } => {
+                let has_credentials = Dialect::of_path(head.path()) == Dialect::Insforge;
+                let origin = head.header("origin").filter(|_| has_credentials).map(Box::from);
+                return Ok(Call::Preflight { allow, origin });
+            }
             Routed::MethodNotAllowed { allow } => {
                 return Err(Rejection::MethodNotAllowed { allow });
             }
@@ -98,9 +108,10 @@ impl Shard {
         let shape = body.shape;
         let done = match call {
             Call::Reject(why) => Err(why),
-            Call::Preflight(allow) => {
+            Call::Preflight { allow, origin } => {
                 self.answer(conn, shape.then, &mut effects.closes, |out| {
-                    write_preflight(out, allow, None, shape.then);
+                    let origin = origin.as_deref().and_then(HeaderValue::parse);
+                    write_preflight(out, allow, origin.as_ref(), shape.then);
                 });
                 Ok(())
             }

@@ -311,7 +311,7 @@ impl Shard {
         let name = claims.user_name.map(String::into_boxed_str);
         let mut accept = Vec::new();
         write_accept(&mut accept, &handshake, None);
-        let member = Arc::new(Member { id, name, user_id: None, is_anonymous: false });
+        let member = Arc::new(Member { id, name, user_id: None, is_anonymous: false, state: None });
         let expires_at_s = claims.expires_at_s;
         Ok(Opening { accept, channel, member, token: token_id, expires_at_s })
     }

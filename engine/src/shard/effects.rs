@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::ws::CloseCode;
-use storage::Publication;
+use storage::{Counted, Publication};
 
-use super::input::{Delivery, ReadAsk, Request};
+use super::input::{Delivery, DropAsk, ReadAsk, Request};
 use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ChannelKey, ConnId, Epoch, PassId, ShardId};
 use crate::side::SideAsk;
+use crate::side::webhook::HooksAsk;
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -26,11 +27,15 @@ pub struct Effects {
     /// What to read from the journal.
     pub reads: Vec<ReadAsk>,
     /// Channels whose messages the journal lets go.
-    pub drops: Vec<Arc<ChannelKey>>,
+    pub drops: Vec<DropAsk>,
+    /// What is known of messages beside them, to be kept with them.
+    pub counted: Vec<Counted>,
     /// Changes of the control plane to make durable, in this order.
     pub catalog: Vec<CatalogAsk>,
     /// For the side threads.
     pub side: Vec<SideAsk>,
+    /// Webhooks to set: each is to be answered with one `Input::Hooked`.
+    pub hooks: Vec<HooksAsk>,
     /// Answers to operations, by their numbers.
     pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections that get more once little waits for them any more: each is to be named in one `Input::Drained` then.

@@ -13,6 +13,7 @@ use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::effects::Effects;
+use super::input::{DropAsk, LetGo};
 use super::told::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
@@ -33,6 +34,8 @@ pub(super) struct Orders {
     line: VecDeque<Order>,
     /// Those that wait for the journal alone.
     waiting: VecDeque<Order>,
+    /// The number of the next one.
+    next: u64,
     /// Those whose change of rules has not come yet.
     behind: Vec<(Arc<Ruling>, Order)>,
 }
@@ -40,6 +43,8 @@ pub(super) struct Orders {
 /// One order under way.
 #[derive(Debug)]
 struct Order {
+    /// What the journal's answers find it by.
+    number: u64,
     /// Who waits; `None` for what the node itself ordered.
     asker: Option<(ShardId, CallId)>,
     what: Enforce,
@@ -49,6 +54,8 @@ struct Order {
     looked_at: Option<usize>,
     /// Channels whose messages have to go, the next one last.
     to_drop: Vec<Arc<ChannelKey>>,
+    /// Only what was taken up to this time goes.
+    until_ms: Option<u64>,
     /// Those with the journal.
     dropping: Vec<Arc<ChannelKey>>,
     done: Enforced,
@@ -68,15 +75,23 @@ impl Orders {
         }
     }
 
+    fn of_number(&mut self, number: u64) -> Option<&mut Order> {
+        self.waiting.iter_mut().chain(&mut self.line).find(|it| it.number == number)
+    }
+
     /// More rules are in force: whoever waited for them goes on.
     pub(super) fn catch_up(&mut self, is_in_force: impl Fn(&Ruling) -> bool) {
         let due = self.behind.extract_if(.., |(ruling, _)| is_in_force(ruling));
         self.line.extend(due.map(|(_, order)| order));
     }
 
-    fn drops(&mut self, channel: &ChannelKey) -> Option<&mut Order> {
-        let all = self.waiting.iter_mut().chain(&mut self.line);
-        all.into_iter().find(|it| it.dropping.iter().any(|it| **it == *channel))
+    /// What a change of rules, or one before it, needs could not be done.
+    pub(super) fn fail(&mut self, tenant: TenantId, number: u64, why: &Rejection) {
+        for (ruling, order) in &mut self.behind {
+            if ruling.tenant == tenant && ruling.number <= number {
+                order.failed = Some(why.clone());
+            }
+        }
     }
 }
 
@@ -92,7 +107,7 @@ impl Shard {
 
     /// What new connections must obey is so at once; those that are there follow.
     fn order(&mut self, asker: Option<(ShardId, CallId)>, what: Enforce) {
-        let mut to_drop = Vec::new();
+        let (mut to_drop, mut until_ms) = (Vec::new(), None);
         match &what {
             Enforce::Provisioning(tenant, provisioning) => {
                 self.provision(*tenant, *provisioning);
@@ -107,24 +122,31 @@ impl Shard {
                 }
             }
             Enforce::DropTenant(tenant) => to_drop = self.broker.channels_of(*tenant),
+            Enforce::DropUntil(tenant, until) => {
+                to_drop = self.broker.channels_of(*tenant);
+                // Whatever was answered before the call began has a time that is not after this one.
+                until_ms = Some(self.now.wall_ms.max(*until));
+            }
             Enforce::Disconnect { .. } | Enforce::Arrive | Enforce::Rules(_) => {}
             Enforce::Tenants(tenants) => {
                 self.tenants = Arc::clone(tenants);
                 self.tenants_generation = self.tenants_generation.wrapping_add(1);
-                self.known.forget_tenants(|it| tenants.contains(it));
-                self.unprovisioned.retain(|it| tenants.contains(*it));
-                self.rules.forget_tenants(|it| tenants.contains(it));
-                self.orders.catch_up(|it| !tenants.contains(it.tenant));
+                self.forget_tenants(tenants);
             }
         }
-        let is_hasty = planted::is(Fault::DropBeforeAppends);
+        // What is only on its way to the journal is not meant by who says until when.
+        let is_hasty = planted::is(Fault::DropBeforeAppends) || until_ms.is_some();
         let waiting = if is_hasty { 0 } else { self.broker.appended() as u64 };
+        let number = self.orders.next;
+        self.orders.next += 1;
         let order = Order {
+            number,
             asker,
             after_appends: self.appends_answered + waiting,
             looked_at: self.closes_sockets(&what).then_some(0),
             what,
             to_drop,
+            until_ms,
             dropping: Vec::new(),
             done: Enforced::default(),
             failed: None,
@@ -139,10 +161,20 @@ impl Shard {
             | Enforce::CloseChannel(_)
             | Enforce::DropChannel(_)
             | Enforce::DropTenant(_)
+            | Enforce::DropUntil(..)
             | Enforce::Arrive
             | Enforce::Disconnect { .. }
             | Enforce::Tenants(_) => self.orders.line.push_back(order),
         }
+    }
+
+    /// Nothing is kept of tenants that are gone.
+    fn forget_tenants(&mut self, tenants: &Tenants) {
+        self.known.forget_tenants(|it| tenants.contains(it));
+        self.unprovisioned.retain(|it| tenants.contains(*it));
+        self.rules.forget_tenants(|it| tenants.contains(it));
+        self.forget_hooks(tenants);
+        self.orders.catch_up(|it| !tenants.contains(it.tenant));
     }
 
     /// Says whether a tenant has its resource.
@@ -163,8 +195,9 @@ impl Shard {
         let is_early = self.appends_answered < order.after_appends && !order.to_drop.is_empty();
         while !is_early && order.dropping.len() < DROPS_AT_ONCE {
             let Some(channel) = order.to_drop.pop() else { break };
-            effects.drops.push(Arc::clone(&channel));
-            order.dropping.push(channel);
+            let (order_number, until_ms) = (order.number, order.until_ms);
+            order.dropping.push(Arc::clone(&channel));
+            effects.drops.push(DropAsk { order: order_number, channel, until_ms });
         }
         match (order.looked_at, order.dropping.is_empty() && !is_early) {
             (Some(_), _) => self.orders.line.push_front(order),
@@ -205,21 +238,31 @@ impl Shard {
     /// The journal let a channel's messages go, or could not.
     pub(super) fn on_dropped(
         &mut self,
-        channel: &ChannelKey,
-        result: Result<(), Rejection>,
+        ask: &DropAsk,
+        result: Result<LetGo, Rejection>,
         effects: &mut Effects,
     ) {
-        // What was appended before the order is answered: the tail has nothing of it that is not let go.
-        if result.is_ok() {
-            self.broker.forget_tail(channel);
+        // The journal answers in the order of its work: the tail is what it has taken before.
+        match &result {
+            // What was appended before the order is answered: the tail has nothing of it that is not let go.
+            Ok(LetGo::All) => self.broker.forget_tail(&ask.channel),
+            Ok(LetGo::Before { .. }) if planted::is(Fault::TailUncut) => {}
+            Ok(LetGo::Before { first_retained, .. }) => {
+                self.broker.cut_tail(&ask.channel, *first_retained);
+            }
+            Err(_) => {}
         }
-        let Some(order) = self.orders.drops(channel) else { return };
-        if let Some(place) = order.dropping.iter().position(|it| **it == *channel) {
+        let Some(order) = self.orders.of_number(ask.order) else { return };
+        if let Some(place) = order.dropping.iter().position(|it| *it == ask.channel) {
             order.dropping.swap_remove(place);
         }
-        if let Err(why) = result {
-            order.failed = Some(why);
-            order.to_drop.clear();
+        match result {
+            Ok(LetGo::All) => {}
+            Ok(LetGo::Before { messages, .. }) => order.done.count += messages,
+            Err(why) => {
+                order.failed = Some(why);
+                order.to_drop.clear();
+            }
         }
         let can_go_on = |it: &Order| it.dropping.is_empty() || !it.to_drop.is_empty();
         if let Some(place) = self.orders.waiting.iter().position(can_go_on)
@@ -243,6 +286,7 @@ impl Shard {
                 | Enforce::CloseChannel(_)
                 | Enforce::DropChannel(_)
                 | Enforce::DropTenant(_)
+                | Enforce::DropUntil(..)
                 | Enforce::Disconnect { .. }
                 | Enforce::Tenants(_) => {
                     self.tell_call(edge, call, Came::Enforced(result), effects);
@@ -261,6 +305,7 @@ impl Shard {
             Enforce::Rules(_)
             | Enforce::DropChannel(_)
             | Enforce::DropTenant(_)
+            | Enforce::DropUntil(..)
             | Enforce::Arrive => false,
         }
     }
@@ -285,12 +330,19 @@ impl Enforce {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
                 policy(socket.tenant == *tenant && has_it, "token revoked")
             }
-            Self::Rules(_) | Self::DropChannel(_) | Self::DropTenant(_) | Self::Arrive => None,
+            Self::Rules(_)
+            | Self::DropChannel(_)
+            | Self::DropTenant(_)
+            | Self::DropUntil(..)
+            | Self::Arrive => None,
             Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {
-                    Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),
-                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
+                    // Neither has a word for it, and nobody may go on without knowing (invariant 3).
+                    Dialect::Cohesivity | Dialect::Insforge => {
+                        End::Close(CloseCode::Policy, "channel deleted")
+                    }
+                    Dialect::Infrai | Dialect::InsforgePlain => {
                         End::Leave(Arc::clone(&found.channel), Left::Deleted)
                     }
                 })
@@ -305,8 +357,10 @@ impl Enforce {
                 let all = socket.subscriptions.list();
                 let found = all.iter().find(|it| it.channel.name() == &**name)?;
                 Some(match socket.dialect() {
-                    Dialect::Cohesivity => End::Close(CloseCode::Disconnected, "disconnected"),
-                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
+                    Dialect::Cohesivity | Dialect::Insforge => {
+                        End::Close(CloseCode::Disconnected, "disconnected")
+                    }
+                    Dialect::Infrai | Dialect::InsforgePlain => {
                         End::Leave(Arc::clone(&found.channel), Left::Disconnected)
                     }
                 })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use storage::Publication;
+use storage::{Counted, Counts, Publication};
 
 use super::Shard;
 use super::batches::Whole;
@@ -12,7 +12,9 @@ use super::input::{
     Advance, Delivery, HistoryAsk, Join, Keep, Leave, Move, Placing, PresenceChange, PublishMany,
     ReadAsk, ReadTicket, ReplyTo, Request,
 };
-use crate::broker::{Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter};
+use crate::broker::{
+    Arrival, HomeChannel, Member, Present, Publisher, Sequenced, Settled, Stamp, Verdict, Waiter,
+};
 use crate::control::Came;
 use crate::ids::{ChannelKey, ShardId};
 use crate::planted::{self, Fault};
@@ -123,10 +125,25 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.counters.published += 1;
+        self.count_audience(publication, effects);
         self.tell_interested(publication.channel(), effects, |_| {
             Delivery::Publication(Arc::clone(publication))
         });
         self.accept(publisher, publication, effects);
+    }
+
+    /// Has it kept with a message how many sockets it goes to, where lists of messages say so: for tenants with patterns.
+    fn count_audience(&self, publication: &Publication, effects: &mut Effects) {
+        let (channel, epoch) = (publication.channel(), publication.epoch());
+        if self.rules.of(channel.tenant()).is_none_or(|it| it.pattern_count() == 0) {
+            return;
+        }
+        let ws_audience = self.broker.known(channel).map_or(0, HomeChannel::subscribers);
+        if let Some(offset) = publication.offset().filter(|_| ws_audience > 0) {
+            let counts = Counts { ws_audience, ..Counts::default() };
+            let channel = Arc::clone(channel);
+            effects.counted.push(Counted { channel, epoch, offset, counts });
+        }
     }
 
     fn accept(
@@ -175,10 +192,15 @@ impl Shard {
         }
         if let Some(member) = &member
             && let now_ms = self.now.wall_ms
-            && let Some(present) = self.broker.channel(&channel).presence.join(member, now_ms)
+            && let Some((present, arrival)) =
+                self.broker.channel(&channel).presence.join(member, now_ms)
         {
+            let change = match arrival {
+                Arrival::First => Move::Join,
+                Arrival::Again => Move::Update,
+            };
             // The others hear of it before the joiner is live, so the joiner does not hear of itself.
-            self.tell_presence(&channel, &present, Move::Join, effects);
+            self.tell_presence(&channel, &present, change, effects);
         }
         self.broker.channel(&channel).count_in(from);
         self.start_behind(from, Advance { channel, joiner, after }, effects);

@@ -12,6 +12,7 @@ use crate::ids::{
     CallId, ChannelKey, ConnId, MessageId, Offset, PassId, ShardId, SubscriptionId, TenantId,
 };
 use crate::side::SideAnswer;
+use crate::side::webhook::Hooked;
 use crate::tenants::Tenants;
 
 /// One thing that happened.
@@ -43,6 +44,8 @@ pub enum Input<'a> {
     Catalog(CatalogAnswer),
     /// The side threads have something for a call.
     Side(CallId, SideAnswer),
+    /// Webhooks are set.
+    Hooked(Hooked),
     /// A connection that was given a part of something has taken most of it: see [`Effects::thirsty`](super::effects::Effects).
     Drained(ConnId),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.
@@ -65,11 +68,36 @@ pub enum JournalAnswer {
     /// So many further appends are not, and never will be.
     Refused(usize, Rejection),
     /// A channel's messages are let go, or not.
-    Dropped(Arc<ChannelKey>, Result<(), Rejection>),
+    Dropped(DropAsk, Result<LetGo, Rejection>),
     /// History of a channel is damaged. What cannot be read was set aside.
     Damaged(Arc<ChannelKey>),
     /// A read is done.
     Read(ReadTicket, Result<Vec<Arc<Publication>>, Rejection>),
+}
+
+/// A channel whose messages have to go.
+#[derive(Clone, Debug)]
+pub struct DropAsk {
+    /// The order of its home that it belongs to.
+    pub order: u64,
+    /// Which.
+    pub channel: Arc<ChannelKey>,
+    /// Only what was taken up to this time goes, in milliseconds since 1970; `None`: all.
+    pub until_ms: Option<u64>,
+}
+
+/// What went of a channel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LetGo {
+    /// All that it had.
+    All,
+    /// Its beginning.
+    Before {
+        /// The oldest that is left, or would be.
+        first_retained: Offset,
+        /// How many went.
+        messages: u64,
+    },
 }
 
 /// Who waits for an answer: a place in a connection's order of answers.
@@ -289,6 +317,8 @@ pub struct PresenceChange {
 pub enum Move {
     /// The member's first connection subscribed.
     Join,
+    /// The member says something else of itself.
+    Update,
     /// The member's last connection left.
     Leave,
 }

@@ -7,12 +7,14 @@ mod calls;
 mod claiming;
 mod cohesivity;
 mod cost;
+mod counters;
 mod deadlines;
 mod dropping;
 mod edge;
 pub mod effects;
 mod enforce;
 mod home;
+mod hooks;
 mod infrai;
 pub mod input;
 mod insforge;
@@ -23,7 +25,6 @@ mod pace;
 mod paid;
 mod passing;
 mod polled;
-mod polling;
 mod publishing;
 mod requests;
 mod rules;
@@ -42,19 +43,23 @@ use arrivals::Arrivals;
 pub use batches::BatchId;
 use batches::Batches;
 use cost::Owed;
+pub use counters::Counters;
 use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
+use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use insforge::ChannelLists;
+use mailing::Mail;
 use passing::Passes;
-use polled::{Mail, Polls};
+use polled::Polls;
 use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
+use crate::control::{Revocations, Rules, Seats, TokenId};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -108,6 +113,12 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// The webhooks of tenants whose seat this is.
+    hooks: HookState,
+    /// What the log says of rules that are tried.
+    shadow: insforge::Shadow,
+    /// Lists of them that go out in parts.
+    lists: ChannelLists,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -146,25 +157,6 @@ struct Health {
     storage: bool,
 }
 
-/// What a shard has done so far.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counters {
-    /// Connections taken.
-    pub opened: u64,
-    /// HTTP requests read.
-    pub requests: u64,
-    /// WebSockets opened.
-    pub sockets: u64,
-    /// Publications ordered here, kept or not.
-    pub published: u64,
-    /// Publications that were not taken.
-    pub refused: u64,
-    /// Frames and requests that were the peer's fault.
-    pub rejected: u64,
-    /// Connections closed because they were too slow.
-    pub overrun: u64,
-}
-
 impl Shard {
     /// A shard with nothing on it.
     #[must_use]
@@ -190,6 +182,9 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            hooks: HookState::new(hasher.clone()),
+            shadow: insforge::Shadow::default(),
+            lists: ChannelLists::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -219,28 +214,6 @@ impl Shard {
         self.broker.begin_epoch(epoch);
     }
 
-    /// Says what the catalog has of a tenant's provisioning. Every shard is told.
-    pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
-        self.provision(tenant, provisioning);
-        if let Some(seat) = self.seat(tenant) {
-            seat.restore_provisioning(provisioning);
-        }
-    }
-
-    /// Says that the catalog has a token for revoked. Every shard is told.
-    pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
-        self.revoked.insert(tenant, token, until_s);
-        if let Some(seat) = self.seat(tenant) {
-            seat.restore_revocation(token, until_s);
-        }
-    }
-
-    /// A tenant's seat, if it is here: to say what the catalog and the journal have.
-    pub fn seat(&mut self, tenant: TenantId) -> Option<&mut Seat> {
-        let is_here = seat_of(tenant, self.shard_count) == self.id;
-        is_here.then(|| self.seats.seat(tenant))
-    }
-
     /// The one door in. Runs to completion; never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.now = now;
@@ -260,6 +233,7 @@ impl Shard {
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
+            Input::Hooked(hooked) => self.on_hooked(hooked),
             Input::Operation(operation) => self.on_operation(*operation, effects),
             Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
@@ -268,6 +242,7 @@ impl Shard {
         }
         self.keep_polled(closed_before, &mut effects.closes);
         self.sides.say(&mut effects.side);
+        self.hooks.say(&mut effects.hooks);
         self.arrivals.say(&mut effects.thirsty);
     }
 
@@ -276,6 +251,7 @@ impl Shard {
         let Self { hub, turn, polls, limits, .. } = self;
         turn.flush(hub, &mut Mail { outlet, polls, limits });
         polls.end_turn();
+        self.wake_movers();
     }
 
     /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
@@ -332,6 +308,12 @@ impl Shard {
         self.sessions.count()
     }
 
+    /// Sessions held here that have no connection of their own.
+    #[must_use]
+    pub fn polled_sessions(&self) -> usize {
+        self.polls.count()
+    }
+
     /// What its connections have waiting.
     #[must_use]
     pub fn load(&self) -> Load {
@@ -360,9 +342,7 @@ impl Shard {
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),
-            JournalAnswer::Dropped(channel, result) => {
-                self.on_dropped(&channel, result, effects);
-            }
+            JournalAnswer::Dropped(ask, result) => self.on_dropped(&ask, result, effects),
             JournalAnswer::Damaged(channel) => self.on_damaged(&channel, effects),
             JournalAnswer::Read(ReadTicket::Arrival(edge, joiner), result) => {
                 self.on_past_read((edge, joiner), result, effects);

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use protocol::dialect::insforge::rest::body_permissions;
+use protocol::policy::Policies;
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
@@ -93,6 +95,14 @@ impl Shard {
             Operate::IsRevoked(token) => {
                 let is_revoked = self.revoked.contains(tenant, token);
                 self.finish(call, Ok(reply(Acted(is_revoked.into()))), effects);
+            }
+            Operate::Policies => {
+                let rules = self.rules.of(tenant);
+                let reply = match rules {
+                    Some(rules) => Reply::data(|out| body_permissions(out, rules.policies())),
+                    None => Reply::data(|out| body_permissions(out, &Policies::default())),
+                };
+                self.finish(call, Ok(reply), effects);
             }
             Operate::Publish(messages, items) => {
                 self.operate_publish(call, &messages, (None, items), effects);

@@ -74,9 +74,8 @@ impl Shard {
     /// The connection is another shard's: what was not read of it follows.
     pub(super) fn on_passed(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Passing(to, number) = slot.state else { return };
         let (unread, buckets) = (std::mem::take(&mut slot.carry), slot.buckets.take());
-        self.sessions.close(conn);
+        let Some(State::Passing(to, number)) = self.sessions.close(conn) else { return };
         let parcel = Parcel { number, unread, buckets };
         self.send(to, Request::Parcel(Box::new(parcel)), effects);
     }

@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use hashbrown::HashMap;
 use protocol::engineio::{self, Sid};
 
-use super::effects::{Ending, Outlet};
+use super::effects::Ending;
 use super::input::ReplyTo;
-use crate::frame::{Frame, Piece};
+use crate::frame::Piece;
 use crate::hasher::ShardHasher;
 use crate::ids::ConnId;
 use crate::limits::Limits;
@@ -29,6 +29,9 @@ pub(super) struct Polls {
     noted: Vec<ConnId>,
     /// Those to look at with the next [`Input::Resume`](super::input::Input::Resume).
     due: Vec<ConnId>,
+    /// Those whose sessions move once nothing is on its way that names them, and those of which that is so.
+    moving: Vec<ConnId>,
+    movers: Vec<ConnId>,
     /// Those that are over and whose last words nobody has fetched, and until when they are kept.
     lingering: VecDeque<(u64, ConnId)>,
 }
@@ -36,20 +39,24 @@ pub(super) struct Polls {
 #[derive(Debug, Default)]
 struct Place {
     generation: u32,
-    mailbox: Option<Box<Mailbox>>,
+    pickup: Option<Box<Pickup>>,
 }
 
 /// What a connection without a socket has instead of one.
 #[derive(Debug)]
-pub(super) struct Mailbox {
+pub(super) struct Pickup {
     /// What requests call it.
     pub sid: Sid,
     /// Who waits for what comes.
     pub waiting: Option<Waiting>,
+    /// Who waits for what they brought to be read.
+    pub posting: Option<Waiting>,
     /// The WebSocket that its session wants to move to.
     pub probe: Option<ConnId>,
     /// How it ends, once the shard wants it to.
     pub ending: Option<Ending>,
+    /// Whether its last words are in the outbox.
+    pub is_said: bool,
     /// Whether its session is over, and only its last words are left.
     pub is_over: bool,
     outbox: Outbox,
@@ -67,7 +74,7 @@ pub(super) struct Waiting {
     pub origin: Option<Box<str>>,
 }
 
-impl Mailbox {
+impl Pickup {
     /// Whether there is something to fetch.
     pub(super) fn has_mail(&self) -> bool {
         !self.outbox.is_empty()
@@ -88,6 +95,8 @@ impl Polls {
             bytes: 0,
             noted: Vec::new(),
             due: Vec::new(),
+            moving: Vec::new(),
+            movers: Vec::new(),
             lingering: VecDeque::new(),
         }
     }
@@ -95,11 +104,6 @@ impl Polls {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.by_sid.len()
-    }
-
-    /// How many bytes wait for all of them.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// Starts one.
@@ -111,11 +115,13 @@ impl Polls {
         let conn = match self.places.get_mut(slot as usize) {
             Some(place) => {
                 place.generation = place.generation.wrapping_add(1);
-                place.mailbox = Some(Box::new(Mailbox {
+                place.pickup = Some(Box::new(Pickup {
                     sid,
                     waiting: None,
+                    posting: None,
                     probe: None,
                     ending: None,
+                    is_said: false,
                     is_over: false,
                     outbox: Outbox::default(),
                     pieces: 0,
@@ -135,38 +141,38 @@ impl Polls {
     }
 
     /// What it has.
-    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Mailbox> {
+    pub(super) fn get(&mut self, conn: ConnId) -> Option<&mut Pickup> {
         let place = self.places.get_mut(conn.place())?;
-        place.mailbox.as_deref_mut().filter(|_| place.generation == conn.generation)
+        place.pickup.as_deref_mut().filter(|_| place.generation == conn.generation)
     }
 
     /// Ends one for good. Returns what it had.
-    pub(super) fn close(&mut self, conn: ConnId) -> Option<Box<Mailbox>> {
+    pub(super) fn close(&mut self, conn: ConnId) -> Option<Box<Pickup>> {
         self.get(conn)?;
-        let mailbox = self.places.get_mut(conn.place())?.mailbox.take()?;
-        self.bytes -= cost(&mailbox);
-        self.by_sid.remove(&mailbox.sid);
+        let pickup = self.places.get_mut(conn.place())?.pickup.take()?;
+        self.bytes -= cost(&pickup);
+        self.by_sid.remove(&pickup.sid);
         self.free.push(conn.slot & !ConnId::polled(0, 0).slot);
-        Some(mailbox)
+        Some(pickup)
     }
 
     /// Takes everything that waits, as it is on a WebSocket.
     pub(super) fn take_frames(&mut self, conn: ConnId, out: &mut Vec<u8>) {
-        let Some(mailbox) = self.get(conn) else { return };
-        let bytes = cost(mailbox);
-        for piece in mailbox.outbox.pieces() {
+        let Some(pickup) = self.get(conn) else { return };
+        let bytes = cost(pickup);
+        for piece in pickup.outbox.pieces() {
             out.extend_from_slice(piece.bytes());
         }
-        let count = mailbox.outbox.bytes();
-        mailbox.outbox.advance(count);
-        mailbox.pieces = 0;
+        let count = pickup.outbox.bytes();
+        pickup.outbox.advance(count);
+        pickup.pieces = 0;
         self.bytes -= bytes;
     }
 
     /// The same, as a payload.
     pub(super) fn take_payload(&mut self, conn: ConnId, out: &mut Vec<u8>) {
-        let Some(mailbox) = self.get(conn) else { return };
-        for piece in mailbox.outbox.pieces() {
+        let Some(pickup) = self.get(conn) else { return };
+        for piece in pickup.outbox.pieces() {
             engineio::push_frames(out, piece.bytes());
         }
         self.take_frames(conn, &mut Vec::new());
@@ -174,16 +180,17 @@ impl Polls {
 
     /// The shard wants one to end.
     pub(super) fn end(&mut self, conn: ConnId, ending: Ending) {
-        if let Some(mailbox) = self.get(conn) {
-            mailbox.ending.get_or_insert(ending);
-            self.note(conn);
+        if let Some(pickup) = self.get(conn) {
+            pickup.ending.get_or_insert(ending);
+            // Even if it is due already: what it is told in this turn comes first.
+            self.noted.push(conn);
         }
     }
 
     /// Has one looked at, once this turn's output is handed out.
     pub(super) fn note(&mut self, conn: ConnId) {
-        if let Some(mailbox) = self.get(conn)
-            && !std::mem::replace(&mut mailbox.is_noted, true)
+        if let Some(pickup) = self.get(conn)
+            && !std::mem::replace(&mut pickup.is_noted, true)
         {
             self.noted.push(conn);
         }
@@ -191,20 +198,46 @@ impl Polls {
 
     /// This turn's output is handed out.
     pub(super) fn end_turn(&mut self) {
-        self.due.append(&mut self.noted);
+        for conn in std::mem::take(&mut self.noted) {
+            if let Some(pickup) = self.get(conn) {
+                pickup.is_said = pickup.ending.is_some();
+            }
+            self.due.push(conn);
+        }
     }
 
     /// Whether one is to be looked at.
     pub(super) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || !self.movers.is_empty()
+    }
+
+    /// The session of one moves as soon as it can.
+    pub(super) fn move_later(&mut self, conn: ConnId) {
+        self.moving.push(conn);
+    }
+
+    /// Those whose sessions move as soon as they can.
+    pub(super) fn movers(&self) -> Vec<ConnId> {
+        self.moving.clone()
+    }
+
+    /// The session of one can move.
+    pub(super) fn move_now(&mut self, conn: ConnId) {
+        self.moving.retain(|it| *it != conn);
+        self.movers.push(conn);
+    }
+
+    /// Those whose sessions can move.
+    pub(super) fn take_movers(&mut self) -> Vec<ConnId> {
+        std::mem::take(&mut self.movers)
     }
 
     /// Those that are to be looked at.
     pub(super) fn take_due(&mut self) -> Vec<ConnId> {
         let due = std::mem::take(&mut self.due);
         for conn in &due {
-            if let Some(mailbox) = self.get(*conn) {
-                mailbox.is_noted = false;
+            if let Some(pickup) = self.get(*conn) {
+                pickup.is_noted = false;
             }
         }
         due
@@ -222,20 +255,20 @@ impl Polls {
     }
 
     /// Adds to what waits.
-    fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
+    pub(super) fn put(&mut self, conn: ConnId, pieces: &[Piece], limits: &Limits) {
         let total_max = limits.polling_total_bytes_max;
         let mut total = self.bytes;
-        let Some(mailbox) = self.get(conn).filter(|it| !it.is_over) else { return };
+        let Some(pickup) = self.get(conn).filter(|it| !it.is_over) else { return };
         for piece in pieces {
             let bytes_max = limits.polling_outbox_bytes_max;
-            let overhead = mailbox.pieces * PIECE_BYTES;
+            let overhead = pickup.pieces * PIECE_BYTES;
             if total + piece.len() + PIECE_BYTES > total_max {
-                mailbox.outbox.seal();
+                pickup.outbox.seal();
             }
             let room = bytes_max.saturating_sub(overhead);
-            match mailbox.outbox.push(piece.clone(), 0, room) {
+            match pickup.outbox.push(piece.clone(), 0, room) {
                 Push::Queued if !piece.is_empty() => {
-                    mailbox.pieces += 1;
+                    pickup.pieces += 1;
                     total += piece.len() + PIECE_BYTES;
                 }
                 Push::Queued | Push::Full => {}
@@ -246,40 +279,18 @@ impl Polls {
     }
 }
 
-fn cost(mailbox: &Mailbox) -> usize {
-    mailbox.outbox.bytes() + mailbox.pieces * PIECE_BYTES
-}
-
-/// What a turn hands out: to the reactor, but for connections without a socket.
-pub(super) struct Mail<'a, O> {
-    pub outlet: &'a mut O,
-    pub polls: &'a mut Polls,
-    pub limits: &'a Limits,
-}
-
-impl<O: Outlet> Outlet for Mail<'_, O> {
-    fn share(&mut self, frame: &Frame, conn: ConnId) {
-        if conn.is_polled() {
-            self.polls.put(conn, &[frame.whole()], self.limits);
-        } else {
-            self.outlet.share(frame, conn);
-        }
-    }
-
-    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-        if conn.is_polled() {
-            self.polls.put(conn, pieces, self.limits);
-        } else {
-            self.outlet.gather(conn, pieces);
-        }
-    }
+fn cost(pickup: &Pickup) -> usize {
+    pickup.outbox.bytes() + pickup.pieces * PIECE_BYTES
 }
 
 #[cfg(test)]
 mod tests {
     use protocol::ws::append_text;
 
+    use super::super::effects::Outlet;
+    use super::super::mailing::Mail;
     use super::*;
+    use crate::frame::Frame;
     use crate::hasher;
 
     const LIMITS: fn() -> Limits = || Limits {
@@ -323,13 +334,13 @@ mod tests {
         assert_eq!((polls.of(sid(1)), polls.of(sid(2))), (Some(conn), None));
         say(&mut polls, conn, "4a");
         say(&mut polls, conn, "4b");
-        assert!(!polls.is_due() && polls.bytes() == 8 + 2 * PIECE_BYTES);
+        assert!(!polls.is_due() && polls.bytes == 8 + 2 * PIECE_BYTES);
         polls.end_turn();
         assert_eq!(polls.take_due(), [conn]);
         let mut out = Vec::new();
         polls.take_payload(conn, &mut out);
         assert_eq!(out, b"4a\x1e4b");
-        assert!(polls.bytes() == 0 && !polls.get(conn).unwrap().has_mail());
+        assert!(polls.bytes == 0 && !polls.get(conn).unwrap().has_mail());
     }
 
     #[test]
@@ -339,7 +350,7 @@ mod tests {
         say(&mut polls, old, "4old");
         polls.close(old);
         let new = polls.open(sid(2));
-        assert_eq!((old.slot, polls.bytes(), polls.of(sid(1))), (new.slot, 0, None));
+        assert_eq!((old.slot, polls.bytes, polls.of(sid(1))), (new.slot, 0, None));
         say(&mut polls, old, "4late");
         assert!(polls.get(old).is_none() && !polls.get(new).unwrap().has_mail());
     }
@@ -350,7 +361,7 @@ mod tests {
         let conn = polls.open(sid(1));
         say(&mut polls, conn, &"x".repeat(70));
         say(&mut polls, conn, "");
-        assert!(!is_overrun(&mut polls, conn), "{}", polls.bytes());
+        assert!(!is_overrun(&mut polls, conn), "{}", polls.bytes);
         say(&mut polls, conn, "");
         assert!(is_overrun(&mut polls, conn));
         // What all of them have has a bound as well.
@@ -358,12 +369,12 @@ mod tests {
         let (first, second) = (polls.open(sid(1)), polls.open(sid(2)));
         say(&mut polls, first, &"x".repeat(100));
         say(&mut polls, second, &"x".repeat(64));
-        assert!(!is_overrun(&mut polls, second), "{}", polls.bytes());
+        assert!(!is_overrun(&mut polls, second), "{}", polls.bytes);
         say(&mut polls, second, "");
         assert!(is_overrun(&mut polls, second) && !is_overrun(&mut polls, first));
         polls.close(first);
         polls.close(second);
-        assert_eq!(polls.bytes(), 0);
+        assert_eq!(polls.bytes, 0);
     }
 
     #[test]

@@ -97,6 +97,9 @@ impl Shard {
     }
 
     fn read_carry(&mut self, conn: ConnId, effects: &mut Effects) {
+        if conn.is_polled() {
+            return self.read_post(conn, effects);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         if slot.carry.len() < slot.want {
             return;

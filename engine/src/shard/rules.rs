@@ -3,12 +3,16 @@
 
 use std::sync::Arc;
 
+use storage::{Keep, Retention};
+
 use super::Shard;
 use super::effects::Effects;
 use super::input::Delivery;
 use crate::control::{RuleChange, Rules, Ruling};
-use crate::ids::{ShardId, TenantId};
+use crate::ids::{ChannelKey, ShardId, TenantId};
 use crate::planted::{self, Fault};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Shard {
     /// Says what the catalog has of a tenant's rules. Every shard is told.
@@ -17,6 +21,7 @@ impl Shard {
         if let Some(seat) = self.seat(tenant) {
             seat.restore_rule(rule);
         }
+        self.restore_hooks(tenant, rule);
     }
 
     /// The rules that are in force here.
@@ -25,10 +30,25 @@ impl Shard {
         &self.rules
     }
 
+    /// What the journal keeps here: what is kept of all tenants, and of some for no longer than they want.
+    #[must_use]
+    pub fn retention(&self, all: &Retention) -> Retention {
+        let days = Arc::clone(self.rules.retention_days());
+        let keep = Arc::clone(&all.keep);
+        let keep = move |channel: &ChannelKey| {
+            let kept = keep(channel);
+            let days = days.get(&channel.tenant()).copied();
+            let age_ms_max = days.map_or(u64::MAX, |it| u64::from(it) * DAY_MS);
+            Keep { age_ms_max: kept.age_ms_max.min(age_ms_max), ..kept }
+        };
+        Retention { keep: Arc::new(keep), ..all.clone() }
+    }
+
     /// Whether a change is in force here. Of a tenant that is gone nothing is left that it could be for.
     pub(super) fn is_in_force(&self, ruling: &Ruling) -> bool {
         let is_hasty = planted::is(Fault::RuleUnseen);
-        is_hasty || self.rules.has(ruling) || !self.tenants.contains(ruling.tenant)
+        let is_so = self.rules.has(ruling) && self.hooks.are_set(ruling);
+        is_hasty || is_so || !self.tenants.contains(ruling.tenant)
     }
 
     /// This shard is the seat, and the catalog has the change.
@@ -41,6 +61,13 @@ impl Shard {
     /// A seat changed the rules of its tenant.
     pub(super) fn on_ruling(&mut self, ruling: &Ruling) {
         self.rules.obey(ruling);
-        self.orders.catch_up(|it| self.rules.has(it));
+        self.change_hooks(ruling);
+        self.catch_up();
+    }
+
+    /// Orders go on whose change of rules is in force.
+    pub(super) fn catch_up(&mut self) {
+        let (rules, hooks) = (&self.rules, &self.hooks);
+        self.orders.catch_up(|it| rules.has(it) && hooks.are_set(it));
     }
 }

@@ -111,6 +111,7 @@ impl Shard {
         self.sides.asks.push(match ask {
             StreamAsk::Kit(ask) => SideAsk::Kit(call, ask),
             StreamAsk::Database(ask) => SideAsk::Database(call, ask),
+            StreamAsk::List(ask) => SideAsk::List(call, ask),
         });
         // Who left while it was paid for is not there to be missed.
         let is_awaited = self.http(reply.conn).is_some_and(|it| !(passes_on && it.half_closed));
@@ -238,14 +239,19 @@ impl Shard {
         }
     }
 
-    fn end_stream(&mut self, reply: ReplyTo, how: StreamEnd, closes: &mut Vec<(ConnId, Ending)>) {
+    pub(super) fn end_stream(
+        &mut self,
+        reply: ReplyTo,
+        how: StreamEnd,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
         let Some(http) = self.http(reply.conn) else { return };
         http.tickets.end_stream(reply.ticket, how);
         self.release(reply.conn, closes);
     }
 
     /// Writes a piece of a streamed answer, of so many parts. Whether it went out at once.
-    fn write_stream(
+    pub(super) fn write_stream(
         &mut self,
         reply: ReplyTo,
         parts: u32,

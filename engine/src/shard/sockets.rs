@@ -12,7 +12,7 @@ use super::effects::{Effects, Ending};
 use super::input::{ReplyTo, Request};
 use super::requests::Progress;
 use super::side::Gone;
-use super::subscribe::Wanted;
+use super::subscribe::{Frame, Wanted};
 use crate::broker::Member;
 use crate::control::{OnTokenEnd, TokenId};
 use crate::hub::Audience;
@@ -49,7 +49,8 @@ impl Shard {
             // RFC 9110 §7.8 lets a server ignore an upgrade; here it would overtake earlier answers.
             return Err(Rejection::UpgradeRequired);
         }
-        let mut socket = SocketSession::new(Speech::Cohesivity, channel.tenant(), member);
+        let mut socket =
+            SocketSession::new(Speech::Cohesivity, channel.tenant(), Arc::clone(&member));
         socket.lease = lease;
         slot.state = State::Socket(Box::new(socket));
         self.counters.sockets += 1;
@@ -57,7 +58,8 @@ impl Shard {
             out.extend_from_slice(&accept);
             cohesivity::frame_connected(out, channel.name());
         });
-        let wanted = Wanted { audience: Audience::Cohesivity, after: None, frame: None };
+        let (audience, frame) = (Audience::Cohesivity, Frame::Awaited(None));
+        let wanted = Wanted { audience, after: None, frame, shown: Some(member) };
         self.subscribe(conn, &channel, wanted, effects)
     }
 
@@ -212,6 +214,12 @@ impl Shard {
     /// A client that stops sending is gone; a server may still wait for its answers.
     pub(super) fn on_half_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::HalfClosed);
+        let polled = self.http(conn).and_then(|it| it.polled);
+        if let Some(polled) = polled.filter(|it| self.waits_on(*it, conn)) {
+            // No browser does that to a request that it still wants.
+            self.abandon_poll(polled, effects);
+            return super::close(conn, Ending::Now, &mut effects.closes);
+        }
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &mut slot.state {
             State::Http(http) if !http.tickets.is_empty() || self.resumable.contains(&conn) => {
@@ -235,11 +243,17 @@ impl Shard {
 
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::Closed);
+        self.lists.abandon(conn);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);
             }
-            Some(State::Http(_) | State::Passing(..) | State::Arriving | State::Ending) | None => {}
+            Some(State::Http(http)) => {
+                if let Some(polled) = http.polled.filter(|it| self.waits_on(*it, conn)) {
+                    self.abandon_poll(polled, effects);
+                }
+            }
+            Some(State::Passing(..) | State::Arriving | State::Ending) | None => {}
         }
     }
 

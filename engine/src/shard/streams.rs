@@ -1,4 +1,4 @@
-//! What is asked of the side threads and answered with a stream: RealtimeKit and the database.
+//! What is asked of the side threads and answered with a stream: RealtimeKit, the database, and lists of messages.
 
 use protocol::Rejection;
 use protocol::dialect::cohesivity;
@@ -8,7 +8,7 @@ use super::Shard;
 use super::answers::Shape;
 use super::calls::Body;
 use crate::ids::{ConnId, TenantId};
-use crate::side::{DatabaseAsk, KitAsk};
+use crate::side::{DatabaseAsk, KitAsk, LIST_STEP_BYTES, ListAsk};
 
 /// Headers of a request that are not passed on: those of this connection (RFC 9110 §7.6.1), and whatever says who asks.
 const KEPT_BACK: [&str; 17] = [
@@ -54,6 +54,7 @@ pub(super) struct Streaming {
 pub(super) enum StreamAsk {
     Kit(Box<KitAsk>),
     Database(Box<DatabaseAsk>),
+    List(Box<ListAsk>),
 }
 
 impl Streaming {
@@ -133,6 +134,14 @@ impl Shard {
         let bytes = body.bytes.len() + self.limits.database_result_bytes_max + self.window();
         let ask = StreamAsk::Database(Box::new(DatabaseAsk { conn, tenant, query }));
         Ok(Streaming { version, bytes, ask, is_for_participant: false })
+    }
+
+    /// What lists messages, or counts them.
+    pub(super) fn list(&self, version: Version, ask: ListAsk) -> Streaming {
+        // What is read at once is a megabyte and a message more, from one journal and the last of the others.
+        let bytes = LIST_STEP_BYTES + 4 * self.limits.wire.message_bytes_max + self.window();
+        let ask = StreamAsk::List(Box::new(ask));
+        Streaming { version, bytes, ask, is_for_participant: false }
     }
 
     /// Whether a call that streams may begin.

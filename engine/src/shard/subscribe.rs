@@ -9,7 +9,7 @@ use super::Shard;
 use super::effects::{Effects, Ending};
 use super::input::{Join, Joined, Joiner, Leave, Request};
 use super::told;
-use crate::broker::Start;
+use crate::broker::{Member, Start};
 use crate::hub::{Audience, Many, Seat};
 use crate::ids::{ChannelKey, ConnId, Offset, SubscriptionId};
 use crate::planted::{self, Fault};
@@ -20,8 +20,18 @@ pub(super) struct Wanted {
     pub audience: Audience,
     /// The last offset that it has seen.
     pub after: Option<Offset>,
-    /// What it calls its frame.
-    pub frame: Option<KeptId>,
+    /// Its frame that asks.
+    pub frame: Frame,
+    /// As whom it is shown to others, if it is.
+    pub shown: Option<Arc<Member>>,
+}
+
+/// The frame of a client that asks to listen.
+pub(super) enum Frame {
+    /// It is answered, and is called so.
+    Awaited(Option<KeptId>),
+    /// Nobody awaits an answer: the client listens already, and is to be shown as somebody else.
+    Unawaited,
 }
 
 impl Shard {
@@ -37,12 +47,11 @@ impl Shard {
         wanted: Wanted,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let Wanted { audience, after, frame } = wanted;
+        let Wanted { audience, after, frame, shown: member } = wanted;
         let id = SubscriptionId(self.next_subscription);
         let max = self.limits.subscriptions_per_connection_max;
         self.forget_refused(conn, max, effects);
         let Some(socket) = self.socket(conn) else { return Ok(()) };
-        let member = audience.has_members().then(|| Arc::clone(&socket.member));
         let count = socket.subscriptions.list().len();
         let old = match socket.subscriptions.of_mut(channel) {
             Some(known) => {
@@ -52,7 +61,8 @@ impl Shard {
                     Stage::Behind { next, .. } => *next = None,
                     Stage::Joining | Stage::Live(_) => {}
                 }
-                Some(std::mem::replace(&mut known.id, id))
+                let before = std::mem::replace(&mut known.shown, member.clone());
+                Some((std::mem::replace(&mut known.id, id), before))
             }
             None if count >= max => {
                 let limit = "subscriptions_per_connection_max";
@@ -61,21 +71,24 @@ impl Shard {
             None => {
                 let stage = Stage::Joining;
                 let channel = Arc::clone(channel);
-                socket.subscriptions.add(Subscription { channel, id, stage, audience });
+                let shown = member.clone();
+                socket.subscriptions.add(Subscription { channel, id, stage, audience, shown });
                 None
             }
         };
         if let Some(asks) = socket.asks() {
-            if let Some(old) = old {
+            if let Some((old, _)) = old {
                 asks.rejoin(old, id);
             }
-            asks.wait_for_join(id, frame);
+            if let Frame::Awaited(frame) = frame {
+                asks.wait_for_join(id, frame);
+            }
         }
         self.next_subscription += 1;
         let joiner = Joiner { conn, subscription: id };
-        let join = Join { channel: Arc::clone(channel), joiner, member: member.clone(), after };
+        let join = Join { channel: Arc::clone(channel), joiner, member, after };
         self.request(channel, Request::Join(Box::new(join)), effects);
-        if let Some(subscription) = old {
+        if let Some((subscription, member)) = old {
             let leave = Leave { channel: Arc::clone(channel), subscription, member };
             self.request(channel, Request::Leave(Box::new(leave)), effects);
         }
@@ -102,7 +115,6 @@ impl Shard {
     ) -> Option<Vec<Option<KeptId>>> {
         let socket = self.socket(conn)?;
         let gone = socket.subscriptions.remove(channel)?;
-        let member = gone.audience.has_members().then(|| Arc::clone(&socket.member));
         let is_many = socket.groups().nth(1).is_some();
         let frames = socket.asks().map(|asks| asks.joined(gone.id)).unwrap_or_default();
         if let Some(client) = socket.insforge() {
@@ -113,7 +125,7 @@ impl Shard {
             self.turn.set_many(conn, if is_many { Many::Yes } else { Many::No });
             self.vacate(seat);
         }
-        let Subscription { channel, id: subscription, .. } = gone;
+        let Subscription { channel, id: subscription, shown: member, .. } = gone;
         let leave = Leave { channel: Arc::clone(&channel), subscription, member };
         self.request(&channel, Request::Leave(Box::new(leave)), effects);
         Some(frames)
@@ -127,12 +139,12 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.turn.set_many(conn, Many::No);
-        for Subscription { channel, id, stage, audience } in socket.subscriptions.list() {
+        for Subscription { channel, id, stage, shown, .. } in socket.subscriptions.list() {
             match stage {
                 Stage::Live(seat) | Stage::Behind { seat, .. } => self.vacate(*seat),
                 Stage::Joining | Stage::Refused => {}
             }
-            let member = audience.has_members().then(|| Arc::clone(&socket.member));
+            let member = shown.clone();
             let leave = Leave { channel: Arc::clone(channel), subscription: *id, member };
             self.request(channel, Request::Leave(Box::new(leave)), effects);
         }

@@ -110,7 +110,9 @@ pub(super) fn tell_presence(out: &mut Vec<u8>, dialect: Dialect, change: &Presen
         }
         (Dialect::Infrai, Move::Join) => infrai_frames::frame_join(out, channel, member),
         (Dialect::Infrai, Move::Leave) => infrai_frames::frame_leave(out, channel, member),
-        (Dialect::Insforge, _) => insforge::encode_presence(out, change),
+        // No client of these knows that somebody says something else of itself.
+        (Dialect::Cohesivity | Dialect::Infrai | Dialect::Insforge, Move::Update) => {}
+        (Dialect::Insforge, Move::Join | Move::Leave) => insforge::encode_presence(out, change),
         (Dialect::InsforgePlain, _) => insforge::encode_plain_presence(out, change),
     }
 }

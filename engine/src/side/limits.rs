@@ -5,6 +5,10 @@ pub(crate) const PARTS_AHEAD: u32 = 2;
 /// Bytes that a vendor's answer may take: more than any token needs. Over it: `502`.
 pub(crate) const VENDOR_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes that a step of a list has in memory, about: what is read at once, once more as the answer has it, and as much again for
+/// where it is found.
+pub(crate) const LIST_STEP_BYTES: usize = 6 * 1024 * 1024;
+
 /// What a call of another server, or a query, may take.
 #[derive(Clone, Debug)]
 pub struct SideLimits {
@@ -16,6 +20,17 @@ pub struct SideLimits {
     pub part_bytes_max: usize,
     /// Those of SQL.
     pub database: DatabaseLimits,
+    /// Those of lists of messages.
+    pub lists: ListLimits,
+}
+
+/// What lists of messages and statistics may take.
+#[derive(Clone, Debug)]
+pub struct ListLimits {
+    /// Those that are read at once on the node. The others wait, for as long as a step may take; then `503`.
+    pub calls_max: usize,
+    /// Time of a step: to find the messages, or to read the next few of them. Over it: `503`.
+    pub time_ms_max: u64,
 }
 
 /// What a query may take.
@@ -40,7 +55,14 @@ impl Default for SideLimits {
             idle_timeout_ms: 60_000,
             part_bytes_max: 64 * 1024,
             database: DatabaseLimits::default(),
+            lists: ListLimits::default(),
         }
+    }
+}
+
+impl Default for ListLimits {
+    fn default() -> Self {
+        Self { calls_max: 4, time_ms_max: 5_000 }
     }
 }
 

@@ -16,10 +16,12 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet, LocalSet};
 use super::answers::SideAnswer;
 use super::ask::SideAsk;
 use super::client::{Authorities, client};
-use super::database::{self, Journals};
+use super::database;
+use super::journals::Journals;
 use super::kit::{self, KitOptions};
 use super::limits::{PARTS_AHEAD, SideLimits};
 use super::link::{Core, Order, SideDoor};
+use super::lists;
 use super::vendor;
 use crate::ids::{CallId, ShardId};
 
@@ -57,7 +59,7 @@ impl Side {
         let runtime = Builder::new_current_thread()
             .enable_all()
             .thread_name("side-blocking")
-            .max_blocking_threads(LOOKUP_THREADS + options.limits.database.queries_max)
+            .max_blocking_threads(blocking_threads(&options.limits))
             .build()?;
         let thread = thread::Builder::new().name("side".to_owned()).spawn(move || {
             LocalSet::new().block_on(&runtime, serve(taken, options, client));
@@ -81,6 +83,10 @@ impl Side {
         drop(self.door);
         self.thread.join().map_err(|_| io::Error::other("the side thread panicked"))
     }
+}
+
+fn blocking_threads(limits: &SideLimits) -> usize {
+    LOOKUP_THREADS + limits.database.queries_max + limits.lists.calls_max
 }
 
 async fn serve(mut orders: UnboundedReceiver<Order>, options: SideOptions, client: Client) {
@@ -114,6 +120,7 @@ struct Desk {
     tasks: JoinSet<SideAnswer>,
     journals: Journals,
     queries: Arc<Semaphore>,
+    lists: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -126,6 +133,7 @@ impl Desk {
             tasks: JoinSet::new(),
             journals: Journals::new(options.shards),
             queries: Arc::new(Semaphore::new(options.limits.database.queries_max)),
+            lists: Arc::new(Semaphore::new(options.limits.lists.calls_max)),
             options,
         }
     }
@@ -165,6 +173,10 @@ impl Desk {
             SideAsk::Database(_, ask) => {
                 let (journals, queries) = (self.journals.clone(), Arc::clone(&self.queries));
                 self.tasks.spawn_local(database::answer(*ask, journals, queries, limits, outlet))
+            }
+            SideAsk::List(_, ask) => {
+                let (journals, calls) = (self.journals.clone(), Arc::clone(&self.lists));
+                self.tasks.spawn_local(lists::answer(*ask, journals, calls, limits, outlet))
             }
             SideAsk::Vendor(_, ask) => {
                 self.tasks.spawn_local(vendor::ask(client, *ask, limits.answer_timeout_ms))

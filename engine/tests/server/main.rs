@@ -18,7 +18,10 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge_crash;
 mod insforge_keys;
+mod insforge_messages;
+mod insforge_rules;
 mod kit;
 mod liveblocks;
 mod metered;
@@ -27,9 +30,18 @@ mod operate;
 mod pace;
 mod passing;
 mod policy;
+mod polling;
 mod publish;
 mod raw;
 mod readme;
+#[path = "../webhook/receiver.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "see the tests of webhooks"
+)]
+mod receiver;
 mod refusals;
 mod removal;
 mod resources;
@@ -42,4 +54,5 @@ mod tools;
 mod twins;
 mod upstream;
 mod vendors;
+mod webhooks;
 mod wrong;

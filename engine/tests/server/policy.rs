@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::node::{run, stentor};
-use super::operate::done;
+use super::operate::{done, start};
 
 const POLICIES: &str = r#"{
   "subscribe": {"policies": [
@@ -92,4 +92,24 @@ fn a_token_of_insforge_has_what_insforge_has() {
     check(&["--dialect", "insforge", "--claims", "x"], "--claims is no JSON");
     check(&["--email", "a@b"], "are of --dialect insforge");
     check(&["--dialect", "insforge", "--role", "boss"], "project_admin");
+}
+
+#[test]
+fn without_a_file_the_policies_are_those_of_the_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = |more: &[&str]| {
+        let always = ["policy", "test", "--as", "anon", "subscribe", "chat:7"];
+        done(folder.path(), &[&always[..], more].concat())
+    };
+    let open = "allow: there is no policy for this action\n";
+    assert_eq!(ask(&[]), open, "of a data directory that holds nothing yet");
+    let node = start(folder.path());
+    assert_eq!(ask(&[]), open, "of a node that runs");
+    done(folder.path(), &["tenant", "add", "shop", "--dialect", "insforge"]);
+    assert_eq!(ask(&["--tenant", "shop"]), open);
+    let (status, _, error) =
+        run(stentor(folder.path()).args(["policy", "test", "--as", "anon", "subscribe", "a"]));
+    assert_eq!(status.code(), Some(64), "two tenants: {error}");
+    node.stop();
+    assert_eq!(ask(&["--tenant", "shop"]), open, "of a node that is stopped");
 }

@@ -11,7 +11,11 @@ use crate::dooms::DoomId;
 use crate::faults::{Fault, Plan};
 use crate::infrai::InfraiClient;
 use crate::journal::Key;
-use crate::passing::any_sid;
+use crate::keys::{
+    api_key, application_key, management_key, project_key, signing_key, tenant_name,
+};
+use crate::passing::path_elsewhere;
+use crate::polled::PolledClient;
 use crate::random::Random;
 use crate::seen::Seen;
 use crate::socket::SocketClient;
@@ -36,6 +40,8 @@ pub enum Client {
     Socket(Box<SocketClient>),
     /// A client on a WebSocket with many.
     Infrai(Box<InfraiClient>),
+    /// A client that polls.
+    Polled(Box<PolledClient>),
 }
 
 /// Which part of a channel's past is asked for, when, and where the channel stood then.
@@ -154,9 +160,8 @@ impl HttpClient {
                 self.request(out, scene, None, path);
                 self.asked.push_back(Asked::Nonsense);
             }
-            21 => {
-                let sid = any_sid(scene.random, scene.plan.shards);
-                let path = format!("/socket.io/?EIO=4&transport=polling&sid={}", sid.as_str());
+            21 if !scene.plan.has(Fault::Deletions) => {
+                let path = path_elsewhere(scene.random, scene.plan.shards);
                 self.request(out, scene, None, &path);
                 self.asked.push_back(Asked::Nonsense);
             }
@@ -275,10 +280,14 @@ impl HttpClient {
     }
 
     fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        if scene.random.permille(400) {
-            self.drop_resource(out, scene);
-        } else {
-            self.drop_channel(out, scene);
+        match scene.random.below(4) {
+            0 => self.drop_resource(out, scene),
+            1 => {
+                let key = api_key(&self.key);
+                write_bare(out, "DELETE", "/api/realtime/messages", &key, "");
+                self.asked.push_back(Asked::Drop(scene.truth.doom_kept(self.key.0)));
+            }
+            _ => self.drop_channel(out, scene),
         }
     }
 
@@ -356,31 +365,6 @@ fn write_bare(out: &mut Vec<u8>, method: &str, path: &str, bearer: &str, body: &
         format!("{method} {path} HTTP/1.1\r\nHost: stentor\r\nAuthorization: Bearer {bearer}\r\n");
     out.extend_from_slice(head.as_bytes());
     out.extend_from_slice(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
-}
-
-/// The name of a channel's tenant.
-pub fn tenant_name(key: &Key) -> String {
-    format!("tenant{}", key.0.0)
-}
-
-/// What signs the tenant's tokens.
-pub fn signing_key(key: &Key) -> Vec<u8> {
-    format!("a signing key of tenant {}, 32 bytes long", key.0.0).into_bytes()
-}
-
-/// The tenant's application key.
-pub fn application_key(key: &Key) -> String {
-    format!("coh_app_{:020}", key.0.0)
-}
-
-/// The tenant's management key.
-pub fn management_key(key: &Key) -> String {
-    format!("coh_man_{:020}", key.0.0)
-}
-
-/// The tenant's project key.
-pub fn project_key(key: &Key) -> String {
-    format!("ifr_pk_proj_{:020}", key.0.0)
 }
 
 /// How much longer than its least a payload is.

@@ -8,6 +8,7 @@ use engine::shard::input::{Keep, Request};
 use storage::Publication;
 
 use crate::checker::{Truth, number_of};
+use crate::faults::Fault;
 use crate::journal::{Key, key};
 use crate::world::World;
 
@@ -21,6 +22,8 @@ struct Doom {
     channel: Option<String>,
     /// What is to go.
     numbers: BTreeSet<usize>,
+    /// Only what is kept by then; nothing that is still on its way.
+    is_of_kept: bool,
     /// Whether the node was looked through.
     is_whole: bool,
 }
@@ -46,6 +49,13 @@ impl Dooms {
     pub fn revive(&mut self, number: usize) {
         self.gone.remove(&number);
     }
+
+    /// The journal refused a message: what comes of a retry was not there when a deletion was asked for.
+    pub fn lose(&mut self, number: usize) {
+        for doom in self.asked.values_mut() {
+            doom.numbers.remove(&number);
+        }
+    }
 }
 
 impl Truth {
@@ -54,7 +64,15 @@ impl Truth {
         let id = self.dooms.next;
         self.dooms.next += 1;
         let numbers = own.into_iter().collect();
-        self.dooms.asked.insert(id, Doom { tenant, channel, numbers, is_whole: false });
+        let doom = Doom { tenant, channel, numbers, is_of_kept: false, is_whole: false };
+        self.dooms.asked.insert(id, doom);
+        id
+    }
+
+    /// Somebody asks for all messages to go that a tenant has by now.
+    pub fn doom_kept(&mut self, tenant: TenantId) -> DoomId {
+        let id = self.doom(tenant, None, Vec::new());
+        self.dooms.asked.entry(id).and_modify(|it| it.is_of_kept = true);
         id
     }
 
@@ -96,11 +114,14 @@ impl World {
             let mut note = |it: &Publication| {
                 numbers.extend(is_theirs(it).then(|| number_of(it.event())));
             };
-            let sent = self.requests.iter().flat_map(published);
-            sent.for_each(&mut note);
-            for journal in &self.journals {
-                journal.all().for_each(|it| note(it));
+            // Where the clock jumps nobody can say what was taken by now.
+            let is_vague = doom.is_of_kept && self.plan.has(Fault::ClockJumps);
+            for journal in self.journals.iter().filter(|_| !is_vague) {
+                journal.kept().for_each(|it| note(it));
+                journal.waiting().filter(|_| !doom.is_of_kept).for_each(|it| note(it));
             }
+            let sent = self.requests.iter().flat_map(published);
+            sent.filter(|_| !doom.is_of_kept).for_each(&mut note);
             self.seen.note_if(!numbers.is_empty(), "deletion of messages asked for");
             doom.numbers.extend(numbers);
             doom.is_whole = true;
@@ -108,8 +129,11 @@ impl World {
         self.truth.dooms = dooms;
     }
 
-    /// What the journals let go may be missing from history.
+    /// What the journals let go may be missing from history; what they refused was not there.
     pub fn note_let_go(&mut self, shard: usize) {
+        for it in self.journals[shard].refused.drain(..) {
+            self.truth.dooms.lose(number_of(it.event()));
+        }
         for (key, last) in &self.journals[shard].gone {
             let known = self.truth.dooms.let_go.entry(key.clone()).or_default();
             let more = (*known + 1..=*last).map(Offset);
@@ -141,14 +165,13 @@ fn published(request: &Request) -> Vec<&Publication> {
     }
 }
 
-/// What a journal has or will have.
+/// What a journal has.
 impl crate::journal::Journal {
-    fn all(&self) -> impl Iterator<Item = &std::sync::Arc<Publication>> {
+    fn kept(&self) -> impl Iterator<Item = &std::sync::Arc<Publication>> {
         let kept = self.durable.values().flatten();
-        let kept = kept.filter(|it| {
+        kept.filter(|it| {
             let gone = self.gone.get(&key(it.channel())).copied().unwrap_or_default();
             it.offset().unwrap().0 > gone
-        });
-        kept.chain(self.waiting())
+        })
     }
 }

@@ -135,6 +135,8 @@ impl Plan {
             limits.journal_queue_messages_max = random.one_of(&[1, 3, 10]);
             limits.journal_queue_bytes_max = random.one_of(&[200, 1_000]);
             limits.connections_max = random.one_of(&[1, 2, 5]);
+            limits.polling_sessions_max = random.one_of(&[1, 3, 100]);
+            limits.polling_outbox_bytes_max = random.one_of(&[400, 1_500, 1 << 20]);
             limits.presence_members_max = random.one_of(&[1, 2, 1_000]);
             limits.wire.message_bytes_max = random.one_of(&[200, 500]);
             limits.wire.body_bytes_max = 600;

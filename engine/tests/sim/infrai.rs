@@ -8,10 +8,11 @@ use protocol::ws::{self, Opcode, Reader, Role, Step};
 use protocol::{Capabilities, Capability, Keep, Limits, Permit};
 
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
-use crate::clients::{Scene, pad, payload, signing_key, tenant_name};
+use crate::clients::{Scene, pad, payload};
 use crate::faults::Fault;
 use crate::handshake::Phase;
 use crate::journal::Key;
+use crate::keys::{signing_key, tenant_name};
 
 /// A frame whose answer is due.
 #[derive(Clone, Debug)]

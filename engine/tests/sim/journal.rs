@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use engine::ids::{ChannelKey, Epoch, Offset, Position, TenantId};
-use engine::shard::input::{JournalAnswer, ReadAsk, ReadTicket};
+use engine::shard::input::{DropAsk, JournalAnswer, LetGo, ReadAsk, ReadTicket};
 use protocol::Rejection;
 use storage::Publication;
 
@@ -42,10 +42,12 @@ pub struct Journal {
     epochs: BTreeMap<Key, Epoch>,
     waiting: VecDeque<Arc<Publication>>,
     reads: VecDeque<ReadAsk>,
-    drops: VecDeque<Arc<ChannelKey>>,
+    drops: VecDeque<DropAsk>,
     /// What was let go of each channel: up to this offset it is not read.
     pub gone: BTreeMap<Key, u64>,
     answers: VecDeque<JournalAnswer>,
+    /// What it refused, for whoever keeps count.
+    pub refused: Vec<Arc<Publication>>,
 }
 
 impl Default for Journal {
@@ -60,6 +62,7 @@ impl Default for Journal {
             drops: VecDeque::new(),
             gone: BTreeMap::new(),
             answers: VecDeque::new(),
+            refused: Vec::new(),
         }
     }
 }
@@ -76,8 +79,8 @@ impl Journal {
     }
 
     /// Takes a channel whose messages are to go.
-    pub fn let_go(&mut self, channel: Arc<ChannelKey>) {
-        self.drops.push_back(channel);
+    pub fn let_go(&mut self, ask: DropAsk) {
+        self.drops.push_back(ask);
     }
 
     /// Takes a channel to a later epoch.
@@ -108,9 +111,9 @@ impl Journal {
         }
         // The writer may do either first.
         if (self.waiting.is_empty() || random.permille(600))
-            && let Some(channel) = self.drops.pop_front()
+            && let Some(ask) = self.drops.pop_front()
         {
-            self.drop_channel(channel);
+            self.drop_channel(ask);
             return Vec::new();
         }
         if self.waiting.is_empty() {
@@ -121,6 +124,7 @@ impl Journal {
         seen.note_if(count > 1, "batch of several");
         if let Err(why) = self.admit(&batch, seen) {
             self.answers.push_back(JournalAnswer::Refused(count, why));
+            self.refused.extend(batch);
             return Vec::new();
         }
         self.keep(&batch);
@@ -213,16 +217,27 @@ impl Journal {
         }
     }
 
-    fn drop_channel(&mut self, channel: Arc<ChannelKey>) {
+    fn drop_channel(&mut self, ask: DropAsk) {
         if self.disk == Disk::Fenced {
-            let answer = JournalAnswer::Dropped(channel, Err(Rejection::StorageUnavailable));
+            let answer = JournalAnswer::Dropped(ask, Err(Rejection::StorageUnavailable));
             return self.answers.push_back(answer);
         }
-        let log = self.durable.get(&key(&channel)).map_or(&[][..], Vec::as_slice);
-        if let Some(last) = log.last() {
-            self.gone.insert(key(&channel), last.offset().unwrap().0);
+        let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
+        let is_meant =
+            |it: &&Arc<Publication>| ask.until_ms.is_none_or(|until| it.at_ms() <= until);
+        let last = log.iter().take_while(is_meant).last();
+        let mut messages = 0;
+        if let Some(last) = last.map(|it| it.offset().unwrap().0) {
+            let gone = self.gone.entry(key(&ask.channel)).or_default();
+            messages = last.saturating_sub(*gone);
+            *gone = last.max(*gone);
         }
-        self.answers.push_back(JournalAnswer::Dropped(channel, Ok(())));
+        let first_retained = last.map_or(Offset(0), |it| it.offset().unwrap().next());
+        let let_go = match ask.until_ms {
+            None => LetGo::All,
+            Some(_) => LetGo::Before { first_retained, messages },
+        };
+        self.answers.push_back(JournalAnswer::Dropped(ask, Ok(let_go)));
     }
 
     fn answer_read(&mut self, seen: &mut Seen) {

@@ -55,6 +55,7 @@ impl Wire {
             Client::Http(http) => &http.key,
             Client::Socket(socket) => &socket.view.key,
             Client::Infrai(client) => &client.key,
+            Client::Polled(client) => &client.view.key,
         }
     }
 
@@ -74,7 +75,7 @@ impl Wire {
     pub fn take_half_close(&mut self) -> bool {
         let is_due = match &self.client {
             Client::Http(http) => http.is_half_closed && self.said.is_empty() && !self.told_half,
-            Client::Socket(_) | Client::Infrai(_) => false,
+            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
         };
         let is_due = is_due && self.ending.is_none();
         self.told_half |= is_due;
@@ -211,7 +212,8 @@ impl Net {
 
     /// A connection that moves, and for which nothing waits any more.
     pub fn next_move(&self) -> Option<(ConnId, ShardId, PassId)> {
-        let is_ready = |it: &&Wire| it.is_open() && it.outbox.is_empty();
+        let closes = |it: &Wire| self.closes.iter().any(|(conn, _)| *conn == it.conn);
+        let is_ready = |it: &&Wire| it.is_open() && it.outbox.is_empty() && !closes(it);
         let mut wires = self.wires.values().filter(is_ready);
         wires.find_map(|it| it.passing.map(|(to, number)| (it.conn, to, number)))
     }

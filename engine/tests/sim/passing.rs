@@ -85,10 +85,11 @@ impl World {
     }
 }
 
-/// The id of a session that nobody has, of one of the shards.
-pub fn any_sid(random: &mut Random, shards: u16) -> Sid {
+/// The path of a session that nobody has, of one of the shards.
+pub fn path_elsewhere(random: &mut Random, shards: u16) -> String {
     let shard = ShardId(u16::try_from(random.below(usize::from(shards))).unwrap());
     let mut bytes = [7; 15];
     bytes[..2].copy_from_slice(&shard.0.to_be_bytes());
-    Sid::from_random(bytes)
+    let sid = Sid::from_random(bytes);
+    format!("/socket.io/?EIO=4&transport=polling&sid={}", sid.as_str())
 }

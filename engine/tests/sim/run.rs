@@ -105,8 +105,9 @@ impl World {
         let keys = self.keys();
         let key = keys[self.random.below(keys.len())].clone();
         let kind = match self.random.below(20) {
-            0..=6 => Kind::Http,
-            7..=13 => Kind::Socket,
+            0..=5 => Kind::Http,
+            6..=11 => Kind::Socket,
+            12..=14 => Kind::Polled,
             _ => Kind::Infrai,
         };
         self.accept(shard, key, kind);
@@ -122,11 +123,13 @@ impl World {
             wire.hang_up();
         }
         let most = if plan.has(Fault::Chopped) { 1 + random.below(40) } else { READ_BYTES_MAX };
-        match self.random.below(3) {
-            0 => self.act(shard, conn, |client, out, scene| match client {
+        match self.random.below(6) {
+            5 => self.hop(shard, conn),
+            0..=1 => self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.act(out, scene),
                 Client::Socket(socket) => socket.act(out, scene),
                 Client::Infrai(client) => client.act(out, scene),
+                Client::Polled(client) => client.act(out, scene),
             }),
             _ => _ = self.write(shard, conn, most),
         }
@@ -232,7 +235,8 @@ impl World {
         for conn in self.nets[shard].conns() {
             moved |= self.write(shard, conn, usize::MAX);
         }
-        moved || !self.journals[shard].is_idle() || !self.catalogs[shard].is_idle()
+        let is_idle = self.journals[shard].is_idle() && self.catalogs[shard].is_idle();
+        moved || !is_idle || !self.hooks.is_idle()
     }
 
     /// Everyone who is still there has seen everything, and homes know exactly who is there.
@@ -246,7 +250,11 @@ impl World {
                 Client::Infrai(client) => {
                     client.check_quiescent(&self.truth, |key| self.position(key));
                 }
-                Client::Http(_) => {}
+                Client::Polled(client) if client.is_live() => {
+                    let position = self.position(&client.view.key);
+                    client.view.check_quiescent(&self.truth, position, client.publisher);
+                }
+                Client::Http(_) | Client::Polled(_) => {}
             }
         }
         self.check_presence();
@@ -260,7 +268,7 @@ impl World {
             let conn = self.accept(shard, key, Kind::Http);
             self.act(shard, conn, |client, out, _| match client {
                 Client::Http(http) => http.provision(out),
-                Client::Socket(_) | Client::Infrai(_) => {}
+                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
             });
             self.settle();
             if let Some(wire) = self.nets[shard].wire_mut(conn) {
@@ -281,7 +289,7 @@ impl World {
             let conn = self.accept(shard, key.clone(), Kind::Http);
             self.act(shard, conn, |client, out, scene| match client {
                 Client::Http(http) => http.publish(out, scene, Keep::Persist),
-                Client::Socket(_) | Client::Infrai(_) => {}
+                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
             });
             self.settle();
             let fits = !self.plan.has(Fault::TinyLimits);
@@ -301,7 +309,7 @@ impl World {
     fn drain(&mut self) {
         let waits = |client: &Client| match client {
             Client::Http(http) => http.waiting() > 0,
-            Client::Socket(_) | Client::Infrai(_) => false,
+            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
         };
         self.is_draining = true;
         for shard in 0..self.shards.len() {
@@ -319,26 +327,29 @@ impl World {
                 Client::Http(http) => assert_eq!(http.waiting(), 0, "a request was not answered"),
                 Client::Socket(socket) => assert!(!socket.is_live(), "a drained node has sockets"),
                 Client::Infrai(client) => assert!(!client.is_live(), "a drained node has sockets"),
+                Client::Polled(client) => assert!(!client.is_live(), "a drained node has sessions"),
             }
         }
     }
 
     /// Time passes: who says nothing is closed, and who answers its pings stays.
     fn wait_out(&mut self) {
-        for _ in 0..16 {
-            self.now.monotonic_ms += 9_000;
-            self.now.wall_ms += 9_000;
-            for shard in 0..self.shards.len() {
-                self.feed(shard, Input::Tick);
-                self.flush(shard);
-            }
-            self.settle();
-        }
+        (0..16).for_each(|_| self.pass_quietly());
         for wire in self.nets.iter().flat_map(Net::wires) {
             if let Client::Http(http) = &wire.client {
                 panic!("an idle server is still there: {:?} {http:?}", wire.conn);
             }
         }
+    }
+
+    fn pass_quietly(&mut self) {
+        self.now.monotonic_ms += 9_000;
+        self.now.wall_ms += 9_000;
+        for shard in 0..self.shards.len() {
+            self.feed(shard, Input::Tick);
+            self.flush(shard);
+        }
+        self.settle();
     }
 
     /// Everybody leaves: nothing remains that nobody needs.
@@ -347,6 +358,10 @@ impl World {
             net.wires_mut().for_each(Wire::hang_up);
         }
         self.settle();
+        // Who polled and is gone leaves no ping answered.
+        for _ in 0..8 {
+            self.pass_quietly();
+        }
         self.check_presence();
         for shard in &self.shards {
             assert_eq!(shard.connections(), 0, "a connection of nobody");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 63] = [
+pub const WANTED: [&str; 70] = [
     "acknowledged in an envelope",
     "acknowledged over HTTP",
     "acknowledged over a socket",
@@ -50,6 +50,7 @@ pub const WANTED: [&str; 63] = [
     "pattern deleted",
     "pattern taken",
     "pipelined requests waited",
+    "polled by another connection",
     "publication not kept delivered",
     "published behind one with more steps",
     "published with a key",
@@ -59,14 +60,20 @@ pub const WANTED: [&str; 63] = [
     "recovered in parts",
     "resumed",
     "rules changed",
+    "session moved to a socket",
+    "several packets in one poll",
     "slot reused within a turn",
     "spilled",
     "subscribed again without a pause",
+    "subscribed by polling",
     "subscribers told of damage",
     "token revoked",
     "told of a gap",
     "two channels on one socket",
     "two members in a snapshot",
+    "webhooks not set",
+    "webhooks set",
+    "webhooks set in another order",
 ];
 
 /// The counters.

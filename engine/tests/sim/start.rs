@@ -7,18 +7,21 @@ use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
-use engine::tenants::{TenantSpec, Tenants};
+use engine::tenants::{InsforgeSpec, PolicyMode, TenantSpec, Tenants};
 use protocol::Window;
+use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
-use crate::clients::{
-    Client, HttpClient, application_key, management_key, project_key, signing_key, tenant_name,
-};
+use crate::clients::{Client, HttpClient};
 use crate::infrai::InfraiClient;
 use crate::journal::{FIRST_EPOCH, Key};
+use crate::keys::{
+    api_key, application_key, management_key, project_key, signing_key, tenant_name,
+};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
+use crate::polled::{PolledClient, patterns};
 use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
@@ -28,6 +31,7 @@ pub enum Kind {
     Http,
     Socket,
     Infrai,
+    Polled,
 }
 
 impl World {
@@ -47,6 +51,10 @@ impl World {
             Kind::Infrai => {
                 let client = InfraiClient::new(publisher, key, &mut said, &mut scene);
                 Client::Infrai(Box::new(client))
+            }
+            Kind::Polled => {
+                let client = PolledClient::new(publisher, key, &mut said, &mut scene);
+                Client::Polled(Box::new(client))
             }
             Kind::Http => Client::Http(Box::new(HttpClient::new(publisher, key))),
         };
@@ -69,6 +77,7 @@ impl World {
         self.deliveries = Lanes::new(count, self.plan.lane_max);
         self.nets = (0..count).map(|_| Net::default()).collect();
         let kept = Arc::new(self.kept());
+        self.hooks.restart(&kept);
         self.shards.clear();
         for id in 0..self.plan.shards {
             let mut shard = Shard::new(ShardOptions {
@@ -81,6 +90,9 @@ impl World {
             });
             shard.begin_epoch(FIRST_EPOCH);
             kept.restore(&mut shard, self.now);
+            for tenant in (0..TENANTS).map(TenantId) {
+                patterns(self.plan.channels).for_each(|it| shard.restore_rule(tenant, &it));
+            }
             for (key, position) in self.journals[usize::from(id)].positions() {
                 let rest = Rest { position, last_at_ms: None };
                 shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), rest);
@@ -131,6 +143,13 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         project_key: Some(project_key(&key)),
+        insforge: Some(InsforgeSpec {
+            api_key: Some(api_key(&key)),
+            anon_key: Some(format!("anon_{:064}", key.0.0)),
+            users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
+            hosts: Vec::new(),
+            policy_mode: PolicyMode::default(),
+        }),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

@@ -11,5 +11,7 @@ pub use packet::{
     CLOSE, Heartbeat, NOOP, PING, PONG_PROBE, Packet, PacketFault, decode_packet, frame_close,
     frame_noop, frame_open, frame_ping, frame_pong_probe, push_open,
 };
-pub use poll::{PAYLOAD_PACKETS_MAX, POSTED, Payload, decode_payload, push_frames, push_packet};
+pub use poll::{
+    PAYLOAD_PACKETS_MAX, POSTED, Payload, decode_payload, packet_bytes, push_frames, push_packet,
+};
 pub use sid::Sid;

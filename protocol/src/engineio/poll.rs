@@ -37,20 +37,21 @@ impl<'a> Iterator for Payload<'a> {
             return Some(Err(PacketFault::TooMany { max: PAYLOAD_PACKETS_MAX }));
         }
         self.packets_left -= 1;
-        let packet = match rest.iter().position(|it| *it == SEPARATOR) {
-            Some(at) => {
-                let (packet, behind) = rest.split_at_mut(at);
-                self.rest = behind.get_mut(1..);
-                packet
-            }
-            None => rest,
-        };
+        let first_bytes = packet_bytes(rest);
+        let (packet, behind) = rest.split_at_mut(first_bytes);
+        self.rest = behind.get_mut(1..);
         let packet = decode_packet(packet);
         if packet.is_err() {
             self.rest = None;
         }
         Some(packet)
     }
+}
+
+/// How long the first packet of a payload is. The separator follows, if anything does.
+#[must_use]
+pub fn packet_bytes(payload: &[u8]) -> usize {
+    payload.iter().position(|it| *it == SEPARATOR).unwrap_or(payload.len())
 }
 
 /// Appends a packet to the answer to a poll.

@@ -21,8 +21,9 @@ pub(crate) use self::lists::fetch;
 pub use self::{
     keyed::KeyedRecord,
     lists::{
-        Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, LiveRun, Passed, Place,
-        Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, list, stats,
+        Among, Counted, Counts, Cursor, LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun,
+        Names, Passed, Place, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted,
+        choose, list, stats,
     },
 };
 use crate::{
@@ -55,6 +56,8 @@ pub struct Retired {
     pub rewritten: u64,
     /// Channels forgotten.
     pub channels: u64,
+    /// Whether there is more that the policy does not keep: a run looks after a bounded number of channels.
+    pub is_partial: bool,
 }
 
 /// What went of a channel.
@@ -172,6 +175,9 @@ pub trait Journal: Send {
     /// What lists and cursors look at: see [`Source`]. Backends other than the segment log go through all messages of the
     /// tenant for it.
     fn view(&self, scope: &Scope) -> View;
+
+    /// A place that nothing lies behind yet: whatever is appended later comes after it.
+    fn end(&self) -> Place;
 
     /// What is retained of a channel in a segment of a view.
     fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun>;

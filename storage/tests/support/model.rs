@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use storage::{
-    Counted, Counts, Draft, Epoch, Journal, ListQuery, MessageId, Offset, Publication, SenderKind,
-    Source, Stats, StatsQuery, TenantId, list, stats,
+    Among, ChannelKey, Counted, Counts, Draft, Epoch, Journal, ListQuery, MessageId, Offset,
+    Publication, SenderKind, Source, Stats, StatsQuery, TenantId, list, stats,
 };
 
 use super::{Random, channel};
@@ -77,7 +77,14 @@ impl Model {
                 wh_audience: random.below(4),
                 wh_delivered: random.below(3),
             };
-            self.counts.insert(count_key(of), counts);
+            let said = self.counts.entry(count_key(of)).or_default();
+            // Zeros say nothing.
+            if counts.ws_audience > 0 {
+                said.ws_audience = counts.ws_audience;
+            }
+            if counts.wh_audience + counts.wh_delivered > 0 {
+                (said.wh_audience, said.wh_delivered) = (counts.wh_audience, counts.wh_delivered);
+            }
             let (channel, epoch) = (Arc::clone(of.channel()), of.epoch());
             counted.push(Counted { channel, epoch, offset: of.offset().unwrap(), counts });
         }
@@ -98,7 +105,7 @@ impl Model {
     pub(crate) fn listed(&self, query: &ListQuery) -> Vec<Arc<Publication>> {
         let of_it = |it: &&Arc<Publication>| {
             it.channel().tenant() == query.tenant
-                && query.channel.as_ref().is_none_or(|channel| channel == it.channel())
+                && is_among(&query.among, it.channel())
                 && query.event.as_ref().is_none_or(|event| event == it.event())
         };
         let mut found: Vec<_> = self.messages.iter().filter(of_it).cloned().collect();
@@ -111,7 +118,7 @@ impl Model {
     pub(crate) fn stats(&self, query: &StatsQuery) -> Stats {
         let of_it = |it: &&Arc<Publication>| {
             it.channel().tenant() == query.tenant
-                && query.channel.as_ref().is_none_or(|channel| channel == it.channel())
+                && is_among(&query.among, it.channel())
                 && it.at_ms() >= query.since_ms
         };
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
@@ -144,15 +151,19 @@ impl Model {
 
     pub(crate) fn check(&self, source: &mut dyn Source, random: &mut Random, what: &str) {
         for _ in 0..12 {
-            let of_channel = random.chance(2).then(|| channel(random.below(9)));
-            let tenant = of_channel.as_ref().map_or(TenantId(1), |it| it.tenant());
+            let of = channel(random.below(9));
+            let (tenant, among) = match random.below(3) {
+                0 => (TenantId(1), Among::All),
+                1 => (of.tenant(), Among::Channel(of)),
+                _ => (of.tenant(), Among::Named(Arc::new(|it| it.ends_with(['1', '2', '5', '7'])))),
+            };
             let event = random
                 .chance(2)
                 .then(|| EVENTS[usize::try_from(random.below(4)).unwrap()].to_owned());
             let limit = usize::try_from(random.below(60)).unwrap();
             let offset = random.below(1 + self.messages.len() as u64 / 2);
             let offset = if random.chance(2) { 0 } else { offset };
-            let query = ListQuery { tenant, channel: of_channel.clone(), event, limit, offset };
+            let query = ListQuery { tenant, among: among.clone(), event, limit, offset };
             let found = list(&mut [&mut *source], &query).unwrap();
             for it in &found {
                 assert_eq!(it.counts, self.counts_of(&it.publication), "{what}: {it:?}");
@@ -160,10 +171,18 @@ impl Model {
             let found: Vec<_> = found.into_iter().map(|it| it.publication).collect();
             assert_eq!(found, self.listed(&query), "{what}: {query:?}");
             let since_ms = if random.chance(2) { 0 } else { random.below(self.clock + 2) };
-            let query = StatsQuery { tenant, channel: of_channel, since_ms };
+            let query = StatsQuery { tenant, among, since_ms };
             let counted = stats(&mut [&mut *source], &query).unwrap();
             assert_eq!(counted, self.stats(&query), "{what}: {query:?}");
         }
+    }
+}
+
+fn is_among(among: &Among, channel: &Arc<ChannelKey>) -> bool {
+    match among {
+        Among::All => true,
+        Among::Channel(its) => its == channel,
+        Among::Named(names) => names(channel.name()),
     }
 }
 

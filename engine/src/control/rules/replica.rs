@@ -19,6 +19,8 @@ pub struct Rules {
     /// Days that messages are kept for, of tenants that say so. Whoever has a copy sees no later change.
     retention_days: Arc<HashMap<TenantId, u32, ShardHasher>>,
     open: Arc<Policies>,
+    /// The patterns of those who never had any.
+    unregistered: Arc<Patterns>,
     hasher: ShardHasher,
 }
 
@@ -29,8 +31,8 @@ pub struct TenantRules {
     by_id: HashMap<MessageId, Arc<RegisteredPattern>, ShardHasher>,
     /// By the time of their registration.
     by_age: BTreeSet<PatternAge>,
-    /// Those that are enabled.
-    enabled: Patterns,
+    /// Those that are enabled. Whoever has a copy sees no later change.
+    enabled: Arc<Patterns>,
     retention_days: Option<u32>,
     policies: Arc<Policies>,
 }
@@ -52,6 +54,7 @@ impl Rules {
             tenants: HashMap::with_hasher(hasher.clone()),
             retention_days: Arc::new(HashMap::with_hasher(hasher.clone())),
             open: Arc::new(Policies::default()),
+            unregistered: Arc::new(Patterns::new(hasher.clone())),
             hasher,
         }
     }
@@ -60,6 +63,24 @@ impl Rules {
     #[must_use]
     pub fn of(&self, tenant: TenantId) -> Option<&TenantRules> {
         self.tenants.get(&tenant)
+    }
+
+    /// The enabled patterns of a tenant as they are now, for whoever looks at them elsewhere.
+    #[must_use]
+    pub fn enabled(&self, tenant: TenantId) -> &Arc<Patterns> {
+        self.of(tenant).map_or(&self.unregistered, |it| &it.enabled)
+    }
+
+    /// The policies of a tenant; one that never had any has those that let everyone in.
+    #[must_use]
+    pub fn policies(&self, tenant: TenantId) -> &Policies {
+        self.of(tenant).map_or(&self.open, TenantRules::policies)
+    }
+
+    /// Policies that let everyone in.
+    #[must_use]
+    pub fn open(&self) -> &Policies {
+        &self.open
     }
 
     /// Days that messages are kept for, of tenants that say so.
@@ -121,7 +142,7 @@ impl TenantRules {
             number: 0,
             by_id: HashMap::with_hasher(hasher.clone()),
             by_age: BTreeSet::new(),
-            enabled: Patterns::new(hasher.clone()),
+            enabled: Arc::new(Patterns::new(hasher.clone())),
             retention_days: None,
             policies: open,
         }
@@ -149,6 +170,12 @@ impl TenantRules {
         self.by_age.range(..age).rev().filter_map(|age| self.by_id.get(&age.id))
     }
 
+    /// Whether an enabled pattern has receivers.
+    #[must_use]
+    pub fn has_webhooks(&self) -> bool {
+        self.by_id.values().any(|it| it.has_webhooks())
+    }
+
     /// How many patterns there are.
     #[must_use]
     pub fn pattern_count(&self) -> usize {
@@ -172,7 +199,8 @@ impl TenantRules {
         let RegisteredPattern { id, created_at_ms, .. } = **pattern;
         if pattern.enabled {
             let text = pattern.pattern.clone();
-            let added = self.enabled.add(Registration { pattern: text, id, created_at_ms });
+            let enabled = Arc::make_mut(&mut self.enabled);
+            let added = enabled.add(Registration { pattern: text, id, created_at_ms });
             debug_assert_eq!(added, Ok(()), "the seat lets in no text twice, and no more than fit");
         }
         self.by_age.insert(pattern.age());
@@ -183,7 +211,7 @@ impl TenantRules {
         let Some(before) = self.by_id.remove(&id) else { return };
         self.by_age.remove(&before.age());
         if before.enabled {
-            self.enabled.remove(&before.pattern);
+            Arc::make_mut(&mut self.enabled).remove(&before.pattern);
         }
     }
 }

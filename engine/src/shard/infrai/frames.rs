@@ -15,7 +15,7 @@ use super::super::calls::{keep, unplaced};
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
 use super::super::steps::{self, For, seat_answer};
-use super::super::subscribe::Wanted;
+use super::super::subscribe::{Frame, Wanted};
 use super::Work;
 use super::known::Glance;
 use crate::broker::Member;
@@ -119,6 +119,7 @@ impl Shard {
             name: None,
             user_id: claims.user_id.map(String::into_boxed_str),
             is_anonymous: false,
+            state: None,
         });
         let (permit, expires_at_s) = (claims.permit, claims.expires_at_s);
         Ok(Opening { accept, tenant, member, permit, token, expires_at_s })
@@ -327,7 +328,9 @@ impl Shard {
             Wish::Subscribe { channel, after, id } => {
                 let is_member = client.permit.allows(Capability::Presence, channel.name(), of);
                 let audience = if is_member { Audience::InfraiMembers } else { Audience::Infrai };
-                let wanted = Wanted { audience, after, frame: id.clone() };
+                let shown = is_member.then(|| Arc::clone(&socket.member));
+                let frame = Frame::Awaited(id.clone());
+                let wanted = Wanted { audience, after, frame, shown };
                 let done = self.subscribe(conn, &channel, wanted, effects);
                 if let Err(why) = done {
                     let id = id.as_ref().map(KeptId::id);

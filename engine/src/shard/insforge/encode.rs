@@ -68,6 +68,7 @@ pub(in crate::shard) fn encode_presence(out: &mut Vec<u8>, change: &PresenceChan
     match change.change {
         Move::Join => socket::frame_join(out, channel, member, id, change.at_ms),
         Move::Leave => socket::frame_leave(out, channel, member, id, change.at_ms),
+        Move::Update => {}
     }
 }
 
@@ -111,9 +112,11 @@ pub(in crate::shard) fn encode_plain_rejection(out: &mut Vec<u8>, why: &Rejectio
 pub(in crate::shard) fn encode_plain_presence(out: &mut Vec<u8>, change: &PresenceChange) {
     let what = match change.change {
         Move::Join => plain::PresenceChange::Join,
+        Move::Update => plain::PresenceChange::Update,
         Move::Leave => plain::PresenceChange::Leave,
     };
-    plain::frame_presence(out, change.channel.name(), what, present(&change.present), b"{}");
+    let state = change.present.member.state.as_deref().unwrap_or(b"{}");
+    plain::frame_presence(out, change.channel.name(), what, present(&change.present), state);
 }
 
 fn present(present: &broker::Present) -> Present<'_> {

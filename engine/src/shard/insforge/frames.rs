@@ -29,9 +29,13 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else { return };
-        match client.wire {
+        match &client.wire {
             Wire::Socket { .. } => self.hear_packet(conn, text, effects),
             Wire::Plain => self.hear_plain(conn, text, effects),
+            Wire::Probe { session, .. } => {
+                let session = *session;
+                self.hear_probe(conn, session, text, effects);
+            }
         }
     }
 
@@ -43,7 +47,7 @@ impl Shard {
                 let next = standing.take_binary();
                 self.follow(conn, next, effects);
             }
-            Wire::Plain => {
+            Wire::Plain | Wire::Probe { .. } => {
                 self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
             }
         }
@@ -232,9 +236,13 @@ impl Shard {
             }
             PlainCommand::Publish(publish) => self.publish_insforge(conn, &publish, effects),
             PlainCommand::Ping => self.write_to(conn, plain::frame_pong),
-            PlainCommand::Track { .. } | PlainCommand::Untrack { .. } => {
-                let why = Rejection::Unimplemented { what: "track" };
-                self.refuse_plain(conn, |out| plain::frame_rejection(out, &why));
+            PlainCommand::Track { channel, state } => {
+                let channel = self.channel_key(tenant, channel.as_str());
+                self.track(conn, &channel, Some(state), effects);
+            }
+            PlainCommand::Untrack { channel } => {
+                let channel = self.channel_key(tenant, channel.as_str());
+                self.track(conn, &channel, None, effects);
             }
         }
     }
@@ -285,7 +293,7 @@ fn settle(
 ) {
     let is_anonymous = PresentKind::of(&identity) == PresentKind::Anonymous;
     let id = if is_anonymous { own } else { identity.id() };
-    let member = Member { id: id.into(), name: None, user_id: None, is_anonymous };
+    let member = Member { id: id.into(), name: None, user_id: None, is_anonymous, state: None };
     socket.tenant = tenant;
     socket.member = Arc::new(member);
     let asker = Asker::of(&identity, limits);

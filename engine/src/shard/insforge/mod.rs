@@ -1,9 +1,16 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
+mod channel_list;
 mod encode;
 mod frames;
 mod keys;
+mod messages;
+mod moving;
 mod opening;
+mod polling;
+mod rules;
+mod shadow;
+mod tracking;
 mod wishes;
 
 use protocol::Rejection;
@@ -11,7 +18,7 @@ use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
 use protocol::engineio::{self, OpenFault};
-use protocol::http::{Content, Head, Response, write_response};
+use protocol::http::{Content, Head, HeaderLine, HeaderValue, Response, write_response};
 
 use super::Shard;
 use super::answers::{Reply, Shape};
@@ -19,6 +26,7 @@ use super::calls::Body;
 use super::effects::Effects;
 use crate::control::Came;
 use crate::ids::{CallId, ConnId};
+pub(super) use channel_list::ChannelLists;
 pub(super) use encode::{
     encode_joined, encode_not_joined, encode_plain_joined, encode_plain_left,
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
@@ -26,6 +34,9 @@ pub(super) use encode::{
 };
 use keys::Asked;
 use opening::Opening;
+use polling::Poll;
+use rules::{RulesCall, RulesWork};
+pub(super) use shadow::Shadow;
 use wishes::Wish;
 
 /// What a request of this dialect asks for, after its head was checked.
@@ -37,11 +48,19 @@ pub(super) enum Call {
         why: OpenFault,
         /// Whether a WebSocket was asked for: its refusal is plain text.
         is_upgrade: bool,
+        /// The page whose script asks.
+        origin: Option<Box<str>>,
     },
+    /// A session without a socket.
+    Poll(Box<Poll>),
     /// A WebSocket.
     Upgrade(Box<Opening>),
     /// A key that may be read.
     Key(Asked),
+    /// Messages that are kept.
+    Messages(Box<messages::Call>),
+    /// To see or change the rules of a tenant.
+    Rules(RulesCall),
 }
 
 /// What a call of this dialect does next.
@@ -49,6 +68,10 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat counts what a client asks for.
     PaidWish(ConnId, Box<Wish>),
+    /// Every home lets go of messages; then they are counted.
+    LetGo,
+    /// See [`RulesWork`].
+    Rules(Box<RulesWork>),
 }
 
 impl Shard {
@@ -70,20 +93,18 @@ impl Shard {
                 Err(why) => Call::Refuse(why),
             }),
             insforge::Call::KeySet => Ok(Call::Key(self.public_keys(head))),
+            insforge::Call::MessageList => Ok(self.find_message_list(head)),
+            insforge::Call::MessageStats => Ok(self.find_message_stats(head)),
+            insforge::Call::MessageDelete => Ok(self.find_message_delete(head)),
             insforge::Call::ChannelList
             | insforge::Call::ChannelCreate
             | insforge::Call::ChannelGet
             | insforge::Call::ChannelUpdate
             | insforge::Call::ChannelDelete
-            | insforge::Call::MessageList
-            | insforge::Call::MessageDelete
-            | insforge::Call::MessageStats
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace => {
-                Err(Rejection::Unimplemented { what: "this call" })
-            }
+            | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
         }
     }
 
@@ -104,10 +125,14 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
-            Call::RefuseEngine { why, is_upgrade } => {
-                self.refuse_engine(conn, body.shape, (why, is_upgrade), effects);
+            Call::RefuseEngine { why, is_upgrade, origin } => {
+                let why = (why, is_upgrade, origin.as_deref());
+                self.refuse_engine(conn, body.shape, why, effects);
             }
-            Call::Upgrade(opening) => return self.open_insforge(conn, *opening),
+            Call::Poll(poll) => return self.perform_poll(conn, *poll, body, effects),
+            Call::Upgrade(opening) => {
+                return self.open_insforge(conn, body.shape, *opening, effects);
+            }
             Call::Key(asked) => {
                 let mut text = Vec::new();
                 self.push_key(&mut text, &asked);
@@ -115,6 +140,8 @@ impl Shard {
                     out.extend_from_slice(&text);
                 });
             }
+            Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
+            Call::Rules(call) => return self.perform_rules(conn, call, body, effects),
         }
         Ok(())
     }
@@ -131,14 +158,24 @@ impl Shard {
             Work::PaidWish(conn, wish) => {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
+            Work::LetGo => self.finish_message_delete(call, came, effects),
+            Work::Rules(work) => self.go_on_rules(call, *work, came, effects),
         }
+    }
+
+    /// Refuses a call.
+    fn refuse_rest(&mut self, conn: ConnId, shape: Shape, why: &RestError, effects: &mut Effects) {
+        self.counters.rejected += 1;
+        let Reply { status, body, .. } = refused(why);
+        let shape = Shape { status, ..shape };
+        self.answer_json(conn, shape, &mut effects.closes, |out| out.extend_from_slice(&body));
     }
 
     fn refuse_engine(
         &mut self,
         conn: ConnId,
         shape: Shape,
-        (why, is_upgrade): (OpenFault, bool),
+        (why, is_upgrade, origin): (OpenFault, bool, Option<&str>),
         effects: &mut Effects,
     ) {
         self.counters.rejected += 1;
@@ -150,9 +187,15 @@ impl Shard {
         };
         self.answer(conn, shape.then, &mut effects.closes, |out| {
             let (status, then) = (OpenFault::STATUS, shape.then);
-            write_response(out, &Response { status, content, headers: &[], then });
+            let headers = &origin_line(origin);
+            write_response(out, &Response { status, content, headers, then });
         });
     }
+}
+
+/// The line by which a page may read an answer, even if its script asks with credentials.
+fn origin_line(origin: Option<&str>) -> Vec<HeaderLine<'_>> {
+    origin.and_then(HeaderValue::parse).map(HeaderLine::Origin).into_iter().collect()
 }
 
 /// The answer to a call that fails.

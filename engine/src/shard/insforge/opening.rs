@@ -5,12 +5,15 @@ use std::sync::Arc;
 use protocol::Rejection;
 use protocol::auth::hmac_sha256;
 use protocol::dialect::insforge::socket::Standing;
-use protocol::engineio::{self, Ask, Sid, Transport};
-use protocol::http::Head;
+use protocol::engineio::{self, Ask, OpenFault, Sid, Transport};
+use protocol::http::{Head, Method};
 use protocol::ws::{check_handshake, write_accept};
 
 use super::super::Shard;
+use super::super::answers::Shape;
+use super::super::effects::Effects;
 use super::Call;
+use super::polling::{Poll, PollWish};
 use crate::broker::Member;
 use crate::ids::{ConnId, TenantId};
 use crate::session::{InsforgeClient, SocketSession, Speech, State, Wire};
@@ -29,19 +32,36 @@ pub(in crate::shard) struct Opening {
 enum Kind {
     Socket,
     Plain,
+    /// The first, for a session that moves to it.
+    Probe(Sid),
 }
 
 impl Shard {
     /// What a request to `/socket.io/` asks for.
     pub(super) fn find_engine(&mut self, head: &Head<'_>) -> Result<Call, Rejection> {
-        let is_upgrade = head.wants_upgrade();
-        match engineio::decode_ask(head) {
-            Err(why) => Ok(Call::RefuseEngine { why, is_upgrade }),
-            Ok(Ask::Open(Transport::WebSocket)) => opening(head, Kind::Socket),
-            Ok(Ask::Open(Transport::Polling) | Ask::Session { .. }) => {
-                Err(Rejection::Unimplemented { what: "polling" })
+        let origin = head.header("origin").map(Box::from);
+        let asked = match engineio::decode_ask(head) {
+            Ok(asked) => asked,
+            Err(why) => {
+                let is_upgrade = head.wants_upgrade();
+                return Ok(Call::RefuseEngine { why, is_upgrade, origin });
             }
-        }
+        };
+        let wish = match (asked, head.method()) {
+            (Ask::Open(Transport::WebSocket), _) => return opening(head, Kind::Socket),
+            (Ask::Session { transport: Transport::WebSocket, sid }, _) => {
+                return opening(head, Kind::Probe(sid));
+            }
+            (Ask::Open(Transport::Polling), _) => PollWish::Open { host: head.host().into() },
+            (Ask::Session { sid, .. }, Method::Get) => PollWish::Fetch(sid),
+            (Ask::Session { sid, .. }, Method::Post) => PollWish::Bring(sid),
+            // What waits would be lost to the answer to HEAD.
+            (Ask::Session { .. }, _) => {
+                let why = OpenFault::BadRequest;
+                return Ok(Call::RefuseEngine { why, is_upgrade: false, origin });
+            }
+        };
+        Ok(Call::Poll(Box::new(Poll { wish, origin })))
     }
 
     /// Who wants to open a socket of the documents.
@@ -52,21 +72,30 @@ impl Shard {
     pub(super) fn open_insforge(
         &mut self,
         conn: ConnId,
+        shape: Shape,
         opening: Opening,
+        effects: &mut Effects,
     ) -> Result<(), Rejection> {
         let Opening { accept, kind, host } = opening;
-        let now_ms = self.now.monotonic_ms;
         let sid = self.new_sid();
         let heartbeat = self.limits.heartbeat;
         let (wire, patience_ms) = match kind {
-            Kind::Socket => {
-                let standing = Standing::default();
-                (
-                    Wire::Socket { standing, sid, pinged_at_ms: now_ms },
-                    self.limits.connect_timeout_ms,
-                )
-            }
+            Kind::Socket => (self.engine_wire(sid), self.limits.connect_timeout_ms),
             Kind::Plain => (Wire::Plain, self.limits.introduction_timeout_ms),
+            Kind::Probe(sid) => match self.polls.of(sid).filter(|it| self.may_move(*it)) {
+                Some(session) => {
+                    let wire = Wire::Probe { session, is_wanted: false };
+                    (wire, self.limits.body_timeout_ms)
+                }
+                None => {
+                    let why = self
+                        .polls
+                        .of(sid)
+                        .map_or(OpenFault::SessionUnknown, |_| OpenFault::BadRequest);
+                    self.refuse_engine(conn, shape, (why, true, None), effects);
+                    return Ok(());
+                }
+            },
         };
         let Some(slot) = self.sessions.slot(conn) else { return Ok(()) };
         if let State::Http(http) = &slot.state
@@ -75,13 +104,12 @@ impl Shard {
             // RFC 9110 §7.8 lets a server ignore an upgrade; here it would overtake earlier answers.
             return Err(Rejection::UpgradeRequired);
         }
-        let client = InsforgeClient::new(wire, &host, now_ms + patience_ms);
-        let nobody =
-            Member { id: sid.as_str().into(), name: None, user_id: None, is_anonymous: true };
-        let speech = Speech::Insforge(Box::new(client));
-        let socket = SocketSession::new(speech, TenantId::UNKNOWN, Arc::new(nobody));
-        slot.state = State::Socket(Box::new(socket));
+        let introduced_by_ms = self.now.monotonic_ms + patience_ms;
+        slot.state = State::Socket(stranger(wire, sid, &host, introduced_by_ms));
         self.counters.sockets += 1;
+        if let Kind::Probe(sid) = kind {
+            self.note_probe(sid, conn);
+        }
         self.turn.write(&self.hub, conn, std::iter::empty(), |out| {
             out.extend_from_slice(&accept);
             if kind == Kind::Socket {
@@ -89,6 +117,28 @@ impl Shard {
             }
         });
         Ok(())
+    }
+
+    /// Starts a session that has no socket.
+    pub(super) fn open_polled(&mut self, host: &str) -> Result<Sid, Rejection> {
+        if self.polls.count() >= self.limits.polling_sessions_max {
+            return Err(Rejection::Overloaded { limit: "polling_sessions_max" });
+        }
+        let sid = self.new_sid();
+        let introduced_by_ms = self.now.monotonic_ms + self.limits.connect_timeout_ms;
+        let state = State::Socket(stranger(self.engine_wire(sid), sid, host, introduced_by_ms));
+        let conn = self.polls.open(sid);
+        if let Some(slot) = self.sessions.open(conn, state) {
+            slot.heard_at_ms = self.now.monotonic_ms;
+        }
+        self.counters.sockets += 1;
+        self.watch(conn);
+        Ok(sid)
+    }
+
+    fn engine_wire(&self, sid: Sid) -> Wire {
+        let standing = Standing::default();
+        Wire::Socket { standing, sid, pinged_at_ms: self.now.monotonic_ms }
     }
 
     /// An id that nobody can guess, and that says on which shard it is known.
@@ -101,6 +151,20 @@ impl Shard {
         }
         Sid::from_random(bytes)
     }
+}
+
+/// A client that has not said who it is.
+fn stranger(wire: Wire, sid: Sid, host: &str, introduced_by_ms: u64) -> Box<SocketSession> {
+    let client = InsforgeClient::new(wire, host, introduced_by_ms);
+    let nobody = Member {
+        id: sid.as_str().into(),
+        name: None,
+        user_id: None,
+        is_anonymous: true,
+        state: None,
+    };
+    let speech = Speech::Insforge(Box::new(client));
+    Box::new(SocketSession::new(speech, TenantId::UNKNOWN, Arc::new(nobody)))
 }
 
 fn opening(head: &Head<'_>, kind: Kind) -> Result<Call, Rejection> {

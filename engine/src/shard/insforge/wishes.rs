@@ -12,7 +12,7 @@ use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
 use super::super::steps::{self, For};
-use super::super::subscribe::Wanted;
+use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
 use super::encode::encode_plain_rejection;
@@ -20,6 +20,7 @@ use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
 use crate::session::{SocketSession, State};
+use crate::tenants::PolicyMode;
 
 /// What a client asks of a channel.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ impl Shard {
         if self.tenants.plan(wish.channel().tenant()).is_metered() {
             return self.pay_for_insforge(conn, wish, effects);
         }
-        self.fulfil_insforge(conn, &wish, effects);
+        self.fulfil_insforge(conn, wish, effects);
     }
 
     /// Whether a client may do what it asks for: a pattern has to match the channel, and a policy to grant it where there are
@@ -105,9 +106,18 @@ impl Shard {
         let rules = self.rules.of(tenant).ok_or(Rejection::ChannelNotFound)?;
         rules.find(wish.channel().name()).ok_or(Rejection::ChannelNotFound)?;
         let known = client.known.as_mut().ok_or(Rejection::Forbidden)?;
-        match rules.policies().decide(&mut known.asker, &wish.question()) {
-            Verdict::Allow => Ok(()),
-            Verdict::Deny => Err(Rejection::Forbidden),
+        let (policies, question) = (rules.policies(), wish.question());
+        let verdict = policies.decide(&mut known.asker, &question);
+        match (verdict, self.tenants.policy_mode(tenant)) {
+            (Verdict::Allow, _) => Ok(()),
+            (Verdict::Deny, PolicyMode::Enforced) => Err(Rejection::Forbidden),
+            (Verdict::Deny, PolicyMode::Shadow) => {
+                let now_s = self.now.wall_ms / 1000;
+                let (asker, who) = (&mut known.asker, known.identity.id());
+                let explain = || policies.explain(asker, &question);
+                self.shadow.tell(now_s, (self.tenants.name(tenant), who), &question, explain);
+                Ok(())
+            }
         }
     }
 
@@ -139,28 +149,32 @@ impl Shard {
         asks.waits = false;
         self.resumable.push(conn);
         match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, &wish, effects),
+            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, wish, effects),
             Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
             Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
         }
     }
 
-    fn fulfil_insforge(&mut self, conn: ConnId, wish: &Wish, effects: &mut Effects) {
-        let (channel, audience, frame) = match wish {
-            Wish::Subscribe { channel, id } => (channel, Audience::Insforge, id.clone()),
+    fn fulfil_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
+        match wish {
+            Wish::Subscribe { channel, id } => {
+                let shown = self.socket(conn).map(|it| Arc::clone(&it.member));
+                let (audience, frame) = (Audience::Insforge, Frame::Awaited(id.clone()));
+                let wanted = Wanted { audience, after: None, frame, shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::Subscribe { channel, id }, &why);
+                }
+            }
             Wish::PlainSubscribe { channel, filter } => {
-                (channel, self.choose(conn, channel, filter, effects), None)
+                let audience = self.choose(conn, &channel, &filter, effects);
+                // Who is tracked stays so.
+                let shown = self.tracked(conn, &channel);
+                let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
+                if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
+                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                }
             }
-            Wish::Publish { publication } => {
-                let channel = Arc::clone(publication.channel());
-                let publication = Arc::clone(publication);
-                return self.send_insforge(conn, &channel, publication, effects);
-            }
-        };
-        let channel = Arc::clone(channel);
-        let wanted = Wanted { audience, after: None, frame };
-        if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-            self.refuse_insforge(conn, wish, &why);
+            Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
@@ -185,19 +199,20 @@ impl Shard {
         audience
     }
 
+    /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.
     fn send_insforge(
         &mut self,
         conn: ConnId,
-        channel: &Arc<ChannelKey>,
         publication: Arc<Publication>,
         effects: &mut Effects,
     ) {
+        let channel = Arc::clone(publication.channel());
         let Some(socket) = self.socket(conn) else { return };
         let Some(asks) = socket.asks() else { return };
-        let ticket = asks.wait_for_publish(channel, None);
+        let ticket = asks.wait_for_publish(&channel, None);
         socket.unanswered += 1;
         let reply = ReplyTo { conn, ticket };
-        self.request(channel, Request::Publish(publication, Keep::Persist, reply), effects);
+        self.request(&channel, Request::Publish(publication, Keep::Persist, reply), effects);
     }
 
     pub(super) fn refuse_insforge(&mut self, conn: ConnId, wish: &Wish, why: &Rejection) {

@@ -1,15 +1,14 @@
 //! `POST /edge/database`: SQL over what was published. SQLite runs it, each query in an empty database in memory whose only table
 //! reads the journal in place.
 
-mod journals;
 mod plan;
 mod run;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use protocol::Rejection;
@@ -17,21 +16,13 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-pub(super) use self::journals::Journals;
-use self::journals::Source;
+use self::source::Source;
 use super::answers::{SideAnswer, UpstreamHead};
 use super::ask::DatabaseAsk;
+use super::journals::Journals;
 use super::limits::SideLimits;
+use super::overdue::Overdue;
 use super::runtime::Outlet;
-
-/// Tells a query that nobody waits for it any more, when it is dropped.
-struct Overdue(Arc<AtomicBool>);
-
-impl Drop for Overdue {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// Runs a query and streams its rows. Returns the last answer.
 pub(super) async fn answer(
@@ -65,8 +56,7 @@ async fn rows(
     let overloaded = Rejection::Overloaded { limit: "database_queries_max" };
     let waited = timeout(patience, queries.acquire_owned()).await;
     let Ok(Ok(permit)) = waited else { return Err(overloaded) };
-    let flag = Arc::new(AtomicBool::new(false));
-    let overdue = Overdue(Arc::clone(&flag));
+    let (overdue, flag) = Overdue::watched();
     let time_ms_max = limits.time_ms_max;
     let source = Arc::new(Source::new(journals, ask.tenant, flag));
     let running = spawn_blocking(move || {

@@ -12,7 +12,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Batch, Connection, Error, OpenFlags, Row, Statement};
 
-use super::journals::Source;
+use super::source::Source;
 use super::table;
 use crate::side::limits::DatabaseLimits;
 

@@ -14,8 +14,8 @@ use rusqlite::vtab::{
 use rusqlite::{Connection, Result};
 use storage::Publication;
 
-use super::journals::{Source, Stopped};
 use super::plan::{self, Bounds, CHANNEL, Direction, ID};
+use super::source::{Source, Stopped};
 use crate::ids::ChannelKey;
 
 /// The table's name.

@@ -12,9 +12,10 @@ use storage::{
     Draft, JournalKind, JournalOptions, Publication, QueueLimits, SenderKind, Writer, WriterHandle,
 };
 
-use super::journals::{Journals, Source};
 use super::run;
+use super::source::Source;
 use crate::ids::{ChannelKey, Epoch, MessageId, Offset, ShardId, TenantId};
+use crate::side::journals::Journals;
 use crate::side::limits::DatabaseLimits;
 
 /// Messages of the channel `big`.

@@ -1,14 +1,15 @@
 //! Messages of a tenant, newest first, from any offset on: only the segments that can hold what was asked for are looked into.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{cmp::Reverse, collections::VecDeque, sync::Arc};
 
 use super::{
-    ASKED_MAX, CountKey, Counts, Part, Scope, Source, Wanted, key_hash, said,
+    ASKED_MAX, Among, CountKey, Counts, Part, Source, Wanted, key_hash, said,
     sift::{Filter, Hit},
 };
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Epoch, Offset, TenantId},
+    journal::READ_BYTES_MAX,
     publication::Publication,
 };
 
@@ -20,8 +21,8 @@ pub const LIST_MESSAGES_MAX: usize = 1000;
 pub struct ListQuery {
     /// Whose.
     pub tenant: TenantId,
-    /// Of one channel.
-    pub channel: Option<Arc<ChannelKey>>,
+    /// Which of its messages.
+    pub among: Among,
     /// With this event name.
     pub event: Option<String>,
     /// At most so many, and never more than [`LIST_MESSAGES_MAX`].
@@ -39,6 +40,15 @@ pub struct Listed {
     pub counts: Counts,
 }
 
+/// Messages that were chosen, the newest first, and not read yet.
+#[derive(Debug)]
+pub struct Listing {
+    tenant: TenantId,
+    picks: VecDeque<Pick>,
+    /// By source, the parts that say something about messages.
+    speakers: Vec<Vec<Part>>,
+}
+
 /// A part of one of the sources.
 struct Lying {
     source: usize,
@@ -52,6 +62,7 @@ struct Lying {
 type Key = (u64, usize, u64);
 
 /// A message that may be in the list.
+#[derive(Debug)]
 struct Pick {
     order: (Key, u32),
     channel: Arc<ChannelKey>,
@@ -68,15 +79,32 @@ pub fn list(
     sources: &mut [&mut dyn Source],
     query: &ListQuery,
 ) -> Result<Vec<Listed>, JournalError> {
+    let mut listing = choose(sources, query)?;
+    let mut listed = Vec::new();
+    while !listing.is_over() {
+        listed.extend(listing.next(sources)?);
+    }
+    Ok(listed)
+}
+
+/// The same, before the messages themselves are read.
+///
+/// # Errors
+/// As for [`list`].
+pub fn choose(sources: &mut [&mut dyn Source], query: &ListQuery) -> Result<Listing, JournalError> {
     let limit = query.limit.min(LIST_MESSAGES_MAX);
-    let tenant = Scope::Tenant(query.tenant);
-    let scope = query.channel.as_ref().map_or(tenant, |it| Scope::Channel(Arc::clone(it)));
-    let filter = Filter { scope, event: query.event.as_deref().map(Arc::from), since_ms: 0 };
+    let filter = Filter {
+        scope: query.among.scope(query.tenant),
+        names: query.among.names(),
+        event: query.event.as_deref().map(Arc::from),
+        since_ms: 0,
+    };
     let (mut lying, mut speakers) = (Vec::new(), Vec::new());
     for (number, source) in sources.iter_mut().enumerate() {
         let parts = source.view(&filter.scope)?.parts;
         speakers.push(parts.iter().filter(|it| it.speaks).cloned().collect::<Vec<_>>());
         for mut part in parts.into_iter().filter(|it| it.live > 0) {
+            source.is_awaited()?;
             let summary = part.summary(&mut **source, &filter)?;
             if summary.count > 0 {
                 let key = |at_ms| (at_ms, number, part.segment);
@@ -89,6 +117,7 @@ pub fn list(
     let mut picks = Vec::new();
     for Lying { source, part, .. } in &mut lying {
         let Some(from) = sources.get_mut(*source) else { continue };
+        from.is_awaited()?;
         for group in part.groups(&mut **from, &filter)? {
             let hits = part.hits(&mut **from, &group, &filter)?;
             let pick = |it: Hit| Pick {
@@ -103,12 +132,33 @@ pub fn list(
     }
     picks.sort_unstable_by_key(|it| Reverse(it.order));
     picks.drain(..skip.min(picks.len()));
-    let mut found = read(sources, &picks)?;
-    for (number, (source, speakers)) in sources.iter_mut().zip(&mut speakers).enumerate() {
-        let its = picks.iter().zip(&mut found).filter(|it| it.0.order.0.1 == number);
-        add_counts(&mut **source, speakers, query.tenant, its.collect())?;
+    Ok(Listing { tenant: query.tenant, picks: picks.into(), speakers })
+}
+
+impl Listing {
+    /// Whether all of them were read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.picks.is_empty()
     }
-    Ok(found.into_iter().flatten().collect())
+
+    /// Reads the next few: about so much as a journal reads at once, from all of them together. One that was let go meanwhile
+    /// is left out. The sources are the same as before.
+    ///
+    /// # Errors
+    /// As for [`list`].
+    pub fn next(&mut self, sources: &mut [&mut dyn Source]) -> Result<Vec<Listed>, JournalError> {
+        let some = self.picks.make_contiguous();
+        let some = some.get(..ASKED_MAX).unwrap_or(some);
+        let mut found = read(sources, some)?;
+        let some = some.get(..found.len()).unwrap_or(some);
+        for (number, (source, speakers)) in sources.iter_mut().zip(&mut self.speakers).enumerate() {
+            let its = some.iter().zip(&mut found).filter(|it| it.0.order.0.1 == number);
+            add_counts(&mut **source, speakers, self.tenant, its.collect())?;
+        }
+        self.picks.drain(..found.len());
+        Ok(found.into_iter().flatten().collect())
+    }
 }
 
 /// Adds what is said about the messages of one source.
@@ -172,27 +222,30 @@ fn shorten(picks: &mut Vec<Pick>, count: usize) {
     }
 }
 
-/// Reads the messages that were chosen, and keeps their order. One that was let go meanwhile is left out.
+/// Reads the first of the messages that were chosen, at least one, and keeps their order.
 fn read(
     sources: &mut [&mut dyn Source],
     picks: &[Pick],
 ) -> Result<Vec<Option<Listed>>, JournalError> {
     let mut found: Vec<Option<Listed>> = Vec::new();
     found.resize_with(picks.len(), || None);
-    for (number, source) in sources.iter_mut().enumerate() {
+    // The first of them is read in any case, whatever the others take.
+    let first = picks.first().map_or(0, |it| it.order.0.1);
+    let (mut bytes, mut end) = (0, picks.len());
+    for number in (0..sources.len()).cycle().skip(first).take(sources.len()) {
         let of_it = picks.iter().enumerate().filter(|it| it.1.order.0.1 == number);
         let (places, wanted): (Vec<_>, Vec<_>) = of_it.map(|(at, it)| (at, it.wanted())).unzip();
-        let mut done = 0;
-        while let Some(rest) = wanted.get(done..).filter(|it| !it.is_empty()) {
-            let read = source.fetch(rest.get(..ASKED_MAX).unwrap_or(rest))?;
-            for (publication, at) in read.iter().zip(places.iter().skip(done)) {
-                let counts = Counts::default();
-                let listed = publication.clone().map(|publication| Listed { publication, counts });
-                found.get_mut(*at).into_iter().for_each(|it| it.clone_from(&listed));
-            }
-            done += read.len().max(1);
+        let Some(source) = sources.get_mut(number).filter(|_| !wanted.is_empty()) else { continue };
+        let read = if bytes < READ_BYTES_MAX { source.fetch(&wanted)? } else { Vec::new() };
+        end = places.get(read.len()).map_or(end, |it| end.min(*it));
+        for (publication, at) in read.into_iter().zip(places) {
+            bytes += publication.as_ref().map_or(0, |it| it.text_bytes());
+            let counts = Counts::default();
+            let listed = publication.map(|publication| Listed { publication, counts });
+            found.get_mut(at).into_iter().for_each(|it| it.clone_from(&listed));
         }
     }
+    found.truncate(end);
     Ok(found)
 }
 

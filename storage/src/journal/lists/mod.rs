@@ -29,7 +29,7 @@ pub(super) use self::{
 pub use self::{
     counts::{Counted, Counts},
     cursor::{Cursor, Passed, Place, Slice},
-    list::{LIST_MESSAGES_MAX, ListQuery, Listed, list},
+    list::{LIST_MESSAGES_MAX, ListQuery, Listed, Listing, choose, list},
     stats::{Stats, StatsQuery, TOP_EVENTS, stats},
 };
 use crate::{
@@ -50,6 +50,21 @@ pub enum Scope {
     Tenant(TenantId),
     /// Those of one channel.
     Channel(Arc<ChannelKey>),
+}
+
+/// Says of the names of channels whether they are meant.
+pub type Names = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Which of a tenant's messages are meant.
+#[derive(Clone, Default)]
+pub enum Among {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of one channel.
+    Channel(Arc<ChannelKey>),
+    /// Those of the channels with such names.
+    Named(Names),
 }
 
 /// What there is to look at.
@@ -124,6 +139,12 @@ pub trait Source {
     /// When nobody answers.
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError>;
 
+    /// A place that nothing lies behind yet: whatever is appended later comes after it.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    fn end(&mut self) -> Result<Place, JournalError>;
+
     /// What is retained of each of the channels in a segment.
     ///
     /// # Errors
@@ -145,11 +166,23 @@ pub trait Source {
     /// # Errors
     /// When nobody answers, or the disk refuses.
     fn put_list(&mut self, segment: u64, nonce: u64, list: Vec<u8>) -> Result<(), JournalError>;
+
+    /// Whether somebody still waits for the answer. It is asked before a segment is looked at.
+    ///
+    /// # Errors
+    /// When nobody does: the question ends with this.
+    fn is_awaited(&mut self) -> Result<(), JournalError> {
+        Ok(())
+    }
 }
 
 impl Source for Box<dyn Journal> {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         Ok(Journal::view(&**self, scope))
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        Ok(Journal::end(&**self))
     }
 
     fn live(
@@ -206,6 +239,32 @@ impl Scope {
         match self {
             Self::Tenant(_) => None,
             Self::Channel(channel) => Some(channel),
+        }
+    }
+}
+
+impl Among {
+    fn scope(&self, tenant: TenantId) -> Scope {
+        match self {
+            Self::All | Self::Named(_) => Scope::Tenant(tenant),
+            Self::Channel(channel) => Scope::Channel(Arc::clone(channel)),
+        }
+    }
+
+    fn names(&self) -> Option<Names> {
+        match self {
+            Self::All | Self::Channel(_) => None,
+            Self::Named(names) => Some(Arc::clone(names)),
+        }
+    }
+}
+
+impl fmt::Debug for Among {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("All"),
+            Self::Channel(channel) => f.debug_tuple("Channel").field(channel).finish(),
+            Self::Named(_) => f.write_str("Named"),
         }
     }
 }

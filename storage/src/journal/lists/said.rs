@@ -116,10 +116,11 @@ pub(super) fn counts(
     let mut counts = Counts::default();
     for part in parts.iter_mut().filter(|it| it.live > 0) {
         let Some(of_it) = sums.get(&part.segment) else { continue };
+        source.is_awaited()?;
         if !part.is_partial && part.is_all(source, filter)? {
-            let groups = match filter.scope.channel() {
-                Some(_) => Some(part.groups(source, filter)?),
-                None => None,
+            let groups = match filter.is_narrow() {
+                true => Some(part.groups(source, filter)?),
+                false => None,
             };
             let hashes: Option<HashSet<u64>> =
                 groups.map(|it| it.iter().map(|it| key_hash(&it.key, it.epoch())).collect());

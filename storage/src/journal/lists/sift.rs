@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::{
-    ASKED_MAX, Data, LiveRun, Part, Scope, Sealed, Source,
+    ASKED_MAX, Data, LiveRun, Names, Part, Scope, Sealed, Source,
     file::{Extent, Summary},
     read::{self, Fault, TenantList},
     rebuild,
@@ -17,9 +17,11 @@ use crate::{
 };
 
 /// Which messages.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Filter {
     pub(super) scope: Scope,
+    /// Of the scope only what is in channels with such names.
+    pub(super) names: Option<Names>,
     pub(super) event: Option<Arc<str>>,
     /// None that was taken before.
     pub(super) since_ms: u64,
@@ -71,6 +73,15 @@ pub(super) struct Group {
 impl Filter {
     fn wants(&self, event: &str) -> bool {
         self.event.as_ref().is_none_or(|it| **it == *event)
+    }
+
+    fn wants_channel(&self, channel: &ChannelKey) -> bool {
+        self.names.as_ref().is_none_or(|it| it(channel.name()))
+    }
+
+    /// Whether it leaves out channels of the tenant.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.names.is_some() || self.scope.channel().is_some()
     }
 }
 
@@ -133,7 +144,8 @@ impl Part {
         source: &mut dyn Source,
         filter: &Filter,
     ) -> Result<Vec<Group>, JournalError> {
-        let (total, found) = self.repaired(source, |it| it.found(filter))?;
+        let (total, mut found) = self.repaired(source, |it| it.found(filter))?;
+        found.retain(|it| filter.wants_channel(&it.key));
         let mut groups = Vec::new();
         if total == self.live {
             found.into_iter().for_each(|it| it.into_groups(filter, None, &mut groups));
@@ -241,14 +253,13 @@ impl Part {
 
     /// What the list says about the tenant, if all of that is retained.
     fn whole(&self, filter: &Filter) -> Result<Option<TenantList>, Fault> {
-        match (&self.data, &filter.scope) {
-            (Data::Sealed(sealed), Scope::Tenant(tenant)) => {
-                let list = sealed.list.as_deref().ok_or(Fault::Damaged)?;
-                let listed = read::tenant(list, sealed.nonce, *tenant)?;
-                Ok((listed.total.count == self.live).then_some(listed))
-            }
-            (Data::Sealed(_) | Data::Rows(_), _) => Ok(None),
+        if filter.is_narrow() {
+            return Ok(None);
         }
+        let Data::Sealed(sealed) = &self.data else { return Ok(None) };
+        let list = sealed.list.as_deref().ok_or(Fault::Damaged)?;
+        let listed = read::tenant(list, sealed.nonce, filter.scope.tenant())?;
+        Ok((listed.total.count == self.live).then_some(listed))
     }
 
     /// What is kept about all that matches, if all of that is retained.
@@ -293,6 +304,7 @@ fn in_rows(of: &Snapshot, filter: &Filter) -> (u64, Vec<Found>) {
         if number == found.len() {
             found.push(Found { key: Arc::clone(&series.channel), entries: Vec::new() });
         }
+        let is_wanted = filter.wants(&series.event) && filter.wants_channel(&series.channel);
         places.push(found.get_mut(number).map(|it| {
             it.entries.push(Entry {
                 event: Arc::clone(&series.event),
@@ -300,18 +312,18 @@ fn in_rows(of: &Snapshot, filter: &Filter) -> (u64, Vec<Found>) {
                 summary: Summary::default(),
                 rows: Rows::Here(Vec::new()),
             });
-            (number, it.entries.len() - 1)
+            (number, it.entries.len() - 1, is_wanted)
         }));
     }
     let mut total = 0;
     for row in of.rows.iter() {
-        let Some(Some((number, at))) = places.get(row.series as usize) else { continue };
+        let Some(Some((number, at, is_wanted))) = places.get(row.series as usize) else { continue };
         let entry = found.get_mut(*number).and_then(|it| it.entries.get_mut(*at));
         let Some(entry) = entry else { continue };
         total += 1;
         entry.summary.take(row.at_ms);
         if let Rows::Here(hits) = &mut entry.rows
-            && filter.wants(&entry.event)
+            && *is_wanted
         {
             hits.push(Hit { place: row.place, offset: row.offset, at_ms: row.at_ms });
         }

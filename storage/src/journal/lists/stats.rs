@@ -5,11 +5,8 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashMap};
 use std::hash::BuildHasher;
 
-use super::{Counts, Part, Scope, Source, said, sift::Filter};
-use crate::{
-    error::JournalError,
-    ids::{ChannelKey, TenantId},
-};
+use super::{Among, Counts, Part, Source, said, sift::Filter};
+use crate::{error::JournalError, ids::TenantId};
 
 /// So many events are named.
 pub const TOP_EVENTS: usize = 10;
@@ -21,8 +18,8 @@ const EVENTS_MAX: usize = 1024 * 1024;
 pub struct StatsQuery {
     /// Whose.
     pub tenant: TenantId,
-    /// Of one channel.
-    pub channel: Option<Arc<ChannelKey>>,
+    /// Which of its messages.
+    pub among: Among,
     /// Only messages that were taken at or after this time.
     pub since_ms: u64,
 }
@@ -43,9 +40,12 @@ pub struct Stats {
 /// # Errors
 /// When a journal does not answer, or the disk refuses.
 pub fn stats(sources: &mut [&mut dyn Source], query: &StatsQuery) -> Result<Stats, JournalError> {
-    let tenant = Scope::Tenant(query.tenant);
-    let scope = query.channel.as_ref().map_or(tenant, |it| Scope::Channel(Arc::clone(it)));
-    let filter = Filter { scope, event: None, since_ms: query.since_ms };
+    let filter = Filter {
+        scope: query.among.scope(query.tenant),
+        names: query.among.names(),
+        event: None,
+        since_ms: query.since_ms,
+    };
     let mut parts = Vec::new();
     let mut counts = Counts::default();
     for (number, source) in sources.iter_mut().enumerate() {
@@ -80,6 +80,7 @@ fn count(
     let mut counts: HashMap<Arc<str>, u64> = HashMap::new();
     for (number, part) in parts {
         let Some(source) = sources.get_mut(*number) else { continue };
+        source.is_awaited()?;
         part.tally(&mut **source, filter, |event, count| {
             if count > 0 && is_its(event) && counts.len() <= EVENTS_MAX {
                 *counts.entry_ref(event).or_default() += count;

@@ -15,6 +15,8 @@ use crate::{
     options::{Keep, Retention},
 };
 
+/// Channels that lose messages by their rule in one run: other work has its turn between two runs.
+const RETIRED_MAX: usize = 4096;
 /// Segments that are rewritten in one run.
 const REWRITTEN_MAX: usize = 2;
 /// Marks in one block.
@@ -33,9 +35,14 @@ impl SegmentJournal {
             let rule = (policy.keep)(&channel.key);
             let first = keep::first_kept(channel, rule, now_ms, at_ms)
                 .map_err(|cause| failed("read", cause, 0))?;
-            if first > channel.state.first_retained {
-                firsts.push((Arc::clone(&channel.key), first));
+            if first <= channel.state.first_retained {
+                continue;
             }
+            retired.is_partial = firsts.len() == RETIRED_MAX;
+            if retired.is_partial {
+                break;
+            }
+            firsts.push((Arc::clone(&channel.key), first));
         }
         for (key, first) in firsts {
             retired.messages += self.index.retire(&key, first);

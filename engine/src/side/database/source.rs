@@ -4,32 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use protocol::Rejection;
-use storage::{ChannelState, JournalError, Publication, Reader};
+use storage::{ChannelState, JournalError, Publication};
 
-use crate::ids::{ChannelKey, Offset, ShardId, TenantId};
-use crate::shard::home;
-
-/// The readers of a node's journals, by their shards.
-#[derive(Clone)]
-pub(in crate::side) struct Journals(Vec<Option<Reader>>);
-
-impl Journals {
-    pub(in crate::side) fn new(shards: u16) -> Self {
-        Self(vec![None; usize::from(shards)])
-    }
-
-    pub(in crate::side) fn join(&mut self, shard: ShardId, reader: Reader) {
-        if let Some(slot) = self.0.get_mut(shard.index()) {
-            *slot = Some(reader);
-        }
-    }
-
-    fn of(&self, channel: &ChannelKey) -> Result<&Reader, Trouble> {
-        let shards = u16::try_from(self.0.len()).unwrap_or(u16::MAX);
-        let reader = self.0.get(home(channel, shards).index());
-        reader.and_then(Option::as_ref).ok_or(Trouble::Absent)
-    }
-}
+use crate::ids::{ChannelKey, Offset, TenantId};
+use crate::side::journals::Journals;
 
 /// Why a query cannot read on. It is not the query's fault.
 #[derive(Debug)]
@@ -80,9 +58,9 @@ impl Source {
     /// All channels of the tenant, by name.
     pub(super) fn channels(&self) -> Result<Vec<(Arc<ChannelKey>, ChannelState)>, Stopped> {
         let mut all = Vec::new();
-        for reader in &self.journals.0 {
+        for reader in self.journals.all() {
             self.check()?;
-            let reader = reader.as_ref().ok_or_else(|| self.stop(Trouble::Absent))?;
+            let reader = reader.ok_or_else(|| self.stop(Trouble::Absent))?;
             let some = reader.channels(self.tenant);
             all.extend(some.map_err(|why| self.stop(Trouble::Journal(why)))?);
         }
@@ -98,7 +76,7 @@ impl Source {
         max: usize,
     ) -> Result<Vec<Arc<Publication>>, Stopped> {
         self.check()?;
-        let reader = self.journals.of(channel).map_err(|why| self.stop(why))?;
+        let reader = self.journals.of(channel).ok_or_else(|| self.stop(Trouble::Absent))?;
         let some = reader.read(channel, Offset(after), max);
         let some = some.map_err(|why| self.stop(Trouble::Journal(why)))?;
         self.read.fetch_add(some.len() as u64, Ordering::Relaxed);

@@ -1,0 +1,33 @@
+//! The names and keys of tenants.
+
+use crate::journal::Key;
+
+/// The name of a channel's tenant.
+pub fn tenant_name(key: &Key) -> String {
+    format!("tenant{}", key.0.0)
+}
+
+/// What signs the tenant's tokens.
+pub fn signing_key(key: &Key) -> Vec<u8> {
+    format!("a signing key of tenant {}, 32 bytes long", key.0.0).into_bytes()
+}
+
+/// The tenant's application key.
+pub fn application_key(key: &Key) -> String {
+    format!("coh_app_{:020}", key.0.0)
+}
+
+/// The key of the tenant's servers that speak InsForge.
+pub fn api_key(key: &Key) -> String {
+    format!("ik_{:064}", key.0.0)
+}
+
+/// The tenant's management key.
+pub fn management_key(key: &Key) -> String {
+    format!("coh_man_{:020}", key.0.0)
+}
+
+/// The tenant's project key.
+pub fn project_key(key: &Key) -> String {
+    format!("ifr_pk_proj_{:020}", key.0.0)
+}

@@ -1,0 +1,357 @@
+//! A client of Socket.IO that polls: one request after the other, on a connection that it changes now and then, so that the next
+//! shard has to pass it on. Later it may move to a WebSocket.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use engine::control::{RegisteredPattern, RuleChange};
+use engine::ids::{ConnId, MessageId, TenantId};
+use engine::shard::input::Input;
+use protocol::Keep;
+use protocol::client::{self, Target};
+use protocol::dialect::insforge::Pattern;
+use protocol::ws::{self, Opcode, Reader, Role, Step};
+
+use crate::checker::{DATA_END, Sender, Shown, View, field, number_of};
+use crate::clients::{Client, HttpClient, Scene, pad, payload};
+use crate::journal::Key;
+use crate::net::Wire;
+use crate::world::World;
+
+const PATH: &str = "/socket.io/?EIO=4&transport=polling";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Asked {
+    Open,
+    Poll,
+    Post,
+}
+
+/// What carries its packets.
+enum Carrier {
+    Polling,
+    /// A WebSocket that was asked for, and what came on it.
+    Asked,
+    Probing(Reader),
+    Moved(Reader),
+}
+
+/// See the module.
+pub struct PolledClient {
+    pub publisher: usize,
+    pub view: View,
+    sid: Option<String>,
+    carrier: Carrier,
+    asked: VecDeque<Asked>,
+    heard: Vec<u8>,
+    /// Packets that it has still to say, in their order.
+    to_say: VecDeque<String>,
+    is_in: bool,
+    has_asked: bool,
+    /// It was refused, or its session ended.
+    pub is_over: bool,
+}
+
+impl PolledClient {
+    pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
+        let mut client = Self {
+            publisher,
+            view: View::new(key, String::new(), scene.position),
+            sid: None,
+            carrier: Carrier::Polling,
+            asked: VecDeque::new(),
+            heard: Vec::new(),
+            to_say: VecDeque::new(),
+            is_in: false,
+            has_asked: false,
+            is_over: false,
+        };
+        client.to_say.push_back(format!("40{{\"token\":\"{}\"}}", anon_key(client.view.key.0)));
+        client.request(Asked::Open, out, "");
+        client
+    }
+
+    /// Whether it listens.
+    pub fn is_live(&self) -> bool {
+        !self.is_over && self.view.subscribed_at.is_some()
+    }
+
+    /// Whether it may go on with another connection.
+    pub fn may_hop(&self) -> bool {
+        let polls = matches!(self.carrier, Carrier::Polling);
+        polls && !self.is_over && self.sid.is_some() && self.asked.is_empty()
+    }
+
+    fn request(&mut self, what: Asked, out: &mut Vec<u8>, body: &str) {
+        let sid = self.sid.as_ref().map(|it| format!("&sid={it}")).unwrap_or_default();
+        let path = format!("{PATH}{sid}");
+        let target = Target { host: "stentor", path: &path, bearer: None };
+        match what {
+            Asked::Open | Asked::Poll => client::write_get(out, &target),
+            Asked::Post => client::write_post(out, &target, body.as_bytes()),
+        }
+        self.asked.push_back(what);
+    }
+
+    /// Asks for a WebSocket to move to.
+    pub fn ask_to_move(&mut self, out: &mut Vec<u8>) {
+        let sid = self.sid.as_deref().unwrap();
+        let path = format!("/socket.io/?EIO=4&transport=websocket&sid={sid}");
+        client::write_upgrade(out, &Target { host: "stentor", path: &path, bearer: None }, [7; 16]);
+        self.carrier = Carrier::Asked;
+    }
+
+    /// Does something.
+    pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if self.is_over || self.sid.is_none() {
+            return;
+        }
+        if self.is_in && !self.has_asked {
+            self.has_asked = true;
+            let channel = self.view.key.1.clone();
+            let user = std::mem::take(&mut self.view.user);
+            self.view = View::new(self.view.key.clone(), user, scene.position);
+            self.to_say
+                .push_back(format!("420[\"realtime:subscribe\",{{\"channel\":\"{channel}\"}}]"));
+        }
+        if self.is_live() && scene.random.permille(300) {
+            self.publish(scene);
+        }
+        self.go_on(out, scene.random.permille(500));
+    }
+
+    /// Says what it has to say, or asks for what there is.
+    fn go_on(&mut self, out: &mut Vec<u8>, speaks_first: bool) {
+        match &self.carrier {
+            Carrier::Polling => {}
+            Carrier::Asked | Carrier::Probing(_) => return,
+            Carrier::Moved(_) => {
+                for text in std::mem::take(&mut self.to_say) {
+                    ws::append_masked(out, Opcode::Text, text.as_bytes(), [1, 2, 3, 4]);
+                }
+                return;
+            }
+        }
+        let (polls, posts) = (self.asked.contains(&Asked::Poll), self.asked.contains(&Asked::Post));
+        // Behind a poll that waits a post is read at once, though its answer comes later.
+        if !self.to_say.is_empty() && !posts && (speaks_first || polls) {
+            let all: Vec<_> = std::mem::take(&mut self.to_say).into();
+            self.request(Asked::Post, out, &all.join("\u{1e}"));
+        } else if self.asked.is_empty() {
+            self.request(Asked::Poll, out, "");
+        }
+    }
+
+    fn publish(&mut self, scene: &mut Scene<'_>) {
+        let pad = pad(scene);
+        let sender = Sender { key: &self.view.key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, Keep::Persist, |it| payload(it, pad));
+        let data = std::str::from_utf8(&scene.truth.issued[number].data).unwrap();
+        let channel = &self.view.key.1;
+        self.to_say.push_back(format!(
+            "42[\"realtime:publish\",{{\"channel\":\"{channel}\",\"event\":\"e{number}\",\"payload\":{data}}}]"
+        ));
+    }
+
+    /// Hears bytes of the node.
+    pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        self.heard.extend_from_slice(bytes);
+        while self.hear_one(out, scene) {}
+    }
+
+    fn hear_one(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
+        match std::mem::replace(&mut self.carrier, Carrier::Polling) {
+            Carrier::Polling => self.hear_answer(out, scene),
+            Carrier::Asked => self.hear_handshake(out),
+            Carrier::Probing(reader) => self.hear_frame(reader, true, out, scene),
+            Carrier::Moved(reader) => self.hear_frame(reader, false, out, scene),
+        }
+    }
+
+    fn hear_handshake(&mut self, out: &mut Vec<u8>) -> bool {
+        self.carrier = Carrier::Asked;
+        let Some(head) = client::parse_response(&self.heard).expect("an HTTP response") else {
+            return false;
+        };
+        self.heard.drain(..head.head_bytes);
+        self.is_over = head.status != 101;
+        self.carrier = Carrier::Probing(Reader::new(Role::Client));
+        ws::append_masked(out, Opcode::Text, b"2probe", [1, 2, 3, 4]);
+        !self.is_over
+    }
+
+    fn hear_frame(
+        &mut self,
+        mut reader: Reader,
+        is_probing: bool,
+        out: &mut Vec<u8>,
+        scene: &mut Scene<'_>,
+    ) -> bool {
+        let mut heard = std::mem::take(&mut self.heard);
+        let limits = protocol::Limits::default();
+        let read = reader.next(&mut heard, &limits);
+        let consumed = read.consumed;
+        let mut goes_on = true;
+        let mut is_probing = is_probing;
+        match read.step {
+            Step::Need => goes_on = false,
+            Step::Text(text) => {
+                let text = std::str::from_utf8(text.bytes()).unwrap().to_owned();
+                if is_probing {
+                    assert_eq!(text, "3probe", "a session speaks where it did not move");
+                    ws::append_masked(out, Opcode::Text, b"5", [1, 2, 3, 4]);
+                    scene.seen.note("session moved to a socket");
+                    is_probing = false;
+                } else {
+                    self.hear_packet(&text, scene);
+                }
+            }
+            Step::Close { .. } => {
+                self.is_over = true;
+                goes_on = false;
+            }
+            Step::Ping(_) | Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
+                panic!("a frame: {:?}", read.step)
+            }
+        }
+        heard.drain(..consumed);
+        self.heard = heard;
+        self.carrier = if is_probing { Carrier::Probing(reader) } else { Carrier::Moved(reader) };
+        if !is_probing {
+            self.go_on(out, true);
+        }
+        goes_on
+    }
+
+    fn hear_answer(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
+        let Some(head) = client::parse_response(&self.heard).expect("an HTTP response") else {
+            return false;
+        };
+        let end = head.head_bytes + head.content_length;
+        if self.heard.len() < end {
+            return false;
+        }
+        let body = String::from_utf8(self.heard[head.head_bytes..end].to_vec()).unwrap();
+        self.heard.drain(..end);
+        let asked = self.asked.pop_front();
+        if head.status != 200 {
+            self.is_over = true;
+            return true;
+        }
+        match asked {
+            Some(Asked::Open) => self.sid = field(&body, "sid").map(str::to_owned),
+            Some(Asked::Poll) => {
+                scene.seen.note_if(body.contains('\u{1e}'), "several packets in one poll");
+                body.split('\u{1e}').for_each(|it| self.hear_packet(it, scene));
+            }
+            Some(Asked::Post) => assert_eq!(body, "ok"),
+            None => panic!("an answer to nothing: {body}"),
+        }
+        if !self.is_over && self.asked.is_empty() {
+            self.go_on(out, true);
+        }
+        true
+    }
+
+    fn hear_packet(&mut self, packet: &str, scene: &mut Scene<'_>) {
+        let listed_max = scene.plan.limits.presence_members_max;
+        if let Some(event) = packet.strip_prefix("42[\"") {
+            let (name, _) = event.split_once("\",").unwrap();
+            match name {
+                "presence:join" => {
+                    self.view.joined(field(event, "presenceId").unwrap(), listed_max);
+                }
+                "presence:leave" => self.view.left(field(event, "presenceId").unwrap(), listed_max),
+                "realtime:error" => scene.seen.note("answer refused over a socket"),
+                "notification" => {}
+                _ => self.hear_message(name, event, scene),
+            }
+        } else if packet.starts_with("430[") {
+            if packet.contains("\"ok\":true") {
+                let members: BTreeSet<String> = packet
+                    .split("\"presenceId\":\"")
+                    .skip(1)
+                    .map(|it| it.split('"').next().unwrap().to_owned())
+                    .collect();
+                self.view.subscribed(members, scene.step);
+                self.view.stands_at(scene.position);
+                scene.seen.note("subscribed by polling");
+            }
+        } else if packet.starts_with("40{") {
+            self.view.user = field(packet, "sid").unwrap().to_owned();
+            self.is_in = true;
+        } else {
+            match packet {
+                "2" => self.to_say.push_back("3".to_owned()),
+                "1" | "41" => self.is_over = true,
+                "6" => {}
+                other => panic!("a packet: {other}"),
+            }
+        }
+    }
+
+    fn hear_message(&mut self, name: &str, event: &str, scene: &mut Scene<'_>) {
+        let (data, _) = event.split_once(",\"meta\":").expect("a message says what it is");
+        let (_, data) = data.split_once("\",").unwrap();
+        let data = format!("{data}}}");
+        assert!(data.ends_with(DATA_END), "a payload ends as it was made: {data}");
+        let number = number_of(name);
+        let is_kept = scene.truth.issued[number].keep == Keep::Persist;
+        let log = scene.truth.durable.get(&self.view.key).map_or(&[][..], Vec::as_slice);
+        let place = log.iter().position(|it| *it == number).map(|it| it as u64 + 1);
+        let offset = place.filter(|_| is_kept);
+        self.view.got(scene.truth, &Shown { event: name, data: &data, offset }, scene.seen);
+    }
+}
+
+impl World {
+    /// A client that polls goes on with another connection, by polling or on a WebSocket.
+    pub fn hop(&mut self, shard: usize, conn: ConnId) {
+        let to = self.random.below(self.shards.len());
+        let Some(wire) = self.nets[shard].wire_mut(conn).filter(|it| it.is_open()) else { return };
+        let is_ready = matches!(&wire.client, Client::Polled(it) if it.may_hop());
+        if !is_ready || !self.may_ask(to) {
+            return;
+        }
+        let nobody = self.next_publisher;
+        self.next_publisher += 1;
+        let Some(wire) = self.nets[shard].wire_mut(conn) else { return };
+        let nobody = Box::new(HttpClient::new(nobody, wire.key().clone()));
+        let Client::Polled(mut client) = std::mem::replace(&mut wire.client, Client::Http(nobody))
+        else {
+            return;
+        };
+        wire.hang_up();
+        let mut said = Vec::new();
+        if self.random.permille(300) {
+            client.ask_to_move(&mut said);
+        } else {
+            client.go_on(&mut said, true);
+        }
+        let next = self.nets[to].next_conn();
+        let mut wire = Wire::new(next, Client::Polled(client));
+        wire.said.extend(said);
+        self.nets[to].plug(wire);
+        self.feed(to, Input::Opened(next));
+        self.seen.note("polled by another connection");
+    }
+}
+
+/// The rules by which clients of InsForge may use every channel.
+pub fn patterns(channels: usize) -> impl Iterator<Item = RuleChange> {
+    (0..channels).map(|channel| {
+        RuleChange::Pattern(Arc::new(RegisteredPattern {
+            id: MessageId(u128::MAX - channel as u128),
+            pattern: Pattern::parse(&format!("c{channel}")).unwrap(),
+            description: None,
+            webhook_urls: None,
+            enabled: true,
+            created_at_ms: 1,
+            updated_at_ms: 1,
+        }))
+    })
+}
+
+fn anon_key(tenant: TenantId) -> String {
+    format!("anon_{:064}", tenant.0)
+}
