@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod bench;
 mod calls;
 mod canary;
 mod clients;
