@@ -18,6 +18,7 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge_audience;
 mod insforge_keys;
 mod insforge_messages;
 mod kit;
