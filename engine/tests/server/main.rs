@@ -21,6 +21,7 @@ mod disk;
 mod ends;
 mod infrai;
 mod insforge;
+mod insforge_audience;
 mod insforge_crash;
 mod insforge_keys;
 mod insforge_messages;
