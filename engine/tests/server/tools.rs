@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::node::{Node, run, scripts};
+use super::node::{Node, PATIENCE_WITH_SCRIPTS, run, run_within, scripts};
 
 /// One answer as curl saw it.
 pub(crate) struct Answer {
@@ -122,6 +122,6 @@ fn perform(command: &mut Command, hint: &str) {
     let program = command.get_program().to_os_string();
     let has = Command::new(&program).arg("--version").output().is_ok_and(|it| it.status.success());
     assert!(has, "{hint}");
-    let (status, out, error) = run(command);
+    let (status, out, error) = run_within(command, PATIENCE_WITH_SCRIPTS);
     assert!(status.success(), "{command:?}: {status}\n{out}\n{error}");
 }

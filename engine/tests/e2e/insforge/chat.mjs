@@ -49,13 +49,18 @@ async function enter(browser, url, name) {
   return page;
 }
 
-const status = (page, text) => page.waitForFunction((it) => document.getElementById('status').textContent === it, text);
+// Not once for each frame that is drawn: of tabs that nobody looks at none are.
+const polling = 50;
+
+const status = (page, text) =>
+  page.waitForFunction((it) => document.getElementById('status').textContent === it, text, { polling });
 
 const list = (page, id, ...texts) =>
   page
     .waitForFunction(
       ([id, expected]) => [...document.getElementById(id).children].map((it) => it.textContent).join('|') === expected,
       [id, texts.join('|')],
+      { polling },
     )
     .catch(async (why) => {
       throw new Error(`${id} is ${JSON.stringify(await page.innerText(`#${id}`))}, not ${texts}`, { cause: why });
@@ -93,8 +98,9 @@ async function chat(browser, url) {
   await talk(ada, 'ada', 'hello ☃');
   await talk(bob, 'bob', 'hello <b>ada</b>');
 
+  const lost = pages.map((it) => status(it, 'not connected'));
   process.kill(ready.pid, 'SIGKILL');
-  for (const it of pages) await status(it, 'not connected');
+  await Promise.all(lost);
   // Whoever runs this starts it again.
   await status(ada, 'connected as ada');
   await status(bob, 'connected as bob');

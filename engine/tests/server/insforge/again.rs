@@ -8,7 +8,7 @@ use super::super::node::Node;
 use super::super::tools::{javascript, javascript_of};
 
 /// A port that stays free while the node is away: the kernel gives none of these to those who do not ask for one.
-pub(super) fn quiet_port() -> String {
+fn quiet_port() -> String {
     const BELOW_THOSE_OF_THE_KERNEL: std::ops::Range<u32> = 20_000..32_000;
     let start = std::process::id() * 7;
     let range = BELOW_THOSE_OF_THE_KERNEL;
@@ -26,7 +26,7 @@ pub(super) fn through_a_crash(folder: &Path, script: &'static str, more: &[&str]
     let mut node = Node::start(folder, &arguments);
     let ready = node.ready().clone();
     let script = thread::spawn(move || javascript_of(&ready, script));
-    assert_eq!(node.wait().code(), None, "the script killed it");
+    assert_eq!(node.wait_for_script().code(), None, "the script killed it");
     let node = Node::start(folder, &arguments);
     script.join().unwrap();
     node.stop();

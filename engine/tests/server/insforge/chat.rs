@@ -10,11 +10,7 @@ fn a_chat_in_two_tabs_goes_on_after_a_crash_and_its_webhook_brought_everything()
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/examples/chat");
     check_packages(&example, &["@insforge/sdk", "esbuild"]);
     let folder = tempfile::tempdir().unwrap();
-    let webhooks = [
-        "--webhooks-allow-private-targets",
-        "true",
-        "--webhooks-signing-secret",
-        "secret-of-the-chat",
-    ];
+    let webhooks =
+        ["--webhooks-allow-private-targets", "--webhooks-signing-secret", "secret-of-the-chat"];
     through_a_crash(folder.path(), "insforge/chat.mjs", &webhooks);
 }

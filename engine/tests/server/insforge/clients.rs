@@ -47,6 +47,11 @@ fn python_websockets_does_too() {
 }
 
 #[test]
+fn socketio_lives_on_each_of_its_transports_and_moves_between_them() {
+    check(&[], |node| javascript(node, "insforge/transports.mjs"));
+}
+
+#[test]
 fn python_socketio_lives_a_whole_life_on_a_channel() {
     check(&[], |node| python(node, "insforge/channel.py"));
 }
