@@ -47,7 +47,7 @@ use seen::Seen;
 const SEEDS_DEFAULT: u64 = 1_000;
 
 /// Seeds that a planted fault may survive.
-const PLANTED_SEEDS: u64 = 200;
+const PLANTED_SEEDS: u64 = 1_000;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
@@ -112,8 +112,7 @@ fn every_planted_fault_is_found() {
             // What only deletions show is looked for where there are many.
             if is_deletion { plan.deleting() } else { plan }
         };
-        let seeds = if is_deletion { 5 * PLANTED_SEEDS } else { PLANTED_SEEDS };
-        let found = (0..seeds)
+        let found = (0..PLANTED_SEEDS)
             .find(|seed| catch_unwind(AssertUnwindSafe(|| run::run(plan(*seed)))).is_err());
         planted::plant(None);
         eprintln!("{fault:?}: found by seed {found:?}");

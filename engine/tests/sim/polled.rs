@@ -37,6 +37,7 @@ enum Carrier {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "what a client is up to is independent")]
 pub struct PolledClient {
     pub publisher: usize,
     pub view: View,
@@ -48,6 +49,8 @@ pub struct PolledClient {
     to_say: VecDeque<String>,
     is_in: bool,
     has_asked: bool,
+    /// Whether it goes on with another connection, once it has its answers.
+    wants_to_hop: bool,
     /// It was refused, or its session ended.
     pub is_over: bool,
 }
@@ -64,6 +67,7 @@ impl PolledClient {
             to_say: VecDeque::new(),
             is_in: false,
             has_asked: false,
+            wants_to_hop: false,
             is_over: false,
         };
         client.to_say.push_back(format!("40{{\"token\":\"{}\"}}", anon_key(client.view.key.0)));
@@ -117,7 +121,17 @@ impl PolledClient {
         if self.is_live() && scene.random.permille(300) {
             self.publish(scene);
         }
+        self.wants_to_hop |= scene.random.permille(100);
         self.go_on(out, scene.random.permille(500));
+    }
+
+    /// It stays where it is.
+    pub fn calm(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if std::mem::take(&mut self.wants_to_hop) && self.may_hop() {
+            self.go_on(&mut out, true);
+        }
+        out
     }
 
     /// Says what it has to say, or asks for what there is.
@@ -137,7 +151,7 @@ impl PolledClient {
         if !self.to_say.is_empty() && !posts && (speaks_first || polls) {
             let all: Vec<_> = std::mem::take(&mut self.to_say).into();
             self.request(Asked::Post, out, &all.join("\u{1e}"));
-        } else if self.asked.is_empty() {
+        } else if self.asked.is_empty() && !self.wants_to_hop {
             self.request(Asked::Poll, out, "");
         }
     }
@@ -156,7 +170,7 @@ impl PolledClient {
     /// Hears bytes of the node.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         self.heard.extend_from_slice(bytes);
-        while self.hear_one(out, scene) {}
+        while !self.is_over && self.hear_one(out, scene) {}
     }
 
     fn hear_one(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
@@ -210,7 +224,8 @@ impl PolledClient {
                 self.is_over = true;
                 goes_on = false;
             }
-            Step::Ping(_) | Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
+            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [1, 2, 3, 4]),
+            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
                 panic!("a frame: {:?}", read.step)
             }
         }
@@ -261,7 +276,9 @@ impl PolledClient {
                 "presence:join" => {
                     self.view.joined(field(event, "presenceId").unwrap(), listed_max);
                 }
-                "presence:leave" => self.view.left(field(event, "presenceId").unwrap(), listed_max),
+                "presence:leave" => {
+                    self.hear_leave(field(event, "presenceId").unwrap(), listed_max);
+                }
                 "realtime:error" => scene.seen.note("answer refused over a socket"),
                 "notification" => {}
                 _ => self.hear_message(name, event, scene),
@@ -287,6 +304,15 @@ impl PolledClient {
                 "6" => {}
                 other => panic!("a packet: {other}"),
             }
+        }
+    }
+
+    fn hear_leave(&mut self, user: &str, listed_max: usize) {
+        // With a shorter list it may not have heard of everyone.
+        if listed_max < 1_000 {
+            self.view.members.remove(user);
+        } else {
+            self.view.left(user, listed_max);
         }
     }
 
@@ -322,6 +348,7 @@ impl World {
             return;
         };
         wire.hang_up();
+        client.wants_to_hop = false;
         let mut said = Vec::new();
         if self.random.permille(300) {
             client.ask_to_move(&mut said);

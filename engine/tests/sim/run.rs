@@ -106,6 +106,8 @@ impl World {
         let key = keys[self.random.below(keys.len())].clone();
         let kind = match self.random.below(20) {
             0..=5 => Kind::Http,
+            // Only servers delete, and what they publish meanwhile shows what is wrong with that.
+            6..=13 if self.plan.is_about_deletions => Kind::Http,
             6..=11 => Kind::Socket,
             12..=14 => Kind::Polled,
             _ => Kind::Infrai,
@@ -192,7 +194,9 @@ impl World {
     /// All trouble ends. A journal that failed stays failed.
     fn calm(&mut self) {
         for net in &mut self.nets {
-            net.wires_mut().for_each(|wire| wire.is_stalled = false);
+            for wire in net.wires_mut() {
+                wire.calm();
+            }
         }
         self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
         for journal in &mut self.journals {
