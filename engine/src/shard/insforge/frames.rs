@@ -18,7 +18,7 @@ use super::encode::encode_not_joined;
 use super::wishes::Wish;
 use crate::broker::Member;
 use crate::ids::{ConnId, TenantId};
-use crate::session::{Known, SocketSession, Wire};
+use crate::session::{Known, SocketSession, Stage, Wire};
 
 impl Shard {
     /// A text frame of a client came.
@@ -172,7 +172,8 @@ impl Shard {
             }
             Command::PublishTo { publish, .. } => {
                 let hears = |socket: &mut SocketSession, name: &str| {
-                    socket.subscriptions.list().iter().any(|it| it.channel.name() == name)
+                    let mut all = socket.subscriptions.list().iter();
+                    all.any(|it| it.channel.name() == name && it.stage != Stage::Refused)
                 };
                 let name = publish.channel.as_str();
                 if !self.socket(conn).is_some_and(|it| hears(it, name)) {
