@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use engine::ids::{ChannelKey, ShardId};
 
 use crate::checker::View;
-use crate::clients::Client;
 use crate::journal::Key;
+use crate::scene::Client;
 use crate::world::World;
 
 impl World {
@@ -55,6 +55,14 @@ impl World {
                     let is_shown = client.is_member;
                     let views = client.live_views();
                     all.extend(views.map(|view| Listener { shard, view, is_shown }));
+                }
+                Client::Insforge(client) => {
+                    let views = client.live_views();
+                    all.extend(views.map(|view| Listener { shard, view, is_shown: true }));
+                }
+                Client::Plain(client) => {
+                    let views = client.live_views();
+                    all.extend(views.map(|view| Listener { shard, view, is_shown: false }));
                 }
                 Client::Socket(_) | Client::Http(_) => {}
             }

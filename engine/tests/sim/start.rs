@@ -7,20 +7,22 @@ use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
-use engine::tenants::{InsforgeSpec, PolicyMode, TenantSpec, Tenants};
+use engine::tenants::{TenantSpec, Tenants};
 use protocol::Window;
-use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
 use crate::clients::{
-    Client, HttpClient, api_key, application_key, management_key, project_key, signing_key,
-    tenant_name,
+    HttpClient, application_key, management_key, project_key, signing_key, tenant_name,
 };
 use crate::infrai::InfraiClient;
+use crate::insforge::InsforgeClient;
 use crate::journal::{FIRST_EPOCH, Key};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
+use crate::plain::PlainClient;
+use crate::registered::insforge;
+use crate::scene::Client;
 use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
@@ -30,6 +32,8 @@ pub enum Kind {
     Http,
     Socket,
     Infrai,
+    Insforge,
+    Plain,
 }
 
 impl World {
@@ -49,6 +53,14 @@ impl World {
             Kind::Infrai => {
                 let client = InfraiClient::new(publisher, key, &mut said, &mut scene);
                 Client::Infrai(Box::new(client))
+            }
+            Kind::Insforge => {
+                let client = InsforgeClient::new(publisher, key, &mut said, &mut scene);
+                Client::Insforge(Box::new(client))
+            }
+            Kind::Plain => {
+                let client = PlainClient::new(publisher, key, &mut said, &mut scene);
+                Client::Plain(Box::new(client))
             }
             Kind::Http => Client::Http(Box::new(HttpClient::new(publisher, key))),
         };
@@ -133,13 +145,7 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         project_key: Some(project_key(&key)),
-        insforge: Some(InsforgeSpec {
-            api_key: Some(api_key(&key)),
-            anon_key: format!("anon_{:064}", key.0.0),
-            users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
-            hosts: Vec::new(),
-            policy_mode: PolicyMode::default(),
-        }),
+        insforge: Some(insforge(key.0)),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

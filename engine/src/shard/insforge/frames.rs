@@ -18,6 +18,7 @@ use super::encode::encode_not_joined;
 use super::wishes::Wish;
 use crate::broker::Member;
 use crate::ids::{ConnId, TenantId};
+use crate::planted::{self, Fault};
 use crate::session::{Known, SocketSession, Stage, Wire};
 
 impl Shard {
@@ -145,7 +146,8 @@ impl Shard {
         let Some(socket) = self.socket(conn) else { return };
         let channels: Vec<_> =
             socket.subscriptions.list().iter().map(|it| Arc::clone(&it.channel)).collect();
-        for channel in channels {
+        let stays = planted::is(Fault::LeaverHears);
+        for channel in channels.into_iter().filter(|_| !stays) {
             // Whoever leaves awaits no answer.
             self.unsubscribe(conn, &channel, effects);
         }
