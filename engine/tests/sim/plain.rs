@@ -228,14 +228,16 @@ impl PlainClient {
     }
 
     fn hear_subscribed(&mut self, key: Key, scene: &mut Scene<'_>) {
-        let position = self.asked.get_mut(&key).and_then(VecDeque::pop_front);
+        let is_left = self.leaving.get(&key).is_some_and(|it| *it > 0);
+        // What it asked for before it left was taken back; what it asked for since comes later.
+        let asked = self.asked.get_mut(&key).filter(|_| !is_left);
+        let position = asked.and_then(VecDeque::pop_front);
         if self.view(&key).is_some() {
             return;
         }
         let mut view = View::new(key.clone(), String::new(), position.unwrap_or_default());
         view.subscribed(BTreeSet::new(), scene.step);
         view.stands_at(scene.position_of(&key));
-        let is_left = self.leaving.get(&key).is_some_and(|it| *it > 0);
         let views = if is_left { &mut self.left } else { &mut self.views };
         views.insert(key, view);
     }
