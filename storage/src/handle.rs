@@ -32,6 +32,25 @@ pub struct WriterHandle {
     pub(crate) join: Option<JoinHandle<()>>,
 }
 
+/// Hands counts over, from any thread. It holds nothing up: once the storage thread has ended, all are refused.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    counted: flume::Sender<Counted>,
+    thread: Thread,
+}
+
+impl Counter {
+    /// As [`WriterHandle::try_count`].
+    ///
+    /// # Errors
+    /// When as many wait as may, or the storage thread has ended.
+    pub fn try_count(&self, counted: Counted) -> Result<(), QueueFull> {
+        self.counted.try_send(counted).map_err(|_| QueueFull)?;
+        self.thread.unpark();
+        Ok(())
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) waiting_bytes: AtomicU64,
@@ -86,6 +105,12 @@ impl WriterHandle {
     /// When as many wait as may.
     pub fn try_count(&self, counted: Counted) -> Result<(), QueueFull> {
         self.counted.try_send(counted).map_err(|_| QueueFull)
+    }
+
+    /// A way to hand counts over from other threads.
+    #[must_use]
+    pub fn counter(&self) -> Counter {
+        Counter { counted: self.counted.clone(), thread: self.thread.clone() }
     }
 
     /// Asks for the retained publications of a channel after an offset.

@@ -19,7 +19,7 @@ pub use catalog::{
 };
 pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
-pub use handle::WriterHandle;
+pub use handle::{Counter, WriterHandle};
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
 pub use journal::{
     Among, ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,

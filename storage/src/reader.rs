@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, thread::Thread, time::Duration};
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Offset, TenantId},
-    journal::{ChannelState, Counted, LiveRun, Scope, Source, View, Wanted, fetch},
+    journal::{ChannelState, Counted, LiveRun, Place, Scope, Source, View, Wanted, fetch},
     publication::Publication,
     writer::Writer,
 };
@@ -105,11 +105,14 @@ impl Reader {
         })?
     }
 
-    /// Calls `tell` on the storage thread after each batch that was appended, until it answers that nobody listens.
+    /// Calls `tell` with each batch that was appended, on the storage thread, until it answers that nobody listens.
     ///
     /// # Errors
     /// As for [`Reader::channels`].
-    pub fn watch(&self, tell: impl Fn() -> bool + Send + 'static) -> Result<(), JournalError> {
+    pub fn watch(
+        &self,
+        tell: impl FnMut(&[Arc<Publication>]) -> bool + Send + 'static,
+    ) -> Result<(), JournalError> {
         self.with(move |writer| writer.watch(Box::new(tell)))
     }
 
@@ -139,6 +142,10 @@ impl Source for Reader {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         let scope = scope.clone();
         self.with(move |writer| writer.journal().view(&scope))
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        self.with(|writer| writer.journal().end())
     }
 
     fn live(

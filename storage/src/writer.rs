@@ -28,7 +28,7 @@ const COUNTED_MAX: usize = 64 * 1024;
 const DAMAGES_MAX: usize = 16;
 
 /// Tells somebody of an append; says whether anybody listens.
-type Tell = Box<dyn Fn() -> bool + Send>;
+type Tell = Box<dyn FnMut(&[Arc<Publication>]) -> bool + Send>;
 
 /// The storage thread's side.
 pub struct Writer {
@@ -201,7 +201,8 @@ impl Writer {
         }
         let answer = match self.journal.append(&self.batch) {
             Ok(()) => {
-                self.watches.retain(|tell| tell());
+                let batch = &self.batch;
+                self.watches.retain_mut(|tell| tell(batch));
                 Answer::Committed { count }
             }
             Err(why) => Answer::Refused { count, why },

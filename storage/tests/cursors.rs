@@ -78,10 +78,19 @@ fn a_cursor_sees_everything_of_a_tenant_once_and_in_order() {
         all.extend(go_along(&mut cursor, &mut journal, 50));
         assert_eq!(all, of_tenant(&model.messages, TenantId(1)), "{kind:?}");
         let some = [channel(1), channel(7)];
-        let mut cursor = Cursor::new(TenantId(1), Place::START).only(some.clone());
+        let mut cursor = Cursor::new(TenantId(1), Place::START);
+        let mut found = Vec::new();
+        loop {
+            let is_wanted = |it: &ChannelKey| some.iter().any(|some| **some == *it);
+            let slice = cursor.next_of(&mut journal, 70, &is_wanted).unwrap();
+            found.extend(slice.messages.into_iter().map(|it| it.1));
+            if slice.is_end {
+                break;
+            }
+        }
         let mut expected = of_tenant(&model.messages, TenantId(1));
         expected.retain(|it| some.contains(it.channel()));
-        assert_eq!(go_along(&mut cursor, &mut journal, 70), expected, "{kind:?}");
+        assert_eq!(found, expected, "{kind:?}");
         let mut now = Cursor::from_now(TenantId(1), &mut journal).unwrap();
         assert_eq!(go_along(&mut now, &mut journal, 9), [], "{kind:?}");
         let before = model.messages.len();
@@ -112,6 +121,40 @@ fn a_cursor_is_told_what_was_let_go_before_it_came() {
         assert_eq!(go_along(&mut cursor, &mut journal, 50), rest, "{kind:?}");
         let slice = cursor.next(&mut journal, 10).unwrap();
         assert!(!slice.passed.is_unknown, "{kind:?}: it is told once");
+    });
+}
+
+#[test]
+fn a_second_cursor_on_the_way_of_a_first_sees_the_same() {
+    on_each(|kind, dir| {
+        let mut random = Random(23);
+        let mut model = Model { clock: 1_000, ..Model::default() };
+        let mut journal = journal(kind, dir);
+        model.work(&mut *journal, &mut random, 40);
+        let expected = of_tenant(&model.messages, TenantId(1));
+        let mut first = Cursor::new(TenantId(1), Place::START);
+        let begun = first.next(&mut journal, 5).unwrap();
+        let mut places = vec![Place::START];
+        places.extend(begun.messages.iter().map(|it| it.0));
+        // Some go between: what the first knows of them is old by then.
+        journal.retain(&keep(Keep { messages_max: 30, ..Keep::ALL }), model.clock).unwrap();
+        model.follow(&*journal);
+        let left = of_tenant(&model.messages, TenantId(1));
+        let gone = expected.iter().take(5).filter(|it| !left.contains(it)).count();
+        let mut shared = 0;
+        for (count, place) in places.into_iter().enumerate() {
+            let fresh = Cursor::new(TenantId(1), place);
+            let second = first.at(place).inspect(|_| shared += 1);
+            let (mut fresh, mut second) = (fresh, second.unwrap_or_else(|| first.clone()));
+            if second.place() != place {
+                continue;
+            }
+            let rest = go_along(&mut fresh, &mut journal, 7);
+            assert_eq!(go_along(&mut second, &mut journal, 7), rest, "{kind:?} {count}");
+        }
+        assert!(shared > 3 && gone > 0, "{kind:?}: {shared} shared, {gone} gone");
+        let end = journal.end().unwrap();
+        assert!(first.at(end).is_none(), "it does not know what is behind its end");
     });
 }
 

@@ -175,6 +175,41 @@ fn what_was_taken_up_to_a_time_is_let_go_for_good_and_counted_exactly() {
 }
 
 #[test]
+fn counts_of_sockets_and_of_webhooks_come_apart() {
+    on_each(|kind, dir| {
+        let mut model = Model { clock: 1_000, ..Model::default() };
+        let mut journal = journal(kind, dir);
+        let message = model.message(1, &mut Random(9));
+        journal.append(&[Arc::clone(&message)]).unwrap();
+        let mut say = |counts: Counts| {
+            let (channel, epoch) = (Arc::clone(message.channel()), message.epoch());
+            journal.count(&[Counted { channel, epoch, offset: Offset(1), counts }]).unwrap();
+            journal.append(&[]).unwrap();
+            let query = ListQuery {
+                tenant: TenantId(1),
+                among: Among::All,
+                event: None,
+                limit: 1,
+                offset: 0,
+            };
+            let listed = list(&mut [&mut journal], &query).unwrap();
+            (
+                listed[0].counts.ws_audience,
+                listed[0].counts.wh_audience,
+                listed[0].counts.wh_delivered,
+            )
+        };
+        assert_eq!(say(Counts { ws_audience: 7, ..Counts::default() }), (7, 0, 0), "{kind:?}");
+        let told = Counts { wh_audience: 2, wh_delivered: 2, ..Counts::default() };
+        assert_eq!(say(told), (7, 2, 2), "{kind:?}");
+        assert_eq!(say(Counts { ws_audience: 8, ..Counts::default() }), (8, 2, 2), "{kind:?}");
+        // The same webhooks once more, after a crash: the last telling holds.
+        let told = Counts { wh_audience: 2, wh_delivered: 0, ..Counts::default() };
+        assert_eq!(say(told), (8, 2, 0), "{kind:?}");
+    });
+}
+
+#[test]
 fn counts_stay_for_as_long_as_their_messages() {
     let dir = tempfile::tempdir().unwrap();
     let mut random = Random(9);

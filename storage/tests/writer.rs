@@ -169,7 +169,7 @@ fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
     let mut reader = writer.reader(Duration::from_secs(60));
     let (tell, told) = flume::bounded(1);
     reader
-        .watch(move || !matches!(tell.try_send(()), Err(TrySendError::Disconnected(()))))
+        .watch(move |_| !matches!(tell.try_send(()), Err(TrySendError::Disconnected(()))))
         .unwrap();
     assert!(told.try_recv().is_err(), "nothing yet");
     let mut cursor = Cursor::new(key.tenant(), Place::START);

@@ -34,9 +34,8 @@ const STAMP: &str = ".installed-from";
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages()?;
-    let npm = node_packages(places).err();
-    let pip = python_packages(places).err();
-    let missing: Vec<String> = npm.into_iter().chain(pip).collect();
+    let npm = [&places.clients, &places.chat].into_iter().filter_map(|it| node_packages(it).err());
+    let missing: Vec<String> = npm.chain(python_packages(places).err()).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
@@ -83,12 +82,12 @@ fn missing_packages() -> Vec<&'static str> {
     TOOLS.iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
 }
 
-fn node_packages(places: &Places) -> Result<(), String> {
-    let folder = places.clients.join("node_modules");
-    let list = places.clients.join("package-lock.json");
+fn node_packages(project: &Path) -> Result<(), String> {
+    let folder = project.join("node_modules");
+    let list = project.join("package-lock.json");
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&places.clients);
-    let command = format!("cd {} && npm ci", places.clients.display());
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(project);
+    let command = format!("cd {} && npm ci", project.display());
     install(&list, &folder, &mut [npm]).ok_or_else(|| format!("npm packages: {command}"))
 }
 

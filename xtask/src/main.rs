@@ -65,6 +65,8 @@ pub(crate) struct Places {
     pub(crate) root: PathBuf,
     /// The clients of the end-to-end tests.
     pub(crate) clients: PathBuf,
+    /// The example that they run: a chat, with clients of its own.
+    pub(crate) chat: PathBuf,
     /// The Python that has what they need.
     pub(crate) venv: PathBuf,
 }
@@ -75,7 +77,12 @@ impl Places {
         let root = own.parent().unwrap_or(own).to_path_buf();
         let target =
             env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |it| root.join(it));
-        Self { clients: root.join("engine/tests/e2e"), venv: target.join("e2e-venv"), root }
+        Self {
+            clients: root.join("engine/tests/e2e"),
+            chat: root.join("docs/examples/chat"),
+            venv: target.join("e2e-venv"),
+            root,
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use engine::reactor::Clock;
 use engine::side::webhook::{
-    CatalogPlaces, ChannelSource, Counts, EgressRules, Hook, Hooks, Ledger, Pick, Private,
-    WebhookLimits, WebhookOptions, WebhookParts, Webhooks,
+    CatalogPlaces, Counts, EgressRules, Hook, Hooks, Ledger, Pick, Private, Source, WebhookLimits,
+    WebhookOptions, WebhookParts, Webhooks,
 };
 use storage::{
     Answer, ChannelKey, Draft, Epoch, JournalKind, JournalOptions, MessageId, Offset, Publication,
@@ -72,22 +72,23 @@ fn rate(folder: &Path, endpoints: u64, deliveries: u64) -> Result<f64, Failure> 
     let secret = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=".to_owned();
     options.form.secrets.current = Some(engine::config::Secret::new(secret));
     let parts = WebhookParts {
-        source: Arc::new(ChannelSource::new(vec![writer.reader(PATIENCE)])),
+        source: Source::new(vec![writer.reader(PATIENCE)]),
         ledger: Box::new(Unread),
         clock: Clock::start(),
     };
     let places = CatalogPlaces::open(&folder.join("webhooks"))?;
     let (webhooks, door) = Webhooks::start(options, parts, places)?;
     let urls = (0..endpoints).map(|it| format!("{url}?{it}").into()).collect();
-    let hooks = Hooks { list: vec![Hook { id: "all".into(), urls }], pick: Arc::new(All) };
+    let hooks =
+        Hooks { version: 0, list: vec![Hook { id: "all".into(), urls }], pick: Arc::new(All) };
     let (answer, answers) = channel();
     let reply = Box::new(move |it| drop(answer.send(it)));
     door.set(TENANT, hooks, reply).map_err(|_| "the door is shut")?;
     answers.recv_timeout(PATIENCE)?.map_err(|why| why.to_string())?;
 
-    publish(&writer, deliveries / endpoints)?;
     let (start, wanted) = (now(), deliveries / endpoints * endpoints);
-    door.more(TENANT);
+    // The first go out before the last is published.
+    publish(&writer, deliveries / endpoints)?;
     while came.load(Ordering::Relaxed) < wanted {
         thread::park_timeout(Duration::from_millis(1));
         if start.elapsed() > PATIENCE {

@@ -24,6 +24,7 @@ EXAMPLES:
   stentor tenant add shop --tier free       a tenant of a server that runs, or of its data directory
   stentor policy test --as anon subscribe chat:7
                                             what policies of InsForge allow, and why
+  stentor webhook letters URL               deliveries that did not arrive, and why
   stentor publish --lines - < lines.jsonl   publish a stream of lines at full speed
   stentor bench fanout --spawn              measure a server started for the occasion
   stentor doctor                            what this host allows, and how to allow more
@@ -63,6 +64,7 @@ pub(crate) fn build() -> Command {
         .subcommand(config_command())
         .subcommand(super::tenant::command())
         .subcommand(super::token::command())
+        .subcommand(super::webhook::command())
         .subcommand(super::policy::command())
         .subcommand(
             with_settings(Command::new("doctor"))

@@ -17,6 +17,7 @@ mod tenant;
 mod token;
 mod user_token;
 mod version;
+mod webhook;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -57,6 +58,7 @@ fn dispatch(matches: &ArgMatches) -> Result<ExitCode, Failure> {
         Some(("tenant", matches)) => tenant::run(matches).map(done),
         Some(("token", matches)) => token::run(matches).map(done),
         Some(("policy", matches)) => policy::run(matches),
+        Some(("webhook", matches)) => webhook::run(matches).map(done),
         Some(("doctor", matches)) => doctor::run(matches).map(done),
         Some((name, _)) => Err(Failure::usage(format!("no subcommand {name}"))),
     }

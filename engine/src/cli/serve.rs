@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use engine::config::{Config, JournalKind, Provisioned, ReactorKind, Secrets, provision};
 use engine::ids::TenantId;
 use engine::layout::{Layout, LayoutError};
-use engine::node::{Node, NodeOptions, StartError};
+use engine::node::{Node, NodeOptions, StartError, WEBHOOKS, WebhookSettings};
 use engine::operator::{Door, Roster, finish_removals};
 use engine::reactor::{Clock, Reactor};
 use engine::side::{Authorities, KitOptions, SideOptions};
@@ -107,6 +107,7 @@ fn options(
     let seed = getrandom::u64().map_err(|cause| {
         Failure::new(Status::Internal, format!("no random numbers from the kernel: {cause}"))
     })?;
+    let (kind, data_dir) = (journal_kind(config), &config.server.data_dir);
     let options = NodeOptions {
         listen: config.server.listen,
         shards,
@@ -119,8 +120,8 @@ fn options(
         lane_capacity: limits.lane_capacity,
         inputs_per_turn_max: limits.inputs_per_turn_max,
         tenants,
-        journal: journal_kind(config),
-        journal_dir: config.server.data_dir.join("journal"),
+        journal: kind,
+        journal_dir: data_dir.join("journal"),
         journal_options: JournalOptions {
             segment_bytes: config.storage.segment_bytes as u64,
             ..JournalOptions::default()
@@ -132,6 +133,10 @@ fn options(
             authorities: authorities(config)?,
             limits: limits.for_side(),
             shards,
+        }),
+        webhooks: Some(WebhookSettings {
+            options: config.webhooks.options(authorities(config)?, seed),
+            dir: (!matches!(kind, storage::JournalKind::Memory)).then(|| data_dir.join(WEBHOOKS)),
         }),
         stream_part_bytes_max: limits.side_part_bytes_max(),
         seed,

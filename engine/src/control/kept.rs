@@ -1,5 +1,6 @@
 //! What the catalog and the journals say of the control plane when a node starts, and how each shard is told its part.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use protocol::Window;
@@ -11,7 +12,7 @@ use super::claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, r
 use super::provisioning::{PROVISIONING, Provisioning};
 use super::quota::{QUOTA, read_usage};
 use super::revocations::{REVOKED, TokenId, read_revocation};
-use super::rules::{PATTERNS, POLICIES, RETENTION, RuleChange, read_rule};
+use super::rules::{PATTERNS, POLICIES, RETENTION, RegisteredPattern, RuleChange, read_rule};
 use super::tier::Metered;
 use crate::ids::{Now, TenantId};
 use crate::shard::Shard;
@@ -73,6 +74,17 @@ impl Kept {
             _ => return None,
         }
         Some(())
+    }
+
+    /// The patterns of tenants of which one has receivers.
+    pub fn hooked(&self) -> impl Iterator<Item = (TenantId, Vec<Arc<RegisteredPattern>>)> {
+        let mut patterns: BTreeMap<TenantId, Vec<_>> = BTreeMap::new();
+        for (tenant, rule) in &self.rules {
+            if let RuleChange::Pattern(it) = rule {
+                patterns.entry(*tenant).or_default().push(Arc::clone(it));
+            }
+        }
+        patterns.into_iter().filter(|it| it.1.iter().any(|it| it.has_webhooks()))
     }
 
     /// Tells a shard what it has to know.

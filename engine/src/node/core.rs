@@ -8,7 +8,9 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use storage::{CatalogHandle, ChannelState, Journal, QueueLimits, Retention, Writer};
+use storage::{
+    CatalogHandle, ChannelState, Counter, Journal, QueueLimits, Reader, Retention, Writer,
+};
 
 use super::StartError;
 use crate::broker::Rest;
@@ -20,6 +22,10 @@ use crate::reactor::{
 };
 use crate::shard::{Shard, ShardOptions};
 use crate::side::SideDoor;
+use crate::side::webhook::WebhookDoor;
+
+/// How long a read of webhooks waits for the storage thread, twice.
+const WEBHOOK_READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a core says once it listens, and what it is told then.
 pub(super) struct Meeting {
@@ -31,11 +37,15 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) bell: Bell,
     pub(super) waker: Waker,
+    /// For webhooks.
+    pub(super) reader: Reader,
+    pub(super) counter: Counter,
 }
 
 pub(super) struct Told {
     pub(super) bells: Vec<Bell>,
     pub(super) catalog: Option<CatalogHandle>,
+    pub(super) webhooks: Option<WebhookDoor>,
 }
 
 /// What one core is made from, on its own thread.
@@ -106,9 +116,15 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))
     });
     let Meeting { listening, told } = plan.meeting;
-    let said = Listening { address, bell: driver.bell(), waker: driver.waker() };
+    let (reader, counter) = (writer.reader(WEBHOOK_READ_TIMEOUT), writer.counter());
+    let (bell, waker) = (driver.bell(), driver.waker());
+    let said = Listening { address, bell, waker, reader, counter };
     listening.send(Ok(said)).map_err(io::Error::other)?;
-    let Told { bells, catalog } = told.recv().map_err(io::Error::other)?;
+    let Told { bells, catalog, webhooks } = told.recv().map_err(io::Error::other)?;
+    let webhooks = webhooks.map(|door| {
+        let waker = driver.waker();
+        door.link(Box::new(move || waker.wake()))
+    });
     let parts = Parts {
         driver,
         shard,
@@ -116,7 +132,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         bells,
         journal: JournalPort::new(writer),
         catalog: CatalogPort::new(catalog),
-        side: SidePort::new(side),
+        side: SidePort::new(side, webhooks),
         stream_backlog_bytes_max: plan.stream_part_bytes_max,
         retention: plan.retention,
         orders: plan.orders,

@@ -2,25 +2,28 @@
 
 mod core;
 mod options;
+mod webhooks;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use protocol::ws::CloseCode;
-use storage::{Catalog, CatalogHandle, CatalogWriter, Journal, QueueLimits, Wake};
+use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, Wake};
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
 pub use self::options::{NodeOptions, StartError};
+use self::webhooks::Deliveries;
+pub use self::webhooks::{WEBHOOKS, WebhookSettings};
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::operator::NodeLink;
 use crate::reactor::ring;
 use crate::reactor::{Clock, OperationAnswer, Order, between, cpus};
 use crate::side::Side;
+use crate::side::webhook::WebhookDoor;
 use crate::tenants::Tenants;
 
 /// A running node.
@@ -30,6 +33,7 @@ pub struct Node {
     /// Ends once the cores have.
     catalog: Option<CatalogWriter>,
     side: Option<Side>,
+    deliveries: Option<Deliveries>,
     /// For the operator's door.
     link: Option<NodeLink>,
 }
@@ -51,12 +55,12 @@ impl Node {
         let cpus = cpus();
         let (listening, heard) = flume::unbounded();
         let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
-        let mut node =
-            Self { local_addr: options.listen, cores: Vec::new(), catalog: None, side, link: None };
+        let mut node = Self::new(options.listen, side);
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
         let (mut bells, mut wakes, mut tellers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stores = Vec::new();
         let lanes = between(options.shards, options.lane_capacity);
         for ((lanes, journal), id) in lanes.into_iter().zip(journals).zip(0..) {
             let id = ShardId(id);
@@ -70,18 +74,13 @@ impl Node {
                 lanes,
                 journal,
                 kept: Arc::clone(&kept),
-                queue: QueueLimits {
-                    messages_max: options.limits.journal_queue_messages_max,
-                    bytes_max: options.limits.journal_queue_bytes_max as u64,
-                },
+                queue: options.queue(),
                 retention: options.retention.clone(),
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
                 busy_cores: Arc::clone(&busy_cores),
                 side: node.side.as_ref().map(Side::door),
-                read_timeout: Duration::from_millis(
-                    options.side.as_ref().map_or(0, |it| it.limits.database.time_ms_max),
-                ),
+                read_timeout: options.read_timeout(),
                 stream_part_bytes_max: options.stream_part_bytes_max,
                 meeting,
             };
@@ -91,19 +90,44 @@ impl Node {
             let thread = spawn(options.reactor, cpu, clock, id, plan)?;
             node.cores.push(CoreHandle { orders: order, thread });
             // One after the other: the first decides the port.
-            let Listening { address, bell, waker } = heard.recv().map_err(io::Error::other)??;
+            let said = heard.recv().map_err(io::Error::other)??;
+            let Listening { address, bell, waker, reader, counter } = said;
+            stores.push((reader, counter));
             node.local_addr = address;
             bells.push(bell);
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
+        let door = node.deliver(options, stores, &kept, clock)?;
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
-            let told = Told { bells: bells.clone(), catalog: handles.next() };
+            let (bells, webhooks) = (bells.clone(), door.clone());
+            let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }
         Ok(node)
+    }
+
+    fn new(local_addr: SocketAddr, side: Option<Side>) -> Self {
+        let (cores, catalog, deliveries, link) = (Vec::new(), None, None, None);
+        Self { local_addr, cores, catalog, side, deliveries, link }
+    }
+
+    /// Starts webhooks over the journals, with the hooks that were kept: before any core takes a message.
+    fn deliver(
+        &mut self,
+        options: &NodeOptions,
+        journals: Vec<(Reader, Counter)>,
+        kept: &Kept,
+        clock: Clock,
+    ) -> Result<Option<WebhookDoor>, StartError> {
+        let Some(settings) = &options.webhooks else { return Ok(None) };
+        let deliveries = Deliveries::start(settings, journals, clock)?;
+        deliveries.set_first(kept.hooked(), options.seed)?;
+        let door = deliveries.door().clone();
+        self.deliveries = Some(deliveries);
+        Ok(Some(door))
     }
 
     /// Starts the catalog's thread. Returns the handles of the cores, in their order; the operator's door gets one as well.
@@ -117,7 +141,9 @@ impl Node {
         self.catalog = Some(writer);
         let first = self.cores.first().map(|it| it.orders.clone());
         let link = first.zip(handles.pop());
-        self.link = link.map(|(orders, it)| NodeLink::new(orders, it, answers));
+        let webhooks = self.deliveries.as_ref().map(|it| it.door().downgrade());
+        self.link =
+            link.map(|(orders, it)| NodeLink::new(orders, it, answers).with_webhooks(webhooks));
         Ok(handles)
     }
 
@@ -129,6 +155,8 @@ impl Node {
 
     /// Has every core say goodbye with this code and end, after so many milliseconds at the latest.
     pub fn drain(&self, code: CloseCode, deadline_ms: u64) {
+        // Now, while the storage threads still take the counts of what was delivered.
+        self.deliveries.iter().for_each(Deliveries::end);
         for core in &self.cores {
             let _ = core.orders.send(Order::Drain(code, deadline_ms)); // A core that ended needs no order.
         }
@@ -180,8 +208,8 @@ impl Node {
             result = result.and(ended);
         }
         drop(self.catalog); // Its thread finishes what waits.
-        if let Some(side) = self.side {
-            let ended = side.join();
+        let ends = [self.side.map(Side::join), self.deliveries.map(Deliveries::join)];
+        for ended in ends.into_iter().flatten() {
             result = result.and_then(|()| ended.map_err(StartError::from));
         }
         result

@@ -4,9 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use storage::{JournalError, JournalKind, JournalOptions, OpenError, Retention};
+use storage::{JournalError, JournalKind, JournalOptions, OpenError, QueueLimits, Retention};
 
+use super::webhooks::WebhookSettings;
 use crate::ids::ShardId;
 use crate::limits::Limits;
 use crate::reactor::ring;
@@ -45,6 +47,8 @@ pub struct NodeOptions {
     pub keyed_max: usize,
     /// What runs beside the cores; without it RealtimeKit, the database and vendors are not there.
     pub side: Option<SideOptions>,
+    /// What delivers webhooks; without it they are refused.
+    pub webhooks: Option<WebhookSettings>,
     /// Bytes of one part of a streamed answer.
     pub stream_part_bytes_max: usize,
     /// Random: seeds the hashers and the message ids.
@@ -86,6 +90,19 @@ impl std::fmt::Display for StartError {
 impl std::error::Error for StartError {}
 
 impl NodeOptions {
+    pub(super) fn queue(&self) -> QueueLimits {
+        QueueLimits {
+            messages_max: self.limits.journal_queue_messages_max,
+            bytes_max: self.limits.journal_queue_bytes_max as u64,
+        }
+    }
+
+    /// How long a query waits for the journal.
+    pub(super) fn read_timeout(&self) -> Duration {
+        let side = self.side.as_ref();
+        Duration::from_millis(side.map_or(0, |it| it.limits.database.time_ms_max))
+    }
+
     pub(super) fn shard(&self, id: ShardId, tenants: &Arc<Tenants>, clock: Clock) -> ShardOptions {
         ShardOptions {
             id,

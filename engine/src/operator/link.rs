@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use storage::{CatalogHandle, OwnedChange};
 
-use super::{Refused, World};
+use super::{Refused, WebhookAsk, WebhookSaid, World};
 use crate::control::{Acted, Operate, Operation, TokenId};
 use crate::ids::TenantId;
 use crate::reactor::{OperationAnswer, Order};
+use crate::side::webhook::{ReplayFault, WeakWebhookDoor};
 use crate::tenants::Tenants;
 
 /// How long the node may take for one step.
@@ -21,6 +22,8 @@ pub struct NodeLink {
     /// Rings when the catalog has answered.
     answered: flume::Receiver<()>,
     next: u64,
+    /// The node's, for as long as they run.
+    webhooks: Option<WeakWebhookDoor>,
 }
 
 impl NodeLink {
@@ -31,7 +34,13 @@ impl NodeLink {
         catalog: CatalogHandle,
         answered: flume::Receiver<()>,
     ) -> Self {
-        Self { orders, catalog, answered, next: 0 }
+        Self { orders, catalog, answered, next: 0, webhooks: None }
+    }
+
+    /// The same, with a way to webhooks.
+    #[must_use]
+    pub fn with_webhooks(self, webhooks: Option<WeakWebhookDoor>) -> Self {
+        Self { webhooks, ..self }
     }
 
     /// Has the first core see to it that every core does its part.
@@ -78,6 +87,34 @@ impl World for NodeLink {
         acted
             .map(|it| it == Acted(1))
             .ok_or_else(|| Refused::away("the node's answer makes no sense"))
+    }
+
+    fn webhooks(&mut self, ask: WebhookAsk) -> Result<WebhookSaid, Refused> {
+        let away = || Refused::away("webhooks do not answer");
+        let door = self.webhooks.as_ref().and_then(WeakWebhookDoor::open).ok_or_else(away)?;
+        let (answer, answers) = flume::bounded(1);
+        let sent = match ask {
+            WebhookAsk::Status(tenant) => door.status(
+                tenant,
+                Box::new(move |all| drop(answer.send(Ok(WebhookSaid::Status(all))))),
+            ),
+            WebhookAsk::Letters(of, after, max) => {
+                let reply = move |found: Option<_>| {
+                    let gone = || Refused::disk("dead letters cannot be read");
+                    drop(answer.send(found.map(WebhookSaid::Letters).ok_or_else(gone)));
+                };
+                door.letters(of, after, max, Box::new(reply))
+            }
+            WebhookAsk::Replay(of, letter) => {
+                let reply = move |result: Result<(), ReplayFault>| {
+                    let result = result.map(|()| WebhookSaid::Taken);
+                    drop(answer.send(result.map_err(|why| Refused::asked(why.to_string()))));
+                };
+                door.replay(of, letter, Box::new(reply))
+            }
+        };
+        sent.map_err(|_| away())?;
+        answers.recv_timeout(PATIENCE).map_err(|_| away())?
     }
 
     fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {

@@ -9,6 +9,7 @@ mod rotating;
 mod stopped;
 mod tenant_asks;
 mod token_asks;
+mod webhook_asks;
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ pub use stopped::{Stopped, finish_removals};
 
 use crate::control::TokenId;
 use crate::ids::TenantId;
+use crate::side::webhook::{EndpointKey, EndpointStatus, Letter};
 use crate::tenants::Tenants;
 
 /// Why an ask is refused.
@@ -100,11 +102,39 @@ pub trait World {
     /// When that cannot be found out.
     fn is_revoked(&mut self, tenant: TenantId, token: TokenId) -> Result<bool, Refused>;
 
+    /// Looks at webhooks, or has a dead letter tried again.
+    ///
+    /// # Errors
+    /// When there is no such thing, or nobody answers.
+    fn webhooks(&mut self, ask: WebhookAsk) -> Result<WebhookSaid, Refused>;
+
     /// The policies of a tenant, as `/api/realtime/permissions` has them.
     ///
     /// # Errors
     /// When that cannot be found out.
     fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused>;
+}
+
+/// What is asked of webhooks.
+#[derive(Clone, Debug)]
+pub enum WebhookAsk {
+    /// How the endpoints of a tenant are.
+    Status(TenantId),
+    /// Dead letters of an endpoint behind one, at most so many.
+    Letters(EndpointKey, u64, usize),
+    /// Try a dead letter again.
+    Replay(EndpointKey, u64),
+}
+
+/// What they say.
+#[derive(Clone, Debug)]
+pub enum WebhookSaid {
+    /// See [`WebhookAsk::Status`].
+    Status(Vec<EndpointStatus>),
+    /// See [`WebhookAsk::Letters`].
+    Letters(Vec<Letter>),
+    /// It is being tried.
+    Taken,
 }
 
 /// What came of an ask, as one line.

@@ -183,6 +183,9 @@ impl Roster {
             "tenant.remove" => self.remove(ask, world, now_ms),
             "token.inspect" => self.inspect(ask, world, now_ms),
             "token.revoke" => self.revoke(ask, world, now_ms),
+            "webhook.list" => self.list_webhooks(ask, world, now_ms),
+            "webhook.letters" => self.list_letters(ask, world, now_ms),
+            "webhook.replay" => self.replay(ask, world, now_ms),
             "policy.list" => self.policies(ask, world, now_ms),
             other => Err(Refused::asked(format!("nothing is called {other}"))),
         }
@@ -266,6 +269,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::control::TokenId;
+    use crate::operator::{WebhookAsk, WebhookSaid};
 
     /// Shards that do not always answer, and what they were told last.
     #[derive(Default)]
@@ -297,6 +301,10 @@ mod tests {
 
         fn is_revoked(&mut self, _: TenantId, _: TokenId) -> Result<bool, Refused> {
             Ok(false)
+        }
+
+        fn webhooks(&mut self, _: WebhookAsk) -> Result<WebhookSaid, Refused> {
+            Ok(WebhookSaid::Status(Vec::new()))
         }
 
         fn policies(&mut self, _: TenantId) -> Result<Vec<u8>, Refused> {

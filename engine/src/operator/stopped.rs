@@ -5,7 +5,7 @@ use protocol::policy::Policies;
 use storage::{JournalOptions, OwnedChange};
 
 use super::record::{KeptSecrets, MADE};
-use super::{Refused, World};
+use super::{Refused, WebhookAsk, WebhookSaid, World};
 use crate::config::{Config, JournalKind, is_name};
 use crate::control::{
     CatalogChange, POLICIES, REVOKED, ROWS_PER_COMMIT, RuleChange, TABLES, TokenId,
@@ -13,6 +13,8 @@ use crate::control::{
 };
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
+use crate::node::WEBHOOKS;
+use crate::side::webhook::{CatalogPlaces, EndpointStatus, Places as _, Saved};
 use crate::tenants::Tenants;
 
 /// See the module. The lock of the catalog is held as long as it lives.
@@ -62,6 +64,36 @@ impl World for Stopped<'_> {
         Ok(value.is_some())
     }
 
+    fn webhooks(&mut self, ask: WebhookAsk) -> Result<WebhookSaid, Refused> {
+        let dir = self.config.server.data_dir.join(WEBHOOKS);
+        if !dir.is_dir() {
+            return match ask {
+                WebhookAsk::Status(_) => Ok(WebhookSaid::Status(Vec::new())),
+                WebhookAsk::Letters(..) | WebhookAsk::Replay(..) => {
+                    Err(Refused::asked("there are no webhooks"))
+                }
+            };
+        }
+        let mut places = CatalogPlaces::open(&dir).map_err(Refused::disk)?;
+        let saved = places.load().map_err(Refused::disk)?;
+        match ask {
+            WebhookAsk::Status(tenant) => {
+                let its = saved.into_iter().filter(|it| it.endpoint.tenant == tenant);
+                Ok(WebhookSaid::Status(its.map(saved_status).collect()))
+            }
+            WebhookAsk::Letters(of, after, max) => {
+                let its = saved.into_iter().find(|it| it.endpoint == of);
+                let ids = its.into_iter().flat_map(|it| it.letters).filter(|it| *it > after);
+                let letters = ids.take(max).map(|id| places.letter(&of, id));
+                let letters = letters.filter_map(Result::transpose).collect::<Result<_, _>>();
+                letters.map(WebhookSaid::Letters).map_err(Refused::disk)
+            }
+            WebhookAsk::Replay(..) => {
+                Err(Refused::asked("deliveries need a server that runs: start it, then replay"))
+            }
+        }
+    }
+
     fn policies(&mut self, tenant: TenantId) -> Result<Vec<u8>, Refused> {
         let rows = self.layout.entries(POLICIES).map_err(Refused::disk)?;
         let of_tenant = |(key, value): (Vec<u8>, Vec<u8>)| {
@@ -81,6 +113,13 @@ impl World for Stopped<'_> {
         }
         Ok(out)
     }
+}
+
+/// Of an endpoint of a stopped node nobody knows how it would fare.
+fn saved_status(saved: Saved) -> EndpointStatus {
+    let Saved { endpoint, letters, .. } = saved;
+    let letters = letters.len();
+    EndpointStatus { endpoint, is_open: false, in_flight: 0, letters, letters_dropped: 0 }
 }
 
 fn drop_messages(config: &Config, layout: &Layout, tenant: TenantId) -> Result<(), Refused> {

@@ -234,6 +234,9 @@ impl Core {
         if let Some((call, answer)) = self.parts.side.take() {
             self.handle(now, Input::Side(call, answer));
         }
+        if let Some(hooked) = self.parts.side.take_hooked() {
+            self.handle(now, Input::Hooked(hooked));
+        }
         let answer = self.parts.journal.take();
         answer.map(|it| self.handle(now, Input::Journal(it))).is_some()
     }

@@ -6,12 +6,20 @@ use protocol::Rejection;
 
 use crate::ids::{CallId, ConnId};
 use crate::shard::effects::Effects;
+use crate::side::webhook::{Hooked, HooksAsk, WebhookLink};
 use crate::side::{SideAnswer, SideLink};
+
+/// What is asked of threads that are not there.
+const ABSENT: Rejection = Rejection::Unimplemented { what: "the side threads do not run" };
 
 /// The side threads, as a core sees them.
 pub struct SidePort {
     /// `None` on a node without side threads.
     link: Option<SideLink>,
+    /// `None` on a node without webhooks.
+    webhooks: Option<WebhookLink>,
+    /// What nobody took.
+    unhooked: Vec<Hooked>,
     /// The connections that answers stream to.
     streams: Vec<(CallId, ConnId)>,
     /// Parts whose connection has enough to send, and what follows them, in the order in which they came. The credit of a call
@@ -21,14 +29,30 @@ pub struct SidePort {
 }
 
 impl SidePort {
-    /// A way to the side threads; without them every ask is refused.
+    /// A way to the side threads, and to webhooks; without them every ask is refused.
     #[must_use]
-    pub fn new(link: Option<SideLink>) -> Self {
-        Self { link, streams: Vec::new(), held: VecDeque::new(), ready: VecDeque::new() }
+    pub fn new(link: Option<SideLink>, webhooks: Option<WebhookLink>) -> Self {
+        Self {
+            link,
+            webhooks,
+            unhooked: Vec::new(),
+            streams: Vec::new(),
+            held: VecDeque::new(),
+            ready: VecDeque::new(),
+        }
     }
 
     /// Hands over what an input asks for.
     pub fn send(&mut self, effects: &mut Effects) {
+        for ask in effects.hooks.drain(..) {
+            match &self.webhooks {
+                Some(link) => link.set(ask),
+                None => {
+                    let HooksAsk { tenant, version, .. } = ask;
+                    self.unhooked.push(Hooked { tenant, version, result: Err(ABSENT) });
+                }
+            }
+        }
         for ask in effects.side.drain(..) {
             let (call, begins) = (ask.call(), ask.begins());
             if let Some(conn) = ask.streams_to() {
@@ -36,9 +60,7 @@ impl SidePort {
             }
             let is_sent = self.link.as_ref().is_some_and(|it| it.send(ask));
             if begins && !is_sent {
-                let what = "the side threads do not run";
-                let answer = SideAnswer::Failed(Rejection::Unimplemented { what });
-                self.ready.push_back((call, answer));
+                self.ready.push_back((call, SideAnswer::Failed(ABSENT)));
             }
         }
     }
@@ -69,9 +91,18 @@ impl SidePort {
         self.ready.pop_front()
     }
 
+    /// What came of webhooks that were to be set.
+    pub fn take_hooked(&mut self) -> Option<Hooked> {
+        self.unhooked.pop().or_else(|| self.webhooks.as_ref()?.take())
+    }
+
     /// Whether nothing waits to be taken. What is held waits for a connection, whose completion wakes the core.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.ready.is_empty() && self.link.as_ref().is_none_or(SideLink::is_quiet)
+        let is_hooked = self.webhooks.as_ref().is_none_or(WebhookLink::is_quiet);
+        is_hooked
+            && self.unhooked.is_empty()
+            && self.ready.is_empty()
+            && self.link.as_ref().is_none_or(SideLink::is_quiet)
     }
 }

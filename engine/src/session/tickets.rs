@@ -184,6 +184,15 @@ impl Tickets {
         }
     }
 
+    /// The call whose streamed answer goes out now, if nothing of it waits here.
+    #[must_use]
+    pub fn streaming(&self) -> Option<CallId> {
+        match self.line.front()? {
+            Ticket::Streaming(stream) if stream.held.is_empty() => Some(stream.call),
+            Ticket::Streaming(_) | Ticket::Waiting(_) | Ticket::Ready(_) => None,
+        }
+    }
+
     /// Ends a streamed answer.
     pub fn end_stream(&mut self, ticket: u32, how: StreamEnd) {
         let place = self.place(ticket);

@@ -262,7 +262,10 @@ impl Shard {
             let (bytes, then) = match next {
                 Next::Answer(Answer { bytes, then }) => (bytes, then),
                 Next::Piece(call, bytes, parts) => {
-                    self.sides.went_out(call, parts);
+                    match self.lists.has(call) {
+                        true => self.arrivals.note_thirst(conn),
+                        false => self.sides.went_out(call, parts),
+                    }
                     (bytes, KeepAlive::Keep)
                 }
                 Next::Cut => {

@@ -136,7 +136,11 @@ impl Shard {
     /// A connection has taken most of what waited for it: who of its subscriptions is behind asks for the next part.
     pub(super) fn on_drained(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
+        let socket = match &mut slot.state {
+            State::Socket(socket) => socket,
+            State::Http(_) => return self.go_on_listing(conn, &mut effects.closes),
+            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => return,
+        };
         let mut asks = Vec::new();
         for it in socket.subscriptions.list_mut() {
             let Stage::Behind { next, .. } = &mut it.stage else { continue };

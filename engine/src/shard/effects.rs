@@ -11,6 +11,7 @@ use crate::control::CatalogAsk;
 use crate::frame::{Frame, Piece};
 use crate::ids::{ChannelKey, ConnId, Epoch, PassId, ShardId};
 use crate::side::SideAsk;
+use crate::side::webhook::HooksAsk;
 
 /// The wishes of one turn, reused between turns.
 #[derive(Debug, Default)]
@@ -33,6 +34,8 @@ pub struct Effects {
     pub catalog: Vec<CatalogAsk>,
     /// For the side threads.
     pub side: Vec<SideAsk>,
+    /// Webhooks to set: each is to be answered with one `Input::Hooked`.
+    pub hooks: Vec<HooksAsk>,
     /// Answers to operations, by their numbers.
     pub operated: Vec<(u64, Result<Vec<u8>, Rejection>)>,
     /// Connections that get more once little waits for them any more: each is to be named in one `Input::Drained` then.

@@ -84,6 +84,15 @@ impl Orders {
         let due = self.behind.extract_if(.., |(ruling, _)| is_in_force(ruling));
         self.line.extend(due.map(|(_, order)| order));
     }
+
+    /// What a change of rules, or one before it, needs could not be done.
+    pub(super) fn fail(&mut self, tenant: TenantId, number: u64, why: &Rejection) {
+        for (ruling, order) in &mut self.behind {
+            if ruling.tenant == tenant && ruling.number <= number {
+                order.failed = Some(why.clone());
+            }
+        }
+    }
 }
 
 impl Shard {
@@ -122,10 +131,7 @@ impl Shard {
             Enforce::Tenants(tenants) => {
                 self.tenants = Arc::clone(tenants);
                 self.tenants_generation = self.tenants_generation.wrapping_add(1);
-                self.known.forget_tenants(|it| tenants.contains(it));
-                self.unprovisioned.retain(|it| tenants.contains(*it));
-                self.rules.forget_tenants(|it| tenants.contains(it));
-                self.orders.catch_up(|it| !tenants.contains(it.tenant));
+                self.forget_tenants(tenants);
             }
         }
         // What is only on its way to the journal is not meant by who says until when.
@@ -160,6 +166,15 @@ impl Shard {
             | Enforce::Disconnect { .. }
             | Enforce::Tenants(_) => self.orders.line.push_back(order),
         }
+    }
+
+    /// Nothing is kept of tenants that are gone.
+    fn forget_tenants(&mut self, tenants: &Tenants) {
+        self.known.forget_tenants(|it| tenants.contains(it));
+        self.unprovisioned.retain(|it| tenants.contains(*it));
+        self.rules.forget_tenants(|it| tenants.contains(it));
+        self.forget_hooks(tenants);
+        self.orders.catch_up(|it| !tenants.contains(it.tenant));
     }
 
     /// Says whether a tenant has its resource.

@@ -12,6 +12,7 @@ use crate::ids::{
     CallId, ChannelKey, ConnId, MessageId, Offset, PassId, ShardId, SubscriptionId, TenantId,
 };
 use crate::side::SideAnswer;
+use crate::side::webhook::Hooked;
 use crate::tenants::Tenants;
 
 /// One thing that happened.
@@ -43,6 +44,8 @@ pub enum Input<'a> {
     Catalog(CatalogAnswer),
     /// The side threads have something for a call.
     Side(CallId, SideAnswer),
+    /// Webhooks are set.
+    Hooked(Hooked),
     /// A connection that was given a part of something has taken most of it: see [`Effects::thirsty`](super::effects::Effects).
     Drained(ConnId),
     /// Work that waits can go on: calls whose step is due, orders of seats, requests that waited for earlier ones.

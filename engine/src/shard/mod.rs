@@ -14,6 +14,7 @@ mod edge;
 pub mod effects;
 mod enforce;
 mod home;
+mod hooks;
 mod infrai;
 pub mod input;
 mod insforge;
@@ -47,8 +48,10 @@ use deadlines::Deadlines;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
+use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
+use insforge::ChannelLists;
 use mailing::Mail;
 use passing::Passes;
 use polled::Polls;
@@ -56,7 +59,7 @@ use side::Sides;
 use steps::Calls;
 
 use crate::broker::{Broker, Rest};
-use crate::control::{Provisioning, Revocations, Rules, Seat, Seats, TokenId, seat_of};
+use crate::control::{Revocations, Rules, Seats, TokenId};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
@@ -110,8 +113,12 @@ pub struct Shard {
     known: KnownChannels,
     /// The rules of all tenants; the same on every shard.
     rules: Rules,
+    /// The webhooks of tenants whose seat this is.
+    hooks: HookState,
     /// What the log says of rules that are tried.
     shadow: insforge::Shadow,
+    /// Lists of them that go out in parts.
+    lists: ChannelLists,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -175,7 +182,9 @@ impl Shard {
             calls: Calls::new(hasher.clone(), limits.control_calls_max),
             sides: Sides::new(hasher.clone()),
             rules: Rules::new(hasher.clone()),
+            hooks: HookState::new(hasher.clone()),
             shadow: insforge::Shadow::default(),
+            lists: ChannelLists::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
@@ -205,28 +214,6 @@ impl Shard {
         self.broker.begin_epoch(epoch);
     }
 
-    /// Says what the catalog has of a tenant's provisioning. Every shard is told.
-    pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
-        self.provision(tenant, provisioning);
-        if let Some(seat) = self.seat(tenant) {
-            seat.restore_provisioning(provisioning);
-        }
-    }
-
-    /// Says that the catalog has a token for revoked. Every shard is told.
-    pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
-        self.revoked.insert(tenant, token, until_s);
-        if let Some(seat) = self.seat(tenant) {
-            seat.restore_revocation(token, until_s);
-        }
-    }
-
-    /// A tenant's seat, if it is here: to say what the catalog and the journal have.
-    pub fn seat(&mut self, tenant: TenantId) -> Option<&mut Seat> {
-        let is_here = seat_of(tenant, self.shard_count) == self.id;
-        is_here.then(|| self.seats.seat(tenant))
-    }
-
     /// The one door in. Runs to completion; never blocks, never fails.
     pub fn handle(&mut self, now: Now, input: Input<'_>, effects: &mut Effects) {
         self.now = now;
@@ -246,6 +233,7 @@ impl Shard {
             Input::Journal(answer) => self.on_journal(answer, effects),
             Input::Catalog(answer) => self.on_catalog(&answer, effects),
             Input::Side(call, answer) => self.on_side(call, answer, &mut effects.closes),
+            Input::Hooked(hooked) => self.on_hooked(hooked),
             Input::Operation(operation) => self.on_operation(*operation, effects),
             Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
@@ -254,6 +242,7 @@ impl Shard {
         }
         self.keep_polled(closed_before, &mut effects.closes);
         self.sides.say(&mut effects.side);
+        self.hooks.say(&mut effects.hooks);
         self.arrivals.say(&mut effects.thirsty);
     }
 

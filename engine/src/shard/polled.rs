@@ -169,13 +169,21 @@ impl Polls {
         self.bytes -= bytes;
     }
 
-    /// The same, as a payload.
-    pub(super) fn take_payload(&mut self, conn: ConnId, out: &mut Vec<u8>) {
+    /// Takes what waits as a payload, up to so many packets.
+    pub(super) fn take_payload(&mut self, conn: ConnId, packets_max: usize, out: &mut Vec<u8>) {
         let Some(pickup) = self.get(conn) else { return };
+        let before = cost(pickup);
+        let (mut packets_left, mut taken) = (packets_max, 0);
         for piece in pickup.outbox.pieces() {
-            engineio::push_frames(out, piece.bytes());
+            taken += engineio::push_frames(out, piece.bytes(), &mut packets_left);
+            if packets_left == 0 {
+                break;
+            }
         }
-        self.take_frames(conn, &mut Vec::new());
+        pickup.outbox.advance(taken);
+        pickup.pieces = pickup.outbox.pieces().count();
+        let freed = before - cost(pickup);
+        self.bytes -= freed;
     }
 
     /// The shard wants one to end.
@@ -338,8 +346,11 @@ mod tests {
         polls.end_turn();
         assert_eq!(polls.take_due(), [conn]);
         let mut out = Vec::new();
-        polls.take_payload(conn, &mut out);
-        assert_eq!(out, b"4a\x1e4b");
+        polls.take_payload(conn, 1, &mut out);
+        assert_eq!((&out[..], polls.bytes), (&b"4a"[..], 4 + PIECE_BYTES));
+        out.clear();
+        polls.take_payload(conn, 2, &mut out);
+        assert_eq!(out, b"4b");
         assert!(polls.bytes == 0 && !polls.get(conn).unwrap().has_mail());
     }
 

@@ -17,6 +17,7 @@ impl Shard {
         if let Some(seat) = self.seat(tenant) {
             seat.restore_rule(rule);
         }
+        self.restore_hooks(tenant, rule);
     }
 
     /// The rules that are in force here.
@@ -28,7 +29,8 @@ impl Shard {
     /// Whether a change is in force here. Of a tenant that is gone nothing is left that it could be for.
     pub(super) fn is_in_force(&self, ruling: &Ruling) -> bool {
         let is_hasty = planted::is(Fault::RuleUnseen);
-        is_hasty || self.rules.has(ruling) || !self.tenants.contains(ruling.tenant)
+        let is_so = self.rules.has(ruling) && self.hooks.are_set(ruling);
+        is_hasty || is_so || !self.tenants.contains(ruling.tenant)
     }
 
     /// This shard is the seat, and the catalog has the change.
@@ -41,6 +43,13 @@ impl Shard {
     /// A seat changed the rules of its tenant.
     pub(super) fn on_ruling(&mut self, ruling: &Ruling) {
         self.rules.obey(ruling);
-        self.orders.catch_up(|it| self.rules.has(it));
+        self.change_hooks(ruling);
+        self.catch_up();
+    }
+
+    /// Orders go on whose change of rules is in force.
+    pub(super) fn catch_up(&mut self) {
+        let (rules, hooks) = (&self.rules, &self.hooks);
+        self.orders.catch_up(|it| rules.has(it) && hooks.are_set(it));
     }
 }

@@ -2,10 +2,34 @@
 
 use super::Shard;
 use super::effects::Effects;
-use crate::control::{Asker, Came, CatalogAnswer, Outcome, SeatAnswer, SeatAsk};
-use crate::ids::{CallId, ShardId};
+use crate::control::{
+    Asker, Came, CatalogAnswer, Outcome, Provisioning, Seat, SeatAnswer, SeatAsk, TokenId, seat_of,
+};
+use crate::ids::{CallId, ShardId, TenantId};
 
 impl Shard {
+    /// Says what the catalog has of a tenant's provisioning. Every shard is told.
+    pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
+        self.provision(tenant, provisioning);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_provisioning(provisioning);
+        }
+    }
+
+    /// Says that the catalog has a token for revoked. Every shard is told.
+    pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
+        self.revoked.insert(tenant, token, until_s);
+        if let Some(seat) = self.seat(tenant) {
+            seat.restore_revocation(token, until_s);
+        }
+    }
+
+    /// A tenant's seat, if it is here: to say what the catalog and the journal have.
+    pub fn seat(&mut self, tenant: TenantId) -> Option<&mut Seat> {
+        let is_here = seat_of(tenant, self.shard_count) == self.id;
+        is_here.then(|| self.seats.seat(tenant))
+    }
+
     pub(super) fn on_ask(
         &mut self,
         edge: ShardId,

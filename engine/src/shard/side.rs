@@ -239,14 +239,19 @@ impl Shard {
         }
     }
 
-    fn end_stream(&mut self, reply: ReplyTo, how: StreamEnd, closes: &mut Vec<(ConnId, Ending)>) {
+    pub(super) fn end_stream(
+        &mut self,
+        reply: ReplyTo,
+        how: StreamEnd,
+        closes: &mut Vec<(ConnId, Ending)>,
+    ) {
         let Some(http) = self.http(reply.conn) else { return };
         http.tickets.end_stream(reply.ticket, how);
         self.release(reply.conn, closes);
     }
 
     /// Writes a piece of a streamed answer, of so many parts. Whether it went out at once.
-    fn write_stream(
+    pub(super) fn write_stream(
         &mut self,
         reply: ReplyTo,
         parts: u32,

@@ -1,41 +1,20 @@
 // A page in Chromium, from another origin: it joins, sees another member come, sends and receives.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
-import { Client, PATIENCE_MS, post, ready, token } from './client.mjs';
+import { withBrowser } from './chromium.mjs';
+import { Client, post, ready, token } from './client.mjs';
 
 const CHANNEL = 'chat:page';
-const FLAGS = [
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find((it) => existsSync(it));
-assert.ok(executablePath, 'no browser: sudo apt-get install --yes chromium');
 
 const files = createServer((_, answer) => {
   answer.setHeader('Content-Type', 'text/html');
   answer.end(readFileSync(new URL('page.html', import.meta.url)));
 });
 await new Promise((done) => files.listen(0, '127.0.0.1', done));
-const profile = mkdtempSync(join(tmpdir(), 'stentor-page-'));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath,
-  headless: true,
-  chromiumSandbox: false,
-  args: FLAGS,
-  timeout: 15_000,
-});
-try {
+await withBrowser(async (browser) => {
   const page = await browser.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
   const query = new URLSearchParams({ http: ready.http, channel: CHANNEL, token: await token('pia', 'Pia') });
   await page.goto(`http://127.0.0.1:${files.address().port}/?${query}`);
   const lines = (list, ...texts) =>
@@ -72,8 +51,5 @@ try {
 
   process.kill(ready.pid, 'SIGTERM');
   await page.waitForFunction(() => document.title === 'closed 1001');
-} finally {
-  await browser.close();
-  rmSync(profile, { recursive: true, force: true });
-}
+});
 process.exit(0);

@@ -6,10 +6,10 @@ export const ready = JSON.parse(process.env.E2E_READY);
 export const PATIENCE_MS = 10_000;
 
 /** Fails unless the promise settles in time. */
-export function soon(promise, what) {
+export function soon(promise, what, patience_ms = PATIENCE_MS) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), patience_ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -1,4 +1,5 @@
-//! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, Chromium, raw sockets.
+//! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, the SDK of InsForge, the clients
+//! of Socket.IO, Chromium, raw sockets.
 //! Every test has a node of its own, and every wait an end.
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +9,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod bench;
 mod calls;
 mod canary;
 mod clients;
@@ -18,8 +20,12 @@ mod database;
 mod disk;
 mod ends;
 mod infrai;
+mod insforge;
+mod insforge_audience;
+mod insforge_crash;
 mod insforge_keys;
 mod insforge_messages;
+mod insforge_rules;
 mod kit;
 mod liveblocks;
 mod metered;
@@ -32,6 +38,14 @@ mod polling;
 mod publish;
 mod raw;
 mod readme;
+#[path = "../webhook/receiver.rs"]
+#[allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "see the tests of webhooks"
+)]
+mod receiver;
 mod refusals;
 mod removal;
 mod resources;
@@ -44,4 +58,5 @@ mod tools;
 mod twins;
 mod upstream;
 mod vendors;
+mod webhooks;
 mod wrong;

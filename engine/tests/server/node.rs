@@ -14,6 +14,9 @@ use serde_json::Value;
 /// How long anything may take that a test waits for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a script may take, or a browser: each of its waits has an end of its own.
+pub(crate) const PATIENCE_WITH_SCRIPTS: Duration = Duration::from_mins(1);
+
 /// A configuration with two tenants that speak Cohesivity.
 pub(crate) const TWO_TENANTS: &str = r#"
 [server]
@@ -70,7 +73,10 @@ impl Node {
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
         let ready_file = folder.join("ready.json");
         let mut command = stentor(folder);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--log-format", "text"]).args(arguments);
+        command.args(["serve", "--log-format", "text"]).args(arguments);
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
         command.arg("--print-secrets").arg("--ready-file").arg(&ready_file);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, log) = channel();
@@ -133,6 +139,11 @@ impl Node {
         wait(&mut self.child)
     }
 
+    /// Waits for its end, which a script will bring about.
+    pub(crate) fn wait_for_script(&mut self) -> ExitStatus {
+        wait_within(&mut self.child, PATIENCE_WITH_SCRIPTS)
+    }
+
     /// Asks it to stop, and sees that it ends well.
     pub(crate) fn stop(mut self) {
         self.signal(Signal::TERM);
@@ -168,14 +179,18 @@ impl Drop for Node {
 
 /// Waits for a child; one that does not end is killed, and the test with it.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
-    for _ in 0..PATIENCE.as_millis() / LOOK_AGAIN.as_millis() {
+    wait_within(child, PATIENCE)
+}
+
+fn wait_within(child: &mut Child, patience: Duration) -> ExitStatus {
+    for _ in 0..patience.as_millis() / LOOK_AGAIN.as_millis() {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
         pause(LOOK_AGAIN);
     }
     child.kill().unwrap();
-    panic!("a process did not end within {PATIENCE:?}");
+    panic!("a process did not end within {patience:?}");
 }
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -203,6 +218,14 @@ fn read_lines(stream: impl std::io::Read + Send + 'static, to: Sender<String>) {
 
 /// What a command said, and how it ended. It is killed when it takes too long.
 pub(crate) fn run(command: &mut Command) -> (ExitStatus, String, String) {
+    run_within(command, PATIENCE)
+}
+
+/// The same, with another patience.
+pub(crate) fn run_within(
+    command: &mut Command,
+    patience: Duration,
+) -> (ExitStatus, String, String) {
     let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap_or_else(|why| panic!("{command:?}: {why}"));
     let (mut out, mut error) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
@@ -216,7 +239,7 @@ pub(crate) fn run(command: &mut Command) -> (ExitStatus, String, String) {
         out.read_to_end(&mut text).unwrap();
         text
     });
-    let status = wait(&mut child);
+    let status = wait_within(&mut child, patience);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status, text(read_out.join().unwrap()), text(read_error.join().unwrap()))
 }

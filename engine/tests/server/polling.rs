@@ -122,7 +122,10 @@ fn a_poll_waits_for_what_comes() {
     assert_eq!(client.hear(), format!("{none}\u{1e}{none}"));
     // A post that follows its packets closely is answered behind all of them.
     client.say(&["40{}"; 100].join("\u{1e}"));
-    assert_eq!(client.hear(), [none; 100].join("\u{1e}"));
+    // Each poll gets what python-engineio takes at once, and the next one what is left.
+    for count in [16, 16, 16, 16, 16, 16, 4] {
+        assert_eq!(client.hear(), vec![none; count].join("\u{1e}"));
+    }
     node.stop();
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::node::{Node, run, scripts};
+use super::node::{Node, PATIENCE_WITH_SCRIPTS, run, run_within, scripts};
 
 /// One answer as curl saw it.
 pub(crate) struct Answer {
@@ -57,8 +57,13 @@ pub(crate) fn token(node: &Node, user: &str) -> String {
 
 /// Runs a script of `tests/e2e` with node.
 pub(crate) fn javascript(node: &Node, script: &str) {
+    javascript_of(node.ready(), script);
+}
+
+/// The same, with what a ready file says: the node may go away in between.
+pub(crate) fn javascript_of(ready: &Value, script: &str) {
     let mut command = node_script(script);
-    command.env("E2E_READY", node.ready().to_string()).env("E2E_TARGET", target());
+    command.env("E2E_READY", ready.to_string()).env("E2E_TARGET", target());
     perform(&mut command, NODE_MISSING);
 }
 
@@ -67,16 +72,23 @@ pub(crate) fn judge(script: &str, given: &Value) {
     perform(node_script(script).env("E2E_GIVEN", given.to_string()), NODE_MISSING);
 }
 
+const PACKAGES: [&str; 7] =
+    ["@insforge/sdk", "ably", "playwright-core", "pusher", "pusher-js", "socket.io-client", "ws"];
+
 const NODE_MISSING: &str = "node is missing: sudo apt-get install nodejs";
 
 fn node_script(script: &str) -> Command {
     let folder = scripts();
-    let has = |name: &str| folder.join("node_modules").join(name).is_dir();
-    let is_there = ["ably", "playwright-core", "pusher", "pusher-js", "ws"].into_iter().all(has);
-    assert!(is_there, "the npm packages are missing: cd {} && npm ci", folder.display());
+    check_packages(&folder, &PACKAGES);
     let mut command = Command::new("node");
     command.arg(folder.join(script));
     command
+}
+
+/// Stops the test when a project of npm has not what it needs.
+pub(crate) fn check_packages(folder: &Path, names: &[&str]) {
+    let has = |name: &&str| folder.join("node_modules").join(name).is_dir();
+    assert!(names.iter().all(has), "npm packages are missing: cd {} && npm ci", folder.display());
 }
 
 /// Runs a script of `tests/e2e` with Python.
@@ -110,6 +122,6 @@ fn perform(command: &mut Command, hint: &str) {
     let program = command.get_program().to_os_string();
     let has = Command::new(&program).arg("--version").output().is_ok_and(|it| it.status.success());
     assert!(has, "{hint}");
-    let (status, out, error) = run(command);
+    let (status, out, error) = run_within(command, PATIENCE_WITH_SCRIPTS);
     assert!(status.success(), "{command:?}: {status}\n{out}\n{error}");
 }

@@ -62,6 +62,8 @@ pub struct Plan {
     pub outbox_bytes_max: usize,
     /// Bounds of each shard.
     pub limits: Limits,
+    /// Whether it is about nothing but deletions.
+    pub is_about_deletions: bool,
     faults: u32,
 }
 
@@ -85,6 +87,7 @@ impl Plan {
             lane_max: 256,
             outbox_bytes_max: 1 << 20,
             limits: Limits::default(),
+            is_about_deletions: false,
             faults,
         };
         plan.limit(&mut random);
@@ -110,6 +113,7 @@ impl Plan {
         self.shards = self.shards.clamp(2, 4);
         self.channels = 1;
         self.clients = 16;
+        self.is_about_deletions = true;
         self
     }
 

@@ -75,6 +75,14 @@ impl Wire {
         self.told_half && self.ending == Some(Ending::Flush) && is_whole
     }
 
+    /// The peer reads, and stays.
+    pub fn calm(&mut self) {
+        self.is_stalled = false;
+        if let Client::Polled(client) = &mut self.client {
+            self.said.extend(client.calm());
+        }
+    }
+
     /// It goes on with another shard, which reads once more that the client closed its half.
     pub fn arrive(&mut self, conn: ConnId) {
         (self.conn, self.passing, self.told_half) = (conn, None, false);

@@ -241,6 +241,11 @@ impl World {
                 return;
             }
             (Err(_), Asked::Spend(count)) => return self.operator.in_doubt += count,
+            (Err(Rejection::StorageUnavailable), Asked::Rules(item, _)) => {
+                // The rule holds; its webhooks are not known to be set.
+                self.operator.rules.remove(item);
+                return self.seen.note("webhooks not set");
+            }
             (Err(_), _) => return self.seen.note("operation refused"),
         };
         let body = String::from_utf8(body).unwrap();

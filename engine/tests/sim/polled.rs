@@ -1,5 +1,4 @@
-//! A client of Socket.IO that polls: one request after the other, on a connection that it changes now and then, so that the next
-//! shard has to pass it on. Later it may move to a WebSocket.
+//! A client of Socket.IO that polls, on a connection that it changes now and then. Later it may move to a WebSocket.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -57,8 +56,8 @@ pub struct PolledClient {
     /// Packets that it has still to say, in their order.
     to_say: VecDeque<String>,
     standing: Standing,
-    /// Whether it goes on with another connection once everything is answered.
-    hops: bool,
+    /// Whether it goes on with another connection, once it has its answers.
+    wants_to_hop: bool,
     /// It was refused, or its session ended.
     pub is_over: bool,
 }
@@ -74,7 +73,7 @@ impl PolledClient {
             heard: Vec::new(),
             to_say: VecDeque::new(),
             standing: Standing::Outside,
-            hops: false,
+            wants_to_hop: false,
             is_over: false,
         };
         scene.truth.insforge.insert(publisher);
@@ -88,14 +87,10 @@ impl PolledClient {
         !self.is_over && self.view.subscribed_at.is_some()
     }
 
-    /// Wants another connection.
-    fn want_hop(&mut self) {
-        self.hops |= matches!(self.carrier, Carrier::Polling) && self.sid.is_some();
-    }
-
-    /// Whether it may go on with another connection, and does nothing else until it has.
-    fn is_hopping(&self) -> bool {
-        self.hops && !self.is_over && self.asked.is_empty()
+    /// Whether it may go on with another connection.
+    pub fn may_hop(&self) -> bool {
+        let is_idle = !self.is_over && self.sid.is_some() && self.asked.is_empty();
+        is_idle && matches!(self.carrier, Carrier::Polling)
     }
 
     fn request(&mut self, what: Asked, out: &mut Vec<u8>, body: &str) {
@@ -129,19 +124,28 @@ impl PolledClient {
             let channel = self.view.key.1.clone();
             let user = std::mem::take(&mut self.view.user);
             self.view = View::new(self.view.key.clone(), user, scene.position);
-            self.to_say
-                .push_back(format!("420[\"realtime:subscribe\",{{\"channel\":\"{channel}\"}}]"));
+            let text = format!("420[\"realtime:subscribe\",{{\"channel\":\"{channel}\"}}]");
+            self.to_say.push_back(text);
         }
         if self.is_live() && scene.random.permille(300) {
             self.publish(scene);
         }
+        self.wants_to_hop |= scene.random.permille(100);
         self.go_on(out, scene.random.permille(500));
+    }
+
+    /// It stays where it is.
+    pub fn calm(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if std::mem::take(&mut self.wants_to_hop) && self.may_hop() {
+            self.go_on(&mut out, true);
+        }
+        out
     }
 
     /// Says what it has to say, or asks for what there is.
     fn go_on(&mut self, out: &mut Vec<u8>, speaks_first: bool) {
         match &self.carrier {
-            Carrier::Polling if self.is_hopping() => return,
             Carrier::Polling => {}
             Carrier::Asked | Carrier::Probing(_) => return,
             Carrier::Moved(_) => {
@@ -156,7 +160,7 @@ impl PolledClient {
         if !self.to_say.is_empty() && !posts && (speaks_first || polls) {
             let all: Vec<_> = std::mem::take(&mut self.to_say).into();
             self.request(Asked::Post, out, &all.join("\u{1e}"));
-        } else if self.asked.is_empty() {
+        } else if self.asked.is_empty() && !self.wants_to_hop {
             self.request(Asked::Poll, out, "");
         }
     }
@@ -235,7 +239,8 @@ impl PolledClient {
                 self.is_over = true;
                 goes_on = false;
             }
-            Step::Ping(_) | Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
+            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [1, 2, 3, 4]),
+            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
                 panic!("a frame: {:?}", read.step)
             }
         }
@@ -286,7 +291,9 @@ impl PolledClient {
                 "presence:join" => {
                     self.view.joined(field(event, "presenceId").unwrap(), listed_max);
                 }
-                "presence:leave" => self.view.left(field(event, "presenceId").unwrap(), listed_max),
+                "presence:leave" => {
+                    self.hear_leave(field(event, "presenceId").unwrap(), listed_max);
+                }
                 "realtime:error" => self.hear_error(event, scene),
                 "notification" => {}
                 _ => self.hear_message(name, event, scene),
@@ -328,6 +335,15 @@ impl PolledClient {
         }
     }
 
+    fn hear_leave(&mut self, user: &str, listed_max: usize) {
+        // With a shorter list it may not have heard of everyone.
+        if listed_max < 1_000 {
+            self.view.members.remove(user);
+        } else {
+            self.view.left(user, listed_max);
+        }
+    }
+
     fn hear_message(&mut self, name: &str, event: &str, scene: &mut Scene<'_>) {
         let (data, _) = event.split_once(",\"meta\":").expect("a message says what it is");
         let (_, data) = data.split_once("\",").unwrap();
@@ -340,29 +356,14 @@ impl PolledClient {
 }
 
 impl World {
-    /// A client that polls wants another connection.
+    /// A client that polls goes on with another connection, by polling or on a WebSocket.
     pub fn hop(&mut self, shard: usize, conn: ConnId) {
-        let wire = self.nets[shard].wire_mut(conn);
-        if let Some(Client::Polled(client)) = wire.map(|it| &mut it.client) {
-            client.want_hop();
-        }
-        self.hop_on(shard, conn);
-    }
-
-    /// A client that polls goes on with another connection, by polling or on a WebSocket, if it waits for that.
-    pub fn hop_on(&mut self, shard: usize, conn: ConnId) -> bool {
-        let wire = self.nets[shard].wire(conn).filter(|it| it.is_open());
-        if !wire.is_some_and(|it| matches!(&it.client, Client::Polled(it) if it.is_hopping())) {
-            return false;
-        }
         let to = self.random.below(self.shards.len());
-        if self.may_ask(to) {
-            self.move_client(shard, conn, to);
+        let Some(wire) = self.nets[shard].wire_mut(conn).filter(|it| it.is_open()) else { return };
+        let is_ready = matches!(&wire.client, Client::Polled(it) if it.may_hop());
+        if !is_ready || !self.may_ask(to) {
+            return;
         }
-        true
-    }
-
-    fn move_client(&mut self, shard: usize, conn: ConnId, to: usize) {
         let nobody = self.next_publisher;
         self.next_publisher += 1;
         let Some(wire) = self.nets[shard].wire_mut(conn) else { return };
@@ -372,7 +373,7 @@ impl World {
             return;
         };
         wire.hang_up();
-        client.hops = false;
+        client.wants_to_hop = false;
         let mut said = Vec::new();
         if self.random.permille(300) {
             client.ask_to_move(&mut said);

@@ -41,7 +41,7 @@ impl World {
                     id,
                     pattern,
                     description: Some(description.as_str().into()),
-                    webhook_urls: None,
+                    webhook_urls: self.some_urls(),
                     enabled: self.random.permille(800),
                 }));
                 (Item::Pattern(tenant, id), State::Pattern(description), op)
@@ -57,7 +57,7 @@ impl World {
                         Box::new(PatternEdit {
                             pattern: self.random.permille(300).then_some(pattern),
                             description: Some(description.as_str().into()),
-                            webhook_urls: None,
+                            webhook_urls: self.some_urls(),
                             enabled: self.random.permille(200).then(|| self.random.permille(800)),
                         }),
                     );
@@ -67,6 +67,14 @@ impl World {
         };
         if !self.changing().contains(&item) {
             self.ask(shard, (tenant, None), Operate::Rules(op), Asked::Rules(item, state));
+        }
+    }
+
+    fn some_urls(&self) -> Option<Box<[Box<str>]>> {
+        match self.operator.next % 3 {
+            0 => None,
+            1 => Some(Box::default()),
+            _ => Some(Box::new(["https://receiver.example/".into()])),
         }
     }
 
@@ -99,6 +107,7 @@ impl World {
         self.seen.note_if(state == State::Deleted, "pattern deleted");
         self.operator.rules.insert(item, state);
         self.check_rule(&item);
+        self.check_hooked(&item);
     }
 
     /// What is certain holds on every shard.
@@ -117,6 +126,15 @@ impl World {
             let found = found(shard, item);
             assert_eq!(found, *state, "{item:?} on shard {place}, and the caller was answered");
         }
+    }
+
+    /// Whoever changed a pattern was answered: what it says of receivers holds.
+    fn check_hooked(&mut self, item: &Item) {
+        let Item::Pattern(tenant, id) = *item else { return };
+        let rules = self.shards[0].rules().of(tenant);
+        let is_wanted = rules.and_then(|it| it.get(id)).is_some_and(|it| it.has_webhooks());
+        assert_eq!(self.hooks.has(tenant, id), is_wanted, "webhooks of {item:?}");
+        self.seen.note_if(is_wanted, "webhooks set");
     }
 
     /// Nothing is under way: all shards have the same rules, and no two patterns have one text.

@@ -88,6 +88,7 @@ impl World {
         self.deliveries = Lanes::new(count, self.plan.lane_max);
         self.nets = (0..count).map(|_| Net::default()).collect();
         let kept = Arc::new(self.kept());
+        self.hooks.restart(&kept);
         self.shards.clear();
         for id in 0..self.plan.shards {
             let mut shard = Shard::new(ShardOptions {

@@ -11,6 +11,7 @@ use storage::Publication;
 use crate::catalog::Catalog;
 use crate::checker::Truth;
 use crate::faults::Plan;
+use crate::hooks::Hooks;
 use crate::journal::{Disk, Journal, Key, key};
 use crate::lanes::Lanes;
 use crate::net::Net;
@@ -32,6 +33,7 @@ pub struct World {
     pub nets: Vec<Net>,
     pub journals: Vec<Journal>,
     pub catalogs: Vec<Catalog>,
+    pub hooks: Hooks,
     pub requests: Lanes<Request>,
     pub deliveries: Lanes<Delivery>,
     pub truth: Truth,
@@ -57,6 +59,7 @@ impl World {
             nets: Vec::new(),
             journals: (0..shards).map(|_| Journal::default()).collect(),
             catalogs: (0..shards).map(|_| Catalog::default()).collect(),
+            hooks: Hooks::new(plan.seed),
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
             truth: Truth::default(),
@@ -146,6 +149,10 @@ impl World {
             self.feed(shard, Input::Catalog(answer));
             return true;
         }
+        if let Some(hooked) = self.hooks.next_answer(shard) {
+            self.feed(shard, Input::Hooked(hooked));
+            return true;
+        }
         let Some(answer) = self.journals[shard].next_answer() else { return false };
         self.feed(shard, Input::Journal(answer));
         true
@@ -161,6 +168,7 @@ impl World {
     /// Lets what a shard has of the catalog work for a moment.
     pub fn work_catalog(&mut self, shard: usize) {
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
+        self.hooks.work(&mut self.seen);
     }
 
     /// One input, and what it causes.
@@ -211,6 +219,7 @@ impl World {
         effects.appends.drain(..).for_each(|it| journal.append(it));
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
+        effects.hooks.drain(..).for_each(|it| self.hooks.ask(shard, it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
         // It keeps no lists, in which they would be seen.
         effects.counted.clear();
@@ -374,19 +383,6 @@ impl World {
         for it in batch {
             self.truth.keep(key(it.channel()), it.event(), it.offset().unwrap().0);
         }
-    }
-
-    /// Everything is bounded (invariant 7).
-    fn check_bounds(&self, shard: usize) {
-        let limits = &self.plan.limits;
-        let broker = self.shards[shard].broker();
-        assert!(broker.appended() <= limits.journal_queue_messages_max, "invariant 7: journal");
-        let load = self.shards[shard].load();
-        let tickets_max = limits.pipelined_requests_max + 1;
-        assert!(load.tickets_most <= tickets_max, "invariant 7: {} tickets", load.tickets_most);
-        let unread_max =
-            limits.unread_bytes_max.max(limits.wire.head_bytes_max + limits.wire.body_bytes_max);
-        assert!(load.unread_most <= unread_max + READ_BYTES_MAX, "invariant 7: unread");
     }
 }
 

@@ -26,6 +26,7 @@ const PLACES: &[(&str, &[&str])] = &[
         &[
             "engine/src/cli/",
             "loadtest/src/cli/",
+            "loadtest/src/client/dialect.rs",
             "loadtest/src/publish/wire.rs",
             "loadtest/tests/",
             "benches/",

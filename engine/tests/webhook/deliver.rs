@@ -232,6 +232,47 @@ fn a_dead_letter_can_be_seen_and_sent_again_also_after_a_restart() {
 }
 
 #[test]
+fn new_messages_are_told_and_no_poll_is_waited_for() {
+    let dir = tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| OK);
+    let mut options = options();
+    options.limits.poll_ms = 3_600_000;
+    let hooks = [hook("room", &[receiver.url()])];
+    let mut world = World::start(dir.path(), options, &hooks);
+    // Also while the deliveries stand still, and behind messages that are for nobody.
+    for number in 0..5 {
+        world.publish("else:1", 100 + number);
+        world.publish("room:1", number);
+        receiver.wait_for(usize::try_from(number + 1).unwrap());
+    }
+    assert_eq!(receiver.numbers(), (0..5).collect::<Vec<_>>());
+    world.set(&[]);
+    world.publish("room:1", 5);
+    world.set(&hooks);
+    world.publish("room:1", 6);
+    receiver.wait_for(6);
+    assert_eq!(receiver.numbers(), [0, 1, 2, 3, 4, 6]);
+}
+
+#[test]
+fn hooks_of_an_older_version_change_nothing() {
+    let dir = tempdir().unwrap();
+    let receiver = Receiver::start(|_, _| OK);
+    let mut world = World::start(dir.path(), options(), &[]);
+    world.set_version(7, &[hook("room", &[receiver.url()])]);
+    world.set_version(6, &[]);
+    world.publish("room:1", 0);
+    receiver.wait_for(1);
+    world.set_version(8, &[]);
+    world.set_version(7, &[hook("room", &[receiver.url()])]);
+    world.publish("room:1", 1);
+    world.set_version(9, &[hook("room", &[receiver.url()])]);
+    world.publish("room:1", 2);
+    receiver.wait_for(2);
+    assert_eq!(receiver.numbers(), [0, 2]);
+}
+
+#[test]
 fn dead_letters_have_a_bound() {
     let dir = tempdir().unwrap();
     let bad = Receiver::start(|_, _| Reply::Status(404, ""));

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use engine::ids::{ChannelKey, Epoch, MessageId, Offset, TenantId};
 use engine::reactor::Clock;
 use engine::side::webhook::{
-    CatalogPlaces, ChannelSource, Counts, EgressRules, EndpointKey, EndpointStatus, Hook, Hooks,
-    Ledger, Letter, Pick, Places, Private, ReplayFault, WebhookDoor, WebhookLimits, WebhookOptions,
+    CatalogPlaces, Counts, EgressRules, EndpointKey, EndpointStatus, Hook, Hooks, Ledger, Letter,
+    Pick, Places, Private, ReplayFault, Source, WebhookDoor, WebhookLimits, WebhookOptions,
     WebhookParts, Webhooks,
 };
 use storage::{
@@ -122,7 +122,7 @@ impl World {
 
     pub(crate) fn run_on(&mut self, places: impl Places) {
         let parts = WebhookParts {
-            source: Arc::new(ChannelSource::new(vec![self.writer.reader(READ_TIMEOUT)])),
+            source: Source::new(vec![self.writer.reader(READ_TIMEOUT)]),
             ledger: Box::new(Teller(Arc::clone(&self.told))),
             clock: Clock::start(),
         };
@@ -141,9 +141,13 @@ impl World {
     }
 
     pub(crate) fn set(&self, hooks: &[Hook]) {
+        self.set_version(0, hooks);
+    }
+
+    pub(crate) fn set_version(&self, version: u64, hooks: &[Hook]) {
         let (answer, answers) = channel();
         let pick = Arc::new(ByPrefix(hooks.iter().map(|it| Arc::clone(&it.id)).collect()));
-        let hooks = Hooks { list: hooks.to_vec(), pick };
+        let hooks = Hooks { version, list: hooks.to_vec(), pick };
         self.door().set(TENANT, hooks, Box::new(move |it| answer.send(it).unwrap())).unwrap();
         answers.recv_timeout(Duration::from_secs(30)).unwrap().unwrap();
     }
@@ -156,7 +160,6 @@ impl World {
     pub(crate) fn publish_as(&mut self, channel: &str, event: &str, payload: &str) -> u128 {
         let id = self.append(channel, event, payload);
         while !matches!(self.writer.wait(), Some(Answer::Committed { count: 1 })) {}
-        self.hint();
         id
     }
 
@@ -171,7 +174,7 @@ impl World {
             id: MessageId(self.messages),
             at_ms: Clock::start().now().wall_ms,
             sender: "ada",
-            sender_kind: storage::SenderKind::System,
+            sender_kind: storage::SenderKind::User,
             event,
             payload: payload.as_bytes(),
             idempotency: None,
@@ -200,13 +203,6 @@ impl World {
                 Some(Answer::Committed { count }) => left -= count as u64,
                 other => panic!("{other:?}"),
             }
-        }
-        self.hint();
-    }
-
-    fn hint(&self) {
-        if let Some((_, door)) = &self.running {
-            door.more(TENANT);
         }
     }
 

@@ -12,6 +12,7 @@ pub use packet::{
     frame_noop, frame_open, frame_ping, frame_pong_probe, push_open,
 };
 pub use poll::{
-    PAYLOAD_PACKETS_MAX, POSTED, Payload, decode_payload, packet_bytes, push_frames, push_packet,
+    PAYLOAD_PACKETS_MAX, POLL_PACKETS_MAX, POSTED, Payload, decode_payload, packet_bytes,
+    push_frames, push_packet,
 };
 pub use sid::Sid;

@@ -5,6 +5,8 @@ use crate::ws::{Opcode, Role, parse_header};
 
 /// Packets that may come in one post.
 pub const PAYLOAD_PACKETS_MAX: usize = 4096;
+/// Packets in the answer to a poll. With more of them `python-engineio` takes the connection for broken.
+pub const POLL_PACKETS_MAX: usize = 16;
 /// The body of the answer to a post.
 pub const POSTED: &str = "ok";
 
@@ -63,16 +65,21 @@ pub fn push_packet(out: &mut Vec<u8>, packet: &[u8]) {
 }
 
 /// Appends the packets of unmasked, whole WebSocket frames, one behind the other: what waits for a session is kept as frames,
-/// whatever carries it in the end. Control frames say nothing to a poll.
-pub fn push_frames(out: &mut Vec<u8>, frames: &[u8]) {
+/// whatever carries it in the end. Control frames say nothing to a poll. Stops after `packets_left` packets, and returns how many
+/// bytes of the frames it is done with.
+pub fn push_frames(out: &mut Vec<u8>, frames: &[u8], packets_left: &mut usize) -> usize {
     let mut rest = frames;
-    while let Some((opcode, payload, behind)) = split_frame(rest) {
+    while *packets_left > 0
+        && let Some((opcode, payload, behind)) = split_frame(rest)
+    {
         if opcode == Opcode::Text {
             push_packet(out, payload);
+            *packets_left -= 1;
         }
         rest = behind;
     }
-    debug_assert!(rest.is_empty(), "only whole frames wait");
+    debug_assert!(*packets_left == 0 || rest.is_empty(), "only whole frames wait");
+    frames.len() - rest.len()
 }
 
 /// What the first frame is, its payload, and what is behind it.
@@ -132,8 +139,15 @@ mod tests {
             append_text(&mut frames, text.as_bytes());
             append_ping(&mut frames, b"not for a poll");
         }
-        let mut out = Vec::new();
-        push_frames(&mut out, &frames);
-        assert_eq!(String::from_utf8(out).unwrap(), texts.join("\u{1e}"));
+        let fetch = |frames: &[u8], mut packets_left: usize| {
+            let mut out = Vec::new();
+            let used = push_frames(&mut out, frames, &mut packets_left);
+            (used, String::from_utf8(out).unwrap(), packets_left)
+        };
+        assert_eq!(fetch(&frames, 4), (frames.len(), texts.join("\u{1e}"), 1));
+        let (used, first, left) = fetch(&frames, 2);
+        assert_eq!((first, left), (texts[..2].join("\u{1e}"), 0));
+        // The last ping of those two goes with what is behind it.
+        assert_eq!(fetch(&frames[used..], 2), (frames.len() - used, texts[2].clone(), 1));
     }
 }

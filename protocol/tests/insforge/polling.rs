@@ -79,7 +79,8 @@ fn a_poll_gets_what_a_socket_gets() {
         socket::frame_message(&mut frames, &message);
     }
     let mut body = Vec::new();
-    push_frames(&mut body, &frames);
+    let mut packets_left = usize::MAX;
+    push_frames(&mut body, &frames, &mut packets_left);
     let mut polled = decode_payload(&mut body).unwrap();
     let mut reader = Reader::new(Role::Client);
     let mut rest = &mut frames[..];

@@ -25,7 +25,7 @@ pub(super) struct MemoryJournal {
     bytes: u64,
     /// The place of the last message.
     place: u64,
-    /// What lies up to here may have been let go.
+    /// What lies up to here, of tenants that were dropped, was let go.
     let_go: u64,
 }
 
@@ -34,6 +34,8 @@ struct Entry {
     key: Arc<ChannelKey>,
     state: ChannelState,
     messages: VecDeque<Kept>,
+    /// The place of the last message that was let go.
+    let_go: u64,
 }
 
 /// A message and its place among all.
@@ -79,6 +81,7 @@ impl MemoryJournal {
                 key: Arc::clone(key),
                 state: ChannelState { first_retained: offset, ..ChannelState::default() },
                 messages: VecDeque::new(),
+                let_go: 0,
             })
             .into_mut();
         entry.state.position = Position { epoch: publication.epoch(), offset };
@@ -141,7 +144,7 @@ impl Journal for MemoryJournal {
         let mut retired = Retired::default();
         for entry in &mut self.channels {
             let excess = excess(&entry.messages, (policy.keep)(&entry.key), now_ms);
-            self.bytes -= entry.pop(excess, &mut self.let_go);
+            self.bytes -= entry.pop(excess);
             retired.messages += excess as u64;
         }
         while self.bytes > policy.bytes_max {
@@ -151,7 +154,7 @@ impl Journal for MemoryJournal {
                 .filter(|it| !it.messages.is_empty())
                 .min_by_key(|it| it.messages.front().map(|first| first.id()));
             let Some(entry) = oldest else { break };
-            self.bytes -= entry.pop(1, &mut self.let_go);
+            self.bytes -= entry.pop(1);
             retired.messages += 1;
         }
         let fresh = &mut self.fresh_epoch;
@@ -169,7 +172,7 @@ impl Journal for MemoryJournal {
 
     fn drop_channel(&mut self, channel: &ChannelKey) -> Result<(), JournalError> {
         if let Some(entry) = self.channels.find_mut(channel.hash(), |it| *it.key == *channel) {
-            self.bytes -= entry.pop(entry.messages.len(), &mut self.let_go);
+            self.bytes -= entry.pop(entry.messages.len());
         }
         Ok(())
     }
@@ -207,7 +210,7 @@ impl Journal for MemoryJournal {
             let is_it =
                 |kept: &&mut Kept| (kept.offset(), kept.epoch()) == (Some(it.offset), it.epoch);
             let found = entry.messages.iter_mut().find(is_it);
-            found.into_iter().for_each(|kept| kept.counts = it.counts.numbers());
+            found.into_iter().for_each(|kept| kept.counts = it.counts.over(kept.counts));
         }
         Ok(())
     }
@@ -222,7 +225,7 @@ impl Journal for MemoryJournal {
             let found = self.channels.find_mut(key.hash(), |it| it.key == *key);
             let Some(entry) = found else { continue };
             let count = entry.messages.partition_point(|it| it.at_ms() <= until_ms);
-            self.bytes -= entry.pop(count, &mut self.let_go);
+            self.bytes -= entry.pop(count);
             if count > 0 {
                 let first_retained = entry.state.first_retained;
                 let channel = Arc::clone(&entry.key);
@@ -237,7 +240,9 @@ impl Journal for MemoryJournal {
             Scope::Tenant(tenant) => it.key.tenant() == *tenant,
             Scope::Channel(channel) => it.key == *channel,
         };
-        let messages = self.channels.iter().filter(is_its).flat_map(|it| &it.messages);
+        let its = || self.channels.iter().filter(is_its);
+        let floor = its().map(|it| it.let_go).max().unwrap_or_default().max(self.let_go);
+        let messages = its().flat_map(|it| &it.messages);
         let mut scan = Scan::default();
         for Kept { place, publication, counts } in messages {
             let place = at(*place);
@@ -245,7 +250,11 @@ impl Journal for MemoryJournal {
             let channel = publication.channel();
             scan.count(channel.tenant(), place.count_key(publication), *counts);
         }
-        View { floor: at(self.let_go), end: at(self.place), ..scan.view() }
+        View { floor: at(floor), end: at(self.place), ..scan.view() }
+    }
+
+    fn end(&self) -> Place {
+        at(self.place)
     }
 
     fn live(&self, _: u64, channel: &ChannelKey) -> Vec<LiveRun> {
@@ -277,8 +286,9 @@ fn at(place: u64) -> Place {
 
 impl Entry {
     /// Lets go of the oldest messages; returns their bytes.
-    fn pop(&mut self, count: usize, let_go: &mut u64) -> u64 {
-        let gone = self.messages.drain(..count).inspect(|it| *let_go = it.place.max(*let_go));
+    fn pop(&mut self, count: usize) -> u64 {
+        let let_go = &mut self.let_go;
+        let gone = self.messages.drain(..count).inspect(|it| *let_go = it.place);
         let bytes = gone.map(|it| it.text_bytes() as u64).sum();
         self.state.first_retained = self
             .messages

@@ -176,6 +176,9 @@ pub trait Journal: Send {
     /// tenant for it.
     fn view(&self, scope: &Scope) -> View;
 
+    /// A place that nothing lies behind yet: whatever is appended later comes after it.
+    fn end(&self) -> Place;
+
     /// What is retained of a channel in a segment of a view.
     fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun>;
 

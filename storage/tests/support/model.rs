@@ -77,7 +77,14 @@ impl Model {
                 wh_audience: random.below(4),
                 wh_delivered: random.below(3),
             };
-            self.counts.insert(count_key(of), counts);
+            let said = self.counts.entry(count_key(of)).or_default();
+            // Zeros say nothing.
+            if counts.ws_audience > 0 {
+                said.ws_audience = counts.ws_audience;
+            }
+            if counts.wh_audience + counts.wh_delivered > 0 {
+                (said.wh_audience, said.wh_delivered) = (counts.wh_audience, counts.wh_delivered);
+            }
             let (channel, epoch) = (Arc::clone(of.channel()), of.epoch());
             counted.push(Counted { channel, epoch, offset: of.offset().unwrap(), counts });
         }

@@ -46,6 +46,12 @@ impl RegisteredPattern {
     pub fn age(&self) -> PatternAge {
         PatternAge { created_at_ms: self.created_at_ms, id: self.id }
     }
+
+    /// Whether it is enabled and has receivers.
+    #[must_use]
+    pub fn has_webhooks(&self) -> bool {
+        self.enabled && self.webhook_urls.as_ref().is_some_and(|it| !it.is_empty())
+    }
 }
 
 /// A pattern to be registered.

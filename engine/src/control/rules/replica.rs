@@ -71,6 +71,18 @@ impl Rules {
         self.of(tenant).map_or(&self.unregistered, |it| &it.enabled)
     }
 
+    /// The policies of a tenant; one that never had any has those that let everyone in.
+    #[must_use]
+    pub fn policies(&self, tenant: TenantId) -> &Policies {
+        self.of(tenant).map_or(&self.open, TenantRules::policies)
+    }
+
+    /// Policies that let everyone in.
+    #[must_use]
+    pub fn open(&self) -> &Policies {
+        &self.open
+    }
+
     /// Days that messages are kept for, of tenants that say so.
     #[must_use]
     pub fn retention_days(&self) -> &Arc<HashMap<TenantId, u32, ShardHasher>> {
@@ -156,6 +168,12 @@ impl TenantRules {
     /// Those that are older than one, which may be gone, the newest first.
     pub fn older_than(&self, age: PatternAge) -> impl Iterator<Item = &Arc<RegisteredPattern>> {
         self.by_age.range(..age).rev().filter_map(|age| self.by_id.get(&age.id))
+    }
+
+    /// Whether an enabled pattern has receivers.
+    #[must_use]
+    pub fn has_webhooks(&self) -> bool {
+        self.by_id.values().any(|it| it.has_webhooks())
     }
 
     /// How many patterns there are.

@@ -1,5 +1,6 @@
 //! The calls and sockets of the InsForge dialect: who may make a call, what it asks for, and how it goes on.
 
+mod channel_list;
 mod encode;
 mod frames;
 mod keys;
@@ -7,6 +8,7 @@ mod messages;
 mod moving;
 mod opening;
 mod polling;
+mod rules;
 mod shadow;
 mod tracking;
 mod wishes;
@@ -24,6 +26,7 @@ use super::calls::Body;
 use super::effects::Effects;
 use crate::control::Came;
 use crate::ids::{CallId, ConnId};
+pub(super) use channel_list::ChannelLists;
 pub(super) use encode::{
     encode_joined, encode_left, encode_not_joined, encode_plain_joined, encode_plain_left,
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
@@ -32,6 +35,7 @@ pub(super) use encode::{
 use keys::Asked;
 use opening::Opening;
 use polling::Poll;
+use rules::{RulesCall, RulesWork};
 pub(super) use shadow::Shadow;
 use wishes::Wish;
 
@@ -55,6 +59,8 @@ pub(super) enum Call {
     Key(Asked),
     /// Messages that are kept.
     Messages(Box<messages::Call>),
+    /// To see or change the rules of a tenant.
+    Rules(RulesCall),
 }
 
 /// What a call of this dialect does next.
@@ -64,6 +70,8 @@ pub(super) enum Work {
     PaidWish(ConnId, Box<Wish>),
     /// Every home lets go of messages; then they are counted.
     LetGo,
+    /// See [`RulesWork`].
+    Rules(Box<RulesWork>),
 }
 
 impl Shard {
@@ -96,9 +104,7 @@ impl Shard {
             | insforge::Call::ConfigGet
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
-            | insforge::Call::PermissionsReplace => {
-                Err(Rejection::Unimplemented { what: "this call" })
-            }
+            | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
         }
     }
 
@@ -111,14 +117,7 @@ impl Shard {
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
         match call {
-            Call::Refuse(why) => {
-                self.counters.rejected += 1;
-                let Reply { status, body: text, .. } = refused(&why);
-                let shape = Shape { status, ..body.shape };
-                self.answer_json(conn, shape, &mut effects.closes, |out| {
-                    out.extend_from_slice(&text);
-                });
-            }
+            Call::Refuse(why) => self.refuse_rest(conn, body.shape, &why, effects),
             Call::RefuseEngine { why, is_upgrade, origin } => {
                 let why = (why, is_upgrade, origin.as_deref());
                 self.refuse_engine(conn, body.shape, why, effects);
@@ -135,6 +134,7 @@ impl Shard {
                 });
             }
             Call::Messages(call) => return self.perform_messages(conn, *call, body.shape, effects),
+            Call::Rules(call) => return self.perform_rules(conn, call, body, effects),
         }
         Ok(())
     }
@@ -152,7 +152,16 @@ impl Shard {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
             }
             Work::LetGo => self.finish_message_delete(call, came, effects),
+            Work::Rules(work) => self.go_on_rules(call, *work, came, effects),
         }
+    }
+
+    /// Refuses a call.
+    fn refuse_rest(&mut self, conn: ConnId, shape: Shape, why: &RestError, effects: &mut Effects) {
+        self.counters.rejected += 1;
+        let Reply { status, body, .. } = refused(why);
+        let shape = Shape { status, ..shape };
+        self.answer_json(conn, shape, &mut effects.closes, |out| out.extend_from_slice(&body));
     }
 
     fn refuse_engine(

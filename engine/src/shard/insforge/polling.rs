@@ -2,7 +2,9 @@
 //! WebSocket.
 
 use protocol::Rejection;
-use protocol::engineio::{self, OpenFault, PAYLOAD_PACKETS_MAX, POSTED, Sid, Transport};
+use protocol::engineio::{
+    self, OpenFault, PAYLOAD_PACKETS_MAX, POLL_PACKETS_MAX, POSTED, Sid, Transport,
+};
 use protocol::http::{Content, HeaderLine, KeepAlive, Response, write_response};
 use protocol::ws::CloseCode;
 
@@ -194,7 +196,7 @@ impl Shard {
         Some(Waiting { to, origin: origin.clone() })
     }
 
-    /// Answers a request with everything that waits.
+    /// Answers a request with what waits. What is too much for one answer is there for the next request.
     pub(in crate::shard) fn hand_mail(
         &mut self,
         polled: ConnId,
@@ -202,7 +204,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let mut body = Vec::new();
-        self.polls.take_payload(polled, &mut body);
+        self.polls.take_payload(polled, POLL_PACKETS_MAX, &mut body);
         if body.is_empty() {
             body.extend_from_slice(engineio::NOOP);
         }
@@ -219,7 +221,9 @@ impl Shard {
     ) {
         let mut body = Vec::new();
         match ending {
-            Ending::Flush | Ending::Linger => self.polls.take_payload(polled, &mut body),
+            Ending::Flush | Ending::Linger => {
+                self.polls.take_payload(polled, usize::MAX, &mut body);
+            }
             Ending::Shed(_) | Ending::Now => {}
         }
         engineio::push_packet(&mut body, engineio::CLOSE);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use storage::{
-    ChannelKey, JournalError, LiveRun, Publication, Reader, Scope, Source, View, Wanted,
+    ChannelKey, JournalError, LiveRun, Place, Publication, Reader, Scope, Source, View, Wanted,
 };
 
 /// See the module.
@@ -23,6 +23,11 @@ impl Source for Watched {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         self.is_awaited()?;
         self.reader.view(scope)
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        self.is_awaited()?;
+        self.reader.end()
     }
 
     fn live(

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use protocol::auth::hmac_sha256;
 use protocol::uuid_text;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use storage::Publication;
+use storage::{Publication, SenderKind};
 
 use super::header::HeaderText;
 use crate::config::Secret;
@@ -110,11 +110,15 @@ fn envelope(hook: &str, message: &Publication) -> Vec<u8> {
     out.extend_from_slice(b",\"payload\":");
     out.extend_from_slice(message.payload());
     if sender.is_empty() {
-        out.extend_from_slice(b",\"senderId\":null,\"senderType\":\"system\"");
+        out.extend_from_slice(b",\"senderId\":null");
     } else {
         push(&mut out, ",\"senderId\":", sender);
-        out.extend_from_slice(b",\"senderType\":\"user\"");
     }
+    let kind = match message.sender_kind() {
+        SenderKind::System => "system",
+        SenderKind::User => "user",
+    };
+    push(&mut out, ",\"senderType\":", kind);
     push(&mut out, ",\"timestamp\":", &time_text(message.at_ms()));
     out.push(b'}');
     out
@@ -127,8 +131,9 @@ fn push(out: &mut Vec<u8>, name: &str, text: &str) {
     debug_assert!(written.is_ok(), "a buffer takes everything");
 }
 
-/// `2024-03-22T12:38:31.111Z`.
-fn time_text(at_ms: u64) -> String {
+/// A time since 1970, as `2024-03-22T12:38:31.111Z`.
+#[must_use]
+pub fn time_text(at_ms: u64) -> String {
     let at_ms = i64::try_from(at_ms).unwrap_or(i64::MAX);
     let at = jiff::Timestamp::from_millisecond(at_ms).unwrap_or(jiff::Timestamp::MAX);
     format!("{at:.3}")

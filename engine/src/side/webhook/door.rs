@@ -1,7 +1,7 @@
 //! The way in: orders of the engine, each answered by a call of what came with it.
 
 use storage::TenantId;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Sender, WeakSender};
 
 use super::hooks::{EndpointStatus, Hooks, HooksRefused, ReplayFault};
 use super::names::EndpointKey;
@@ -10,21 +10,26 @@ use super::places::Letter;
 /// Called once with an answer, on a thread of this room: it must not block.
 pub type Reply<T> = Box<dyn FnOnce(T) + Send>;
 
+/// Makes hooks where there is time for it; what it gets seeds a hasher.
+pub(super) type MakeHooks = Box<dyn FnOnce(u64) -> Hooks + Send>;
+
 /// What is asked.
 pub(super) enum Order {
-    Set(TenantId, Hooks, Reply<Result<(), HooksRefused>>),
+    Set(TenantId, MakeHooks, Reply<Result<(), HooksRefused>>),
+    /// A storage thread says that a tenant has more.
     More(TenantId),
     ForgetUnclaimed,
     Status(TenantId, Reply<Vec<EndpointStatus>>),
     Letters(EndpointKey, u64, usize, Reply<Option<Vec<Letter>>>),
     Replay(EndpointKey, u64, Reply<Result<(), ReplayFault>>),
+    End,
 }
 
 /// As many orders wait as may, or all is over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Busy;
 
-/// Hands orders over without waiting. The deliveries end when the last door is gone.
+/// Hands orders over without waiting. The deliveries end when they are asked to, or the last door is gone.
 #[derive(Clone)]
 pub struct WebhookDoor(pub(super) Sender<Order>);
 
@@ -40,12 +45,17 @@ impl WebhookDoor {
         hooks: Hooks,
         reply: Reply<Result<(), HooksRefused>>,
     ) -> Result<(), Busy> {
-        self.send(Order::Set(tenant, hooks, reply))
+        self.set_with(tenant, Box::new(move |_| hooks), reply)
     }
 
-    /// Says that a tenant has new messages in the journal. One that is lost costs a wait of `poll_ms`.
-    pub fn more(&self, tenant: TenantId) {
-        let _ = self.send(Order::More(tenant)); // See above.
+    /// The same, with hooks that are made on the way.
+    pub(super) fn set_with(
+        &self,
+        tenant: TenantId,
+        make: MakeHooks,
+        reply: Reply<Result<(), HooksRefused>>,
+    ) -> Result<(), Busy> {
+        self.send(Order::Set(tenant, make, reply))
     }
 
     /// Lets go of what was saved for endpoints that nobody has set since the start.
@@ -92,7 +102,33 @@ impl WebhookDoor {
         self.send(Order::Replay(of, letter, reply))
     }
 
+    /// Ends the deliveries: calls under way are cut off, and what ended is saved.
+    ///
+    /// # Errors
+    /// When it was not taken. They end with the last door, then.
+    pub fn end(&self) -> Result<(), Busy> {
+        self.send(Order::End)
+    }
+
+    /// A door that keeps nothing going.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakWebhookDoor {
+        WeakWebhookDoor(self.0.downgrade())
+    }
+
     fn send(&self, order: Order) -> Result<(), Busy> {
         self.0.try_send(order).map_err(|_| Busy)
+    }
+}
+
+/// A door for whoever may outlive the deliveries.
+#[derive(Clone)]
+pub struct WeakWebhookDoor(WeakSender<Order>);
+
+impl WeakWebhookDoor {
+    /// The door, unless all is over.
+    #[must_use]
+    pub fn open(&self) -> Option<WebhookDoor> {
+        self.0.upgrade().map(WebhookDoor)
     }
 }

@@ -12,6 +12,8 @@ use super::tally::Counts;
 /// The hooks of a tenant.
 #[derive(Clone)]
 pub struct Hooks {
+    /// Which of the tenant's settings of hooks this is. One that comes behind a higher changes nothing.
+    pub version: u64,
     /// Each of them.
     pub list: Vec<Hook>,
     /// Which of them a message is for.

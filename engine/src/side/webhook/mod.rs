@@ -11,22 +11,29 @@ mod egress;
 mod endpoint;
 mod header;
 mod hooks;
+mod ledger;
 mod limits;
+mod link;
 mod names;
 mod places;
+mod rules;
 mod source;
 mod start;
 mod tally;
 
-pub use delivery::{BodyFormat, DeliveryForm, SigningSecrets};
-pub use door::{Busy, Reply, WebhookDoor};
+pub use delivery::{BodyFormat, DeliveryForm, SigningSecrets, time_text};
+pub use door::{Busy, Reply, WeakWebhookDoor, WebhookDoor};
 pub use egress::{Egress, EgressRules, Nameservers, Private, Refusal, Scope, Target, scope};
 pub use endpoint::{Effect, Endpoint, ReplayRefused, Slice};
 pub use header::HeaderText;
 pub use hooks::{EndpointStatus, Hook, Hooks, HooksRefused, Ledger, Pick, ReplayFault};
+pub use ledger::JournalLedger;
 pub use limits::{Retry, WebhookLimits};
+pub use link::{Hooked, HooksAsk, WebhookLink};
 pub use names::{EndpointKey, Fault, Feed, Outcome, Place, Placed, Reason, Verdict};
-pub use places::{CatalogPlaces, Letter, LetterHead, PlaceChange, Places, PlacesError, Saved};
-pub use source::{ChannelSource, Source, SourceAsk, SourceError};
+pub use places::{
+    CatalogPlaces, Letter, LetterHead, MemoryPlaces, PlaceChange, Places, PlacesError, Saved,
+};
+pub use source::{Source, SourceAsk, SourceError};
 pub use start::{WebhookOptions, WebhookParts, Webhooks};
 pub use tally::{Counts, Standing, counts};

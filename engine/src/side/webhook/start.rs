@@ -39,7 +39,7 @@ pub struct WebhookOptions {
 /// The parts that deliveries stand on.
 pub struct WebhookParts {
     /// Where messages come from.
-    pub source: Arc<dyn Source>,
+    pub source: Source,
     /// Who is told what became of them.
     pub ledger: Box<dyn Ledger>,
     /// The clock of the node.
@@ -62,6 +62,9 @@ impl Webhooks {
         mut places: impl Places,
     ) -> io::Result<(Self, WebhookDoor)> {
         let saved = places.load().map_err(io::Error::other)?;
+        let (orders, taken) = channel(options.limits.orders_max);
+        let mut source = parts.source;
+        source.watch(&orders.downgrade()).map_err(io::Error::other)?;
         let (places, places_thread) = PlacesThread::spawn(places)?;
         let limits = Arc::new(options.limits);
         let rules = Arc::new(options.rules);
@@ -74,13 +77,12 @@ impl Webhooks {
             let _inside = runtime.enter();
             Egress::new(Arc::clone(&rules), &options.nameservers, &options.authorities, &limits)?
         };
-        let (orders, taken) = channel(limits.orders_max);
         let tools = Tools {
             limits,
             form: Arc::new(options.form),
             rules,
             egress,
-            source: parts.source,
+            source: Arc::new(source),
             places,
             ledger: parts.ledger,
             clock: parts.clock,
@@ -93,7 +95,7 @@ impl Webhooks {
         Ok((Self { threads: [thread, places_thread] }, WebhookDoor(orders)))
     }
 
-    /// Waits for their end, which comes when the last door is gone.
+    /// Waits for their end, which comes when somebody asked for it, or the last door is gone.
     ///
     /// # Errors
     /// When a thread panicked.

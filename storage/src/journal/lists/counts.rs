@@ -21,7 +21,8 @@ pub struct Counts {
     pub wh_delivered: u64,
 }
 
-/// The numbers of one message. Those that were said before are void.
+/// The numbers of one message. Those that were said before are void; but sockets, or webhooks, of which nothing is said (their
+/// numbers are zero) stay as they were: the two are told apart in time, by different threads.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// Where it was published.
@@ -72,6 +73,11 @@ impl Counts {
         [number(self.ws_audience), number(self.wh_audience), number(self.wh_delivered)]
     }
 
+    /// What holds of a message once this is said after `before`.
+    pub(crate) fn over(&self, before: Numbers) -> Numbers {
+        over(self.numbers(), before)
+    }
+
     pub(crate) fn add(&mut self, numbers: Numbers) {
         let [ws, wh, delivered] = numbers.map(u64::from);
         self.ws_audience += ws;
@@ -91,6 +97,14 @@ impl Counts {
         self.wh_audience += other.wh_audience;
         self.wh_delivered += other.wh_delivered;
     }
+}
+
+/// What holds of a message of which `before` was said, and then `now`.
+pub(super) fn over(now: Numbers, before: Numbers) -> Numbers {
+    let ([sockets, webhooks @ ..], [sockets_before, webhooks_before @ ..]) = (now, before);
+    let sockets = if sockets == 0 { sockets_before } else { sockets };
+    let [audience, delivered] = if webhooks == [0; 2] { webhooks_before } else { webhooks };
+    [sockets, audience, delivered]
 }
 
 impl From<Numbers> for Counts {

@@ -1,6 +1,6 @@
 //! Everything persisted of a tenant in the order of the log, from a place on: what deliverers of webhooks go along.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -16,7 +16,7 @@ use crate::{
     publication::Publication,
 };
 
-/// Messages of which a cursor knows ahead where they are: 40 bytes each.
+/// Messages of which a cursor knows ahead where they are: 48 bytes each.
 const AHEAD_MAX: usize = 16 * 1024;
 /// Bytes of an encoded place.
 const PLACE_BYTES: usize = 12;
@@ -30,13 +30,32 @@ pub struct Place {
 }
 
 /// Messages of a tenant in the order of the log.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cursor {
     tenant: TenantId,
-    channels: Option<HashSet<Arc<ChannelKey>>>,
     /// All up to here was given, or passed over.
     place: Place,
-    ahead: VecDeque<(Place, Wanted)>,
+    ahead: Arc<Ahead>,
+    /// How many of those that lie ahead are behind it by now.
+    behind: usize,
+}
+
+/// The next few messages after a place. Cursors that come by there share it.
+#[derive(Debug, Default)]
+struct Ahead {
+    after: Place,
+    messages: Vec<Lying>,
+    /// Whether a segment between that place and the first of them is gone.
+    is_gap: bool,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct Lying {
+    place: Place,
+    wanted: Wanted,
+    epoch: Epoch,
+    is_retained: bool,
 }
 
 /// What a cursor passed over since it gave something last, because it was let go before.
@@ -97,7 +116,7 @@ impl Cursor {
     /// Goes along everything of a tenant after a place.
     #[must_use]
     pub fn new(tenant: TenantId, after: Place) -> Self {
-        Self { tenant, channels: None, place: after, ahead: VecDeque::new() }
+        Self { tenant, place: after, ahead: Arc::default(), behind: 0 }
     }
 
     /// Goes along what comes from now on.
@@ -105,20 +124,7 @@ impl Cursor {
     /// # Errors
     /// When the journal does not answer.
     pub fn from_now(tenant: TenantId, source: &mut dyn Source) -> Result<Self, JournalError> {
-        let View { parts, end, .. } = source.view(&Scope::Tenant(tenant))?;
-        let last = parts.last().and_then(|part| match &part.data {
-            Data::Rows(rows) => Some(Place::new(part.segment, rows.rows.last()?.place)),
-            Data::Sealed(_) => None,
-        });
-        Ok(Self::new(tenant, last.map_or(end, |it| it.max(end))))
-    }
-
-    /// Goes along some channels only.
-    #[must_use]
-    pub fn only(mut self, channels: impl IntoIterator<Item = Arc<ChannelKey>>) -> Self {
-        self.channels = Some(channels.into_iter().collect());
-        self.ahead.clear();
-        self
+        Ok(Self::new(tenant, source.end()?))
     }
 
     /// Where it is.
@@ -127,87 +133,149 @@ impl Cursor {
         self.place
     }
 
+    /// Whether it knows nothing of what lies ahead.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.ahead.messages.is_empty()
+    }
+
+    /// Whether both know the same way.
+    #[must_use]
+    pub fn shares_way(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.ahead, &other.ahead)
+    }
+
+    /// One at another place, if it lies on the way that this one knows: what a second reader has to find out less.
+    #[must_use]
+    pub fn at(&self, place: Place) -> Option<Self> {
+        let Ahead { after, messages, .. } = &*self.ahead;
+        let is_within = messages.first().is_some_and(|it| it.place <= place)
+            && messages.last().is_some_and(|it| place < it.place);
+        let behind = messages.partition_point(|it| it.place <= place);
+        let is_known = is_within || (place == *after && !messages.is_empty());
+        is_known.then(|| Self { place, behind, ahead: Arc::clone(&self.ahead), ..*self })
+    }
+
     /// The next messages, at most `max` and about 1 MiB. None, and an end, when there are none at present.
     ///
     /// # Errors
     /// When the journal does not answer, or the disk refuses. Asked again, it goes on where it was.
     pub fn next(&mut self, source: &mut dyn Source, max: usize) -> Result<Slice, JournalError> {
+        self.next_of(source, max, &|_| true)
+    }
+
+    /// The same, of the channels that are wanted; the others are passed over, and not counted as let go.
+    ///
+    /// # Errors
+    /// As for [`Cursor::next`].
+    pub fn next_of(
+        &mut self,
+        source: &mut dyn Source,
+        max: usize,
+        wants: &dyn Fn(&ChannelKey) -> bool,
+    ) -> Result<Slice, JournalError> {
         let mut slice = Slice::default();
         let mut bytes = 0;
         while slice.messages.len() < max && bytes < READ_BYTES_MAX {
-            if self.ahead.is_empty() && !self.look_ahead(source, &mut slice.passed)? {
+            if self.behind == self.ahead.messages.len() && !self.look_ahead(source)? {
                 slice.is_end = true;
+            }
+            slice.passed.is_unknown |= self.behind == 0 && self.ahead.is_gap;
+            if slice.is_end {
                 break;
             }
-            let count = ASKED_MAX.min(max - slice.messages.len());
-            let wanted: Vec<_> = self.ahead.iter().take(count).map(|it| it.1.clone()).collect();
-            let found = source.fetch(&wanted)?;
-            for ((place, _), message) in self.ahead.drain(..found.len()).zip(found) {
-                self.place = place;
-                bytes += message.as_ref().map_or(0, |it| it.text_bytes());
-                slice.passed.messages += u64::from(message.is_none());
-                slice.messages.extend(message.map(|it| (place, it)));
-            }
+            bytes += self.take(source, max, wants, &mut slice)?;
         }
         slice.place = self.place;
         Ok(slice)
     }
 
-    /// Finds where the next messages are. Says whether there are any.
-    fn look_ahead(
+    /// Takes what is wanted of what lies ahead, about as much as is read at once; returns its bytes.
+    fn take(
         &mut self,
         source: &mut dyn Source,
-        passed: &mut Passed,
-    ) -> Result<bool, JournalError> {
+        max: usize,
+        wants: &dyn Fn(&ChannelKey) -> bool,
+        slice: &mut Slice,
+    ) -> Result<usize, JournalError> {
+        let count = ASKED_MAX.min(max - slice.messages.len());
+        let ahead = Arc::clone(&self.ahead);
+        let (mut chosen, mut wanted) = (Vec::new(), Vec::new());
+        let mut until = self.behind;
+        for lying in ahead.messages.iter().skip(self.behind) {
+            if wanted.len() == count {
+                break;
+            }
+            if wants(&lying.wanted.0) {
+                wanted.extend(lying.is_retained.then(|| lying.wanted.clone()));
+                chosen.push((until, lying));
+            }
+            until += 1;
+        }
+        let found = if wanted.is_empty() { Vec::new() } else { source.fetch(&wanted)? };
+        let (mut found, mut bytes) = (found.into_iter(), 0);
+        for (number, lying) in chosen {
+            let message = match lying.is_retained.then(|| found.next()) {
+                // As much was read as may be: it is for the next time.
+                Some(None) => {
+                    until = number;
+                    break;
+                }
+                Some(Some(message)) => message.filter(|it| it.epoch() == lying.epoch),
+                None => None,
+            };
+            bytes += message.as_ref().map_or(0, |it| it.text_bytes());
+            slice.passed.messages += u64::from(message.is_none());
+            slice.messages.extend(message.map(|it| (lying.place, it)));
+        }
+        let last = until.checked_sub(1).and_then(|it| ahead.messages.get(it));
+        self.place = last.map_or(self.place, |it| it.place);
+        self.behind = until;
+        Ok(bytes)
+    }
+
+    /// Finds where the next messages are. Says whether there are any.
+    fn look_ahead(&mut self, source: &mut dyn Source) -> Result<bool, JournalError> {
         let View { parts, floor, holes, end } = source.view(&Scope::Tenant(self.tenant))?;
         let from = self.place;
         let is_gap = |to: u64| {
             let is_between = |it: &u64| from.segment < *it && *it < to;
             from != Place::START && (from < floor || holes.iter().any(is_between))
         };
+        let mut end = end;
         for mut part in parts {
-            if part.segment < self.place.segment {
+            if part.segment < from.segment {
                 continue;
             }
-            while self.look_into(&mut part, source, passed)? {}
-            if !self.ahead.is_empty() {
-                passed.is_unknown |= is_gap(part.segment);
+            let found = self.lying_in(&mut part, source)?;
+            if !found.is_empty() {
+                let messages = retained(&part, source, found)?;
+                self.set(Ahead { after: from, messages, is_gap: is_gap(part.segment) });
                 return Ok(true);
             }
+            // What else was written so far is of others.
+            if let Data::Rows(rows) = &part.data
+                && let Some(last) = rows.rows.last()
+            {
+                end = end.max(Place::new(part.segment, last.place));
+            }
         }
-        passed.is_unknown |= is_gap(end.segment);
-        self.place = self.place.max(end);
+        self.set(Ahead { after: from, messages: Vec::new(), is_gap: is_gap(end.segment) });
+        self.place = from.max(end);
         Ok(false)
     }
 
-    /// Finds the next messages in a part. Says whether there are more, and none of those is retained.
-    fn look_into(
-        &mut self,
-        part: &mut Part,
-        source: &mut dyn Source,
-        passed: &mut Passed,
-    ) -> Result<bool, JournalError> {
-        let (found, more) = self.lying_in(part, source)?;
-        let (listed, last) = (found.len() as u64, found.last().map(|it| it.0));
-        self.ahead = self.retained(part, source, found)?;
-        passed.messages += listed - self.ahead.len() as u64;
-        if self.ahead.is_empty() {
-            self.place = last.map_or(self.place, |it| it.max(self.place));
-        }
-        Ok(more && self.ahead.is_empty())
+    fn set(&mut self, ahead: Ahead) {
+        self.ahead = Arc::new(ahead);
+        self.behind = 0;
     }
 
-    fn wants(&self, channel: &Arc<ChannelKey>) -> bool {
-        channel.tenant() == self.tenant
-            && self.channels.as_ref().is_none_or(|it| it.contains(channel))
-    }
-
-    /// The next messages in a part, retained or not; and whether there are more.
+    /// The next messages in a part, retained or not.
     fn lying_in(
         &self,
         part: &mut Part,
         source: &mut dyn Source,
-    ) -> Result<(Vec<Lying>, bool), JournalError> {
+    ) -> Result<Vec<Lying>, JournalError> {
         let from = if part.segment == self.place.segment { Some(self.place.at) } else { None };
         if let Data::Rows(rows) = &part.data {
             return Ok(self.in_rows(part.segment, rows, from));
@@ -215,74 +283,68 @@ impl Cursor {
         let scope = Scope::Tenant(self.tenant);
         let filter = Filter { scope, names: None, event: None, since_ms: 0 };
         let mut found = Vec::new();
-        let mut more = false;
         for (channel, epoch, hits) in part.all(source, &filter)? {
-            if !self.wants(&channel) {
-                continue;
-            }
             let later = hits.into_iter().filter(|it| from.is_none_or(|from| it.place > from));
             found.extend(later.map(|it| lying(part.segment, &channel, epoch, it)));
             if found.len() > 2 * AHEAD_MAX {
-                more |= shorten(&mut found);
+                shorten(&mut found);
             }
         }
-        more |= shorten(&mut found);
-        found.sort_unstable_by_key(|it| it.0);
-        Ok((found, more))
+        shorten(&mut found);
+        found.sort_unstable_by_key(|it| it.place);
+        Ok(found)
     }
 
     /// The same for rows in memory, which are in the order of the log.
-    fn in_rows(&self, segment: u64, of: &Snapshot, from: Option<u32>) -> (Vec<Lying>, bool) {
+    fn in_rows(&self, segment: u64, of: &Snapshot, from: Option<u32>) -> Vec<Lying> {
         let start = from.map_or(0, |from| of.rows.partition_point(|it| it.place <= from));
-        let wanted: Vec<_> = of.series.iter().map(|it| self.wants(&it.channel)).collect();
-        let is_wanted = |it: &&Row| wanted.get(it.series as usize).copied().unwrap_or_default();
-        let rows = of.rows.iter_from(start).filter(is_wanted).take(AHEAD_MAX + 1);
+        let is_its = |it: &Series| it.channel.tenant() == self.tenant;
+        let its: Vec<_> = of.series.iter().map(|it| is_its(it)).collect();
+        let is_wanted = |it: &&Row| its.get(it.series as usize).copied().unwrap_or_default();
+        let rows = of.rows.iter_from(start).filter(is_wanted).take(AHEAD_MAX);
         let found = rows.filter_map(|it| {
             let series: &Series = of.series.at(it.series as usize)?;
             let hit = Hit { place: it.place, offset: it.offset, at_ms: it.at_ms };
             Some(lying(segment, &series.channel, series.epoch, hit))
         });
-        let mut found: Vec<_> = found.collect();
-        let more = found.len() > AHEAD_MAX;
-        found.truncate(AHEAD_MAX);
-        (found, more)
-    }
-
-    /// Those of them that are retained.
-    fn retained(
-        &self,
-        part: &Part,
-        source: &mut dyn Source,
-        found: Vec<Lying>,
-    ) -> Result<VecDeque<(Place, Wanted)>, JournalError> {
-        let mut live: HashMap<Arc<ChannelKey>, Vec<LiveRun>> = HashMap::new();
-        let channels: HashSet<_> = found.iter().map(|it| Arc::clone(&it.1.0)).collect();
-        let channels: Vec<_> = channels.into_iter().collect();
-        for some in channels.chunks(ASKED_MAX) {
-            let runs = source.live(part.segment, some)?;
-            live.extend(some.iter().cloned().zip(runs));
-        }
-        let is_live = |(_, (channel, offset), epoch): &Lying| {
-            let holds = |run: &LiveRun| run.epoch == *epoch && run.holds(offset.0);
-            live.get(channel).is_some_and(|it| it.iter().any(holds))
-        };
-        Ok(found.into_iter().filter(is_live).map(|it| (it.0, it.1)).collect())
+        found.collect()
     }
 }
 
-/// A message that may be retained.
-type Lying = (Place, Wanted, Epoch);
+/// Notes which of them are retained.
+fn retained(
+    part: &Part,
+    source: &mut dyn Source,
+    mut found: Vec<Lying>,
+) -> Result<Vec<Lying>, JournalError> {
+    let mut live: HashMap<Arc<ChannelKey>, Vec<LiveRun>> = HashMap::new();
+    let channels: HashSet<_> = found.iter().map(|it| Arc::clone(&it.wanted.0)).collect();
+    let channels: Vec<_> = channels.into_iter().collect();
+    for some in channels.chunks(ASKED_MAX) {
+        let runs = source.live(part.segment, some)?;
+        live.extend(some.iter().cloned().zip(runs));
+    }
+    for it in &mut found {
+        let (channel, offset) = &it.wanted;
+        // Offsets rise from run to run.
+        let run = live.get(channel).and_then(|runs| {
+            let at = runs.partition_point(|run| run.first <= offset.0);
+            runs.get(at.checked_sub(1)?)
+        });
+        it.is_retained = run.is_some_and(|run| run.epoch == it.epoch && run.holds(offset.0));
+    }
+    Ok(found)
+}
 
 fn lying(segment: u64, channel: &Arc<ChannelKey>, epoch: Epoch, hit: Hit) -> Lying {
-    (Place::new(segment, hit.place), (Arc::clone(channel), Offset(hit.offset)), epoch)
+    let wanted = (Arc::clone(channel), Offset(hit.offset));
+    Lying { place: Place::new(segment, hit.place), wanted, epoch, is_retained: false }
 }
 
-/// Keeps the first few. Says whether some went.
-fn shorten(found: &mut Vec<Lying>) -> bool {
-    if found.len() <= AHEAD_MAX {
-        return false;
+/// Keeps the first few.
+fn shorten(found: &mut Vec<Lying>) {
+    if found.len() > AHEAD_MAX {
+        found.select_nth_unstable_by_key(AHEAD_MAX - 1, |it| it.place);
+        found.truncate(AHEAD_MAX);
     }
-    found.select_nth_unstable_by_key(AHEAD_MAX - 1, |it| it.0);
-    found.truncate(AHEAD_MAX);
-    true
 }

@@ -139,6 +139,12 @@ pub trait Source {
     /// When nobody answers.
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError>;
 
+    /// A place that nothing lies behind yet: whatever is appended later comes after it.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    fn end(&mut self) -> Result<Place, JournalError>;
+
     /// What is retained of each of the channels in a segment.
     ///
     /// # Errors
@@ -173,6 +179,10 @@ pub trait Source {
 impl Source for Box<dyn Journal> {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         Ok(Journal::view(&**self, scope))
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        Ok(Journal::end(&**self))
     }
 
     fn live(

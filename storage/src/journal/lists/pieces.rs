@@ -52,6 +52,10 @@ impl<T: Clone> Pieces<T> {
         }
     }
 
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.last.last().or_else(|| self.whole.last()?.last())
+    }
+
     pub(crate) fn snapshot(&self) -> Pieced<T> {
         let mut pieces = self.whole.clone();
         if !self.last.is_empty() {

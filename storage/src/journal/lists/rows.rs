@@ -106,6 +106,11 @@ impl Rows {
         self.rows.push(row);
     }
 
+    /// Where the last message lies.
+    pub(crate) fn last_place(&self) -> Option<u32> {
+        self.rows.last().map(|it| it.place)
+    }
+
     pub(crate) fn snapshot(&self) -> Snapshot {
         let (series, rows) = (self.series.snapshot(), self.rows.snapshot());
         Snapshot { series, rows, counts: self.counts.snapshot() }

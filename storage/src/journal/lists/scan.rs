@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     CountKey, CountRow, Data, Numbers, Part, Place, View,
-    counts::CountLog,
+    counts::{CountLog, over},
     rows::{Row, Rows, Seen},
 };
 use crate::ids::TenantId;
@@ -26,6 +26,7 @@ impl Scan {
     /// Takes what is said about a message; it counts in place of what was said before.
     pub(crate) fn count(&mut self, tenant: TenantId, key: CountKey, now: Numbers) {
         let before = self.counts.find(key).unwrap_or_default();
+        let now = over(now, before);
         self.counts.take(CountRow { tenant, key, now, before });
     }
 

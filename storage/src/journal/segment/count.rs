@@ -11,7 +11,7 @@ use crate::{
     ids::ChannelKey,
     journal::{
         Counted, Source, Wanted,
-        lists::{CountKey, LiveRun, Numbers, Part, Scope, View, fetch, key_hash},
+        lists::{CountKey, LiveRun, Numbers, Part, Place, Scope, View, fetch, key_hash},
     },
     publication::Publication,
 };
@@ -42,7 +42,7 @@ impl SegmentJournal {
                 Some(now) => now,
                 None => self.said_before(of, key)?,
             };
-            let now = of.counts.numbers();
+            let now = of.counts.over(before);
             self.said.push(Said { of: of.clone(), segment, now, before });
         }
         Ok(())
@@ -125,6 +125,10 @@ fn entry(said: &[Said]) -> Option<Entry<'_>> {
 impl Source for SegmentJournal {
     fn view(&mut self, scope: &Scope) -> Result<View, JournalError> {
         Ok(self.look(scope))
+    }
+
+    fn end(&mut self) -> Result<Place, JournalError> {
+        Ok(self.last_place())
     }
 
     fn live(

@@ -48,6 +48,11 @@ impl SegmentJournal {
         }
     }
 
+    /// The place of the last message, or the beginning of the segment that has none yet.
+    pub(super) fn last_place(&self) -> Place {
+        Place::new(self.active.id, self.active.rows.last_place().unwrap_or_default())
+    }
+
     pub(super) fn part(&self, segment: u64, live: u64) -> Option<Part> {
         let shelved = self.shelf.files.get(&segment)?;
         let speaks = !shelved.targets.is_empty();

@@ -309,6 +309,10 @@ impl Journal for SegmentJournal {
         self.look(scope)
     }
 
+    fn end(&self) -> lists::Place {
+        self.last_place()
+    }
+
     fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {
         self.live_runs(segment, channel)
     }

@@ -11,7 +11,7 @@ use std::{io, os::unix::fs::FileExt, path::Path, sync::Arc};
 
 use self::block::{CRC_BYTES, MARK_BYTES, Mark, encode, place, publication, sealed};
 use super::{
-    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, READ_BYTES_MAX,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX,
     Retired, SET_ASIDE_MAX, Scope, View,
     channel::{Note, Places, Run},
     entry::{self, Entry, Message},
@@ -315,6 +315,10 @@ impl Journal for SledJournal {
 
     fn view(&self, scope: &Scope) -> View {
         self.look(scope)
+    }
+
+    fn end(&self) -> Place {
+        Place::new(self.mark.end, 0)
     }
 
     fn live(&self, segment: u64, channel: &ChannelKey) -> Vec<LiveRun> {

@@ -1,5 +1,7 @@
 //! What endpoints want done, and what came of it.
 
+use storage::Cursor;
+
 use super::gates::{Call, Reading, Trust};
 use super::{Desk, Slot};
 use crate::ids::Now;
@@ -36,13 +38,17 @@ impl Desk {
         &mut self,
         slot: Slot,
         feed: &Feed,
-        result: Result<Slice, SourceError>,
+        result: Result<(Slice, Cursor), SourceError>,
     ) {
         let now = self.now();
         let Some(post) = self.posts.get_mut(&slot) else { return };
         let mut effects = std::mem::take(&mut self.effects);
         match result {
-            Ok(slice) => post.machine.loaded(feed, slice, &mut effects),
+            Ok((slice, way)) => {
+                self.ways.keep(post.key.tenant, feed.clone(), way);
+                post.machine.loaded(feed, slice, &mut effects);
+            }
+            Err(SourceError::Ended) => post.machine.read_failed(feed, now),
             Err(why) => {
                 tracing::warn!("webhooks cannot read on for now: {why}");
                 post.machine.read_failed(feed, now);

@@ -85,7 +85,7 @@ async fn find(
     of: EndpointKey,
     id: u64,
     places: PlacesThread,
-    source: Arc<dyn Source>,
+    source: Arc<Source>,
 ) -> Result<(Letter, Arc<Publication>), ReplayFault> {
     let tenant = of.tenant;
     let letters = places.letters(of, vec![id]).await.map_err(|_| ReplayFault::Unavailable)?;
@@ -93,18 +93,20 @@ async fn find(
     let letter = letters.into_iter().next().ok_or(ReplayFault::Unavailable)?;
     let head = letter.message.as_ref().ok_or(ReplayFault::Gone)?;
     let (feed, after, message_id) = (letter.feed.clone(), letter.before, head.id);
+    let channel = head.channel.clone();
     let read = spawn_blocking(move || {
         source.read(&SourceAsk {
             tenant,
             feed: &feed,
             after,
-            is_wanted: &|_| true,
+            is_wanted: &|name| name == channel,
             messages_max: 1,
             bytes_max: 0,
+            way: None,
         })
     });
     let slice = read.await.map_err(|_| ReplayFault::Unavailable)?;
-    let slice = slice.map_err(|_| ReplayFault::Unavailable)?;
+    let (slice, _) = slice.map_err(|_| ReplayFault::Unavailable)?;
     let found = slice.messages.into_iter().map(|it| it.message).find(|it| it.id().0 == message_id);
     found.map(|message| (letter, message)).ok_or(ReplayFault::Gone)
 }

@@ -7,6 +7,7 @@ mod keep;
 mod letters;
 mod post;
 mod tenants;
+mod ways;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use self::gates::{Calls, Reads, Trust};
 use self::keep::Keep;
 use self::post::Post;
 use self::tenants::Tenant;
+use self::ways::Ways;
 use self::work::Done;
 use super::delivery::DeliveryForm;
 use super::door::Order;
@@ -45,7 +47,7 @@ pub(super) struct Tools {
     pub(super) form: Arc<DeliveryForm>,
     pub(super) rules: Arc<EgressRules>,
     pub(super) egress: Egress,
-    pub(super) source: Arc<dyn Source>,
+    pub(super) source: Arc<Source>,
     pub(super) places: PlacesThread,
     pub(super) ledger: Box<dyn Ledger>,
     pub(super) clock: Clock,
@@ -59,10 +61,13 @@ pub(super) struct Desk {
     posts: BTreeMap<Slot, Post>,
     slots: HashMap<EndpointKey, Slot>,
     tenants: BTreeMap<TenantId, Tenant>,
+    /// The version of the hooks that each tenant has, or had when it was here last.
+    versions: BTreeMap<TenantId, u64>,
     /// What was saved of endpoints that nobody has set yet.
     unclaimed: BTreeMap<EndpointKey, Saved>,
     calls: Calls,
     reads: Reads,
+    ways: Ways,
     keep: Keep,
     due: BTreeSet<(u64, Slot)>,
     poll_due_ms: u64,
@@ -81,9 +86,11 @@ impl Desk {
             posts: BTreeMap::new(),
             slots: HashMap::default(),
             tenants: BTreeMap::new(),
+            versions: BTreeMap::new(),
             unclaimed: saved.into_iter().map(|it| (it.endpoint.clone(), it)).collect(),
             calls: Calls::default(),
             reads: Reads::default(),
+            ways: Ways::default(),
             keep: Keep::default(),
             due: BTreeSet::new(),
             tasks: JoinSet::new(),
@@ -99,8 +106,8 @@ impl Desk {
             let pause = Duration::from_millis(self.pause_ms());
             tokio::select! {
                 order = orders.recv() => match order {
+                    Some(Order::End) | None => break,
                     Some(order) => self.take(order),
-                    None => break,
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.finish(ended),
                 () = tokio::time::sleep(pause) => {}
@@ -119,7 +126,10 @@ impl Desk {
 
     fn take(&mut self, order: Order) {
         match order {
-            Order::Set(tenant, hooks, reply) => self.set(tenant, hooks, reply),
+            Order::Set(tenant, make, reply) => {
+                let seed = self.tools.seed;
+                self.set(tenant, make(seed), reply);
+            }
             Order::More(tenant) => self.ask_ends(tenant),
             Order::ForgetUnclaimed => self.forget_unclaimed(),
             Order::Status(tenant, reply) => {
@@ -128,6 +138,7 @@ impl Desk {
             }
             Order::Letters(of, after, max, reply) => self.list_letters(&of, after, max, reply),
             Order::Replay(of, letter, reply) => self.find_letter(&of, letter, reply),
+            Order::End => {} // It is not taken on.
         }
     }
 

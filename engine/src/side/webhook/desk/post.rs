@@ -71,6 +71,19 @@ impl Post {
         true
     }
 
+    /// Hears how far feeds reach. One that is new to it, because not all of its places were kept before a crash, it takes from here:
+    /// nobody was told that it is there. Returns those.
+    pub(super) fn hear(&mut self, ends: &[(Feed, Place)]) -> Vec<Feed> {
+        let mut new = Vec::new();
+        for (feed, end) in ends {
+            if self.join(feed, *end) {
+                new.push(feed.clone());
+            }
+            self.machine.hear_of(feed, *end);
+        }
+        new
+    }
+
     /// The id of a new dead letter, and that of the one that is let go for it.
     pub(super) fn add_letter(&mut self, letters_max: usize) -> (u64, Option<u64>) {
         let id = self.next_letter;

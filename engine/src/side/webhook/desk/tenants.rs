@@ -11,12 +11,14 @@ use super::{Desk, Slot};
 use crate::side::webhook::door::Reply;
 use crate::side::webhook::hooks::{Hooks, HooksRefused, Pick};
 use crate::side::webhook::names::{EndpointKey, Feed, Place};
-use crate::side::webhook::places::{PlaceChange, Saved};
-use crate::side::webhook::source::SourceError;
-use crate::side::webhook::tally::Standing;
+use crate::side::webhook::places::PlaceChange;
+use crate::side::webhook::source::{Follow, SourceError};
 
 /// Settings of one tenant's hooks that wait. More are refused.
 const SETS_MAX: usize = 64;
+
+/// Hooks that are to be set, and who waits for it.
+type Setting = (Hooks, Reply<Result<(), HooksRefused>>);
 
 /// One tenant.
 pub(super) struct Tenant {
@@ -24,7 +26,7 @@ pub(super) struct Tenant {
     /// Its endpoints, by hook.
     pub(super) posts: BTreeMap<Arc<str>, BTreeSet<Slot>>,
     /// Hooks that are to be set, in their order.
-    pub(super) sets: VecDeque<(Hooks, Reply<Result<(), HooksRefused>>)>,
+    pub(super) sets: VecDeque<Setting>,
     asking: Asking,
 }
 
@@ -46,11 +48,6 @@ impl Pick for Nobody {
     }
 }
 
-/// A feed that no journal has: its row says that an endpoint is known, even before there is a message.
-pub(super) fn marker() -> Feed {
-    Feed("".into())
-}
-
 impl Desk {
     pub(super) fn set(
         &mut self,
@@ -68,6 +65,8 @@ impl Desk {
             return reply(Err(HooksRefused::Unavailable));
         }
         known.sets.push_back((hooks, reply));
+        // Before it is asked how far the feeds reach: what comes after that is told.
+        self.tools.source.follow(tenant, Follow::Begin);
         self.ask_ends(tenant);
     }
 
@@ -100,10 +99,7 @@ impl Desk {
                 }
                 self.pass_on(tenant, &ends);
             }
-            Err(why) => {
-                tracing::warn!("webhooks cannot see how far the journal reaches: {why}");
-                sets.into_iter().for_each(|(_, reply)| reply(Err(HooksRefused::Unavailable)));
-            }
+            Err(why) => return self.put_off(tenant, sets, &why),
         }
         let has_more = self.tenants.get(&tenant).is_some_and(|it| is_again || !it.sets.is_empty());
         if has_more {
@@ -111,7 +107,17 @@ impl Desk {
         }
     }
 
-    /// Tells the endpoints of a tenant how far its feeds reach. A feed that is new to them they take from its start.
+    /// The journal does not answer. What was to be set is what holds: it is set later, though nobody is told any more.
+    fn put_off(&mut self, tenant: TenantId, sets: Vec<Setting>, why: &SourceError) {
+        tracing::warn!("webhooks cannot see how far the journal reaches: {why}");
+        let Some(known) = self.tenants.get_mut(&tenant) else { return };
+        for (hooks, reply) in sets.into_iter().rev() {
+            reply(Err(HooksRefused::Unavailable));
+            known.sets.push_front((hooks, Box::new(|_| {})));
+        }
+    }
+
+    /// Tells the endpoints of a tenant how far its feeds reach.
     fn pass_on(&mut self, tenant: TenantId, ends: &[(Feed, Place)]) {
         let now = self.now();
         let known = self.tenants.get(&tenant);
@@ -119,9 +125,8 @@ impl Desk {
         let slots: Vec<Slot> = slots.collect();
         for slot in slots {
             let Some(post) = self.posts.get_mut(&slot) else { continue };
-            for (feed, end) in ends {
-                post.join(feed, Place::START);
-                post.machine.hear_of(feed, *end);
+            for feed in post.hear(ends) {
+                self.keep.moved(slot, feed, now.monotonic_ms);
             }
             self.turn(slot, now);
         }
@@ -134,6 +139,12 @@ impl Desk {
         ends: &[(Feed, Place)],
         reply: Reply<Result<(), HooksRefused>>,
     ) {
+        let version = self.versions.entry(tenant).or_default();
+        if hooks.version < *version {
+            // What it would change is as durable as what came after it.
+            return self.keep.reply(reply, self.tools.clock.now().monotonic_ms);
+        }
+        *version = hooks.version;
         let key = |hook: &Arc<str>, url: &Arc<str>| {
             let (hook, url) = (Arc::clone(hook), Arc::clone(url));
             EndpointKey { tenant, hook, url }
@@ -160,6 +171,7 @@ impl Desk {
         }
         if wanted.is_empty() && self.tenants.get(&tenant).is_some_and(|it| it.sets.is_empty()) {
             self.tenants.remove(&tenant);
+            self.tools.source.follow(tenant, Follow::End);
         }
         self.keep.reply(reply, self.now().monotonic_ms);
     }
@@ -174,10 +186,8 @@ impl Desk {
         }
         let mut post = Post::new(key.clone(), target, &self.tools.limits);
         match self.unclaimed.remove(&key) {
-            Some(saved) => post.resume(without_marker(saved)),
+            Some(saved) => post.resume(saved),
             None => {
-                let mark = PlaceChange::Stand(key.clone(), marker(), Standing::default());
-                self.keep.change(mark, now_ms);
                 for (feed, end) in ends {
                     post.join(feed, *end);
                     self.keep.moved(slot, feed.clone(), now_ms);
@@ -205,7 +215,7 @@ impl Desk {
             tenant.posts.values_mut().for_each(|it| it.retain(|of| *of != slot));
             tenant.posts.retain(|_, it| !it.is_empty());
         }
-        let feeds = post.standings.into_keys().chain([marker()]).collect();
+        let feeds = post.standings.into_keys().collect();
         let gone = PlaceChange::EndpointGone(key.clone(), feeds, post.letters.into());
         self.keep.change(gone, self.now().monotonic_ms);
     }
@@ -217,9 +227,4 @@ impl Desk {
             self.keep.change(PlaceChange::EndpointGone(key, feeds, saved.letters), now_ms);
         }
     }
-}
-
-fn without_marker(mut saved: Saved) -> Saved {
-    saved.standings.retain(|(feed, _)| *feed != marker());
-    saved
 }

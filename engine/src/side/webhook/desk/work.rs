@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use storage::TenantId;
+use storage::{Cursor, TenantId};
 use tokio::task::spawn_blocking;
 
 use super::gates::{Call, Reading, Trust};
@@ -19,7 +19,8 @@ pub(super) enum Done {
     Called(Slot, u64, Trust, Outcome),
     /// How far feeds reach, and how many settings of hooks may count on it.
     Ends(TenantId, usize, Result<Vec<(Feed, Place)>, SourceError>),
-    Slice(Slot, Feed, Result<Slice, SourceError>),
+    /// What was read, and a cursor that knows more of the way.
+    Slice(Slot, Feed, Result<(Slice, Cursor), SourceError>),
     Saved(Option<SaveEnd>),
     Found(Found, ReplayReply),
     Nothing,
@@ -54,8 +55,8 @@ impl Desk {
         let sets = self.tenants.get(&tenant).map_or(0, |it| it.sets.len());
         let source = Arc::clone(&self.tools.source);
         self.tasks.spawn_local(async move {
-            let ends = spawn_blocking(move || source.ends(tenant)).await;
-            Done::Ends(tenant, sets, ends.unwrap_or_else(|_| Err(panicked())))
+            let ends = spawn_blocking(move || source.ends()).await;
+            Done::Ends(tenant, sets, ends.unwrap_or(Err(SourceError::Panicked)))
         });
     }
 
@@ -69,6 +70,7 @@ impl Desk {
         let source = Arc::clone(&self.tools.source);
         let limits = Arc::clone(&self.tools.limits);
         let (key, pick) = (post.key.clone(), Arc::clone(&tenant.pick));
+        let way = self.ways.find(key.tenant, &feed, after);
         self.tasks.spawn_local(async move {
             let of = feed.clone();
             let slice = spawn_blocking(move || {
@@ -79,9 +81,10 @@ impl Desk {
                     is_wanted: &|channel| pick.hook(channel) == Some(&*key.hook),
                     messages_max: limits.slice_messages_max,
                     bytes_max: limits.slice_bytes_max,
+                    way,
                 })
             });
-            Done::Slice(slot, feed, slice.await.unwrap_or_else(|_| Err(panicked())))
+            Done::Slice(slot, feed, slice.await.unwrap_or(Err(SourceError::Panicked)))
         });
     }
 
@@ -148,8 +151,4 @@ impl Desk {
             );
         }
     }
-}
-
-fn panicked() -> SourceError {
-    SourceError("the read panicked".to_owned())
 }

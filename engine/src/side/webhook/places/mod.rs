@@ -1,12 +1,14 @@
 //! What outlives a crash: how far each endpoint is in each feed, and its dead letters.
 
 mod catalog;
+mod memory;
 mod row;
 mod thread;
 
 use std::fmt;
 
 pub use self::catalog::CatalogPlaces;
+pub use self::memory::MemoryPlaces;
 pub(super) use self::thread::{PlacesThread, SaveEnd};
 use super::names::{EndpointKey, Feed, Place, Reason};
 use super::tally::Standing;
