@@ -48,11 +48,15 @@ pub enum Fault {
     PublishOvertakes,
     /// What a peer sends while its connection goes to another shard is dropped.
     PassedBytesLost,
+    /// A client that leaves, and stays connected, still hears its channels.
+    LeaverHears,
+    /// A publish that a policy denies goes through.
+    DeniedPublishes,
 }
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -66,6 +70,8 @@ impl Fault {
         Self::LateJoined,
         Self::DamageUntold,
         Self::PassedBytesLost,
+        Self::LeaverHears,
+        Self::DeniedPublishes,
     ];
 
     /// Those that the control plane shows.

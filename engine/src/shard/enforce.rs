@@ -338,11 +338,8 @@ impl Enforce {
             Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {
-                    // Neither has a word for it, and nobody may go on without knowing (invariant 3).
-                    Dialect::Cohesivity | Dialect::Insforge => {
-                        End::Close(CloseCode::Policy, "channel deleted")
-                    }
-                    Dialect::Infrai | Dialect::InsforgePlain => {
+                    Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),
+                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
                         End::Leave(Arc::clone(&found.channel), Left::Deleted)
                     }
                 })
@@ -357,10 +354,8 @@ impl Enforce {
                 let all = socket.subscriptions.list();
                 let found = all.iter().find(|it| it.channel.name() == &**name)?;
                 Some(match socket.dialect() {
-                    Dialect::Cohesivity | Dialect::Insforge => {
-                        End::Close(CloseCode::Disconnected, "disconnected")
-                    }
-                    Dialect::Infrai | Dialect::InsforgePlain => {
+                    Dialect::Cohesivity => End::Close(CloseCode::Disconnected, "disconnected"),
+                    Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
                         End::Leave(Arc::clone(&found.channel), Left::Disconnected)
                     }
                 })

@@ -94,6 +94,7 @@ pub(super) fn tell_left(
         Dialect::Infrai => infrai::encode_left(out, channel, told, frames),
         Dialect::Insforge => {
             insforge::encode_not_joined(out, channel, frames, &Rejection::ChannelNotFound);
+            insforge::encode_left(out, channel, told);
         }
         Dialect::InsforgePlain => insforge::encode_plain_left(out, channel),
     }

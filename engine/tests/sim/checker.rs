@@ -56,6 +56,10 @@ pub struct Truth {
     pub durable: BTreeMap<Key, Vec<usize>>,
     /// What may be missing from history: it is damaged, or was let go.
     pub damaged: BTreeMap<Key, BTreeSet<Offset>>,
+    /// The publishers that speak InsForge.
+    pub insforge: BTreeSet<usize>,
+    /// As whom clients that poll are known to the others.
+    pub polled: BTreeSet<String>,
     /// What is let go, or is to be.
     pub dooms: Dooms,
 }
@@ -142,6 +146,12 @@ impl Truth {
     pub fn durable_at(&self, key: &Key, offset: u64) -> Option<usize> {
         let place = usize::try_from(offset.checked_sub(1)?).unwrap();
         self.durable.get(key)?.get(place).copied()
+    }
+
+    /// Where a message is durable that was to be kept.
+    pub fn offset_of(&self, key: &Key, number: usize) -> Option<u64> {
+        let place = self.durable.get(key)?.iter().position(|it| *it == number)?;
+        Some(place as u64 + 1)
     }
 
     /// The last of the damaged messages right behind one, before another.

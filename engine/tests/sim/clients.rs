@@ -1,48 +1,19 @@
-//! The other ends of the connections: servers that publish and read over HTTP, and what both kinds of client share.
+//! Servers that publish and read over HTTP, and what all kinds of client share.
 
 use std::collections::VecDeque;
 
-use engine::ids::Now;
 use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
 use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
 use crate::dooms::DoomId;
-use crate::faults::{Fault, Plan};
-use crate::infrai::InfraiClient;
+use crate::faults::Fault;
 use crate::journal::Key;
 use crate::keys::{
     api_key, application_key, management_key, project_key, signing_key, tenant_name,
 };
 use crate::passing::path_elsewhere;
-use crate::polled::PolledClient;
-use crate::random::Random;
-use crate::seen::Seen;
-use crate::socket::SocketClient;
-
-/// What a client is given when it acts or hears something.
-pub struct Scene<'a> {
-    pub plan: &'a Plan,
-    pub random: &'a mut Random,
-    pub truth: &'a mut Truth,
-    pub seen: &'a mut Seen,
-    pub now: Now,
-    pub step: u64,
-    /// Where the client's channel stands, visibly.
-    pub position: u64,
-}
-
-/// One end of a connection.
-pub enum Client {
-    /// A server.
-    Http(Box<HttpClient>),
-    /// A client on a WebSocket with one channel.
-    Socket(Box<SocketClient>),
-    /// A client on a WebSocket with many.
-    Infrai(Box<InfraiClient>),
-    /// A client that polls.
-    Polled(Box<PolledClient>),
-}
+use crate::scene::Scene;
 
 /// Which part of a channel's past is asked for, when, and where the channel stood then.
 #[derive(Clone, Copy, Debug)]
@@ -283,7 +254,7 @@ impl HttpClient {
         match scene.random.below(4) {
             0 => self.drop_resource(out, scene),
             1 => {
-                let key = api_key(&self.key);
+                let key = api_key(self.key.0);
                 write_bare(out, "DELETE", "/api/realtime/messages", &key, "");
                 self.asked.push_back(Asked::Drop(scene.truth.doom_kept(self.key.0)));
             }

@@ -8,11 +8,12 @@ use protocol::ws::{self, Opcode, Reader, Role, Step};
 use protocol::{Capabilities, Capability, Keep, Limits, Permit};
 
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
-use crate::clients::{Scene, pad, payload};
+use crate::clients::{pad, payload};
 use crate::faults::Fault;
 use crate::handshake::Phase;
 use crate::journal::Key;
 use crate::keys::{signing_key, tenant_name};
+use crate::scene::Scene;
 
 /// A frame whose answer is due.
 #[derive(Clone, Debug)]
@@ -316,6 +317,8 @@ impl InfraiClient {
             self.last.insert(key, offset);
         }
         let sender = scene.truth.issued[number_of(event)].publisher;
+        let is_foreign = scene.truth.insforge.contains(&sender);
+        scene.seen.note_if(is_foreign, "InsForge message in another dialect");
         let is_own = sender == self.publisher;
         assert!(!is_own || field(back, "client_id") == Some(self.user.as_str()), "{text}");
     }

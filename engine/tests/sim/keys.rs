@@ -1,5 +1,7 @@
 //! The names and keys of tenants.
 
+use engine::ids::TenantId;
+
 use crate::journal::Key;
 
 /// The name of a channel's tenant.
@@ -17,11 +19,6 @@ pub fn application_key(key: &Key) -> String {
     format!("coh_app_{:020}", key.0.0)
 }
 
-/// The key of the tenant's servers that speak InsForge.
-pub fn api_key(key: &Key) -> String {
-    format!("ik_{:064}", key.0.0)
-}
-
 /// The tenant's management key.
 pub fn management_key(key: &Key) -> String {
     format!("coh_man_{:020}", key.0.0)
@@ -30,4 +27,24 @@ pub fn management_key(key: &Key) -> String {
 /// The tenant's project key.
 pub fn project_key(key: &Key) -> String {
     format!("ifr_pk_proj_{:020}", key.0.0)
+}
+
+/// The key of a tenant's servers that speak InsForge.
+pub fn api_key(tenant: TenantId) -> String {
+    format!("ik_{:064}", tenant.0)
+}
+
+/// The key of its browsers.
+pub fn anon_key(tenant: TenantId) -> String {
+    format!("anon_{:064}", tenant.0)
+}
+
+/// What signs for its users.
+pub fn jwt_secret(tenant: TenantId) -> String {
+    format!("the users of tenant {}, 32 bytes long", tenant.0)
+}
+
+/// Where its users come to.
+pub fn host(tenant: TenantId) -> String {
+    format!("t{}.example", tenant.0)
 }

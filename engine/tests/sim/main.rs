@@ -21,17 +21,21 @@ mod faults;
 mod handshake;
 mod hooks;
 mod infrai;
+mod insforge;
 mod journal;
 mod keys;
 mod lanes;
 mod net;
 mod operator;
 mod passing;
+mod plain;
 mod polled;
 mod presence;
 mod random;
+mod registered;
 mod rules;
 mod run;
+mod scene;
 mod seen;
 mod socket;
 mod start;
@@ -106,7 +110,8 @@ fn a_seed_replays_exactly() {
 fn every_planted_fault_is_found() {
     for fault in Fault::ALL.into_iter().chain(Fault::CONTROL) {
         planted::plant(Some(fault));
-        let is_deletion = matches!(fault, Fault::DropOvertakes | Fault::DropBeforeAppends);
+        let is_deletion =
+            matches!(fault, Fault::DropOvertakes | Fault::DropBeforeAppends | Fault::TailUncut);
         let plan = |seed| {
             let plan = Plan::new(seed);
             // What only deletions show is looked for where there are many.

@@ -8,9 +8,8 @@ use engine::outbox::{Outbox, Push};
 use engine::shard::effects::{Ending, Outlet};
 use protocol::ws;
 
-use crate::clients::Client;
-use crate::journal::Key;
 use crate::passing::Moves;
+use crate::scene::Client;
 use crate::seen::Seen;
 
 /// One connection, with its client at the other end.
@@ -49,16 +48,6 @@ impl Wire {
         }
     }
 
-    /// The channel that the client works with.
-    pub fn key(&self) -> &Key {
-        match &self.client {
-            Client::Http(http) => &http.key,
-            Client::Socket(socket) => &socket.view.key,
-            Client::Infrai(client) => &client.key,
-            Client::Polled(client) => &client.view.key,
-        }
-    }
-
     /// Takes what was sent, at most so many bytes.
     pub fn take(&mut self, most: usize) -> Vec<u8> {
         if self.is_stalled {
@@ -73,10 +62,8 @@ impl Wire {
 
     /// Whether the client closed its half, everything before that was read, and nobody said so yet.
     pub fn take_half_close(&mut self) -> bool {
-        let is_due = match &self.client {
-            Client::Http(http) => http.is_half_closed && self.said.is_empty() && !self.told_half,
-            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
-        };
+        let is_half_closed = self.client.http().is_some_and(|it| it.is_half_closed);
+        let is_due = is_half_closed && self.said.is_empty() && !self.told_half;
         let is_due = is_due && self.ending.is_none();
         self.told_half |= is_due;
         is_due

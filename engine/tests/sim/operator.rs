@@ -12,9 +12,9 @@ use protocol::Keep;
 use protocol::Rejection;
 
 use crate::checker::Sender;
-use crate::clients::Client;
 use crate::journal::Key;
 use crate::rules::{Item, State};
+use crate::scene::Client;
 use crate::world::{TENANTS, World};
 
 /// A tenant with a plan; nobody connects as it.
@@ -66,6 +66,8 @@ pub enum Asked {
     PutOut,
     Create(TenantId, Box<str>),
     Rules(Item, State),
+    /// That everybody else is denied something.
+    Policies,
     Publish(TenantId, u64),
     Spend(u64),
     /// One token, asked for in this minute.
@@ -267,7 +269,7 @@ impl World {
                 self.operator.granted += count;
                 assert!(self.operator.granted <= QUOTA_MAX, "more than the plan holds");
             }
-            Asked::Mint(_) => {}
+            Asked::Mint(_) | Asked::Policies => {}
             Asked::Rules(item, state) => self.on_ruled(item, state, &body),
             Asked::Publish(tenant, number) => {
                 let told = self.operator.keys.get_mut(&(tenant, number)).unwrap();

@@ -1,21 +1,21 @@
-//! A client of Socket.IO that polls: one request after the other, on a connection that it changes now and then, so that the next
-//! shard has to pass it on. Later it may move to a WebSocket.
+//! A client of Socket.IO that polls, on a connection that it changes now and then. Later it may move to a WebSocket.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 
-use engine::control::{RegisteredPattern, RuleChange};
-use engine::ids::{ConnId, MessageId, TenantId};
+use engine::ids::ConnId;
 use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::client::{self, Target};
-use protocol::dialect::insforge::Pattern;
 use protocol::ws::{self, Opcode, Reader, Role, Step};
 
 use crate::checker::{DATA_END, Sender, Shown, View, field, number_of};
-use crate::clients::{Client, HttpClient, Scene, pad, payload};
+use crate::clients::{HttpClient, pad, payload};
+use crate::insforge::Who;
 use crate::journal::Key;
+use crate::keys::{anon_key, host};
 use crate::net::Wire;
+use crate::registered::may_publish;
+use crate::scene::{Client, Scene};
 use crate::world::World;
 
 const PATH: &str = "/socket.io/?EIO=4&transport=polling";
@@ -25,6 +25,15 @@ enum Asked {
     Open,
     Poll,
     Post,
+}
+
+/// How far it is let in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    Outside,
+    Inside,
+    /// It has asked for its channel.
+    Subscribing,
 }
 
 /// What carries its packets.
@@ -37,7 +46,6 @@ enum Carrier {
 }
 
 /// See the module.
-#[expect(clippy::struct_excessive_bools, reason = "what a client is up to is independent")]
 pub struct PolledClient {
     pub publisher: usize,
     pub view: View,
@@ -47,8 +55,7 @@ pub struct PolledClient {
     heard: Vec<u8>,
     /// Packets that it has still to say, in their order.
     to_say: VecDeque<String>,
-    is_in: bool,
-    has_asked: bool,
+    standing: Standing,
     /// Whether it goes on with another connection, once it has its answers.
     wants_to_hop: bool,
     /// It was refused, or its session ended.
@@ -65,11 +72,11 @@ impl PolledClient {
             asked: VecDeque::new(),
             heard: Vec::new(),
             to_say: VecDeque::new(),
-            is_in: false,
-            has_asked: false,
+            standing: Standing::Outside,
             wants_to_hop: false,
             is_over: false,
         };
+        scene.truth.insforge.insert(publisher);
         client.to_say.push_back(format!("40{{\"token\":\"{}\"}}", anon_key(client.view.key.0)));
         client.request(Asked::Open, out, "");
         client
@@ -82,14 +89,15 @@ impl PolledClient {
 
     /// Whether it may go on with another connection.
     pub fn may_hop(&self) -> bool {
-        let polls = matches!(self.carrier, Carrier::Polling);
-        polls && !self.is_over && self.sid.is_some() && self.asked.is_empty()
+        let is_idle = !self.is_over && self.sid.is_some() && self.asked.is_empty();
+        is_idle && matches!(self.carrier, Carrier::Polling)
     }
 
     fn request(&mut self, what: Asked, out: &mut Vec<u8>, body: &str) {
         let sid = self.sid.as_ref().map(|it| format!("&sid={it}")).unwrap_or_default();
         let path = format!("{PATH}{sid}");
-        let target = Target { host: "stentor", path: &path, bearer: None };
+        let host = host(self.view.key.0);
+        let target = Target { host: &host, path: &path, bearer: None };
         match what {
             Asked::Open | Asked::Poll => client::write_get(out, &target),
             Asked::Post => client::write_post(out, &target, body.as_bytes()),
@@ -101,7 +109,8 @@ impl PolledClient {
     pub fn ask_to_move(&mut self, out: &mut Vec<u8>) {
         let sid = self.sid.as_deref().unwrap();
         let path = format!("/socket.io/?EIO=4&transport=websocket&sid={sid}");
-        client::write_upgrade(out, &Target { host: "stentor", path: &path, bearer: None }, [7; 16]);
+        let host = host(self.view.key.0);
+        client::write_upgrade(out, &Target { host: &host, path: &path, bearer: None }, [7; 16]);
         self.carrier = Carrier::Asked;
     }
 
@@ -110,13 +119,13 @@ impl PolledClient {
         if self.is_over || self.sid.is_none() {
             return;
         }
-        if self.is_in && !self.has_asked {
-            self.has_asked = true;
+        if self.standing == Standing::Inside {
+            self.standing = Standing::Subscribing;
             let channel = self.view.key.1.clone();
             let user = std::mem::take(&mut self.view.user);
             self.view = View::new(self.view.key.clone(), user, scene.position);
-            self.to_say
-                .push_back(format!("420[\"realtime:subscribe\",{{\"channel\":\"{channel}\"}}]"));
+            let text = format!("420[\"realtime:subscribe\",{{\"channel\":\"{channel}\"}}]");
+            self.to_say.push_back(text);
         }
         if self.is_live() && scene.random.permille(300) {
             self.publish(scene);
@@ -160,6 +169,9 @@ impl PolledClient {
         let pad = pad(scene);
         let sender = Sender { key: &self.view.key, publisher: self.publisher, step: scene.step };
         let number = scene.truth.issue(&sender, Keep::Persist, |it| payload(it, pad));
+        if !may_publish(self.view.key.0, &Who::Anonymous) {
+            scene.truth.refuse(number);
+        }
         let data = std::str::from_utf8(&scene.truth.issued[number].data).unwrap();
         let channel = &self.view.key.1;
         self.to_say.push_back(format!(
@@ -189,9 +201,12 @@ impl PolledClient {
         };
         self.heard.drain(..head.head_bytes);
         self.is_over = head.status != 101;
+        if self.is_over {
+            return false;
+        }
         self.carrier = Carrier::Probing(Reader::new(Role::Client));
         ws::append_masked(out, Opcode::Text, b"2probe", [1, 2, 3, 4]);
-        !self.is_over
+        true
     }
 
     fn hear_frame(
@@ -279,7 +294,7 @@ impl PolledClient {
                 "presence:leave" => {
                     self.hear_leave(field(event, "presenceId").unwrap(), listed_max);
                 }
-                "realtime:error" => scene.seen.note("answer refused over a socket"),
+                "realtime:error" => self.hear_error(event, scene),
                 "notification" => {}
                 _ => self.hear_message(name, event, scene),
             }
@@ -296,7 +311,8 @@ impl PolledClient {
             }
         } else if packet.starts_with("40{") {
             self.view.user = field(packet, "sid").unwrap().to_owned();
-            self.is_in = true;
+            scene.truth.polled.insert(self.view.user.clone());
+            self.standing = Standing::Inside;
         } else {
             match packet {
                 "2" => self.to_say.push_back("3".to_owned()),
@@ -304,6 +320,18 @@ impl PolledClient {
                 "6" => {}
                 other => panic!("a packet: {other}"),
             }
+        }
+    }
+
+    fn hear_error(&mut self, event: &str, scene: &mut Scene<'_>) {
+        match field(event, "code").unwrap() {
+            "REALTIME_CHANNEL_NOT_FOUND" | "FORBIDDEN" => {
+                // It is put out of its channel, and may come again.
+                let user = std::mem::take(&mut self.view.user);
+                self.view = View::new(self.view.key.clone(), user, 0);
+                self.standing = Standing::Inside;
+            }
+            _ => scene.seen.note("answer refused over a socket"),
         }
     }
 
@@ -322,10 +350,7 @@ impl PolledClient {
         let data = format!("{data}}}");
         assert!(data.ends_with(DATA_END), "a payload ends as it was made: {data}");
         let number = number_of(name);
-        let is_kept = scene.truth.issued[number].keep == Keep::Persist;
-        let log = scene.truth.durable.get(&self.view.key).map_or(&[][..], Vec::as_slice);
-        let place = log.iter().position(|it| *it == number).map(|it| it as u64 + 1);
-        let offset = place.filter(|_| is_kept);
+        let offset = scene.truth.offset_of(&self.view.key, number);
         self.view.got(scene.truth, &Shown { event: name, data: &data, offset }, scene.seen);
     }
 }
@@ -342,7 +367,7 @@ impl World {
         let nobody = self.next_publisher;
         self.next_publisher += 1;
         let Some(wire) = self.nets[shard].wire_mut(conn) else { return };
-        let nobody = Box::new(HttpClient::new(nobody, wire.key().clone()));
+        let nobody = Box::new(HttpClient::new(nobody, wire.client.key().clone()));
         let Client::Polled(mut client) = std::mem::replace(&mut wire.client, Client::Http(nobody))
         else {
             return;
@@ -362,23 +387,4 @@ impl World {
         self.feed(to, Input::Opened(next));
         self.seen.note("polled by another connection");
     }
-}
-
-/// The rules by which clients of InsForge may use every channel.
-pub fn patterns(channels: usize) -> impl Iterator<Item = RuleChange> {
-    (0..channels).map(|channel| {
-        RuleChange::Pattern(Arc::new(RegisteredPattern {
-            id: MessageId(u128::MAX - channel as u128),
-            pattern: Pattern::parse(&format!("c{channel}")).unwrap(),
-            description: None,
-            webhook_urls: None,
-            enabled: true,
-            created_at_ms: 1,
-            updated_at_ms: 1,
-        }))
-    })
-}
-
-fn anon_key(tenant: TenantId) -> String {
-    format!("anon_{:064}", tenant.0)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use engine::ids::{ChannelKey, ShardId};
 
 use crate::checker::View;
-use crate::clients::Client;
 use crate::journal::Key;
+use crate::scene::Client;
 use crate::world::World;
 
 impl World {
@@ -23,7 +23,7 @@ impl World {
             let there: BTreeSet<_> = shown.map(|it| it.view.user.clone()).collect();
             let shards: BTreeSet<_> = members.iter().map(|it| it.shard).collect();
             // Who polled and is gone is missed when a ping is not answered.
-            let is_polled = |it: &&String| it.len() == SID_CHARS;
+            let is_polled = |it: &&String| self.truth.polled.contains(*it);
             let silent = believed.difference(&there).filter(is_polled).count();
             let heard: BTreeSet<_> = believed
                 .iter()
@@ -73,6 +73,16 @@ impl World {
                     let view = &client.view;
                     all.push(Listener { shard, view, is_shown: true, polls: true });
                 }
+                Client::Insforge(client) => {
+                    let views = client.live_views();
+                    let (is_shown, polls) = (true, false);
+                    all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
+                }
+                Client::Plain(client) => {
+                    let views = client.live_views();
+                    let (is_shown, polls) = (false, false);
+                    all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
+                }
                 Client::Socket(_) | Client::Http(_) | Client::Polled(_) => {}
             }
         }
@@ -90,6 +100,3 @@ struct Listener<'a> {
     /// Whether its connection may be with another shard than its session.
     polls: bool,
 }
-
-/// How long the name of a client is that polls; no other has such a name.
-const SID_CHARS: usize = 20;

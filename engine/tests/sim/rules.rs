@@ -6,6 +6,7 @@ use engine::shard::Shard;
 use protocol::dialect::insforge::Pattern;
 
 use crate::operator::Asked;
+use crate::registered::FIXED;
 use crate::world::{TENANTS, World};
 
 /// Something that a rule is about.
@@ -80,7 +81,8 @@ impl World {
     fn some_pattern(&mut self, tenant: TenantId) -> Option<MessageId> {
         let known = self.operator.rules.iter().filter_map(|(item, state)| match item {
             Item::Pattern(whose, id) => {
-                (*whose == tenant && *state != State::Deleted).then_some(*id)
+                let is_fixed = *state == State::Pattern(FIXED.to_owned());
+                (*whose == tenant && *state != State::Deleted && !is_fixed).then_some(*id)
             }
             Item::Retention(_) => None,
         });
@@ -101,7 +103,7 @@ impl World {
         if body.contains("taken") {
             return self.seen.note("pattern taken");
         }
-        self.seen.note("rules changed");
+        self.seen.note_if(state != State::Pattern(FIXED.to_owned()), "rules changed");
         self.seen.note_if(state == State::Deleted, "pattern deleted");
         self.operator.rules.insert(item, state);
         self.check_rule(&item);

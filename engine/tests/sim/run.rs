@@ -5,10 +5,11 @@ use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::ws::CloseCode;
 
-use crate::clients::Client;
+use crate::clients::HttpClient;
 use crate::faults::{Fault, Plan};
 use crate::journal::Disk;
 use crate::net::{Net, Wire};
+use crate::scene::Client;
 use crate::seen::Seen;
 use crate::start::Kind;
 use crate::world::{READ_BYTES_MAX, World};
@@ -19,6 +20,7 @@ const ROUNDS_MAX: usize = 20_000;
 /// Runs a plan. Returns what happened, and a hash of all that left the node.
 pub fn run(plan: Plan) -> (Seen, u64) {
     let mut world = World::new(plan);
+    world.fix_rules();
     let drain_at = if world.plan.has(Fault::Drain) { world.plan.turns * 3 / 4 } else { usize::MAX };
     for turn in 0..world.plan.turns {
         if turn == drain_at {
@@ -104,13 +106,15 @@ impl World {
         }
         let keys = self.keys();
         let key = keys[self.random.below(keys.len())].clone();
-        let kind = match self.random.below(20) {
-            0..=5 => Kind::Http,
+        let kind = match self.random.below(33) {
+            0..=6 => Kind::Http,
             // Only servers delete, and what they publish meanwhile shows what is wrong with that.
-            6..=13 if self.plan.is_about_deletions => Kind::Http,
-            6..=11 => Kind::Socket,
-            12..=14 => Kind::Polled,
-            _ => Kind::Infrai,
+            7..=19 if self.plan.is_about_deletions => Kind::Http,
+            7..=13 => Kind::Socket,
+            14..=19 => Kind::Infrai,
+            20..=25 => Kind::Insforge,
+            26..=28 => Kind::Plain,
+            _ => Kind::Polled,
         };
         self.accept(shard, key, kind);
     }
@@ -127,12 +131,7 @@ impl World {
         let most = if plan.has(Fault::Chopped) { 1 + random.below(40) } else { READ_BYTES_MAX };
         match self.random.below(6) {
             5 => self.hop(shard, conn),
-            0..=1 => self.act(shard, conn, |client, out, scene| match client {
-                Client::Http(http) => http.act(out, scene),
-                Client::Socket(socket) => socket.act(out, scene),
-                Client::Infrai(client) => client.act(out, scene),
-                Client::Polled(client) => client.act(out, scene),
-            }),
+            0..=1 => self.act(shard, conn, Client::act),
             _ => _ = self.write(shard, conn, most),
         }
     }
@@ -254,6 +253,12 @@ impl World {
                 Client::Infrai(client) => {
                     client.check_quiescent(&self.truth, |key| self.position(key));
                 }
+                Client::Insforge(client) => {
+                    client.check_quiescent(&self.truth, |key| self.position(key));
+                }
+                Client::Plain(client) => {
+                    client.check_quiescent(&self.truth, |key| self.position(key));
+                }
                 Client::Polled(client) if client.is_live() => {
                     let position = self.position(&client.view.key);
                     client.view.check_quiescent(&self.truth, position, client.publisher);
@@ -270,9 +275,9 @@ impl World {
         for key in self.keys() {
             let shard = self.random.below(self.shards.len());
             let conn = self.accept(shard, key, Kind::Http);
-            self.act(shard, conn, |client, out, _| match client {
-                Client::Http(http) => http.provision(out),
-                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
+            self.act(shard, conn, |client, out, _| {
+                let http = client.http_mut().expect("it is a server");
+                http.provision(out);
             });
             self.settle();
             if let Some(wire) = self.nets[shard].wire_mut(conn) {
@@ -291,9 +296,9 @@ impl World {
             let before = self.position(&key);
             let shard = self.random.below(self.shards.len());
             let conn = self.accept(shard, key.clone(), Kind::Http);
-            self.act(shard, conn, |client, out, scene| match client {
-                Client::Http(http) => http.publish(out, scene, Keep::Persist),
-                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
+            self.act(shard, conn, |client, out, scene| {
+                let http = client.http_mut().expect("it is a server");
+                http.publish(out, scene, Keep::Persist);
             });
             self.settle();
             let fits = !self.plan.has(Fault::TinyLimits);
@@ -311,10 +316,7 @@ impl World {
 
     /// The node says goodbye.
     fn drain(&mut self) {
-        let waits = |client: &Client| match client {
-            Client::Http(http) => http.waiting() > 0,
-            Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => false,
-        };
+        let waits = |client: &Client| client.http().is_some_and(|it| it.waiting() > 0);
         self.is_draining = true;
         for shard in 0..self.shards.len() {
             let any = self.nets[shard].wires().any(|wire| waits(&wire.client));
@@ -327,12 +329,9 @@ impl World {
     /// After a goodbye only those stay that owe the rest of something, and not for long.
     fn check_drained(&mut self) {
         for wire in self.nets.iter().flat_map(Net::wires) {
-            match &wire.client {
-                Client::Http(http) => assert_eq!(http.waiting(), 0, "a request was not answered"),
-                Client::Socket(socket) => assert!(!socket.is_live(), "a drained node has sockets"),
-                Client::Infrai(client) => assert!(!client.is_live(), "a drained node has sockets"),
-                Client::Polled(client) => assert!(!client.is_live(), "a drained node has sessions"),
-            }
+            let waiting = wire.client.http().map_or(0, HttpClient::waiting);
+            assert_eq!(waiting, 0, "a request was not answered");
+            assert!(!wire.client.is_live_socket(), "a drained node has sockets, or sessions");
         }
     }
 
@@ -340,8 +339,13 @@ impl World {
     fn wait_out(&mut self) {
         (0..16).for_each(|_| self.pass_quietly());
         for wire in self.nets.iter().flat_map(Net::wires) {
-            if let Client::Http(http) = &wire.client {
-                panic!("an idle server is still there: {:?} {http:?}", wire.conn);
+            match &wire.client {
+                Client::Http(http) => {
+                    panic!("an idle server is still there: {:?} {http:?}", wire.conn);
+                }
+                Client::Insforge(client) => client.check_waited(),
+                Client::Plain(client) => client.check_waited(),
+                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
             }
         }
     }

@@ -3,8 +3,19 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 70] = [
+pub const WANTED: [&str; 82] = [
+    "InsForge client came again",
+    "InsForge client hears another dialect",
+    "InsForge client kept out",
+    "InsForge client put out",
+    "InsForge message in another dialect",
+    "InsForge presence",
+    "InsForge publish denied",
+    "InsForge publish echoed",
+    "InsForge publish refused",
+    "InsForge subscription denied",
     "acknowledged in an envelope",
+    "acknowledged on the documents' wire",
     "acknowledged over HTTP",
     "acknowledged over a socket",
     "acknowledged to a client of many channels",
@@ -39,6 +50,7 @@ pub const WANTED: [&str; 70] = [
     "leave of another",
     "member disconnected",
     "message delivered",
+    "message on the documents' wire",
     "message over its limit",
     "messages let go",
     "missed messages after a subscribe",

@@ -7,11 +7,12 @@ use protocol::ws::{self, Opcode, Reader, Role, Step};
 use protocol::{Keep, auth};
 
 use crate::checker::{Fate, Sender, Truth, View, field, read_message};
-use crate::clients::{Scene, pad, payload};
+use crate::clients::{pad, payload};
 use crate::faults::Fault;
 use crate::handshake::Phase;
 use crate::journal::Key;
 use crate::keys::{signing_key, tenant_name};
+use crate::scene::Scene;
 
 /// A client on a WebSocket.
 pub struct SocketClient {

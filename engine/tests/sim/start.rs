@@ -7,21 +7,22 @@ use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
-use engine::tenants::{InsforgeSpec, PolicyMode, TenantSpec, Tenants};
+use engine::tenants::{TenantSpec, Tenants};
 use protocol::Window;
-use protocol::auth::insforge::{Jwks, UserKeys};
 use storage::KeyedRecord;
 
-use crate::clients::{Client, HttpClient};
+use crate::clients::HttpClient;
 use crate::infrai::InfraiClient;
+use crate::insforge::InsforgeClient;
 use crate::journal::{FIRST_EPOCH, Key};
-use crate::keys::{
-    api_key, application_key, management_key, project_key, signing_key, tenant_name,
-};
+use crate::keys::{application_key, management_key, project_key, signing_key, tenant_name};
 use crate::lanes::Lanes;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
-use crate::polled::{PolledClient, patterns};
+use crate::plain::PlainClient;
+use crate::polled::PolledClient;
+use crate::registered::insforge;
+use crate::scene::Client;
 use crate::socket::SocketClient;
 use crate::world::{TENANTS, World};
 
@@ -31,6 +32,8 @@ pub enum Kind {
     Http,
     Socket,
     Infrai,
+    Insforge,
+    Plain,
     Polled,
 }
 
@@ -51,6 +54,14 @@ impl World {
             Kind::Infrai => {
                 let client = InfraiClient::new(publisher, key, &mut said, &mut scene);
                 Client::Infrai(Box::new(client))
+            }
+            Kind::Insforge => {
+                let client = InsforgeClient::new(publisher, key, &mut said, &mut scene);
+                Client::Insforge(Box::new(client))
+            }
+            Kind::Plain => {
+                let client = PlainClient::new(publisher, key, &mut said, &mut scene);
+                Client::Plain(Box::new(client))
             }
             Kind::Polled => {
                 let client = PolledClient::new(publisher, key, &mut said, &mut scene);
@@ -90,9 +101,6 @@ impl World {
             });
             shard.begin_epoch(FIRST_EPOCH);
             kept.restore(&mut shard, self.now);
-            for tenant in (0..TENANTS).map(TenantId) {
-                patterns(self.plan.channels).for_each(|it| shard.restore_rule(tenant, &it));
-            }
             for (key, position) in self.journals[usize::from(id)].positions() {
                 let rest = Rest { position, last_at_ms: None };
                 shard.restore(Arc::new(ChannelKey::new(key.0, &key.1)), rest);
@@ -143,13 +151,7 @@ fn spec(tenant: u32) -> TenantSpec {
         application_key: Some(application_key(&key)),
         management_key: Some(management_key(&key)),
         project_key: Some(project_key(&key)),
-        insforge: Some(InsforgeSpec {
-            api_key: Some(api_key(&key)),
-            anon_key: Some(format!("anon_{:064}", key.0.0)),
-            users: UserKeys::new(&"s".repeat(64), Jwks::default()).unwrap(),
-            hosts: Vec::new(),
-            policy_mode: PolicyMode::default(),
-        }),
+        insforge: Some(insforge(key.0)),
         signing_key: signing_key(&key),
         ..TenantSpec::default()
     }

@@ -10,7 +10,6 @@ use storage::Publication;
 
 use crate::catalog::Catalog;
 use crate::checker::Truth;
-use crate::clients::{Client, Scene};
 use crate::faults::Plan;
 use crate::hooks::Hooks;
 use crate::journal::{Disk, Journal, Key, key};
@@ -18,6 +17,7 @@ use crate::lanes::Lanes;
 use crate::net::Net;
 use crate::operator::Operator;
 use crate::random::Random;
+use crate::scene::{self, Client, Scene};
 use crate::seen::Seen;
 
 /// Tenants of the node. Their channels have the same names.
@@ -82,8 +82,7 @@ impl World {
 
     /// Where a channel stands, visibly.
     pub fn position(&self, key: &Key) -> u64 {
-        let channel = ChannelKey::new(key.0, &key.1);
-        self.shards[self.home_of(key)].broker().position(&channel).offset.0
+        scene::position(&self.shards, key)
     }
 
     /// Every channel that a client may use.
@@ -268,7 +267,7 @@ impl World {
         act: impl FnOnce(&mut Client, &mut Vec<u8>, &mut Scene<'_>),
     ) {
         let Some(mut wire) = self.nets[shard].unplug(conn) else { return };
-        let position = self.position(wire.key());
+        let position = self.position(wire.client.key());
         let mut said = Vec::new();
         act(&mut wire.client, &mut said, &mut self.scene(position));
         wire.said.extend(said);
@@ -302,16 +301,11 @@ impl World {
     pub fn write(&mut self, shard: usize, conn: ConnId, most: usize) -> bool {
         let Some(mut wire) = self.nets[shard].unplug(conn) else { return false };
         let bytes = wire.take(most);
-        let position = self.position(wire.key());
+        let position = self.position(wire.client.key());
         if !bytes.is_empty() {
             let mut said = Vec::new();
             let mut scene = self.scene(position);
-            match &mut wire.client {
-                Client::Http(http) => http.hear(&bytes, &mut scene),
-                Client::Socket(socket) => socket.hear(&bytes, &mut said, &mut scene),
-                Client::Infrai(client) => client.hear(&bytes, &mut said, &mut scene),
-                Client::Polled(client) => client.hear(&bytes, &mut said, &mut scene),
-            }
+            wire.client.hear(&bytes, &mut said, &mut scene);
             wire.said.extend(said);
         }
         self.nets[shard].replug(wire);
@@ -325,7 +319,7 @@ impl World {
         }
         let Some(wire) = self.nets[shard].take_gone() else { return false };
         let conn = wire.conn;
-        if let Client::Http(http) = &wire.client
+        if let Some(http) = wire.client.http()
             && wire.ended_by_half_close()
         {
             assert_eq!(http.waiting(), 0, "what was asked before the half close is answered");
@@ -376,6 +370,7 @@ impl World {
             now: self.now,
             step: self.step,
             position,
+            shards: &self.shards,
         }
     }
 

@@ -7,6 +7,7 @@ use protocol::{KeptId, Rejection};
 use storage::Publication;
 
 use super::super::input::{Joined, Move, PresenceChange};
+use super::super::told::Left;
 use crate::broker;
 use crate::ids::ChannelKey;
 
@@ -59,6 +60,17 @@ pub(in crate::shard) fn encode_publish_refused(
         let channel = Some(channel.name().into());
         socket::frame_refused(out, &RefusedCommand { id: None, channel, why: why.clone() });
     }
+}
+
+/// Appends that a client hears a channel no more, though it did not ask for that. Nothing of its SDK is for that but the event of
+/// errors: else it would wait for messages that never come.
+pub(in crate::shard) fn encode_left(out: &mut Vec<u8>, channel: &ChannelKey, left: Left) {
+    let why = match left {
+        Left::Deleted => Rejection::ChannelNotFound,
+        Left::Disconnected => Rejection::Forbidden,
+    };
+    let channel = Some(channel.name().into());
+    socket::frame_refused(out, &RefusedCommand { id: None, channel, why });
 }
 
 /// Appends who came or went.
@@ -125,5 +137,25 @@ fn present(present: &broker::Present) -> Present<'_> {
         kind: if member.is_anonymous { PresentKind::Anonymous } else { PresentKind::User },
         id: &member.id,
         joined_at_ms: present.joined_at_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::TenantId;
+
+    #[test]
+    fn who_is_put_out_of_a_channel_hears_which_and_why() {
+        let check = |left: Left, expected: &str| {
+            let mut out = Vec::new();
+            encode_left(&mut out, &ChannelKey::new(TenantId(0), "a:b"), left);
+            let text = String::from_utf8_lossy(&out);
+            assert!(text.contains(expected), "{text}");
+        };
+        let said =
+            |code| format!("42[\"realtime:error\",{{\"channel\":\"a:b\",\"code\":\"{code}\"");
+        check(Left::Deleted, &said("REALTIME_CHANNEL_NOT_FOUND"));
+        check(Left::Disconnected, &said("FORBIDDEN"));
     }
 }

@@ -18,7 +18,8 @@ use super::encode::encode_not_joined;
 use super::wishes::Wish;
 use crate::broker::Member;
 use crate::ids::{ConnId, TenantId};
-use crate::session::{Known, SocketSession, Wire};
+use crate::planted::{self, Fault};
+use crate::session::{Known, SocketSession, Stage, Wire};
 
 impl Shard {
     /// A text frame of a client came.
@@ -145,7 +146,8 @@ impl Shard {
         let Some(socket) = self.socket(conn) else { return };
         let channels: Vec<_> =
             socket.subscriptions.list().iter().map(|it| Arc::clone(&it.channel)).collect();
-        for channel in channels {
+        let stays = planted::is(Fault::LeaverHears);
+        for channel in channels.into_iter().filter(|_| !stays) {
             // Whoever leaves awaits no answer.
             self.unsubscribe(conn, &channel, effects);
         }
@@ -172,7 +174,8 @@ impl Shard {
             }
             Command::PublishTo { publish, .. } => {
                 let hears = |socket: &mut SocketSession, name: &str| {
-                    socket.subscriptions.list().iter().any(|it| it.channel.name() == name)
+                    let mut all = socket.subscriptions.list().iter();
+                    all.any(|it| it.channel.name() == name && it.stage != Stage::Refused)
                 };
                 let name = publish.channel.as_str();
                 if !self.socket(conn).is_some_and(|it| hears(it, name)) {

@@ -28,7 +28,7 @@ use crate::control::Came;
 use crate::ids::{CallId, ConnId};
 pub(super) use channel_list::ChannelLists;
 pub(super) use encode::{
-    encode_joined, encode_not_joined, encode_plain_joined, encode_plain_left,
+    encode_joined, encode_left, encode_not_joined, encode_plain_joined, encode_plain_left,
     encode_plain_presence, encode_plain_published, encode_plain_rejection, encode_presence,
     encode_publish_refused,
 };

@@ -19,6 +19,7 @@ use super::encode::encode_plain_rejection;
 use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
+use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State};
 use crate::tenants::PolicyMode;
 
@@ -110,6 +111,7 @@ impl Shard {
         let verdict = policies.decide(&mut known.asker, &question);
         match (verdict, self.tenants.policy_mode(tenant)) {
             (Verdict::Allow, _) => Ok(()),
+            (Verdict::Deny, PolicyMode::Enforced) if planted::is(Fault::DeniedPublishes) => Ok(()),
             (Verdict::Deny, PolicyMode::Enforced) => Err(Rejection::Forbidden),
             (Verdict::Deny, PolicyMode::Shadow) => {
                 let now_s = self.now.wall_ms / 1000;

@@ -1,0 +1,281 @@
+//! A client on the WebSocket of InsForge's documents: it says who it is, now and then anew, listens to many channels, and publishes to
+//! any, whether it listens there or not. It sees who is there, and is not seen.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use protocol::auth::insforge::sign_user;
+use protocol::client::{self, Target};
+use protocol::ws::{self, Opcode, Reader, Role, Step};
+use protocol::{Keep, Limits};
+
+use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
+use crate::clients::{pad, payload};
+use crate::handshake::Phase;
+use crate::insforge::Who;
+use crate::journal::Key;
+use crate::keys::{anon_key, api_key, host, jwt_secret};
+use crate::registered::may_publish;
+use crate::scene::Scene;
+
+/// See the module.
+pub struct PlainClient {
+    publisher: usize,
+    /// The channel that it likes best.
+    pub key: Key,
+    /// Who it is, once it was let in.
+    who: Option<Who>,
+    /// Who it says it is now.
+    offered: Option<Who>,
+    /// What it listens to, as far as it was told.
+    views: BTreeMap<Key, View>,
+    /// What it left and may still hear of.
+    left: BTreeMap<Key, View>,
+    /// Where channels stood when it asked for them, and was not answered.
+    asked: BTreeMap<Key, VecDeque<u64>>,
+    /// How often it left a channel, and was not answered.
+    leaving: BTreeMap<Key, usize>,
+    /// What it published, and was not answered.
+    published: usize,
+    phase: Phase,
+    reader: Reader,
+    heard: Vec<u8>,
+    /// Whether it broke the protocol, or said goodbye.
+    done: bool,
+}
+
+impl PlainClient {
+    /// A client that asks for its socket.
+    pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
+        let host = host(key.0);
+        let target = Target { host: &host, path: "/realtime", bearer: None };
+        client::write_upgrade(out, &target, [7; 16]);
+        scene.truth.insforge.insert(publisher);
+        Self {
+            publisher,
+            key,
+            who: None,
+            offered: None,
+            views: BTreeMap::new(),
+            left: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            leaving: BTreeMap::new(),
+            published: 0,
+            phase: Phase::Asked,
+            reader: Reader::new(Role::Client),
+            heard: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// Whether it is connected, and will stay so.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Open && !self.done
+    }
+
+    /// What it listens to.
+    pub fn live_views(&self) -> impl Iterator<Item = &View> {
+        let is_live = self.is_live();
+        self.views.values().filter(move |_| is_live)
+    }
+
+    /// Does something.
+    pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if !self.is_live() || self.offered.is_some() {
+            return;
+        }
+        if self.who.is_none() {
+            return self.introduce(out, scene);
+        }
+        let channel = scene.random.below(scene.plan.channels);
+        let key = (self.key.0, format!("c{channel}"));
+        match scene.random.below(40) {
+            0..=12 => {
+                let text = format!("\"subscribe\",\"channel\":\"{}\"", key.1);
+                let position = scene.position_of(&key);
+                self.asked.entry(key).or_default().push_back(position);
+                self.say(&text, out, scene);
+            }
+            13..=17 => {
+                let text = format!("\"unsubscribe\",\"channel\":\"{}\"", key.1);
+                self.asked.remove(&key);
+                if let Some(view) = self.views.remove(&key) {
+                    self.left.insert(key.clone(), view);
+                }
+                *self.leaving.entry(key).or_default() += 1;
+                self.say(&text, out, scene);
+            }
+            18..=32 => self.publish(&key, out, scene),
+            33 => self.say("\"ping\"", out, scene),
+            34 if scene.random.permille(300) => self.introduce(out, scene),
+            35 if scene.random.permille(200) => {
+                ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), [3, 1, 4, 1]);
+                self.done = true;
+            }
+            _ => {}
+        }
+    }
+
+    /// Says who it is. Who is let in anew listens to nothing any more.
+    fn introduce(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let tenant = self.key.0;
+        let (who, token) = match scene.random.below(6) {
+            0 => (Who::Server, api_key(tenant)),
+            1 => (Who::Anonymous, anon_key(tenant)),
+            2 => (Who::Nobody, "what".to_owned()),
+            _ => {
+                let name = format!("u{}", scene.random.below(6));
+                let token = sign_user(&format!("{{\"sub\":\"{name}\"}}"), &jwt_secret(tenant));
+                (Who::User(name), token)
+            }
+        };
+        self.offered = Some(who);
+        self.say(&format!("\"auth\",\"token\":\"{token}\""), out, scene);
+    }
+
+    fn publish(&mut self, key: &Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let pad = pad(scene);
+        let sender = Sender { key, publisher: self.publisher, step: scene.step };
+        let number = scene.truth.issue(&sender, Keep::Persist, |it| payload(it, pad));
+        if !self.who.as_ref().is_some_and(|it| may_publish(key.0, it)) {
+            scene.truth.refuse(number);
+        }
+        let data = String::from_utf8(scene.truth.issued[number].data.clone()).unwrap();
+        let text = format!(
+            "\"publish\",\"channel\":\"{}\",\"event\":\"e{number}\",\"payload\":{data}",
+            key.1,
+        );
+        self.published += 1;
+        self.say(&text, out, scene);
+    }
+
+    fn say(&mut self, text: &str, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let mask = [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()];
+        let text = format!("{{\"type\":{text}}}");
+        ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
+        self.done |= text.len() > scene.plan.limits.wire.message_bytes_max;
+    }
+
+    /// Hears bytes of the node; what it answers goes to `out`.
+    pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        self.heard.extend_from_slice(bytes);
+        self.phase.hear(&mut self.heard, scene.seen);
+        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
+    }
+
+    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
+        let mut heard = std::mem::take(&mut self.heard);
+        let read = self.reader.next(&mut heard, &Limits::default());
+        let consumed = read.consumed;
+        let mut goes_on = true;
+        match read.step {
+            Step::Need => goes_on = false,
+            Step::Text(payload) => {
+                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
+                self.hear_text(&text, scene);
+            }
+            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]),
+            Step::Close { code, .. } => {
+                assert!(code.is_some(), "the node says why");
+                self.phase = Phase::Over;
+                goes_on = false;
+            }
+            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
+                panic!("a frame: {:?}", read.step)
+            }
+        }
+        heard.drain(..consumed);
+        self.heard = heard;
+        goes_on
+    }
+
+    fn hear_text(&mut self, text: &str, scene: &mut Scene<'_>) {
+        let key = (self.key.0, field(text, "channel").unwrap_or_default().to_owned());
+        match field(text, "type").expect("every frame has a type") {
+            "auth_success" => {
+                self.who = self.offered.take();
+                assert!(!matches!(self.who, None | Some(Who::Nobody)), "let in: {text}");
+                self.views.clear();
+                self.left.clear();
+                self.asked.clear();
+                self.leaving.clear();
+            }
+            "error" if text.contains("Invalid token") => {
+                assert_eq!(self.offered.take(), Some(Who::Nobody), "not let in: {text}");
+            }
+            // Subscriptions to channels that everyone may hear are never refused.
+            "error" => {
+                let left = self.published.checked_sub(1);
+                self.published = left.unwrap_or_else(|| panic!("nothing was published: {text}"));
+            }
+            "subscribed" => self.hear_subscribed(key, scene),
+            "unsubscribed" => {
+                self.left.remove(&key);
+                match self.leaving.get_mut(&key).filter(|it| **it > 0) {
+                    Some(leaving) => *leaving -= 1,
+                    // Its server, or another dialect, has put it out.
+                    None => _ = (self.views.remove(&key), self.asked.remove(&key)),
+                }
+            }
+            "published" => {
+                self.published -= 1;
+                scene.truth.accept_unplaced(number_of(field(text, "event").unwrap()));
+                scene.seen.note("acknowledged on the documents' wire");
+            }
+            "message" => self.hear_message(text, &key, scene),
+            "presence" => assert!(self.view(&key).is_some(), "it does not listen: {text}"),
+            "pong" => {}
+            other => panic!("{other}: {text}"),
+        }
+    }
+
+    fn hear_subscribed(&mut self, key: Key, scene: &mut Scene<'_>) {
+        let is_left = self.leaving.get(&key).is_some_and(|it| *it > 0);
+        // What it asked for before it left was taken back; what it asked for since comes later.
+        let asked = self.asked.get_mut(&key).filter(|_| !is_left);
+        let position = asked.and_then(VecDeque::pop_front);
+        if self.view(&key).is_some() {
+            return;
+        }
+        let mut view = View::new(key.clone(), String::new(), position.unwrap_or_default());
+        view.subscribed(BTreeSet::new(), scene.step);
+        view.stands_at(scene.position_of(&key));
+        let views = if is_left { &mut self.left } else { &mut self.views };
+        views.insert(key, view);
+    }
+
+    /// What it sees of a channel that it listens to, or left a moment ago.
+    fn view(&mut self, key: &Key) -> Option<&mut View> {
+        match self.views.get_mut(key) {
+            Some(view) => Some(view),
+            None => self.left.get_mut(key),
+        }
+    }
+
+    fn hear_message(&mut self, text: &str, key: &Key, scene: &mut Scene<'_>) {
+        let rest = text.split_once(",\"payload\":").expect("a message has a payload").1;
+        let end = rest.find(DATA_END).expect("a payload ends as it was made") + DATA_END.len();
+        let (data, event) = (&rest[..end], field(text, "event").unwrap());
+        let offset = scene.truth.offset_of(key, number_of(event));
+        let view = self.view(key).unwrap_or_else(|| panic!("it does not listen: {text}"));
+        view.got(scene.truth, &Shown { event, data, offset }, scene.seen);
+        scene.seen.note("message on the documents' wire");
+    }
+
+    /// Nothing is under way any more: everything was answered, and everything seen.
+    pub fn check_quiescent(&self, truth: &Truth, position: impl Fn(&Key) -> u64) {
+        if !self.is_live() {
+            return;
+        }
+        assert!(self.offered.is_none(), "nobody said whether it is let in");
+        assert!(self.asked.values().all(VecDeque::is_empty), "answers are missing");
+        assert_eq!(self.published, 0, "answers are missing");
+        for (key, view) in &self.views {
+            view.check_quiescent(truth, position(key), self.publisher);
+        }
+    }
+
+    /// Much time passed: who was not let in is gone.
+    pub fn check_waited(&self) {
+        assert!(self.phase != Phase::Open || self.who.is_some(), "a stranger is still there");
+    }
+}
