@@ -68,9 +68,13 @@ impl Dialect {
     }
 
     fn of_target(target: &[u8]) -> Self {
-        const ROOTS: [(&[u8], Dialect); 5] = [
+        // The rest below `/api` is Cohesivity's.
+        const ROOTS: [(&[u8], Dialect); 8] = [
             (b"/v1", Dialect::Infrai),
-            (b"/api", Dialect::Insforge),
+            (b"/api/realtime", Dialect::Insforge),
+            (b"/api/metadata", Dialect::Insforge),
+            (b"/api/auth", Dialect::Insforge),
+            (b"/api/.well-known", Dialect::Insforge),
             (b"/socket.io", Dialect::Insforge),
             (b"/realtime", Dialect::InsforgePlain),
             (b"/.well-known", Dialect::Insforge),
