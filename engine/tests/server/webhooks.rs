@@ -14,7 +14,7 @@ const API: &str = "ik_1111111111111111111111111111111111111111111111111111111111
 const ANON: &str = "anon_2222222222222222222222222222222222222222222222222222222222222222";
 const PUBLISH: &str = "/edge/realtime?key=coh_app_11111111111111111111";
 const CHANNELS: &str = "/api/realtime/channels";
-const SECRET: &str = "a secret of at least so many bytes, for tests";
+const SECRET: &str = "a-secret-of-at-least-so-many-bytes-for-tests";
 /// Receivers on loopback are called, and what they refuse is not tried again for long.
 const OPEN: &str = "allow_private_targets = true\nbreaker_failures = 1000\n";
 
