@@ -102,10 +102,14 @@ impl KeptSecrets {
         if !path.exists() {
             return Ok(None);
         }
-        let mut tenants = read_tenants(&path).map_err(Refused::disk)?.into_iter();
+        let mut tenants = read_tenants(&path).map_err(Refused::disk)?;
         let damaged = || Refused::disk(format!("{}: holds no signing secret", path.display()));
-        let first = tenants.next().ok_or_else(damaged)?;
-        let mut signing = Rotating::of(first.signing_secret.ok_or_else(damaged)?);
+        // Files of earlier versions begin with the tenant.
+        let is_last = tenants.last().is_some_and(|it| it.name == name);
+        let place = if is_last { tenants.len() - 1 } else { 0 };
+        let own = if tenants.is_empty() { None } else { Some(tenants.remove(place)) };
+        let own = own.ok_or_else(damaged)?;
+        let mut signing = Rotating::of(own.signing_secret.ok_or_else(damaged)?);
         let mut jwt: Option<Rotating> = None;
         for row in tenants {
             let Some(secret) = row.signing_secret else { continue };
@@ -118,10 +122,10 @@ impl KeptSecrets {
                 signing.before.push((secret, until_ms));
             }
         }
-        Ok(Some(Self { signing, jwt, vendors: first.vendors }))
+        Ok(Some(Self { signing, jwt, vendors: own.vendors }))
     }
 
-    /// Writes it, all or nothing.
+    /// Writes it, all or nothing. The tenant comes last: what people add to the file is the tenant's.
     pub(super) fn write(&self, data_dir: &Path, name: &str) -> Result<(), Refused> {
         let path = path_of(data_dir, name);
         if let Some(folder) = path.parent() {
@@ -132,7 +136,7 @@ impl KeptSecrets {
             let tenant = TenantConfig { name, signing_secret, vendors, ..TenantConfig::default() };
             tenant.to_toml(Secrets::Shown)
         };
-        let mut text = tenant(name.to_owned(), self.signing.current, self.vendors.clone());
+        let mut text = String::new();
         let mut push = |name: String, secret| {
             text.push_str(&tenant(name, secret, VendorConfig::default()));
         };
@@ -145,6 +149,7 @@ impl KeptSecrets {
                 push(format!("{JWT_BEFORE}{until_ms}"), *secret);
             }
         }
+        text.push_str(&tenant(name.to_owned(), self.signing.current, self.vendors.clone()));
         write_private(&path, &text).map_err(Refused::disk)
     }
 
