@@ -273,7 +273,11 @@ fn crash_drop(kind: &str, rounds: u64) {
     let dir = dir.path().join("journal");
     let mut random = Random(rounds);
     let mut drops = 0;
-    for round in 0..rounds {
+    for round in 0..10 * rounds {
+        // A busy machine gets to fewer drops in a round.
+        if round >= rounds && drops > 3 {
+            break;
+        }
         let time = Duration::from_millis(random.below(50));
         let acked = run_and_kill("child_that_drops_a_tenant", kind, &dir, time);
         let mut words = acked.split(' ');
@@ -281,10 +285,12 @@ fn crash_drop(kind: &str, rounds: u64) {
         drops = floor - 1;
         let mut journal = journal(kind_of(kind), &dir);
         let found = stands(&*journal);
+        let mut stood = BTreeMap::new();
         for word in words.filter(|it| !it.is_empty()) {
             let mut numbers = word.split(':').map(|it| it.parse::<u64>().unwrap());
             let mut next = || numbers.next().unwrap();
             let (number, epoch, last) = (next(), u32::try_from(next()).unwrap(), next());
+            stood.insert(number, epoch);
             match found.get(&number) {
                 Some((now, at)) if *now == epoch => assert!(*at >= last, "round {round}"),
                 // It was being dropped when it was killed.
@@ -295,7 +301,9 @@ fn crash_drop(kind: &str, rounds: u64) {
             }
         }
         for (number, (epoch, last)) in &found {
-            assert!(!is_dropped(*number) || *epoch >= floor, "round {round}: {number} came back");
+            // A kill in the middle of a drop may leave the epoch raised and the channels where they stood.
+            let is_due = *epoch >= floor || stood.get(number) == Some(epoch);
+            assert!(!is_dropped(*number) || is_due, "round {round}: {number} came back");
             let read = tail(&mut *journal, *number, last.saturating_sub(300));
             let first = last.saturating_sub(300) + 1;
             let sent = (first..=*last).map(|it| publication(&channel(*number), *epoch, it));
