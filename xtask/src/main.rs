@@ -1,7 +1,8 @@
-//! Developer tasks that no user needs: `cargo xtask test`.
+//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask trust`.
 
 mod install;
 mod steps;
+mod trust;
 
 use std::env;
 use std::io::{self, Write as _};
@@ -11,23 +12,30 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: cargo xtask test
+       cargo xtask trust PART
 
-  test   install what the tests need, then check formatting, lints and documentation, and run all tests";
+  test   install what the tests need, then check formatting, lints and documentation, and run all tests
+  trust  a part of what docs/reliability.md claims, at its full length, or all of them:";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test"] => test(),
+        ["trust", part] => trust::run(part),
         [] | ["--help" | "-h" | "help"] => {
-            say(USAGE);
+            say(&usage());
             ExitCode::SUCCESS
         }
         _ => {
-            say(USAGE);
+            say(&usage());
             ExitCode::from(64)
         }
     }
+}
+
+fn usage() -> String {
+    format!("{USAGE}\n{}", trust::parts())
 }
 
 fn test() -> ExitCode {
@@ -86,7 +94,7 @@ impl Places {
     }
 }
 
-fn header(name: &str) {
+pub(crate) fn header(name: &str) {
     say(&format!("\n== {name}"));
 }
 
@@ -94,7 +102,7 @@ fn verdict(passed: bool) -> &'static str {
     if passed { "passed" } else { "FAILED" }
 }
 
-fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }
 
@@ -105,6 +113,6 @@ pub(crate) fn say(line: &str) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a task tells how long its steps took")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

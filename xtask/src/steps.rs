@@ -75,7 +75,7 @@ impl Step {
 }
 
 /// The cargo that runs this task.
-fn cargo() -> OsString {
+pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
