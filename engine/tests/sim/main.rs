@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     unreachable_pub,
     reason = "a test may stop at the first surprise, and prints the seed that leads there"
