@@ -86,7 +86,7 @@ impl Alone {
         conn
     }
 
-    /// A connection that subscribes to the channel `bench-0`.
+    /// A connection that subscribes to the channel `bench:0`.
     pub(super) fn subscribe(&mut self) {
         let claims = RealtimeClaims {
             tenant: "bench".into(),
@@ -97,7 +97,7 @@ impl Alone {
             token_id: "1".into(),
         };
         let path =
-            format!("/edge/realtime?token={}&channel=bench-0", sign_realtime(&claims, &SECRET));
+            format!("/edge/realtime?token={}&channel=bench:0", sign_realtime(&claims, &SECRET));
         let mut bytes = Vec::new();
         write_upgrade(&mut bytes, &Target { host: "a", path: &path, bearer: None }, [1; 16]);
         let conn = self.connect();
@@ -107,7 +107,7 @@ impl Alone {
 
     /// Has the tenant register a pattern of names.
     pub(super) fn register(&mut self) -> Result<(), Failure> {
-        let pattern = Pattern::parse("bench-%").map_err(|why| format!("a pattern: {why:?}"))?;
+        let pattern = Pattern::parse("bench:%").map_err(|why| format!("a pattern: {why:?}"))?;
         let pattern = RegisteredPattern {
             id: MessageId(1),
             pattern,
@@ -146,10 +146,10 @@ impl Alone {
     }
 }
 
-/// A publish of 128 bytes to the channel `bench-0`.
+/// A publish of 128 bytes to the channel `bench:0`.
 pub(super) fn request(keep: Keep) -> Vec<u8> {
     let (mut body, mut request) = (Vec::new(), Vec::new());
-    write_publish_body(&mut body, "bench-0", "message", &payload(128), keep);
+    write_publish_body(&mut body, "bench:0", "message", &payload(128), keep);
     let path = format!("/edge/realtime?key={KEY}");
     write_post(&mut request, &Target { host: "127.0.0.1:8080", path: &path, bearer: None }, &body);
     request

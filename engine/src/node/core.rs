@@ -102,6 +102,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let driver = Driver::start(plan.listen, plan.ring).map_err(StartError::Ring)?;
     let address = driver.local_address()?;
     let mut shard = Shard::new(plan.shard);
+    shard.expect(driver.conns_max());
     shard.begin_epoch(plan.journal.fresh_epoch());
     plan.kept.restore(&mut shard, clock.now());
     for (channel, state) in plan.journal.channels() {

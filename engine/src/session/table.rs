@@ -98,6 +98,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// Has room for so many connections with a socket in one piece: a table that grew by doubling would leave behind what it
+    /// had before. Pages that nobody uses take no memory.
+    pub fn expect(&mut self, connections: usize) {
+        self.slots.reserve_exact(connections);
+    }
+
     /// Starts a connection.
     pub fn open(&mut self, conn: ConnId, state: State) -> Option<&mut Slot> {
         let slots = if conn.is_polled() { &mut self.polled } else { &mut self.slots };

@@ -35,7 +35,7 @@ impl Deadlines {
         // A clock that jumps over a whole round makes everyone due once.
         let first = self.next_tick.max((tick_now + 1).saturating_sub(TICKS as u64));
         for tick in first..=tick_now {
-            due.append(self.slot(tick));
+            due.append(&mut std::mem::take(self.slot(tick)));
         }
         self.next_tick = self.next_tick.max(tick_now + 1);
     }

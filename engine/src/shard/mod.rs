@@ -209,6 +209,11 @@ impl Shard {
         self.broker.restore(channel, rest);
     }
 
+    /// Has room for so many connections in one piece.
+    pub fn expect(&mut self, connections: u32) {
+        self.sessions.expect(connections as usize);
+    }
+
     /// Says in which epoch channels begin that the journal does not know.
     pub fn begin_epoch(&mut self, epoch: crate::ids::Epoch) {
         self.broker.begin_epoch(epoch);

@@ -64,13 +64,15 @@ impl<R: Ring> Driver<R> {
     pub fn new(ring: R, settings: Settings) -> Self {
         let held_max = settings.held_max.min(ring.buffers() / 4).max(1);
         let settings = Settings { held_max, ..settings };
+        // At once: a table that grew by doubling would leave behind what it had before. Pages that nobody uses take no memory.
+        let slots = ring.slots() as usize;
         let mut driver = Self {
             ring,
             settings,
             counters: Counters::default(),
-            conns: Vec::new(),
-            generations: Vec::new(),
-            marks: Vec::new(),
+            conns: Vec::with_capacity(slots),
+            generations: Vec::with_capacity(slots),
+            marks: Vec::with_capacity(slots),
             mark: 1,
             turn: Vec::new(),
             is_turn_queued: false,
