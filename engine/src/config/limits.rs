@@ -52,6 +52,7 @@ impl LimitsConfig {
                 claims_max: self.idempotency_keys_max,
                 claim_waiters_max: self.idempotency_waiters_max,
                 revoked_max: self.revoked_tokens_max,
+                patterns_max: self.patterns_max,
             },
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,

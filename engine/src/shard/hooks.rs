@@ -60,7 +60,9 @@ impl Shard {
         let Ruling { tenant, number, ref change } = *ruling;
         match change {
             RuleChange::Pattern(_) | RuleChange::Deleted(_) => {}
-            RuleChange::Retention(_) | RuleChange::Policies(_) => return,
+            RuleChange::Retention(_) | RuleChange::Policies(_) | RuleChange::Provisioning(_) => {
+                return;
+            }
         }
         let Some(rules) = self.rules.of(tenant).filter(|_| self.is_seat_of(tenant)) else { return };
         if !rules.has_webhooks() && !self.hooks.tenants.contains_key(&tenant) {

@@ -125,8 +125,6 @@ pub struct Shard {
     orders: Orders,
     /// Appends that the journal has answered.
     appends_answered: u64,
-    /// Tenants without their resource; the same on every shard.
-    unprovisioned: HashSet<TenantId, ShardHasher>,
     next_subscription: u64,
     /// Connections with requests that can be read on, now that earlier ones are answered.
     resumable: Vec<ConnId>,
@@ -188,7 +186,6 @@ impl Shard {
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
-            unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
             deadlines: Deadlines::new(options.now.monotonic_ms),
             ids: MessageIds::new(options.seed),
