@@ -294,6 +294,15 @@ fn a_session_moves_to_a_websocket_with_what_waits_for_it() {
     let mut socket = open(&node, &target);
     socket.send(frame("40{}"));
     assert!(socket.try_read_until("not a probe").is_some());
+    // Nor does it keep polls from waiting.
+    for _ in 0..3 {
+        client.wait();
+        client.say("41");
+        client.say("40{}");
+        assert_eq!(client.heard(), r#"44{"message":"No authentication provided"}"#);
+        client.say(&connect(&node));
+        assert!(client.hear().starts_with("40{"));
+    }
     client.say("40{}");
     assert_eq!(client.hear(), "1");
     node.stop();
