@@ -73,7 +73,7 @@ impl LimitsConfig {
             heartbeat: Heartbeat {
                 interval_ms: self.engineio_ping_interval_ms,
                 timeout_ms: self.engineio_ping_timeout_ms,
-                ..Heartbeat::default()
+                payload_bytes_max: self.body_bytes_max.min(Heartbeat::default().payload_bytes_max),
             },
             connect_timeout_ms: self.connect_timeout_ms,
             introduction_timeout_ms: self.introduction_timeout_ms,

@@ -82,7 +82,7 @@ settings! {
     /// The bound of everything that could grow.
     limits: LimitsConfig {
         connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
-        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, or status 413.";
+        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, status 413, or an error frame over Socket.IO, whose frames may be larger.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
         user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";

@@ -90,6 +90,8 @@ pub struct Shard {
     id: ShardId,
     shard_count: u16,
     limits: Limits,
+    /// What a frame of Engine.IO may be: as much as its handshake says, though a message in it may have less data.
+    packet_limits: protocol::Limits,
     tenants: Arc<Tenants>,
     /// How often the node got other tenants: what a connection knows of a credential is as old as this.
     tenants_generation: u32,
@@ -161,7 +163,13 @@ impl Shard {
     pub fn new(options: ShardOptions) -> Self {
         let hasher = hasher::seeded(options.seed);
         let limits = options.limits;
+        let packet_bytes_max =
+            limits.heartbeat.payload_bytes_max.max(limits.wire.message_bytes_max);
         Self {
+            packet_limits: protocol::Limits {
+                message_bytes_max: packet_bytes_max,
+                ..limits.wire.clone()
+            },
             id: options.id,
             shard_count: options.shard_count,
             tenants: options.tenants,
