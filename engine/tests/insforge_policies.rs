@@ -181,6 +181,23 @@ fn changes_of_patterns_that_come_together_have_their_webhooks_set_together() {
     assert!(alone.effects.operated.iter().all(|(_, result)| result.is_ok()));
 }
 
+/// Whoever has as many subscriptions as it may does not leave a filter for each that it is refused.
+#[test]
+fn filters_come_and_go_with_their_subscriptions() {
+    let mut alone = Alone::new(PolicyMode::Shadow);
+    let most = Limits::default().subscriptions_per_connection_max;
+    for number in 0..2 * most {
+        let rest = format!(r#""channel":"chat:{number}","filter":{{"event":"e"}}"#);
+        let answer = alone.say(&format!(r#"{{"type":"subscribe",{rest}}}"#));
+        let expected = if number < most { "\"subscribed\"" } else { "\"error\"" };
+        assert!(answer.contains(expected), "{number}: {answer}");
+    }
+    assert_eq!(alone.shard.load().filters_most, most);
+    alone.say(r#"{"type":"unsubscribe","channel":"chat:0"}"#);
+    alone.say(r#"{"type":"subscribe","channel":"chat:1"}"#);
+    assert_eq!(alone.shard.load().filters_most, most - 2);
+}
+
 #[test]
 fn an_operator_is_told_the_policies_that_are_in_force() {
     let mut alone = Alone::new(PolicyMode::Enforced);

@@ -84,6 +84,12 @@ impl InsforgeClient {
         self.filters.retain(|(known, _)| **known != *channel);
     }
 
+    /// Of how many channels it wants some messages alone.
+    #[must_use]
+    pub fn filters(&self) -> usize {
+        self.filters.len()
+    }
+
     /// Whether it wants a message, whose payload names a schema or none.
     #[must_use]
     pub fn wants<'a>(

@@ -319,7 +319,7 @@ impl Shard {
         self.polls.count()
     }
 
-    /// What its connections have waiting.
+    /// What its connections have.
     #[must_use]
     pub fn load(&self) -> Load {
         self.sessions.load()

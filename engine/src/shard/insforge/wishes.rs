@@ -173,14 +173,22 @@ impl Shard {
                 let shown = self.tracked(conn, &channel);
                 let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
                 if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                    return self.refuse_insforge(
+                        conn,
+                        &Wish::PlainSubscribe { channel, filter },
+                        &why,
+                    );
+                }
+                // A filter is a subscription's: it comes and goes with it.
+                if let Some(client) = self.socket(conn).and_then(SocketSession::insforge) {
+                    client.set_filter(&channel, &filter);
                 }
             }
             Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
-    /// Keeps what a client of the documents' wire wants of a channel. Who wants another kind of frames than before starts anew.
+    /// Among whom a client of the documents' wire hears a channel. Who wants another kind of frames than before starts anew.
     fn choose(
         &mut self,
         conn: ConnId,
@@ -194,9 +202,6 @@ impl Shard {
         let before = socket.subscriptions.of(channel).map(|it| it.audience);
         if before.is_some_and(|it| it != audience) {
             self.unsubscribe(conn, channel, effects);
-        }
-        if let Some(client) = self.socket(conn).and_then(SocketSession::insforge) {
-            client.set_filter(channel, filter);
         }
         audience
     }
