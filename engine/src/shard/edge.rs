@@ -108,6 +108,7 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Ok(publication), asked);
@@ -124,7 +125,8 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let paid = asked.is_some().then_some(socket.tenant);
+                let paid = asked.as_ref().map(|it| it.channel.tenant());
+                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Err(why), asked);

@@ -94,7 +94,13 @@ impl Shard {
                 self.counters.rejected += 1;
                 self.write_to(conn, |out| socketio::frame_namespace_refused(out, &name));
             }
-            Next::Leave => self.leave_all(conn, effects),
+            Next::Leave => {
+                self.leave_all(conn, effects);
+                // Nor does it hear what becomes of its publishes: nothing follows the end of a namespace.
+                if let Some(asks) = self.socket(conn).and_then(SocketSession::asks) {
+                    asks.hush();
+                }
+            }
             Next::Nothing => {}
             Next::Close(why) => {
                 self.counters.rejected += 1;

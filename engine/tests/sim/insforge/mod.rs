@@ -82,6 +82,8 @@ pub struct InsforgeClient {
     asked: BTreeMap<u64, Asked>,
     next_ask: u64,
     tally: Tally,
+    /// The first of its publishes since it was let in: of those before it hears no more.
+    first: usize,
     /// Whether it answers no pings.
     is_mute: bool,
     was_inside: bool,
@@ -110,6 +112,7 @@ impl InsforgeClient {
             asked: BTreeMap::new(),
             next_ask: 0,
             tally: Tally::default(),
+            first: 0,
             is_mute: false,
             was_inside: false,
             phase: Phase::Asked,
