@@ -11,7 +11,7 @@ use storage::Publication;
 use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For};
+use super::super::steps::{self, For, seat_answer};
 use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
@@ -83,8 +83,7 @@ impl Shard {
 
     /// Does what a client asks of a channel, if it may.
     pub(super) fn wish_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let granted = self.pace_request(conn).and_then(|()| self.grant_insforge(conn, &wish));
-        if let Err(why) = granted {
+        if let Err(why) = self.grant_insforge(conn, &wish) {
             return self.refuse_insforge(conn, &wish, &why);
         }
         if self.tenants.plan(wish.channel().tenant()).is_metered() {
@@ -147,13 +146,18 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.hand_over(call);
-        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else { return };
+        let paid = seat_answer(came);
+        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else {
+            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
+                self.owe_publish(wish.channel().tenant());
+            }
+            return;
+        };
         asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, wish, effects),
-            Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
-            Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
+        match paid {
+            Ok(_) => self.fulfil_insforge(conn, wish, effects),
+            Err(why) => self.refuse_insforge(conn, &wish, &why),
         }
     }
 
