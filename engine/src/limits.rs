@@ -103,6 +103,7 @@ impl Default for Limits {
                 claims_max: 1_000_000,
                 claim_waiters_max: 64,
                 revoked_max: 1_000_000,
+                patterns_max: 10_000,
             },
             channels_max: 1_000_000,
             deliveries_per_turn_max: 16_384,

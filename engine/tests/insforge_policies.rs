@@ -1,15 +1,20 @@
-//! Policies on a shard: what they deny is denied, and what they would deny while they are only tried is done.
+//! Rules on a shard: what policies deny is denied, and what they would deny while they are only tried is done; and what changes of
+//! patterns cost.
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use std::sync::Arc;
 
-use engine::control::{Operate, Operation, RegisteredPattern, RuleChange};
+use engine::control::{
+    CatalogAnswer, CatalogAsk, Operate, Operation, PatternDraft, RegisteredPattern, RuleChange,
+    RulesOp,
+};
 use engine::frame::{Frame, Piece};
 use engine::ids::{ConnId, MessageId, Now, ShardId, TenantId};
 use engine::limits::Limits;
 use engine::shard::effects::{Effects, Outlet};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
+use engine::side::webhook::Hooked;
 use engine::tenants::{InsforgeSpec, PolicyMode, TenantSpec, Tenants};
 use protocol::client::{Target, write_upgrade};
 use protocol::dialect::insforge::Pattern;
@@ -91,6 +96,24 @@ impl Alone {
         String::from_utf8_lossy(&sent.0).into_owned()
     }
 
+    fn handle(&mut self, input: Input<'_>) {
+        self.shard.handle(self.now, input, &mut self.effects);
+    }
+
+    /// The catalog keeps what it is asked to, and the shard does all that is due.
+    fn settle(&mut self) {
+        loop {
+            let commits = std::mem::take(&mut self.effects.catalog);
+            if commits.is_empty() && !self.shard.is_resumable() {
+                return;
+            }
+            for CatalogAsk { token, .. } in commits {
+                self.handle(Input::Catalog(CatalogAnswer { token, result: Ok(()) }));
+            }
+            self.handle(Input::Resume);
+        }
+    }
+
     /// What a frame is answered.
     fn say(&mut self, text: &str) -> String {
         let mut bytes = Vec::new();
@@ -125,6 +148,54 @@ fn what_is_tried_is_done_however_often_it_is_asked() {
         let answer = alone.say(&text);
         assert!(answer.contains("\"subscribed\""), "{answer}");
     }
+}
+
+/// However many patterns change while the webhooks of some are set, what is set next has all of them: none is refused.
+#[test]
+fn changes_of_patterns_that_come_together_have_their_webhooks_set_together() {
+    let mut alone = Alone::new(PolicyMode::Shadow);
+    for number in 0..200 {
+        let draft = PatternDraft {
+            id: MessageId(100 + u128::from(number)),
+            pattern: Pattern::parse(&format!("room:{number}")).unwrap(),
+            description: None,
+            webhook_urls: Some(Box::new(["https://a.example/".into()])),
+            enabled: true,
+        };
+        let what = Operate::Rules(RulesOp::Create(Box::new(draft)));
+        let operation = Operation { number, tenant: ONE, claim: None, what };
+        alone.handle(Input::Operation(Box::new(operation)));
+    }
+    let mut versions = Vec::new();
+    alone.settle();
+    while let Some(ask) = alone.effects.hooks.pop() {
+        assert!(alone.effects.hooks.is_empty(), "one setting at a time");
+        versions.push((ask.version, ask.patterns.len()));
+        alone.handle(Input::Hooked(Hooked { tenant: ONE, version: ask.version, result: Ok(()) }));
+        alone.settle();
+    }
+    // Beside the pattern that was there.
+    assert_eq!(versions, [(1, 2), (200, 201)]);
+    let answered: Vec<_> = alone.effects.operated.iter().map(|(number, _)| *number).collect();
+    assert_eq!(answered, (0..200).collect::<Vec<_>>());
+    assert!(alone.effects.operated.iter().all(|(_, result)| result.is_ok()));
+}
+
+/// Whoever has as many subscriptions as it may does not leave a filter for each that it is refused.
+#[test]
+fn filters_come_and_go_with_their_subscriptions() {
+    let mut alone = Alone::new(PolicyMode::Shadow);
+    let most = Limits::default().subscriptions_per_connection_max;
+    for number in 0..2 * most {
+        let rest = format!(r#""channel":"chat:{number}","filter":{{"event":"e"}}"#);
+        let answer = alone.say(&format!(r#"{{"type":"subscribe",{rest}}}"#));
+        let expected = if number < most { "\"subscribed\"" } else { "\"error\"" };
+        assert!(answer.contains(expected), "{number}: {answer}");
+    }
+    assert_eq!(alone.shard.load().filters_most, most);
+    alone.say(r#"{"type":"unsubscribe","channel":"chat:0"}"#);
+    alone.say(r#"{"type":"subscribe","channel":"chat:1"}"#);
+    assert_eq!(alone.shard.load().filters_most, most - 2);
 }
 
 #[test]

@@ -52,6 +52,7 @@ impl LimitsConfig {
                 claims_max: self.idempotency_keys_max,
                 claim_waiters_max: self.idempotency_waiters_max,
                 revoked_max: self.revoked_tokens_max,
+                patterns_max: self.patterns_max,
             },
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,
@@ -72,7 +73,7 @@ impl LimitsConfig {
             heartbeat: Heartbeat {
                 interval_ms: self.engineio_ping_interval_ms,
                 timeout_ms: self.engineio_ping_timeout_ms,
-                ..Heartbeat::default()
+                payload_bytes_max: self.body_bytes_max.min(Heartbeat::default().payload_bytes_max),
             },
             connect_timeout_ms: self.connect_timeout_ms,
             introduction_timeout_ms: self.introduction_timeout_ms,

@@ -42,7 +42,7 @@ settings! {
         api_token: ApiToken = "", "The token for it. Put it into a file or a variable: flags can be seen by others on the host.";
     }
 
-    /// Deliveries of messages to the receivers of a channel pattern. Not used yet: no dialect of this version names receivers.
+    /// Deliveries of messages to the receivers that a channel pattern of InsForge names.
     webhooks: WebhooksConfig {
         allow_private_targets: bool = false, "Whether deliveries may go to this host and the networks around it, by http too. Link-local addresses stay closed.";
         ports: Ports = "443", "Ports of public receivers.";
@@ -82,7 +82,7 @@ settings! {
     /// The bound of everything that could grow.
     limits: LimitsConfig {
         connections_max: u32 = 1_000_000 in 1..=16_777_216 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
-        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, or status 413.";
+        message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, status 413, or an error frame over Socket.IO, whose frames may be larger.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
         user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";
@@ -135,6 +135,7 @@ settings! {
         idempotency_keys_max: usize = 1_000_000 in 1..=100_000_000 keys, "Idempotency keys of one tenant that are known, for a day each. More are refused with 429.";
         idempotency_waiters_max: usize = 64 in 0..=65_536 requests, "Requests that wait for an earlier one of the same idempotency key. More are refused with 503.";
         revoked_tokens_max: usize = 1_000_000 in 1..=100_000_000 tokens, "Tokens of one tenant that are revoked and have not expired. More are refused with 503.";
+        patterns_max: usize = 10_000 in 1..=100_000 patterns, "Channel patterns (InsForge) that one tenant registered, enabled or not. More are refused with 503.";
 
         side_calls_max: usize = 256 in 1..=65_536 calls, "Calls of one shard to other servers and the database that are not finished. More are refused with 503.";
         side_bytes_max: usize = 67_108_864 in 1_048_576..=17_179_869_184 bytes, "Bytes that the bodies of such calls may take on one shard. More are refused with 503.";

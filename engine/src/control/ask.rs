@@ -149,12 +149,14 @@ impl Spend {
 /// What a seat says.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SeatAnswer {
-    /// What the provisioning was before, and what it is now.
+    /// What the provisioning was before, and what it is now; that is on its way to every shard.
     Provisioning {
         /// Before.
         before: Provisioning,
         /// Now.
         now: Provisioning,
+        /// The change that says so.
+        ruling: Arc<Ruling>,
     },
     /// A registered channel.
     Channel(Registered),
@@ -187,8 +189,6 @@ pub enum SeatAnswer {
 /// What every shard has to do before a call is answered.
 #[derive(Clone, Debug)]
 pub enum Enforce {
-    /// Serve the tenant's Cohesivity resource; or refuse it, and close its sockets.
-    Provisioning(TenantId, Provisioning),
     /// Refuse a token from now on, until it has expired.
     Revoke {
         /// Whose.
@@ -198,7 +198,8 @@ pub enum Enforce {
         /// The second in which it expires.
         until_s: u64,
     },
-    /// Say when a change of rules is in force. It comes from the seat, by a lane of its own.
+    /// Say when a change of rules is in force: it comes from the seat, by a lane of its own. Where it takes the tenant's Cohesivity
+    /// resource, close the sockets of that.
     Rules(Arc<Ruling>),
     /// End every subscription of a channel.
     CloseChannel(Arc<ChannelKey>),

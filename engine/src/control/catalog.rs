@@ -7,6 +7,10 @@ use crate::ids::TenantId;
 /// Rows that one commit takes away of a tenant that is gone.
 pub const ROWS_PER_COMMIT: usize = 4_096;
 
+/// Bytes of changes after which a round of a seat takes no further operation: what waits goes into the next commit, so that each
+/// fits into a segment of the catalog.
+pub const ROUND_BYTES_MAX: usize = 512 * 1024;
+
 /// One key of the catalog.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
@@ -23,6 +27,17 @@ pub enum CatalogChange {
     Put(Entry, Vec<u8>),
     /// Removes a key.
     Delete(Entry),
+}
+
+impl CatalogChange {
+    /// Bytes that it keeps.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Put(entry, value) => entry.key.len() + value.len(),
+            Self::Delete(entry) => entry.key.len(),
+        }
+    }
 }
 
 /// Changes to make durable, all of them or none.

@@ -9,7 +9,7 @@ use storage::{Catalog, JournalError, KeyedRecord};
 use super::catalog::tenant_of;
 use super::channels::{CHANNELS, Registered, read_channel};
 use super::claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
-use super::provisioning::{PROVISIONING, Provisioning};
+use super::provisioning::PROVISIONING;
 use super::quota::{QUOTA, read_usage};
 use super::revocations::{REVOKED, TokenId, read_revocation};
 use super::rules::{PATTERNS, POLICIES, RETENTION, RegisteredPattern, RuleChange, read_rule};
@@ -24,7 +24,6 @@ pub const TABLES: [&str; 8] =
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Kept {
-    provisioning: Vec<(TenantId, Provisioning)>,
     revoked: Vec<(TenantId, TokenId, u64)>,
     channels: Vec<(TenantId, Box<str>, Registered)>,
     claims: Vec<(TenantId, KeptClaim)>,
@@ -57,7 +56,6 @@ impl Kept {
     pub fn note(&mut self, table: &str, key: &[u8], value: &[u8]) -> Option<()> {
         let (tenant, rest) = tenant_of(key)?;
         match table {
-            PROVISIONING => self.provisioning.push((tenant, Provisioning::read(value)?)),
             REVOKED => {
                 let (token, until_s) = read_revocation(rest, value)?;
                 self.revoked.push((tenant, token, until_s));
@@ -68,7 +66,7 @@ impl Kept {
             }
             CLAIMS => self.claims.push((tenant, read_claim(rest, value)?)),
             QUOTA => self.usage.push((tenant, read_usage(rest, value)?)),
-            PATTERNS | RETENTION | POLICIES => {
+            PATTERNS | RETENTION | POLICIES | PROVISIONING => {
                 self.rules.push((tenant, read_rule(table, rest, value)?));
             }
             _ => return None,
@@ -89,9 +87,6 @@ impl Kept {
 
     /// Tells a shard what it has to know.
     pub fn restore(self: &Arc<Self>, shard: &mut Shard, now: Now) {
-        for (tenant, provisioning) in &self.provisioning {
-            shard.restore_provisioning(*tenant, *provisioning);
-        }
         for (tenant, token, until_s) in &self.revoked {
             shard.restore_revocation(*tenant, *token, *until_s);
         }

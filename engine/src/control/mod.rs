@@ -25,13 +25,15 @@ mod tier;
 
 pub use ask::{Came, Enforce, Enforced, Peek, Published, SeatAnswer, SeatAsk, SeatOp, Spend};
 pub use bucket::{Bucket, Rate};
-pub use catalog::{CatalogAnswer, CatalogAsk, CatalogChange, Entry, ROWS_PER_COMMIT, tenant_of};
+pub use catalog::{
+    CatalogAnswer, CatalogAsk, CatalogChange, Entry, ROUND_BYTES_MAX, ROWS_PER_COMMIT, tenant_of,
+};
 pub use channels::{CHANNELS, ChannelPage, Registered, read_channel};
 pub use claims::{CLAIMS, ClaimKey, KeptClaim, Placed, RequestHash, Settled, read_claim};
 pub use costs::{Costs, Priced};
 pub use kept::{Kept, TABLES};
 pub use operation::{Acted, Operate, Operation, OperatorMessage};
-pub use patterns::{NotAdded, PATTERNS_MAX, Patterns, Registration};
+pub use patterns::{Patterns, Registration};
 pub use plan::{Buckets, OnTokenEnd, Pace, Paced, Plan, Rates, Whose};
 pub use provisioning::{PROVISIONING, Provisioning, Region};
 pub use quota::{Bill, QUOTA, Usage, read_usage};

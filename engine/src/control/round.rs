@@ -7,7 +7,6 @@ use super::catalog::CatalogChange;
 use super::channels::Registered;
 use super::claims::{ClaimKey, RequestHash};
 use super::plan::Plan;
-use super::provisioning::Provisioning;
 use super::quota::Usage;
 use super::revocations::TokenId;
 use super::rules::RuleChange;
@@ -43,12 +42,13 @@ pub struct SeatLimits {
     pub claim_waiters_max: usize,
     /// Revoked tokens that have not expired. Over it: `503`.
     pub revoked_max: usize,
+    /// Patterns of channel names, enabled or not. Over it: `503`.
+    pub patterns_max: usize,
 }
 
 /// How to take one change back.
 #[derive(Debug)]
 pub(super) enum Undo {
-    Provisioning(Provisioning),
     Channel(Box<str>, Option<Registered>),
     Claimed(ClaimKey),
     /// It is held again, by whoever settled it.

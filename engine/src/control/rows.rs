@@ -36,20 +36,16 @@ impl Seat {
             return SeatAnswer::Forgetting;
         }
         done.changes.extend(self.usage.forgotten(tenant));
-        done.changes.push(Provisioning::Implied.change(tenant));
+        let implied = RuleChange::Provisioning(Provisioning::Implied);
+        done.changes.push(rules::kept(tenant, &implied));
+        self.rules.restore(&implied);
         self.usage = Usage::default();
-        self.provisioning = Provisioning::default();
         SeatAnswer::Forgotten
     }
 }
 
 /// What the catalog and the journal say when the node starts.
 impl Seat {
-    /// Its provisioning.
-    pub fn restore_provisioning(&mut self, provisioning: Provisioning) {
-        self.provisioning = provisioning;
-    }
-
     /// A registered channel.
     pub fn restore_channel(&mut self, name: &str, channel: Registered) {
         self.channels.restore(name, channel);

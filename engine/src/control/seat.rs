@@ -24,7 +24,6 @@ const SWEPT_PER_OP: usize = 8;
 #[derive(Debug)]
 pub struct Seat {
     pub(super) tenant: TenantId,
-    pub(super) provisioning: Provisioning,
     pub(super) channels: Channels,
     pub(super) claims: Claims,
     pub(super) revoked: Revocations,
@@ -42,7 +41,6 @@ impl Seat {
     pub fn new(tenant: TenantId, hasher: &ShardHasher) -> Self {
         Self {
             tenant,
-            provisioning: Provisioning::default(),
             channels: Channels::default(),
             claims: Claims::new(hasher.clone()),
             revoked: Revocations::new(hasher.clone()),
@@ -62,8 +60,8 @@ impl Seat {
         done: &mut Done,
     ) -> Option<Answer> {
         let answer = match op {
-            SeatOp::Provision(region) => self.provision(Provisioning::Active(region), done),
-            SeatOp::Unprovision => self.provision(Provisioning::Deleted, done),
+            SeatOp::Provision(region) => Ok(self.provision(Provisioning::Active(region), done)),
+            SeatOp::Unprovision => Ok(self.provision(Provisioning::Deleted, done)),
             SeatOp::CreateChannel { name, kind, id } => {
                 self.create_channel(context, &name, (kind, id), done)
             }
@@ -98,7 +96,7 @@ impl Seat {
                 self.usage.give_back(Metered::Credit, micro_usd.into());
                 Ok(SeatAnswer::Granted)
             }
-            SeatOp::Rules(op) => self.rule(op, context.now.wall_ms, done),
+            SeatOp::Rules(op) => self.rule(op, context, done),
             SeatOp::Forget { rows_max } => Ok(self.forget(rows_max, done)),
         };
         Some(answer)
@@ -108,8 +106,7 @@ impl Seat {
     pub(super) fn count_up(&self, done: &mut Done) {
         let before = done.undo.iter().find_map(|it| match it {
             Undo::Usage(before) => Some(before),
-            Undo::Provisioning(_)
-            | Undo::Channel(..)
+            Undo::Channel(..)
             | Undo::Claimed(_)
             | Undo::Settled(..)
             | Undo::Revoked(..)
@@ -127,7 +124,6 @@ impl Seat {
         let mut waited = Vec::new();
         for it in undo.into_iter().rev() {
             match it {
-                Undo::Provisioning(before) => self.provisioning = before,
                 Undo::Channel(name, before) => _ = self.channels.set(&name, before),
                 Undo::Claimed(key) => waited.extend(self.claims.take_back(key).waiters),
                 Undo::Settled(key, request) => {
@@ -149,22 +145,6 @@ impl Seat {
     /// Sockets that were granted are closed.
     pub fn release(&mut self, count: u32) {
         self.sockets = self.sockets.saturating_sub(count);
-    }
-
-    /// What was asked for stays as it is when it is asked for again, the region too.
-    fn provision(&mut self, wanted: Provisioning, done: &mut Done) -> Answer {
-        let before = self.provisioning;
-        let stays = matches!(
-            (before, wanted),
-            (Provisioning::Active(_), Provisioning::Active(_))
-                | (Provisioning::Deleted, Provisioning::Deleted)
-        );
-        if !stays {
-            self.provisioning = wanted;
-            done.undo.push(Undo::Provisioning(before));
-            done.changes.push(wanted.change(self.tenant));
-        }
-        Ok(SeatAnswer::Provisioning { before, now: self.provisioning })
     }
 
     fn create_channel(

@@ -1,5 +1,5 @@
 //! All seats of a shard. A seat works in rounds: what is asked while a round is on its way to the disk waits for the next, so a
-//! tenant has one commit at a time, and what came meanwhile shares the next one.
+//! tenant has one commit at a time, and what came meanwhile shares the next one, as far as that has room.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use protocol::Rejection;
 
 use super::ask::{SeatAnswer, SeatAsk, SeatOp};
-use super::catalog::{CatalogAnswer, CatalogAsk};
+use super::catalog::{CatalogAnswer, CatalogAsk, CatalogChange, ROUND_BYTES_MAX};
 use super::round::{Asker, Context, Done, Said, SeatLimits, Undo};
 use super::seat::Seat;
 use crate::hasher::ShardHasher;
@@ -141,11 +141,17 @@ impl Seats {
             return;
         }
         let mut done = Done::default();
-        for (asker, op) in turns.waiting.drain(..) {
+        let (mut bytes, mut counted) = (0, 0);
+        while bytes < ROUND_BYTES_MAX
+            && let Some((asker, op)) = turns.waiting.pop_front()
+        {
             if let Some(answer) = turns.seat.perform(&context, asker, op, &mut done) {
                 turns.is_forgotten |= matches!(answer, Ok(SeatAnswer::Forgotten));
                 done.said.push((asker, answer));
             }
+            let more = done.changes.get(counted..).unwrap_or_default();
+            bytes += more.iter().map(CatalogChange::bytes).sum::<usize>();
+            counted = done.changes.len();
         }
         turns.seat.count_up(&mut done);
         if done.changes.is_empty() {
@@ -173,10 +179,12 @@ impl Seats {
 
 #[cfg(test)]
 mod tests {
+    use protocol::dialect::insforge::Pattern;
+
     use super::*;
-    use crate::control::ClaimKey;
+    use crate::control::{ClaimKey, PatternDraft, RulesOp};
     use crate::hasher;
-    use crate::ids::{CallId, ShardId};
+    use crate::ids::{CallId, MessageId, ShardId};
     use crate::limits::Limits;
     use crate::tenants::TenantSpec;
 
@@ -192,6 +200,46 @@ mod tests {
 
     fn answer(outcome: Outcome) -> Result<SeatAnswer, Rejection> {
         outcome.answers.into_iter().next().unwrap().1
+    }
+
+    #[test]
+    fn a_round_takes_no_more_than_fits_into_a_commit() {
+        let spec = TenantSpec { id: TENANT, name: "shop".to_owned(), ..TenantSpec::default() };
+        let tenants = Tenants::new(&[spec], [0; 32]);
+        let mut seats = Seats::new(hasher::seeded(1), Limits::default().seat);
+        let create = |id: u32| {
+            let draft = PatternDraft {
+                id: MessageId(id.into()),
+                pattern: Pattern::parse(&format!("a:{id}")).unwrap(),
+                description: Some("d".repeat(22_000).into()),
+                webhook_urls: None,
+                enabled: true,
+            };
+            SeatOp::Rules(RulesOp::Create(Box::new(draft)))
+        };
+        // The first is on its way while the others come.
+        let mut commits = ask(&mut seats, &tenants, create(0)).commits;
+        for id in 1..200 {
+            assert_eq!(ask(&mut seats, &tenants, create(id)).commits, []);
+        }
+        let (mut answered, mut sizes) = (Vec::new(), Vec::new());
+        while let Some(commit) = commits.pop() {
+            sizes.push(commit.changes.iter().map(CatalogChange::bytes).sum::<usize>());
+            let kept = CatalogAnswer { token: commit.token, result: Ok(()) };
+            let mut outcome = Outcome::default();
+            seats.settle((Now::default(), &tenants), &kept, &mut outcome);
+            answered.extend(outcome.answers.into_iter().map(|(_, answer)| match answer {
+                Ok(SeatAnswer::Ruling(ruling)) => ruling.number,
+                other => unreachable!("{other:?}"),
+            }));
+            commits = outcome.commits;
+        }
+        assert_eq!(answered, (1..=200).collect::<Vec<_>>());
+        let (last, full) = sizes.split_last().unwrap();
+        assert!(*last > 0 && full.len() == 9, "{sizes:?}");
+        assert!(
+            full[1..].iter().all(|it| (ROUND_BYTES_MAX..ROUND_BYTES_MAX + 23_000).contains(it))
+        );
     }
 
     #[test]

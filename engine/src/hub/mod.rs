@@ -27,6 +27,23 @@ use crate::ids::{ChannelKey, ChannelRef, ConnId};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct GroupId(u32);
 
+/// The groups that listen to one channel, at most one an audience.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Groups([Option<GroupId>; Audience::ALL.len()]);
+
+impl Groups {
+    /// That of an audience.
+    #[must_use]
+    pub fn of(&self, audience: Audience) -> Option<GroupId> {
+        self.0[audience as usize]
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = GroupId> + '_ {
+        self.0.iter().copied().flatten()
+    }
+}
+
 /// Where a subscription stands in the fan-out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Seat {
@@ -38,7 +55,7 @@ pub struct Seat {
 /// Local subscriptions, from the channel to the connections.
 #[derive(Debug)]
 pub struct Hub {
-    channels: HashMap<Arc<ChannelKey>, [Option<GroupId>; Audience::ALL.len()], ShardHasher>,
+    channels: HashMap<Arc<ChannelKey>, Groups, ShardHasher>,
     groups: Vec<Group>,
     free: Vec<GroupId>,
     /// Empty since this turn; free in the next.
@@ -103,12 +120,9 @@ impl Hub {
         self.groups[group.0 as usize].pending.len()
     }
 
-    /// The groups that listen to a channel, a group an audience; `None` where nobody does.
+    /// The groups that listen to a channel; `None` where nobody does.
     #[must_use]
-    pub fn listening(
-        &self,
-        channel: &ChannelKey,
-    ) -> Option<[Option<GroupId>; Audience::ALL.len()]> {
+    pub fn listening(&self, channel: &ChannelKey) -> Option<Groups> {
         self.channels.get(channel).copied()
     }
 
@@ -133,17 +147,16 @@ impl Hub {
         encode(Audience::ALL[group.audience], &mut group.pending);
     }
 
-    /// Encodes something for those who listen to a channel and whom it is for: once a dialect, and as bytes for its other
-    /// audiences (invariant 6).
+    /// Encodes something for those of a channel's groups that it is for: once a dialect, and as bytes for its other audiences
+    /// (invariant 6).
     pub fn tell(
         &mut self,
-        channel: &ChannelKey,
+        groups: &Groups,
         is_for: impl Fn(Audience) -> bool,
         encode: impl Fn(Dialect, &mut Vec<u8>),
     ) {
-        let Some(groups) = self.listening(channel) else { return };
         let mut encoded: Option<(Dialect, GroupId, usize)> = None;
-        for id in groups.into_iter().flatten() {
+        for id in groups.iter() {
             let audience = self.audience(id);
             if !is_for(audience) {
                 continue;
@@ -197,7 +210,7 @@ impl Hub {
     }
 
     fn group_for(&mut self, channel: &Arc<ChannelKey>, audience: Audience) -> GroupId {
-        let known = self.channels.get(channel).and_then(|groups| groups[audience as usize]);
+        let known = self.channels.get(channel).and_then(|groups| groups.of(audience));
         if let Some(id) = known {
             return id;
         }
@@ -205,9 +218,8 @@ impl Hub {
             self.groups.push(Group::default());
             GroupId(small(self.groups.len() - 1))
         });
-        let nobody = [None; Audience::ALL.len()];
-        let groups = self.channels.entry(Arc::clone(channel)).or_insert(nobody);
-        groups[audience as usize] = Some(id);
+        let groups = self.channels.entry(Arc::clone(channel)).or_default();
+        groups.0[audience as usize] = Some(id);
         let group = &mut self.groups[id.0 as usize];
         group.channel = Some(Arc::clone(channel));
         group.audience = audience as usize;
@@ -222,8 +234,8 @@ impl Hub {
         let audience = group.audience;
         self.dissolved.push(id);
         if let Some(groups) = self.channels.get_mut(&channel) {
-            groups[audience] = None;
-            if groups.iter().all(Option::is_none) {
+            groups.0[audience] = None;
+            if groups.iter().next().is_none() {
                 self.channels.remove(&channel);
             }
         }
@@ -265,8 +277,9 @@ mod tests {
             out.extend([letter, b'0' + encoded.get()]);
         };
         hub.append(members, |_, out| out.extend_from_slice(b"first "));
-        hub.tell(&channel, Audience::has_messages, encode);
-        hub.tell(&channel, Audience::has_messages, encode);
+        let groups = hub.listening(&channel).unwrap();
+        hub.tell(&groups, Audience::has_messages, encode);
+        hub.tell(&groups, Audience::has_messages, encode);
         assert_eq!(encoded.get(), 4);
         let pending = |id: GroupId| String::from_utf8_lossy(&hub.groups[id.0 as usize].pending);
         assert_eq!(pending(cohesivity), "c1c3");

@@ -107,7 +107,8 @@ impl World for Stopped<'_> {
                 RuleChange::Policies(None)
                 | RuleChange::Pattern(_)
                 | RuleChange::Deleted(_)
-                | RuleChange::Retention(_),
+                | RuleChange::Retention(_)
+                | RuleChange::Provisioning(_),
             )
             | None => body_permissions(&mut out, &Policies::default()),
         }

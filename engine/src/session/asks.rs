@@ -23,6 +23,19 @@ struct Ask {
     about: About,
     /// What the client calls it.
     id: Option<KeptId>,
+    /// Whether the client is still told.
+    is_told: bool,
+}
+
+/// A publish whose answer came.
+#[derive(Debug, Eq, PartialEq)]
+pub struct PublishAsked {
+    /// Where.
+    pub channel: Arc<ChannelKey>,
+    /// What the client calls it.
+    pub id: Option<KeptId>,
+    /// Whether the client is still told.
+    pub is_told: bool,
 }
 
 /// What a frame asks for.
@@ -46,24 +59,29 @@ impl Asks {
         let ticket = self.next_ticket;
         self.next_ticket = ticket.wrapping_add(1);
         let about = About::Publish(ticket, Arc::clone(channel));
-        self.list.push_back(Ask { about, id });
+        self.list.push_back(Ask { about, id, is_told: true });
         ticket
     }
 
     /// A subscribe waits.
     pub fn wait_for_join(&mut self, subscription: SubscriptionId, id: Option<KeptId>) {
-        self.list.push_back(Ask { about: About::Subscribe(subscription), id });
+        self.list.push_back(Ask { about: About::Subscribe(subscription), id, is_told: true });
+    }
+
+    /// The client hears no answers to what it asked so far.
+    pub fn hush(&mut self) {
+        self.list.iter_mut().for_each(|it| it.is_told = false);
     }
 
     /// The answer to a publish came.
-    pub fn published(&mut self, answered: u32) -> Option<(Arc<ChannelKey>, Option<KeptId>)> {
+    pub fn published(&mut self, answered: u32) -> Option<PublishAsked> {
         let place = self.list.iter().position(|it| match it.about {
             About::Publish(ticket, _) => ticket == answered,
             About::Subscribe(_) => false,
         })?;
-        let Ask { about, id } = self.list.remove(place)?;
+        let Ask { about, id, is_told } = self.list.remove(place)?;
         match about {
-            About::Publish(_, channel) => Some((channel, id)),
+            About::Publish(_, channel) => Some(PublishAsked { channel, id, is_told }),
             About::Subscribe(_) => None,
         }
     }
@@ -109,10 +127,15 @@ mod tests {
         client.rejoin(old, new);
         client.wait_for_join(new, None);
         assert_eq!(client.waiting(), 4);
-        assert_eq!(client.published(second).map(|it| it.0), Some(key("b")));
+        assert_eq!(client.published(second).map(|it| it.channel), Some(key("b")));
         assert!(client.joined(old).is_empty());
         assert_eq!(client.joined(new).len(), 2);
-        assert_eq!(client.published(first).map(|it| it.0), Some(key("a")));
+        client.hush();
+        let third = client.wait_for_publish(&key("c"), None);
+        let told = |it: PublishAsked| (it.channel, it.is_told);
+        assert_eq!(client.published(first).map(told), Some((key("a"), false)));
+        assert_eq!(client.published(third).map(told), Some((key("c"), true)));
+
         assert!(client.published(first).is_none());
         assert_eq!(client.waiting(), 0);
     }

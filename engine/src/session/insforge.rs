@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use protocol::auth::insforge::Identity;
 use protocol::dialect::Dialect;
-use protocol::dialect::insforge::plain::{Filter, schema_of};
+use protocol::dialect::insforge::plain::Filter;
 use protocol::dialect::insforge::socket::Standing;
 use protocol::engineio::Sid;
 use protocol::policy::Asker;
@@ -84,14 +84,22 @@ impl InsforgeClient {
         self.filters.retain(|(known, _)| **known != *channel);
     }
 
-    /// Whether it wants a message.
+    /// Of how many channels it wants some messages alone.
     #[must_use]
-    pub fn wants(&self, publication: &Publication) -> bool {
+    pub fn filters(&self) -> usize {
+        self.filters.len()
+    }
+
+    /// Whether it wants a message, whose payload names a schema or none.
+    #[must_use]
+    pub fn wants<'a>(
+        &self,
+        publication: &Publication,
+        schema: impl FnOnce() -> Option<&'a str>,
+    ) -> bool {
         let channel = publication.channel();
         let filter = self.filters.iter().find(|(known, _)| **known == **channel);
-        filter.is_none_or(|(_, it)| {
-            it.admits(publication.event(), || schema_of(publication.payload()))
-        })
+        filter.is_none_or(|(_, it)| it.admits(publication.event(), schema))
     }
 
     /// Which of the two wires it speaks.

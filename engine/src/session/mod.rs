@@ -10,7 +10,7 @@ mod surface;
 mod table;
 mod tickets;
 
-pub use asks::Asks;
+pub use asks::{Asks, PublishAsked};
 pub use http::{CredentialKind, HttpSession, KnownPublish, Verified};
 pub use infrai::InfraiClient;
 pub use insforge::{InsforgeClient, Known, Wire};

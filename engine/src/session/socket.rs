@@ -102,6 +102,15 @@ impl SocketSession {
         }
     }
 
+    /// Of how many channels it wants some messages alone.
+    #[must_use]
+    pub fn filters(&self) -> usize {
+        match &self.speech {
+            Speech::Insforge(client) => client.filters(),
+            Speech::Cohesivity | Speech::Infrai(_) => 0,
+        }
+    }
+
     /// Its frames that wait for their answers, where the dialect's frames have names.
     pub fn asks(&mut self) -> Option<&mut Asks> {
         match &mut self.speech {

@@ -78,13 +78,15 @@ impl Slot {
     }
 }
 
-/// What the connections with the most have waiting.
+/// What the connections with the most have.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Load {
     /// Bytes that were received and not read.
     pub unread_most: usize,
     /// Requests that wait for their answers.
     pub tickets_most: usize,
+    /// Channels of which some messages alone are wanted.
+    pub filters_most: usize,
 }
 
 /// All connections of a shard.
@@ -139,19 +141,20 @@ impl Table {
         self.open
     }
 
-    /// What the connections with the most have waiting (invariant 7).
+    /// What the connections with the most have (invariant 7).
     #[must_use]
     pub fn load(&self) -> Load {
-        self.slots.iter().fold(Load::default(), |load, slot| Load {
-            unread_most: load.unread_most.max(slot.carry.len()),
-            tickets_most: load.tickets_most.max(match &slot.state {
-                State::Http(http) => http.tickets.len(),
-                State::Socket(_)
-                | State::Leaving(_)
-                | State::Passing(..)
-                | State::Arriving
-                | State::Ending => 0,
-            }),
+        self.slots.iter().fold(Load::default(), |load, slot| {
+            let (tickets, filters) = match &slot.state {
+                State::Http(http) => (http.tickets.len(), 0),
+                State::Socket(socket) => (0, socket.filters()),
+                State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => (0, 0),
+            };
+            Load {
+                unread_most: load.unread_most.max(slot.carry.len()),
+                tickets_most: load.tickets_most.max(tickets),
+                filters_most: load.filters_most.max(filters),
+            }
         })
     }
 

@@ -3,9 +3,8 @@
 
 use std::sync::Arc;
 
-use protocol::Rejection;
-use protocol::dialect::Dialect;
 use protocol::http::{Head, HeaderValue, Methods, Route, Routed, route, write_preflight};
+use protocol::{Rejection, engineio};
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
@@ -59,8 +58,8 @@ impl Shard {
         let found = match route(head) {
             Routed::Found(found) => found,
             Routed::Preflight { allow } => {
-                let has_credentials = Dialect::of_path(head.path()) == Dialect::Insforge;
-                let origin = head.header("origin").filter(|_| has_credentials).map(Box::from);
+                let is_poll = head.path() == engineio::PATH;
+                let origin = head.header("origin").filter(|_| is_poll).map(Box::from);
                 return Ok(Call::Preflight { allow, origin });
             }
             Routed::MethodNotAllowed { allow } => {

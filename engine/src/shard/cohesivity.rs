@@ -197,8 +197,8 @@ impl Shard {
         let Some(tenant) = self.tenant_of(call) else { return };
         match work {
             Work::Decided => match came.into_iter().next() {
-                Some(Came::Seat(Ok(SeatAnswer::Provisioning { before, now }))) => {
-                    let order = Enforce::Provisioning(tenant, now);
+                Some(Came::Seat(Ok(SeatAnswer::Provisioning { before, now, ruling }))) => {
+                    let order = Enforce::Rules(ruling);
                     let then = steps::Work::Cohesivity(Work::Acted { before, now });
                     if now.is_active() {
                         self.enforce(call, &order, then, effects);
@@ -235,10 +235,7 @@ impl Shard {
 
     /// Only who has the resource is served.
     pub(super) fn served(&self, tenant: TenantId) -> Result<TenantId, Rejection> {
-        if self.unprovisioned.contains(&tenant) {
-            return Err(Rejection::NotProvisioned);
-        }
-        Ok(tenant)
+        if self.rules.is_provisioned(tenant) { Ok(tenant) } else { Err(Rejection::NotProvisioned) }
     }
 
     /// Whose application key the query has.

@@ -1,8 +1,10 @@
 //! This shard as the edge of connections: what homes deliver becomes frames and answers. Nothing here sends to a shard.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use protocol::Rejection;
+use protocol::dialect::insforge::plain::schema_of;
 use protocol::dialect::{self, MessageView, cohesivity};
 use protocol::ws::{self, CloseCode};
 use storage::Publication;
@@ -14,7 +16,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{SocketSession, Stage, State};
+use crate::session::{Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -34,33 +36,33 @@ impl Shard {
     }
 
     fn on_publication(&mut self, publication: &Publication) {
-        let channel = publication.channel();
-        self.hub.tell(channel, Audience::has_messages, |dialect, out| {
+        let Some(groups) = self.hub.listening(publication.channel()) else { return };
+        self.hub.tell(&groups, Audience::has_messages, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
-        let choosy = self
-            .hub
-            .listening(channel)
-            .and_then(|groups| groups.get(Audience::InsforgeFiltered as usize).copied().flatten());
-        if let Some(group) = choosy {
+        if let Some(group) = groups.of(Audience::InsforgeFiltered) {
             self.pick(group, publication);
         }
     }
 
-    /// Gives a message to those of a group who want it.
+    /// Gives a message to those of a group who want it. It is read and encoded once, however many they are.
     fn pick(&mut self, group: GroupId, publication: &Publication) {
-        let conns = self.hub.conns(group).to_vec();
-        for conn in conns {
-            let client = self.socket(conn).and_then(SocketSession::insforge);
-            if client.is_some_and(|it| it.wants(publication)) {
-                let dialect = Audience::InsforgeFiltered.dialect();
-                self.write_to(conn, |out| dialect.encode_publication(out, &view(publication)));
+        let schema = LazyCell::new(|| schema_of(publication.payload()));
+        let Self { hub, sessions, turn, scratch, .. } = self;
+        scratch.clear();
+        Audience::InsforgeFiltered.dialect().encode_publication(scratch, &view(publication));
+        for conn in hub.conns(group) {
+            let Some(slot) = sessions.slot(*conn) else { continue };
+            let State::Socket(socket) = &mut slot.state else { continue };
+            if socket.insforge().is_some_and(|it| it.wants(publication, || schema.as_deref())) {
+                turn.write(hub, *conn, socket.groups(), |out| out.extend_from_slice(scratch));
             }
         }
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
-        self.hub.tell(&change.channel, Audience::sees_members, |dialect, out| {
+        let Some(groups) = self.hub.listening(&change.channel) else { return };
+        self.hub.tell(&groups, Audience::sees_members, |dialect, out| {
             told::tell_presence(out, dialect, change);
         });
     }
@@ -69,8 +71,7 @@ impl Shard {
     /// of the channel at once; its home hears of it when their connections are gone, as nothing is sent from here.
     fn on_epoch_changed(&mut self, channel: &ChannelKey, closes: &mut Vec<(ConnId, Ending)>) {
         let Some(groups) = self.hub.listening(channel) else { return };
-        let groups = groups.into_iter().flatten();
-        let conns: Vec<_> = groups.flat_map(|it| self.hub.conns(it)).copied().collect();
+        let conns: Vec<_> = groups.iter().flat_map(|it| self.hub.conns(it)).copied().collect();
         for conn in conns {
             self.send_away(conn, closes);
         }
@@ -107,6 +108,7 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Ok(publication), asked);
@@ -123,7 +125,8 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let paid = asked.is_some().then_some(socket.tenant);
+                let paid = asked.as_ref().map(|it| it.channel.tenant());
+                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Err(why), asked);

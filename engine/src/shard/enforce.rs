@@ -15,7 +15,7 @@ use super::Shard;
 use super::effects::Effects;
 use super::input::{DropAsk, LetGo};
 use super::told::{self, Left};
-use crate::control::{Came, Enforce, Enforced, OnTokenEnd, Provisioning, Ruling};
+use crate::control::{Came, Enforce, Enforced, OnTokenEnd, RuleChange, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{SocketSession, State};
@@ -109,9 +109,6 @@ impl Shard {
     fn order(&mut self, asker: Option<(ShardId, CallId)>, what: Enforce) {
         let (mut to_drop, mut until_ms) = (Vec::new(), None);
         match &what {
-            Enforce::Provisioning(tenant, provisioning) => {
-                self.provision(*tenant, *provisioning);
-            }
             Enforce::Revoke { tenant, token, until_s } => {
                 self.revoked.insert(*tenant, *token, *until_s);
             }
@@ -156,7 +153,6 @@ impl Shard {
                 self.orders.behind.push((Arc::clone(ruling), order));
             }
             Enforce::Rules(_)
-            | Enforce::Provisioning(..)
             | Enforce::Revoke { .. }
             | Enforce::CloseChannel(_)
             | Enforce::DropChannel(_)
@@ -171,19 +167,9 @@ impl Shard {
     /// Nothing is kept of tenants that are gone.
     fn forget_tenants(&mut self, tenants: &Tenants) {
         self.known.forget_tenants(|it| tenants.contains(it));
-        self.unprovisioned.retain(|it| tenants.contains(*it));
         self.rules.forget_tenants(|it| tenants.contains(it));
         self.forget_hooks(tenants);
         self.orders.catch_up(|it| !tenants.contains(it.tenant));
-    }
-
-    /// Says whether a tenant has its resource.
-    pub(super) fn provision(&mut self, tenant: TenantId, provisioning: Provisioning) {
-        if provisioning.is_active() {
-            self.unprovisioned.remove(&tenant);
-        } else {
-            self.unprovisioned.insert(tenant);
-        }
     }
 
     /// Goes on with the oldest order that can.
@@ -280,8 +266,7 @@ impl Shard {
             let result = order.failed.map_or(Ok(order.done), Err);
             match order.what {
                 Enforce::Arrive => self.mark_lanes(edge, call, effects),
-                Enforce::Provisioning(..)
-                | Enforce::Revoke { .. }
+                Enforce::Revoke { .. }
                 | Enforce::Rules(_)
                 | Enforce::CloseChannel(_)
                 | Enforce::DropChannel(_)
@@ -297,17 +282,27 @@ impl Shard {
 
     fn closes_sockets(&self, what: &Enforce) -> bool {
         match what {
-            Enforce::Provisioning(_, provisioning) => !provisioning.is_active(),
+            Enforce::Rules(ruling) => takes_resource(ruling),
             Enforce::Revoke { tenant, .. } => {
                 self.tenants.plan(*tenant).on_token_end == OnTokenEnd::Close
             }
             Enforce::CloseChannel(_) | Enforce::Disconnect { .. } | Enforce::Tenants(_) => true,
-            Enforce::Rules(_)
-            | Enforce::DropChannel(_)
+            Enforce::DropChannel(_)
             | Enforce::DropTenant(_)
             | Enforce::DropUntil(..)
             | Enforce::Arrive => false,
         }
+    }
+}
+
+/// Whether a change of rules takes the Cohesivity resource from its tenant.
+fn takes_resource(ruling: &Ruling) -> bool {
+    match ruling.change {
+        RuleChange::Provisioning(it) => !it.is_active(),
+        RuleChange::Pattern(_)
+        | RuleChange::Deleted(_)
+        | RuleChange::Retention(_)
+        | RuleChange::Policies(_) => false,
     }
 }
 
@@ -322,19 +317,15 @@ impl Enforce {
     fn ends(&self, socket: &SocketSession) -> Option<End> {
         let policy = |goes: bool, reason| goes.then_some(End::Close(CloseCode::Policy, reason));
         match self {
-            Self::Provisioning(tenant, _) => {
-                let is_theirs = socket.tenant == *tenant;
+            Self::Rules(ruling) => {
+                let is_theirs = socket.tenant == ruling.tenant && takes_resource(ruling);
                 policy(is_theirs && socket.dialect() == Dialect::Cohesivity, "resource deleted")
             }
             Self::Revoke { tenant, token, .. } => {
                 let has_it = socket.lease.as_ref().is_some_and(|it| it.token == *token);
                 policy(socket.tenant == *tenant && has_it, "token revoked")
             }
-            Self::Rules(_)
-            | Self::DropChannel(_)
-            | Self::DropTenant(_)
-            | Self::DropUntil(..)
-            | Self::Arrive => None,
+            Self::DropChannel(_) | Self::DropTenant(_) | Self::DropUntil(..) | Self::Arrive => None,
             Self::CloseChannel(channel) => {
                 let found = socket.subscriptions.of(channel)?;
                 Some(match socket.dialect() {

@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::Shard;
-use crate::control::{RuleChange, Ruling, seat_of};
+use crate::control::{RuleChange, Ruling, TenantRules, seat_of};
 use crate::hasher::ShardHasher;
 use crate::ids::TenantId;
 use crate::side::webhook::{Hooked, HooksAsk};
@@ -18,10 +18,12 @@ pub(super) struct HookState {
     asks: Vec<HooksAsk>,
 }
 
-/// Up to which change of the tenant's rules webhooks were asked for, and are set.
+/// Up to which change of the tenant's rules webhooks are wanted, and are set. One setting is under way at a time: what changes
+/// meanwhile is in the next, all of it together.
 #[derive(Clone, Copy, Debug, Default)]
 struct Setting {
-    asked: u64,
+    wanted: u64,
+    under_way: Option<u64>,
     set: u64,
 }
 
@@ -38,7 +40,7 @@ impl HookState {
     /// Whether the webhooks are as far as a change of rules.
     pub(super) fn are_set(&self, ruling: &Ruling) -> bool {
         let setting = self.tenants.get(&ruling.tenant);
-        setting.is_none_or(|it| it.set >= ruling.number.min(it.asked))
+        setting.is_none_or(|it| it.set >= ruling.number.min(it.wanted))
     }
 }
 
@@ -60,15 +62,29 @@ impl Shard {
         let Ruling { tenant, number, ref change } = *ruling;
         match change {
             RuleChange::Pattern(_) | RuleChange::Deleted(_) => {}
-            RuleChange::Retention(_) | RuleChange::Policies(_) => return,
+            RuleChange::Retention(_) | RuleChange::Policies(_) | RuleChange::Provisioning(_) => {
+                return;
+            }
         }
         let Some(rules) = self.rules.of(tenant).filter(|_| self.is_seat_of(tenant)) else { return };
-        if !rules.has_webhooks() && !self.hooks.tenants.contains_key(&tenant) {
+        if !self.hooks.tenants.contains_key(&tenant) && !rules.has_webhooks() {
             return;
         }
-        self.hooks.tenants.entry(tenant).or_default().asked = number;
-        let patterns = rules.newest_first().cloned().collect();
-        self.hooks.asks.push(HooksAsk { tenant, version: number, patterns });
+        self.hooks.tenants.entry(tenant).or_default().wanted = number;
+        self.ask_hooks(tenant);
+    }
+
+    /// Has the webhooks of a tenant set as its rules are now, unless they are, or a setting is under way.
+    fn ask_hooks(&mut self, tenant: TenantId) {
+        let Some(setting) = self.hooks.tenants.get_mut(&tenant) else { return };
+        if setting.under_way.is_some() || setting.set >= setting.wanted {
+            return;
+        }
+        setting.under_way = Some(setting.wanted);
+        let version = setting.wanted;
+        let rules = self.rules.of(tenant).into_iter();
+        let patterns = rules.flat_map(TenantRules::newest_first).cloned().collect();
+        self.hooks.asks.push(HooksAsk { tenant, version, patterns });
     }
 
     /// The webhooks of a tenant are set, or could not be: then whoever waits for that change, or one before it, is told.
@@ -76,9 +92,11 @@ impl Shard {
         let Hooked { tenant, version, result } = hooked;
         let Some(setting) = self.hooks.tenants.get_mut(&tenant) else { return };
         setting.set = setting.set.max(version);
+        setting.under_way = setting.under_way.filter(|it| *it != version);
         if let Err(why) = result {
             self.orders.fail(tenant, version, &why);
         }
+        self.ask_hooks(tenant);
         self.catch_up();
     }
 

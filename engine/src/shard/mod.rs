@@ -90,6 +90,8 @@ pub struct Shard {
     id: ShardId,
     shard_count: u16,
     limits: Limits,
+    /// What a frame of Engine.IO may be: as much as its handshake says, though a message in it may have less data.
+    packet_limits: protocol::Limits,
     tenants: Arc<Tenants>,
     /// How often the node got other tenants: what a connection knows of a credential is as old as this.
     tenants_generation: u32,
@@ -125,8 +127,6 @@ pub struct Shard {
     orders: Orders,
     /// Appends that the journal has answered.
     appends_answered: u64,
-    /// Tenants without their resource; the same on every shard.
-    unprovisioned: HashSet<TenantId, ShardHasher>,
     next_subscription: u64,
     /// Connections with requests that can be read on, now that earlier ones are answered.
     resumable: Vec<ConnId>,
@@ -163,7 +163,13 @@ impl Shard {
     pub fn new(options: ShardOptions) -> Self {
         let hasher = hasher::seeded(options.seed);
         let limits = options.limits;
+        let packet_bytes_max =
+            limits.heartbeat.payload_bytes_max.max(limits.wire.message_bytes_max);
         Self {
+            packet_limits: protocol::Limits {
+                message_bytes_max: packet_bytes_max,
+                ..limits.wire.clone()
+            },
             id: options.id,
             shard_count: options.shard_count,
             tenants: options.tenants,
@@ -188,7 +194,6 @@ impl Shard {
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,
-            unprovisioned: HashSet::with_hasher(hasher.clone()),
             broker: Broker::new(hasher, &limits),
             deadlines: Deadlines::new(options.now.monotonic_ms),
             ids: MessageIds::new(options.seed),
@@ -319,7 +324,7 @@ impl Shard {
         self.polls.count()
     }
 
-    /// What its connections have waiting.
+    /// What its connections have.
     #[must_use]
     pub fn load(&self) -> Load {
         self.sessions.load()

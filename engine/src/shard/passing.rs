@@ -20,9 +20,6 @@ use crate::ids::{ConnId, PassId, ShardId};
 use crate::planted::{self, Fault};
 use crate::session::{HttpSession, State};
 
-/// The path of requests that may concern a session of another shard.
-const PATH: &str = "/socket.io/";
-
 /// Connections between two shards.
 #[derive(Debug)]
 pub(super) struct Passes {
@@ -43,7 +40,7 @@ impl Passes {
 impl Shard {
     /// The shard that a request concerns, if it is another one.
     pub(super) fn elsewhere(&self, head: &Head<'_>) -> Option<ShardId> {
-        if head.path() != PATH || self.health.draining {
+        if head.path() != engineio::PATH || self.health.draining {
             return None;
         }
         let Ok(Ask::Session { sid, .. }) = engineio::decode_ask(head) else { return None };

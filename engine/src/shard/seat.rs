@@ -3,19 +3,11 @@
 use super::Shard;
 use super::effects::Effects;
 use crate::control::{
-    Asker, Came, CatalogAnswer, Outcome, Provisioning, Seat, SeatAnswer, SeatAsk, TokenId, seat_of,
+    Asker, Came, CatalogAnswer, Outcome, Seat, SeatAnswer, SeatAsk, TokenId, seat_of,
 };
 use crate::ids::{CallId, ShardId, TenantId};
 
 impl Shard {
-    /// Says what the catalog has of a tenant's provisioning. Every shard is told.
-    pub fn restore_provisioning(&mut self, tenant: TenantId, provisioning: Provisioning) {
-        self.provision(tenant, provisioning);
-        if let Some(seat) = self.seat(tenant) {
-            seat.restore_provisioning(provisioning);
-        }
-    }
-
     /// Says that the catalog has a token for revoked. Every shard is told.
     pub fn restore_revocation(&mut self, tenant: TenantId, token: TokenId, until_s: u64) {
         self.revoked.insert(tenant, token, until_s);
@@ -52,7 +44,9 @@ impl Shard {
     fn say_outcome(&mut self, outcome: Outcome, effects: &mut Effects) {
         effects.catalog.extend(outcome.commits);
         for (Asker { edge, call }, answer) in outcome.answers {
-            if let Ok(SeatAnswer::Ruling(ruling)) = &answer {
+            if let Ok(SeatAnswer::Ruling(ruling) | SeatAnswer::Provisioning { ruling, .. }) =
+                &answer
+            {
                 self.spread(ruling, effects);
             }
             self.tell_call(edge, call, Came::Seat(answer), effects);

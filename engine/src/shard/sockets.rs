@@ -88,7 +88,11 @@ impl Shard {
         let Some(slot) = self.sessions.slot(conn) else { return Progress::Used(at_hand) };
         let State::Socket(socket) = &mut slot.state else { return Progress::Used(at_hand) };
         socket.pinged_at_ms = 0;
-        let read = socket.reader.next(bytes, &self.limits.wire);
+        let limits = match socket.dialect() {
+            Dialect::Insforge => &self.packet_limits,
+            Dialect::Cohesivity | Dialect::Infrai | Dialect::InsforgePlain => &self.limits.wire,
+        };
+        let read = socket.reader.next(bytes, limits);
         let consumed = read.consumed;
         let is_control = matches!(read.step, Step::Ping(_) | Step::Pong(_));
         if is_control && !socket.admit_control(now_ms, control_max) {

@@ -77,7 +77,7 @@ pub(super) fn tell_published(
             insforge::encode_plain_published(out, publication);
         }
         (Dialect::InsforgePlain, Err(why), _) => insforge::encode_plain_rejection(out, why, 1),
-        // An answer without its question: the client left the channel meanwhile.
+        // An answer without its question: the client left meanwhile.
         (Dialect::Infrai, _, None) | (Dialect::Insforge, Err(_), None) => {}
     }
 }

@@ -1,9 +1,24 @@
 //! The journals of all shards, as the side threads read them.
 
-use storage::Reader;
+use protocol::Rejection;
+use storage::{JournalError, Reader};
 
 use crate::ids::{ChannelKey, ShardId};
 use crate::shard::home;
+
+/// What a caller hears whose reading of a journal failed. `limit` bounds the time that it may take.
+pub(super) fn rejection(why: &JournalError, limit: &'static str) -> Rejection {
+    match why {
+        JournalError::TimedOut => Rejection::Overloaded { limit },
+        JournalError::Corrupt { .. } => Rejection::Internal,
+        JournalError::Full { .. }
+        | JournalError::Io { .. }
+        | JournalError::Fenced
+        | JournalError::TooLarge { .. }
+        | JournalError::OutOfOrder
+        | JournalError::Ended => Rejection::StorageUnavailable,
+    }
+}
 
 /// The readers of a node's journals, by their shards.
 #[derive(Clone)]

@@ -10,7 +10,8 @@ use super::raw::{Raw, request};
 use super::tools::{Answer, curl};
 
 const API: &str = "ik_1111111111111111111111111111111111111111111111111111111111111111";
-const ANON: &str = "anon_2222222222222222222222222222222222222222222222222222222222222222";
+pub(crate) const ANON: &str =
+    "anon_2222222222222222222222222222222222222222222222222222222222222222";
 pub(crate) const CHANNELS: &str = "/api/realtime/channels";
 
 /// A node of so many shards whose one tenant speaks InsForge.

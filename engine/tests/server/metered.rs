@@ -9,7 +9,7 @@ use engine::reactor::Clock;
 use serde_json::{Value, json};
 
 use super::node::Node;
-use super::raw::{Raw, request};
+use super::raw::{self, Raw, request};
 use super::tools::{Answer, curl, post};
 
 const KEY: &str = "ifr_pk_proj_1111111111111111";
@@ -132,6 +132,63 @@ fn sockets_of_both_dialects_are_counted_together() {
     assert!(answer.contains("\"window_kind\":\"concurrent\""), "{answer}");
     let answer = socket(&node, &cohesivity).read_until("\"concurrent\"}");
     assert!(answer.contains("RESOURCE_EXHAUSTED\"},\"window_kind\":"), "{answer}");
+    node.stop();
+}
+
+/// A client of Socket.IO is its tenant's once it said whose it is, until it leaves; one of the documents' wire until it is gone.
+#[test]
+fn sockets_of_insforge_are_counted_with_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!(
+        "[tenant.insforge]\napi_key = \"ik_{0}\"\nanon_key = \"anon_{0}\"\njwt_secret = \"{0}\"\n",
+        "1".repeat(64)
+    );
+    let node = start(folder.path(), "sockets_max = 2\n", &keys);
+    let token = format!("{{\"token\":\"anon_{}\"}}", "1".repeat(64));
+    let come = |client: &mut Raw| {
+        client.send(raw::frame(&format!("40{token}")));
+        client.read_frame()
+    };
+    let engine = || {
+        let mut client = raw::open(&node, "/socket.io/?EIO=4&transport=websocket");
+        assert!(client.read_frame().starts_with('0'));
+        client
+    };
+    let auth = token.replacen('{', r#"{"type":"auth","#, 1);
+    let mut plain = raw::open(&node, "/realtime");
+    // Who says so again is still one.
+    for _ in 0..3 {
+        plain.send(raw::frame(&auth));
+        assert!(plain.read_frame().contains("auth_success"));
+    }
+    let (mut first, mut second) = (engine(), engine());
+    assert!(come(&mut first).starts_with("40{\"sid\""));
+    for _ in 0..2 {
+        let refused = come(&mut second);
+        assert!(
+            refused.starts_with("44{\"message\":")
+                && refused.contains("Connection limit reached: 2"),
+            "{refused}"
+        );
+    }
+    let mut late = raw::open(&node, "/realtime");
+    late.send(raw::frame(&auth));
+    let refused = late.read_frame();
+    assert!(
+        refused.contains("\"error\"") && refused.contains("Connection limit reached: 2"),
+        "{refused}"
+    );
+    let issued = call(&node, "token/issue", &json!({"client_id": "a"})).json();
+    let infrai = format!("/v1/realtime/ws?token={}", issued["data"]["token"].as_str().unwrap());
+    assert!(socket(&node, &infrai).read_until("\r\n\r\n").contains(" 429 "));
+    // What one leaves is another's, whether it stays connected or not.
+    first.send(raw::frame("41"));
+    first.send(raw::frame("40{}"));
+    assert!(first.read_frame().starts_with("44"), "it has left");
+    while !come(&mut second).starts_with("40{") {}
+    assert!(come(&mut first).starts_with("44"));
+    drop(plain);
+    while !come(&mut first).starts_with("40{") {}
     node.stop();
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::node::{Node, pause};
-use super::raw::{Raw, request};
+use super::raw::{Raw, open, request};
 use super::tools::{curl, token};
 
 /// The answers to so many requests: status, head and body of each.
@@ -177,5 +177,33 @@ fn infrai_socket() {
     pause(Duration::from_millis(1_050));
     raw.send(publish(7));
     raw.read_until("\"channel\":\"a\",\"id\":7}");
+    node.stop();
+}
+
+/// To say who one is, to leave and to ask for a pong are frames as others.
+#[test]
+fn every_frame_of_insforge_counts() {
+    let limits =
+        ["--limits-connection-requests-per-s", "1", "--limits-connection-requests-burst", "4"];
+    let node = Node::with(&[&["--ephemeral", "--shards", "2"][..], &limits].concat());
+    let key = node.ready()["tenants"][0]["anon_key"].clone();
+    let limited = "Rate limit reached: connection_requests_per_s";
+    let check = |raw: &mut Raw, said: &str, done: &str, most: usize| {
+        raw.send(frame(said).repeat(9));
+        let heard: Vec<_> = (0..9).map(|_| raw.read_frame()).collect();
+        let count = heard.iter().filter(|it| it.contains(done)).count();
+        assert!((1..=most).contains(&count), "{heard:?}");
+        assert_eq!(heard.iter().filter(|it| it.contains(limited)).count(), 9 - count, "{heard:?}");
+    };
+    // The handshake is one as well, and a slow host admits a few more meanwhile.
+    let mut plain = open(&node, "/realtime");
+    plain.send(frame(&json!({"type": "auth", "token": key}).to_string()));
+    assert!(plain.read_frame().contains("auth_success"));
+    check(&mut plain, r#"{"type":"ping"}"#, "\"pong\"", 5);
+    let mut stranger = open(&node, "/realtime");
+    check(&mut stranger, r#"{"type":"auth","token":"x"}"#, "Invalid token", 6);
+    let mut socket = open(&node, "/socket.io/?EIO=4&transport=websocket");
+    assert!(socket.read_frame().starts_with('0'));
+    check(&mut socket, "40{}", "No authentication provided", 6);
     node.stop();
 }

@@ -75,6 +75,9 @@ fn what_makes_no_sense_is_refused() {
     let text = POLICIES.replace("== sub", "= sub");
     fs::write(folder.path().join("policies.json"), text).unwrap();
     check(&["anon", "subscribe", "a"], 78, "policies.json: ");
+    let text = POLICIES.replace("== sub", "== 'ada'");
+    fs::write(folder.path().join("policies.json"), text).unwrap();
+    check(&["anon", "subscribe", "a"], 78, "a text stands in \"…\"");
     fs::remove_file(folder.path().join("policies.json")).unwrap();
     check(&["anon", "subscribe", "a"], 74, "read policies.json");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::insforge_rules;
 use super::node::Node;
 use super::raw::{Raw, frame, open};
 
@@ -252,6 +253,79 @@ fn pages_of_other_origins_may_poll_with_credentials() {
     let head = raw.read_until("\r\n\r\n");
     assert!(head.starts_with("HTTP/1.1 204") && head.contains(allowed), "{head}");
     assert!(head.contains("X-API-Key"), "{head}");
+    // Calls take no cookies: a page is told so before it makes one with them.
+    let call = "/api/realtime/channels";
+    raw.send(format!(
+        "OPTIONS {call} HTTP/1.1\r\n{origin}Access-Control-Request-Method: POST\r\n\r\n"
+    ));
+    let head = raw.read_until("\r\n\r\n");
+    let open = "Access-Control-Allow-Origin: *\r\n";
+    assert!(head.contains(open) && !head.contains("Allow-Credentials"), "{head}");
+    raw.send(format!("GET {call} HTTP/1.1\r\n{origin}\r\n"));
+    let (head, _) = answer(&mut raw);
+    assert!(head.contains(open) && !head.contains("Allow-Credentials"), "{head}");
+    node.stop();
+}
+
+/// The handshake says how large a payload may be. What a message may have is less, and a client is told so; nothing else is lost.
+#[test]
+fn a_payload_over_its_limit_is_refused_and_the_session_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = insforge_rules::start(folder.path(), 2);
+    let pattern = serde_json::json!({"pattern": "room"});
+    let made = insforge_rules::call(&node, "POST", insforge_rules::CHANNELS, Some(&pattern));
+    assert_eq!(made.status, 201, "{}", made.body);
+    let publish = |bytes: usize| {
+        let argument = format!(
+            r#"{{"channel":"room","event":"e","payload":{{"x":"{}"}}}}"#,
+            "x".repeat(bytes)
+        );
+        format!("42[\"realtime:publish\",{argument}]")
+    };
+    let enter = format!("40{{\"token\":\"{}\"}}", insforge_rules::ANON);
+    let subscribe = r#"420["realtime:subscribe",{"channel":"room"}]"#;
+    let refused = |text: &str| {
+        assert!(text.starts_with("42[\"realtime:error\",{\"channel\":\"room\","), "{text}");
+        assert!(text.contains("65536") && text.contains("\"code\":"), "{text}");
+    };
+    let echoed = |text: &str| assert!(text.starts_with("42[\"e\",{\"x\":\"xxxxx\","), "{text}");
+    let mut socket = open(&node, "/socket.io/?EIO=4&transport=websocket");
+    assert!(socket.read_frame().contains("\"maxPayload\":1000000"));
+    socket.send([frame(&enter), frame(subscribe)].concat());
+    assert!(socket.read_frame().starts_with("40{") && socket.read_frame().starts_with("430["));
+    for bytes in [100_000, 999_000] {
+        socket.send([frame(&publish(bytes)), frame(&publish(5))].concat());
+        refused(&socket.read_frame());
+        echoed(&socket.read_frame());
+    }
+    // The largest that it may be, and what is too large for any.
+    socket.send(frame(&publish(65_536 - r#"{"x":""}"#.len())));
+    assert!(socket.read_until("xxx\",\"meta\":").len() > 65_000);
+    socket.read_until("}]");
+    socket.send(frame(&publish(1_000_000)));
+    let closed = socket.read_to_end_lossy();
+    assert!(closed.contains("message over its limit"), "{closed:?}");
+    let mut client = Client::open(&node);
+    client.say(&format!("{enter}\u{1e}{subscribe}"));
+    while !client.hear().contains("430[") {}
+    client.say(&format!("{}\u{1e}{}", publish(100_000), publish(5)));
+    let heard = client.hear();
+    let (first, second) = heard.split_once('\u{1e}').unwrap_or((&heard, ""));
+    refused(first);
+    echoed(&if second.is_empty() { client.hear() } else { second.to_owned() });
+    // One is read to its end, of the other no more than its head.
+    let long = "Host: a\r\nContent-Length: 2000000\r\n\r\n";
+    let long = format!("POST {PATH}&sid={} HTTP/1.1\r\n{long}", client.sid);
+    for (bytes, max) in
+        [(post(&client.sid, &publish(1_000_000)), "1000000"), (long, "the body is over its limit")]
+    {
+        client.posts.send(bytes);
+        let (head, body) = answer(&mut client.posts);
+        assert!(head.starts_with("HTTP/1.1 413 ") && body.contains(max), "{head}{body}");
+    }
+    client.posts = Raw::open(&node);
+    client.say(&publish(5));
+    echoed(&client.hear());
     node.stop();
 }
 
@@ -283,6 +357,15 @@ fn a_session_moves_to_a_websocket_with_what_waits_for_it() {
     let mut socket = open(&node, &target);
     socket.send(frame("40{}"));
     assert!(socket.try_read_until("not a probe").is_some());
+    // Nor does it keep polls from waiting.
+    for _ in 0..3 {
+        client.wait();
+        client.say("41");
+        client.say("40{}");
+        assert_eq!(client.heard(), r#"44{"message":"No authentication provided"}"#);
+        client.say(&connect(&node));
+        assert!(client.hear().starts_with("40{"));
+    }
     client.say("40{}");
     assert_eq!(client.hear(), "1");
     node.stop();

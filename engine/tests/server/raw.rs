@@ -41,6 +41,13 @@ impl Raw {
         String::from_utf8(bytes).unwrap()
     }
 
+    /// The same, whatever it is.
+    pub(crate) fn read_to_end_lossy(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.unread);
+        self.stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// Everything up to and with `end`. `None` when the connection ends before.
     pub(crate) fn try_read_until(&mut self, end: &str) -> Option<String> {
         let end = end.as_bytes();

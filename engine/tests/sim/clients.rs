@@ -263,7 +263,7 @@ impl HttpClient {
     }
 
     /// Gives the resource up, and all messages with it.
-    fn drop_resource(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+    pub fn drop_resource(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         let bearer = management_key(&self.key);
         // What it publishes right before is on its way when the messages go.
         (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));

@@ -1,4 +1,4 @@
-//! The room of webhooks without deliveries: it sets what shards ask for in its own time and in any order, and tells them.
+//! The room of webhooks without deliveries: it sets what shards ask for in its own time, tenants in any order, and tells them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ impl Hooks {
     }
 
     pub fn ask(&mut self, shard: usize, ask: HooksAsk) {
+        let is_alone = self.waiting.iter().all(|(_, it)| it.tenant != ask.tenant);
+        assert!(is_alone, "one setting of a tenant at a time");
         self.waiting.push((shard, ask));
     }
 
@@ -38,11 +40,9 @@ impl Hooks {
             let (shard, ask) = self.waiting.swap_remove(place);
             let (tenant, version) = (ask.tenant, ask.version);
             let set = self.set.entry(tenant).or_default();
-            seen.note_if(version < set.0, "webhooks set in another order");
-            if version >= set.0 {
-                let hooked = ask.patterns.iter().filter(|it| it.has_webhooks());
-                *set = (version, hooked.map(|it| it.id).collect());
-            }
+            assert!(version > set.0, "settings of a tenant come in their order");
+            let hooked = ask.patterns.iter().filter(|it| it.has_webhooks());
+            *set = (version, hooked.map(|it| it.id).collect());
             let is_failing = self.random.permille(30);
             seen.note_if(is_failing, "webhooks not set");
             let result = if is_failing { Err(Rejection::StorageUnavailable) } else { Ok(()) };

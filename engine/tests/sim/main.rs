@@ -17,6 +17,7 @@ mod bounds;
 mod catalog;
 mod checker;
 mod clients;
+mod crossing;
 mod dooms;
 mod faults;
 mod handshake;
@@ -104,6 +105,13 @@ fn every_seed_keeps_what_the_node_promises() {
     assert!(!is_many || seen.missing().is_empty(), "never happened: {:?}", seen.missing());
     if is_trust {
         println!(r#"trust {{"what":"simulator","seeds":{},"violations":0}}"#, seeds.count());
+    }
+}
+
+#[test]
+fn changes_of_a_resource_that_cross_end_alike_on_all_shards() {
+    for seed in 0..40 {
+        crossing::run(Plan::new(seed).deleting());
     }
 }
 

@@ -141,6 +141,7 @@ impl World {
     pub fn check_rules_agree(&self) {
         self.check_rules();
         for tenant in (0..TENANTS).map(TenantId) {
+            let is_served = |shard: &Shard| shard.rules().is_provisioned(tenant);
             let all = |shard: &Shard| -> Vec<RegisteredPattern> {
                 let rules = shard.rules().of(tenant).into_iter();
                 rules.flat_map(|it| it.newest_first().map(|it| (**it).clone())).collect()
@@ -148,6 +149,8 @@ impl World {
             let first = all(&self.shards[0]);
             for shard in &self.shards {
                 assert_eq!(all(shard), first, "shards do not agree on {tenant:?}");
+                let (is_here, is_there) = (is_served(shard), is_served(&self.shards[0]));
+                assert_eq!(is_here, is_there, "shards do not agree on the resource of {tenant:?}");
                 first.iter().for_each(|it| check_index(shard, tenant, it));
             }
         }

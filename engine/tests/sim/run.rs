@@ -156,7 +156,7 @@ impl World {
     }
 
     /// One turn of a shard: a few inputs of any kind, then its output.
-    fn turn(&mut self, shard: usize) {
+    pub fn turn(&mut self, shard: usize) {
         let count = 1 + self.random.below(self.plan.inputs_per_turn);
         for _ in 0..count {
             match self.random.below(12) {

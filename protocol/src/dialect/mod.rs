@@ -5,6 +5,7 @@ pub mod infrai;
 pub mod insforge;
 
 mod fields;
+mod refusal;
 mod write;
 
 /// One publication, as a dialect needs it to write it down.

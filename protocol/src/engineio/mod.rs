@@ -6,6 +6,9 @@ mod packet;
 mod poll;
 mod sid;
 
+/// Where its sessions are.
+pub const PATH: &str = "/socket.io/";
+
 pub use handshake::{Ask, OpenFault, Transport, body_open_fault, decode_ask};
 pub use packet::{
     CLOSE, Heartbeat, NOOP, PING, PONG_PROBE, Packet, PacketFault, decode_packet, frame_close,

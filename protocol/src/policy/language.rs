@@ -1,7 +1,8 @@
 //! The expressions of rules: those of Rhai, without statements, loops, functions of their own, and evaluation of text.
 
 use rhai::{
-    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, OptimizationLevel, Scope,
+    AST, Array, Dynamic, Engine, EvalAltResult, ImmutableString, LexError, Map, OptimizationLevel,
+    ParseError, ParseErrorType, Scope,
 };
 
 /// Bytes of one expression.
@@ -59,7 +60,7 @@ impl Language {
         for name in NAMES {
             scope.push_dynamic(name, Dynamic::from(Absent));
         }
-        self.0.compile_expression_with_scope(&scope, text).map_err(|cause| cause.to_string())
+        self.0.compile_expression_with_scope(&scope, text).map_err(|cause| misread(&cause))
     }
 
     /// What an expression says.
@@ -68,6 +69,14 @@ impl Language {
         let value = value.map_err(|cause| failure(&cause))?;
         value.as_bool().map_err(|kind| format!("is neither true nor false, but {kind}"))
     }
+}
+
+/// Whoever writes SQL or JavaScript puts texts in single quotes.
+fn misread(cause: &ParseError) -> String {
+    if let ParseErrorType::BadInput(LexError::MalformedChar(_)) = cause.err_type() {
+        return format!("{cause}: '…' holds one character, a text stands in \"…\"");
+    }
+    cause.to_string()
 }
 
 /// Every name was known when an expression was compiled: one that is missing now has a value that could not be had.

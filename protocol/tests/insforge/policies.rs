@@ -181,6 +181,13 @@ fn what_is_no_expression_is_refused_with_its_place() {
         assert_eq!((fault.index, fault.field), (1, "using"), "{using}: {fault}");
         assert!(fault.to_string().len() > 20, "{using}: {fault}");
     }
+    let quoted = fault("role == 'anon'").to_string();
+    let expected = "publish.policies.1.using: Invalid character: 'anon' (line 1, position 9): \
+                    '…' holds one character, a text stands in \"…\"";
+    assert_eq!(quoted, expected);
+    for using in ["role == ''", "event in ['a', 'typing']"] {
+        assert!(fault(using).message.contains("a text stands in \"…\""), "{using}");
+    }
     let twice = Policies::compile(vec![rule("a", "true"), rule("a", "true")]).map(|_| ());
     assert_eq!(twice.unwrap_err().to_string(), "publish.policies.1.policyName: \"a\" came before");
     let unnamed = Policies::compile(vec![rule("", "true")]).map(|_| ()).unwrap_err();

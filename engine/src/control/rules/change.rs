@@ -5,6 +5,7 @@ use std::sync::Arc;
 use protocol::dialect::insforge::Pattern;
 use protocol::policy::Policies;
 
+use super::super::provisioning::Provisioning;
 use crate::ids::{MessageId, TenantId};
 
 /// A pattern of channel names that a tenant registered. It never changes: a change makes another one of the same id.
@@ -108,6 +109,8 @@ pub enum RuleChange {
     Retention(Option<u32>),
     /// These are the policies; `None`: there are none.
     Policies(Option<Arc<Policies>>),
+    /// Whether the tenant has its Cohesivity resource.
+    Provisioning(Provisioning),
 }
 
 /// A change that a seat decided, with its place among those of its tenant since the node started: the first is 1.

@@ -1,4 +1,5 @@
-//! The rules of a tenant: patterns of channel names with what belongs to them, how long messages are kept, who may do what.
+//! The rules of a tenant: patterns of channel names with what belongs to them, how long messages are kept, who may do what, and
+//! whether it has its Cohesivity resource.
 //!
 //! The seat decides, and gives each change a number. Once the catalog has a change, the seat sends it down its lane to every
 //! shard, which keeps all rules and applies changes in the order of the seat. A call is answered when every shard has got so

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use protocol::policy::Policies;
 
 use super::super::patterns::{Patterns, Registration};
+use super::super::provisioning::Provisioning;
 use super::change::{PatternAge, RegisteredPattern, RuleChange, Ruling};
 use crate::hasher::ShardHasher;
 use crate::ids::{MessageId, TenantId};
@@ -35,14 +36,16 @@ pub struct TenantRules {
     enabled: Arc<Patterns>,
     retention_days: Option<u32>,
     policies: Arc<Policies>,
+    provisioning: Provisioning,
 }
 
 impl fmt::Debug for TenantRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, by_id, retention_days, policies, by_age: _, enabled: _ } = self;
+        let Self { number, by_id, retention_days, policies, provisioning, .. } = self;
         let mut out = f.debug_struct("TenantRules");
         out.field("number", number).field("patterns", &by_id.len());
-        out.field("retention_days", retention_days).field("policies", policies).finish()
+        out.field("retention_days", retention_days).field("policies", policies);
+        out.field("provisioning", provisioning).finish()
     }
 }
 
@@ -81,6 +84,12 @@ impl Rules {
     #[must_use]
     pub fn open(&self) -> &Policies {
         &self.open
+    }
+
+    /// Whether a tenant has its Cohesivity resource.
+    #[must_use]
+    pub fn is_provisioned(&self, tenant: TenantId) -> bool {
+        self.of(tenant).is_none_or(|it| it.provisioning.is_active())
     }
 
     /// Days that messages are kept for, of tenants that say so.
@@ -131,6 +140,7 @@ impl Rules {
             RuleChange::Policies(policies) => {
                 rules.policies = Arc::clone(policies.as_ref().unwrap_or(open));
             }
+            RuleChange::Provisioning(it) => rules.provisioning = *it,
         }
         rules
     }
@@ -145,6 +155,7 @@ impl TenantRules {
             enabled: Arc::new(Patterns::new(hasher.clone())),
             retention_days: None,
             policies: open,
+            provisioning: Provisioning::default(),
         }
     }
 
@@ -201,7 +212,7 @@ impl TenantRules {
             let text = pattern.pattern.clone();
             let enabled = Arc::make_mut(&mut self.enabled);
             let added = enabled.add(Registration { pattern: text, id, created_at_ms });
-            debug_assert_eq!(added, Ok(()), "the seat lets in no text twice, and no more than fit");
+            debug_assert!(added, "the seat lets in no text twice");
         }
         self.by_age.insert(pattern.age());
         self.by_id.insert(id, Arc::clone(pattern));

@@ -4,6 +4,7 @@
 //! patterns   tenant:u32 id:u128 (big-endian) -> created:u64 updated:u64 enabled:u8 pattern:part description:part? urls:(part*)?
 //! retention  tenant:u32 -> days:u32
 //! policies   tenant:u32 -> (name:part action:part roles:part pattern:part? using:part)*
+//! provisioning: see `control/provisioning.rs`
 //! part = bytes:u32 …     x? = 0:u8 | 1:u8 x     roles = their names with commas in between
 //! ```
 
@@ -14,6 +15,7 @@ use protocol::dialect::insforge::Pattern;
 use protocol::policy::{Action, Policies, PolicyRule};
 
 use super::super::catalog::{CatalogChange, Entry, key};
+use super::super::provisioning::{PROVISIONING, Provisioning};
 use super::change::{RegisteredPattern, RuleChange};
 use crate::ids::{MessageId, TenantId};
 
@@ -38,10 +40,11 @@ pub(in crate::control) fn kept(tenant: TenantId, change: &RuleChange) -> Catalog
         }
         RuleChange::Policies(None) => CatalogChange::Delete(of_tenant(POLICIES)),
         RuleChange::Policies(Some(it)) => CatalogChange::Put(of_tenant(POLICIES), policies_row(it)),
+        RuleChange::Provisioning(it) => it.change(tenant),
     }
 }
 
-/// What a row of one of the three tables says, behind its tenant.
+/// What a row of one of the four tables says, behind its tenant.
 #[must_use]
 pub fn read_rule(table: &str, rest: &[u8], value: &[u8]) -> Option<RuleChange> {
     match table {
@@ -51,6 +54,7 @@ pub fn read_rule(table: &str, rest: &[u8], value: &[u8]) -> Option<RuleChange> {
         }
         RETENTION => Some(RuleChange::Retention(Some(u32::from_le_bytes(value.try_into().ok()?)))),
         POLICIES => Some(RuleChange::Policies(Some(Arc::new(read_policies(Row(value)))))),
+        PROVISIONING => Provisioning::read(value).map(RuleChange::Provisioning),
         _ => None,
     }
 }

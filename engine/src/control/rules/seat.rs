@@ -8,8 +8,8 @@ use protocol::dialect::insforge::Pattern;
 use protocol::policy::Policies;
 
 use super::super::ask::SeatAnswer;
-use super::super::patterns::PATTERNS_MAX;
-use super::super::round::{Done, Undo};
+use super::super::provisioning::Provisioning;
+use super::super::round::{Context, Done, Undo};
 use super::super::seat::Seat;
 use super::change::{PatternDraft, PatternEdit, RegisteredPattern, RuleChange, RulesOp, Ruling};
 use super::rows;
@@ -32,6 +32,7 @@ pub(in crate::control) struct SeatRules {
     by_text: HashMap<Pattern, MessageId, ShardHasher>,
     retention_days: Option<u32>,
     policies: Option<Arc<Policies>>,
+    provisioning: Provisioning,
     /// How many changes there were.
     number: u64,
 }
@@ -43,6 +44,7 @@ impl SeatRules {
             by_text: HashMap::with_hasher(hasher),
             retention_days: None,
             policies: None,
+            provisioning: Provisioning::default(),
             number: 0,
         }
     }
@@ -52,9 +54,10 @@ impl SeatRules {
         &self,
         op: RulesOp,
         now_ms: u64,
+        patterns_max: usize,
     ) -> Result<RuleChange, Unruled> {
         match op {
-            RulesOp::Create(draft) => self.create(*draft, now_ms),
+            RulesOp::Create(draft) => self.create(*draft, now_ms, patterns_max),
             RulesOp::Update(id, edit) => self.update(id, *edit, now_ms),
             RulesOp::Delete(id) => self.find(id).map(|_| RuleChange::Deleted(id)),
             RulesOp::Retain(days) => Ok(RuleChange::Retention(days)),
@@ -82,7 +85,7 @@ impl SeatRules {
         self.set(rule);
     }
 
-    /// Forgets up to `count` rules; says how.
+    /// Forgets up to `count` rules, but for the provisioning; says how.
     pub(in crate::control) fn forget(&mut self, count: usize) -> Vec<RuleChange> {
         let ids = self.by_id.keys().take(count);
         let mut gone: Vec<_> = ids.map(|it| RuleChange::Deleted(*it)).collect();
@@ -99,7 +102,7 @@ impl SeatRules {
         gone
     }
 
-    /// Whether there are none.
+    /// Whether there are none, but for the provisioning.
     pub(in crate::control) fn is_empty(&self) -> bool {
         self.by_id.is_empty() && self.retention_days.is_none() && self.policies.is_none()
     }
@@ -109,12 +112,17 @@ impl SeatRules {
         found.ok_or(Unruled::Refused(Rejection::ChannelNotFound))
     }
 
-    fn create(&self, draft: PatternDraft, now_ms: u64) -> Result<RuleChange, Unruled> {
+    fn create(
+        &self,
+        draft: PatternDraft,
+        now_ms: u64,
+        patterns_max: usize,
+    ) -> Result<RuleChange, Unruled> {
         let PatternDraft { id, pattern, description, webhook_urls, enabled } = draft;
         if self.by_text.contains_key(&pattern) {
             return Err(Unruled::Taken);
         }
-        if self.by_id.len() >= PATTERNS_MAX {
+        if self.by_id.len() >= patterns_max {
             return Err(Unruled::Refused(Rejection::Overloaded { limit: "patterns_max" }));
         }
         let (created_at_ms, updated_at_ms) = (now_ms, now_ms);
@@ -164,6 +172,9 @@ impl SeatRules {
             RuleChange::Policies(policies) => {
                 RuleChange::Policies(std::mem::replace(&mut self.policies, policies.clone()))
             }
+            RuleChange::Provisioning(it) => {
+                RuleChange::Provisioning(std::mem::replace(&mut self.provisioning, *it))
+            }
         }
     }
 
@@ -179,18 +190,46 @@ impl Seat {
     pub(in crate::control) fn rule(
         &mut self,
         op: RulesOp,
-        now_ms: u64,
+        context: &Context<'_>,
         done: &mut Done,
     ) -> Result<SeatAnswer, Rejection> {
-        let change = match self.rules.decide(op, now_ms) {
+        let (now_ms, patterns_max) = (context.now.wall_ms, context.limits.patterns_max);
+        let change = match self.rules.decide(op, now_ms, patterns_max) {
             Ok(change) => change,
             Err(Unruled::Taken) => return Ok(SeatAnswer::PatternTaken),
             Err(Unruled::Refused(why)) => return Err(why),
         };
+        Ok(SeatAnswer::Ruling(self.change_rule(change, done)))
+    }
+
+    /// Has the resource, or gives it up. What was asked for stays as it is when it is asked for again, the region too; whoever
+    /// asks is told after every shard has heard of that.
+    pub(in crate::control) fn provision(
+        &mut self,
+        wanted: Provisioning,
+        done: &mut Done,
+    ) -> SeatAnswer {
+        let before = self.rules.provisioning;
+        let stays = matches!(
+            (before, wanted),
+            (Provisioning::Active(_), Provisioning::Active(_))
+                | (Provisioning::Deleted, Provisioning::Deleted)
+        );
+        let now = if stays { before } else { wanted };
+        let change = RuleChange::Provisioning(now);
+        let ruling = if stays {
+            Arc::new(Ruling { tenant: self.tenant, number: self.rules.number, change })
+        } else {
+            self.change_rule(change, done)
+        };
+        SeatAnswer::Provisioning { before, now, ruling }
+    }
+
+    fn change_rule(&mut self, change: RuleChange, done: &mut Done) -> Arc<Ruling> {
         let (number, before) = self.rules.make(&change);
         done.undo.push(Undo::Rule(before));
         done.changes.push(rows::kept(self.tenant, &change));
-        Ok(SeatAnswer::Ruling(Arc::new(Ruling { tenant: self.tenant, number, change })))
+        Arc::new(Ruling { tenant: self.tenant, number, change })
     }
 }
 
@@ -198,6 +237,8 @@ impl Seat {
 mod tests {
     use super::*;
     use crate::hasher::seeded;
+
+    const PATTERNS_MAX: usize = 3;
 
     fn rules() -> SeatRules {
         SeatRules::new(seeded(7))
@@ -223,7 +264,7 @@ mod tests {
 
     /// Decides and makes a change; returns the one that takes it back.
     fn make(rules: &mut SeatRules, op: RulesOp, now_ms: u64) -> Result<RuleChange, Unruled> {
-        let change = rules.decide(op, now_ms)?;
+        let change = rules.decide(op, now_ms, PATTERNS_MAX)?;
         Ok(rules.make(&change).1)
     }
 

@@ -2,6 +2,7 @@
 
 mod channel_list;
 mod encode;
+mod entry;
 mod frames;
 mod keys;
 mod messages;
@@ -14,6 +15,7 @@ mod tracking;
 mod wishes;
 
 use protocol::Rejection;
+use protocol::auth::insforge::Identity;
 use protocol::dialect::Dialect;
 use protocol::dialect::insforge::rest::{RestError, body_error};
 use protocol::dialect::insforge::{self};
@@ -68,6 +70,8 @@ pub(super) enum Call {
 pub(super) enum Work {
     /// The seat counts what a client asks for.
     PaidWish(ConnId, Box<Wish>),
+    /// The seat counts a client's socket.
+    PaidEntry(ConnId, Box<Identity>),
     /// Every home lets go of messages; then they are counted.
     LetGo,
     /// See [`RulesWork`].
@@ -150,6 +154,9 @@ impl Shard {
         match work {
             Work::PaidWish(conn, wish) => {
                 self.go_on_insforge_wish(call, (conn, *wish), came, effects);
+            }
+            Work::PaidEntry(conn, identity) => {
+                self.go_on_entry(call, (conn, *identity), came, effects);
             }
             Work::LetGo => self.finish_message_delete(call, came, effects),
             Work::Rules(work) => self.go_on_rules(call, *work, came, effects),

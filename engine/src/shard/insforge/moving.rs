@@ -16,9 +16,15 @@ impl Shard {
     /// Whether a session may move to one more WebSocket.
     pub(super) fn may_move(&mut self, polled: ConnId) -> bool {
         let Some(pickup) = self.polls.get(polled) else { return false };
-        let (is_over, probe) = (pickup.is_over || pickup.ending.is_some(), pickup.probe);
-        let other = probe.and_then(|it| self.probed(it));
-        !is_over && other.is_none_or(|(session, _)| session != polled)
+        let is_over = pickup.is_over || pickup.ending.is_some();
+        !is_over && !self.is_moving(polled)
+    }
+
+    /// Whether a WebSocket is open that a session wants to move to.
+    pub(super) fn is_moving(&mut self, polled: ConnId) -> bool {
+        let probe = self.polls.get(polled).and_then(|it| it.probe);
+        let probed = probe.and_then(|it| self.probed(it));
+        probed.is_some_and(|(session, _)| session == polled)
     }
 
     /// Which session wants to move to a connection, and whether its client has said so.

@@ -89,7 +89,7 @@ impl Shard {
         let is_over = pickup.is_over;
         // Of one that is ending, the last words are not all there.
         let has_mail = pickup.has_mail() && pickup.ending.is_none();
-        let is_moving = pickup.probe.is_some();
+        let is_moving = self.is_moving(polled);
         let waiting = self.line_up(conn, polled, shape, origin).ok_or(OpenFault::BadRequest)?;
         if is_over {
             self.hand_last(polled, &waiting, Ending::Flush, effects);

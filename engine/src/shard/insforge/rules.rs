@@ -218,6 +218,8 @@ impl Shard {
             RuleChange::Pattern(pattern) => rest::body_channel(out, &row(pattern)),
             RuleChange::Deleted(_) => rest::body_channel_deleted(out),
             RuleChange::Retention(_) => rest::body_config_updated(out),
+            // No call of InsForge asks for it.
+            RuleChange::Provisioning(_) => {}
             RuleChange::Policies(Some(policies)) => rest::body_permissions(out, policies),
             RuleChange::Policies(None) => rest::body_permissions(out, self.rules.open()),
         })

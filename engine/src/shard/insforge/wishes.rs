@@ -11,7 +11,7 @@ use storage::Publication;
 use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For};
+use super::super::steps::{self, For, seat_answer};
 use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
@@ -83,8 +83,7 @@ impl Shard {
 
     /// Does what a client asks of a channel, if it may.
     pub(super) fn wish_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
-        let granted = self.pace_request(conn).and_then(|()| self.grant_insforge(conn, &wish));
-        if let Err(why) = granted {
+        if let Err(why) = self.grant_insforge(conn, &wish) {
             return self.refuse_insforge(conn, &wish, &why);
         }
         if self.tenants.plan(wish.channel().tenant()).is_metered() {
@@ -147,13 +146,18 @@ impl Shard {
         effects: &mut Effects,
     ) {
         self.hand_over(call);
-        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else { return };
+        let paid = seat_answer(came);
+        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else {
+            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
+                self.owe_publish(wish.channel().tenant());
+            }
+            return;
+        };
         asks.waits = false;
         self.resumable.push(conn);
-        match came.into_iter().next() {
-            Some(Came::Seat(Ok(_))) => self.fulfil_insforge(conn, wish, effects),
-            Some(Came::Seat(Err(why))) => self.refuse_insforge(conn, &wish, &why),
-            Some(_) | None => self.refuse_insforge(conn, &wish, &Rejection::Internal),
+        match paid {
+            Ok(_) => self.fulfil_insforge(conn, wish, effects),
+            Err(why) => self.refuse_insforge(conn, &wish, &why),
         }
     }
 
@@ -173,14 +177,22 @@ impl Shard {
                 let shown = self.tracked(conn, &channel);
                 let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
                 if let Err(why) = self.subscribe(conn, &channel, wanted, effects) {
-                    self.refuse_insforge(conn, &Wish::PlainSubscribe { channel, filter }, &why);
+                    return self.refuse_insforge(
+                        conn,
+                        &Wish::PlainSubscribe { channel, filter },
+                        &why,
+                    );
+                }
+                // A filter is a subscription's: it comes and goes with it.
+                if let Some(client) = self.socket(conn).and_then(SocketSession::insforge) {
+                    client.set_filter(&channel, &filter);
                 }
             }
             Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
     }
 
-    /// Keeps what a client of the documents' wire wants of a channel. Who wants another kind of frames than before starts anew.
+    /// Among whom a client of the documents' wire hears a channel. Who wants another kind of frames than before starts anew.
     fn choose(
         &mut self,
         conn: ConnId,
@@ -194,9 +206,6 @@ impl Shard {
         let before = socket.subscriptions.of(channel).map(|it| it.audience);
         if before.is_some_and(|it| it != audience) {
             self.unsubscribe(conn, channel, effects);
-        }
-        if let Some(client) = self.socket(conn).and_then(SocketSession::insforge) {
-            client.set_filter(channel, filter);
         }
         audience
     }

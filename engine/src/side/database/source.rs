@@ -7,7 +7,7 @@ use protocol::Rejection;
 use storage::{ChannelState, JournalError, Publication};
 
 use crate::ids::{ChannelKey, Offset, TenantId};
-use crate::side::journals::Journals;
+use crate::side::journals::{self, Journals};
 
 /// Why a query cannot read on. It is not the query's fault.
 #[derive(Debug)]
@@ -92,18 +92,7 @@ impl Source {
             Some(Trouble::Absent) => Some(Rejection::StorageUnavailable),
             Some(Trouble::Journal(why)) => {
                 tracing::debug!(%why, "a query could not read the journal");
-                Some(match why {
-                    JournalError::TimedOut => {
-                        Rejection::Overloaded { limit: "database_time_ms_max" }
-                    }
-                    JournalError::Corrupt { .. } => Rejection::Internal,
-                    JournalError::Full { .. }
-                    | JournalError::Io { .. }
-                    | JournalError::Fenced
-                    | JournalError::TooLarge { .. }
-                    | JournalError::OutOfOrder
-                    | JournalError::Ended => Rejection::StorageUnavailable,
-                })
+                Some(journals::rejection(why, "database_time_ms_max"))
             }
         }
     }

@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use self::source::Watched;
 use super::answers::{SideAnswer, UpstreamHead};
 use super::ask::{ListAsk, Listed as Asked};
-use super::journals::Journals;
+use super::journals::{self, Journals};
 use super::limits::{ListLimits, SideLimits};
 use super::overdue::Overdue;
 use super::runtime::Outlet;
@@ -208,14 +208,5 @@ fn row<'a>(ask: &ListAsk, listed: &'a Listed) -> MessageRow<'a> {
 #[expect(clippy::needless_pass_by_value, reason = "it ends here")]
 fn rejection(why: JournalError) -> Rejection {
     tracing::debug!(%why, "a list could not be read");
-    match why {
-        JournalError::TimedOut => Rejection::Overloaded { limit: "list_time_ms_max" },
-        JournalError::Corrupt { .. } => Rejection::Internal,
-        JournalError::Full { .. }
-        | JournalError::Io { .. }
-        | JournalError::Fenced
-        | JournalError::TooLarge { .. }
-        | JournalError::OutOfOrder
-        | JournalError::Ended => Rejection::StorageUnavailable,
-    }
+    journals::rejection(&why, "list_time_ms_max")
 }

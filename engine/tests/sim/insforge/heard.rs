@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use protocol::Limits;
 use protocol::ws::Step;
 
-use super::{Asked, InsforgeClient, Standing, Who};
+use super::{Asked, InsforgeClient, Standing, Tally, Who};
 use crate::checker::{DATA_END, Fate, Shown, View, field, number_of};
 use crate::handshake::Phase;
 use crate::journal::Key;
@@ -69,9 +69,11 @@ impl InsforgeClient {
             Who::Nobody => panic!("let in: {text}"),
         };
         self.standing = Standing::Inside;
-        // What it heard of before it left is over.
+        // What it heard of before it left is over, and so is what it asked for.
         self.left.clear();
         self.asked.clear();
+        self.tally = Tally::default();
+        self.first = scene.truth.issued.len();
         scene.seen.note_if(self.was_inside, "InsForge client came again");
         self.was_inside = true;
     }
@@ -141,6 +143,8 @@ impl InsforgeClient {
             }
             code => {
                 self.tally.refused += 1;
+                let Tally { sent, echoed, refused, .. } = self.tally;
+                assert!(echoed + refused <= sent, "an answer to nothing: {text}");
                 scene.seen.note("InsForge publish refused");
                 let is_denied = code == "REALTIME_UNAUTHORIZED";
                 scene.seen.note_if(is_denied, "InsForge publish denied");
@@ -184,7 +188,7 @@ impl InsforgeClient {
             let is_foreign = !scene.truth.insforge.contains(&sender);
             return scene.seen.note_if(is_foreign, "InsForge client hears another dialect");
         }
-        self.tally.echoed += 1;
+        self.tally.echoed += usize::from(number >= self.first);
         scene.seen.note("InsForge publish echoed");
         if scene.truth.issued[number].fate == Fate::Unknown {
             scene.truth.accept(number, offset);

@@ -82,6 +82,8 @@ pub struct InsforgeClient {
     asked: BTreeMap<u64, Asked>,
     next_ask: u64,
     tally: Tally,
+    /// The first of its publishes since it was let in: of those before it hears no more.
+    first: usize,
     /// Whether it answers no pings.
     is_mute: bool,
     was_inside: bool,
@@ -110,6 +112,7 @@ impl InsforgeClient {
             asked: BTreeMap::new(),
             next_ask: 0,
             tally: Tally::default(),
+            first: 0,
             is_mute: false,
             was_inside: false,
             phase: Phase::Asked,
@@ -252,7 +255,10 @@ impl InsforgeClient {
         let sender = Sender { key, publisher: self.publisher, step: scene.step };
         let number = scene.truth.issue(&sender, Keep::Persist, |it| payload(it, pad));
         let is_heard = self.views.contains_key(key) || self.is_asked(key);
-        if !is_heard || !may_publish(key.0, &self.who) {
+        let data_bytes = scene.truth.issued[number].data.len();
+        let is_large = data_bytes > scene.plan.limits.wire.message_bytes_max;
+        scene.seen.note_if(is_large, "message over its limit");
+        if !is_heard || is_large || !may_publish(key.0, &self.who) {
             // It is refused for sure, and nobody may ever see it.
             scene.truth.refuse(number);
         }
@@ -268,7 +274,6 @@ impl InsforgeClient {
     fn say(&mut self, text: &str, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         let mask = [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()];
         ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
-        self.done |= text.len() > scene.plan.limits.wire.message_bytes_max;
     }
 
     /// Nothing is under way any more: everything was answered, and everything seen.

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use super::error_code::{error_code, fault_code};
 use crate::auth::vendor::VendorFault;
+use crate::dialect::refusal::{write_faulty, write_rejected};
 use crate::dialect::write::{push_field, push_name, push_number_field};
-use crate::http::{Content, HeaderLine, HttpFault, KeepAlive, Method, Response, write_response};
+use crate::http::{HttpFault, KeepAlive, Method};
 use crate::json::push_string;
 use crate::rejection::{Rejection, Window};
 use crate::uuid_text::push_uuid;
@@ -69,8 +70,7 @@ pub fn write_fault(out: &mut Vec<u8>, fault: &HttpFault, metadata: &Metadata<'_>
     body.extend_from_slice(b",\"retryable\":false}");
     push_metadata(&mut body, metadata);
     body.push(b'}');
-    let (content, then) = (Content::Json(&body), KeepAlive::Close);
-    write_response(out, &Response { status: fault.status, content, headers: &[], then });
+    write_faulty(out, fault, &body);
 }
 
 /// Appends the answer to a request that is refused; `method` is the request's.
@@ -83,10 +83,7 @@ pub fn write_rejection(
 ) {
     let mut body = Vec::new();
     body_rejection(&mut body, rejection, metadata);
-    let content = Content::json(method, &body);
-    let header = HeaderLine::of_rejection(rejection);
-    let status = rejection.status();
-    write_response(out, &Response { status, content, headers: header.as_slice(), then });
+    write_rejected(out, rejection, &body, method, then);
 }
 
 /// Whether nothing changes, however long the client waits, although most errors of this code pass.

@@ -1,5 +1,6 @@
 //! The paths of InsForge. A call is one row.
 
+use crate::engineio;
 use crate::http::Method;
 
 /// What a request is for.
@@ -43,8 +44,8 @@ pub enum Call {
 
 /// Method, path and call, as the router's table has them.
 pub const CALLS: [(Method, &str, Call); 19] = [
-    (Method::Get, "/socket.io/", Call::Engine),
-    (Method::Post, "/socket.io/", Call::Engine),
+    (Method::Get, engineio::PATH, Call::Engine),
+    (Method::Post, engineio::PATH, Call::Engine),
     (Method::Get, "/realtime", Call::PlainSocket),
     (Method::Get, "/api/realtime/channels", Call::ChannelList),
     (Method::Post, "/api/realtime/channels", Call::ChannelCreate),
