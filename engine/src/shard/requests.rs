@@ -312,7 +312,11 @@ impl Shard {
             http.continued = false;
             return None;
         }
-        if outline.expects_continue && !http.continued && http.tickets.is_empty() {
+        if outline.expects_continue && !http.continued {
+            if !http.tickets.is_empty() {
+                // The interim answer may not overtake those of earlier requests.
+                return Some(Progress::Wait);
+            }
             http.continued = true;
             let out = http::CONTINUE;
             self.turn.write(&self.hub, conn, std::iter::empty(), |it| it.extend_from_slice(out));
