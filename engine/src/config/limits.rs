@@ -77,6 +77,8 @@ impl LimitsConfig {
             connect_timeout_ms: self.connect_timeout_ms,
             introduction_timeout_ms: self.introduction_timeout_ms,
             pong_timeout_ms: self.pong_timeout_ms,
+            #[cfg(feature = "echo")]
+            echo: None,
         }
     }
 

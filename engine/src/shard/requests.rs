@@ -253,6 +253,10 @@ impl Shard {
                 return Err(Progress::Used(bytes.len()));
             }
         };
+        #[cfg(feature = "echo")]
+        if let Some(progress) = self.open_echo(conn, &head) {
+            return Err(progress);
+        }
         if let Some(to) = self.elsewhere(&head) {
             return Err(self.pass(conn, to, effects));
         }
