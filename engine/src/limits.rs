@@ -77,6 +77,9 @@ pub struct Limits {
     pub connect_timeout_ms: u64,
     /// Time for a client of InsForge's documents to say who it is. Over it: close 4401.
     pub introduction_timeout_ms: u64,
+    /// What frames at the echo keep to; it is there where this is set.
+    #[cfg(feature = "echo")]
+    pub echo: Option<Box<protocol::Limits>>,
 }
 
 impl Default for Limits {
@@ -125,6 +128,8 @@ impl Default for Limits {
             heartbeat: Heartbeat::default(),
             connect_timeout_ms: 45_000,
             introduction_timeout_ms: 10_000,
+            #[cfg(feature = "echo")]
+            echo: None,
         }
     }
 }

@@ -6,10 +6,16 @@
     reason = "a test may stop at the first surprise"
 )]
 
+#[path = "requests/mod.rs"]
+mod requests;
+
+use std::collections::HashSet;
+
 use proptest::prelude::*;
 use protocol::Limits;
 use protocol::client::write_percent_encoded;
 use protocol::http::{KeepAlive, Method, Route, Routed, parse_head, route};
+use requests::Case;
 
 /// 200 stands for a head that is understood.
 fn status(bytes: &[u8], limits: &Limits) -> u16 {
@@ -21,12 +27,15 @@ fn status(bytes: &[u8], limits: &Limits) -> u16 {
 }
 
 fn check(request: &[u8], expected: u16) {
+    let wrong = verdicts(request).into_iter().find(|it| *it != expected);
+    assert_eq!(wrong, None, "not {expected}: {}", request.escape_ascii());
+}
+
+/// The verdict on a request, and the first verdict on its beginnings, which has to be the same.
+fn verdicts(request: &[u8]) -> [u16; 2] {
     let limits = Limits::default();
-    assert_eq!(status(request, &limits), expected, "{}", request.escape_ascii());
-    // The verdict on the whole is the first verdict on its beginnings.
-    let early = (0..=request.len()).map(|end| status(&request[..end], &limits));
-    let verdict = early.clone().find(|it| *it != 0).unwrap_or(0);
-    assert_eq!(verdict, expected, "early: {}", request.escape_ascii());
+    let mut early = (0..=request.len()).map(|end| status(&request[..end], &limits));
+    [status(request, &limits), early.find(|it| *it != 0).unwrap_or(0)]
 }
 
 /// A head with one line more.
@@ -34,236 +43,34 @@ fn check_line(line: &[u8], expected: u16) {
     check(&[b"POST / HTTP/1.1\r\nHost: a\r\n", line, b"\r\n\r\n"].concat(), expected);
 }
 
-fn check_target(target: &[u8], expected: u16) {
-    check(&[b"GET ", target, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat(), expected);
+#[test]
+fn every_request_of_the_table_is_understood_or_refused() {
+    let cases = requests::cases();
+    let distinct: HashSet<_> = cases.iter().map(|it| &it.bytes).collect();
+    assert!(distinct.len() >= 300, "only {} requests", distinct.len());
+    let is_wrong =
+        |it: &&Case| verdicts(&it.bytes) != [it.heads[0]; 2] || heads_of(&it.bytes) != it.heads;
+    let tell = |Case { bytes, heads }: &Case| {
+        let (early, found) = (verdicts(bytes), heads_of(bytes));
+        format!("{}\n  {early:?} {found:?}, not {heads:?}\n", bytes.escape_ascii())
+    };
+    let wrong: String = cases.iter().filter(is_wrong).map(tell).collect();
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
-#[test]
-fn lengths_of_bodies() {
-    for (line, expected) in [
-        ("Content-Length: 0", 200),
-        ("Content-Length:5", 200),
-        ("content-length: 1048576", 200),
-        ("Content-Length: 0005", 200),
-        ("Content-Length: 1048577", 413),
-        ("Content-Length: 9999999999999999999", 413),
-        ("Content-Length: 18446744073709551621", 400),
-        ("Content-Length: 00000000000000000005", 400),
-        ("Content-Length: +5", 400),
-        ("Content-Length: -5", 400),
-        ("Content-Length:  5", 400),
-        ("Content-Length: 5 ", 400),
-        ("Content-Length:\t5", 400),
-        ("Content-Length: 5\t", 400),
-        ("Content-Length: 5,5", 400),
-        ("Content-Length: 5, 6", 400),
-        ("Content-Length: 0x5", 400),
-        ("Content-Length: 5e0", 400),
-        ("Content-Length: 5.0", 400),
-        ("Content-Length: 5_0", 400),
-        ("Content-Length: 1 2", 400),
-        ("Content-Length: \"5\"", 400),
-        ("Content-Length:", 400),
-        ("Content-Length: ", 400),
-        ("Content-Length: ٥", 400),
-        ("Content-Length : 5", 400),
-        (" Content-Length: 5", 400),
-        ("Content-Length\t: 5", 400),
-        ("Content-Length: 5\r\nContent-Length: 5", 400),
-        ("Content-Length: 5\r\nContent-Length: 6", 400),
-        ("Content-Length: 5\r\ncontent-length: 5", 400),
-        ("Content_Length: 5", 200),
-    ] {
-        check_line(line.as_bytes(), expected);
+/// The verdict on each request in the bytes, as far as they are read.
+fn heads_of(bytes: &[u8]) -> Vec<u16> {
+    let (limits, mut rest, mut heads) = (Limits::default(), bytes, Vec::new());
+    while !rest.is_empty() {
+        heads.push(status(rest, &limits));
+        let Ok(Some(head)) = parse_head(rest, &limits) else { break };
+        if head.keep_alive() == KeepAlive::Close {
+            break;
+        }
+        let end = head.head_bytes() + head.content_length();
+        rest = rest.get(end..).unwrap_or_default();
     }
-}
-
-#[test]
-fn codings_of_bodies() {
-    for (line, expected) in [
-        ("Transfer-Encoding: chunked", 501),
-        ("transfer-encoding: CHUNKED", 501),
-        ("Transfer-Encoding: identity", 501),
-        ("Transfer-Encoding: gzip, chunked", 501),
-        ("Transfer-Encoding: xchunked", 501),
-        ("Transfer-Encoding:", 501),
-        ("Transfer-Encoding:\x0bchunked", 400),
-        ("Transfer-Encoding : chunked", 400),
-        ("Transfer-Encoding\r\n: chunked", 400),
-        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
-        ("Content-Length: 5\r\nTransfer-Encoding: chunked", 400),
-        ("Transfer-Encoding: chunked\r\nContent-Length: 5", 400),
-        ("Content-Encoding: identity", 200),
-        ("Content-Encoding: gzip", 415),
-        ("Content-Encoding: gzip, identity", 415),
-        ("Content-Encoding: identity\r\nContent-Encoding: gzip", 400),
-        ("TE: trailers", 200),
-        ("Expect: 100-continue", 200),
-        ("Expect: 100-Continue\r\nContent-Length: 3", 200),
-        ("Expect: 200-ok", 417),
-        ("Expect: 100-continue\r\nExpect: 100-continue", 400),
-    ] {
-        check_line(line.as_bytes(), expected);
-    }
-}
-
-#[test]
-fn lines_and_bytes() {
-    for (line, expected) in [
-        (&b"X: a\nY: b"[..], 400),
-        (b"X: a\rY: b", 400),
-        (b"X: a\r\r\nY: b", 400),
-        (b"X: a\r\n b", 400),
-        (b"X: a\r\n\tb", 400),
-        (b"X: a\0b", 400),
-        (b"X: a\x01b", 400),
-        (b"X: a\x7fb", 400),
-        (b"X: a\x1bb", 400),
-        (b"X\0: a", 400),
-        (b"X", 400),
-        (b": a", 400),
-        (b"X Y: a", 400),
-        (b"X : a", 400),
-        (b"X(): a", 400),
-        (b"X\xc3\xa4: a", 400),
-        (b"X: \xff", 400),
-        (b"X: \xc3\xa4", 200),
-        (b"X:", 200),
-        (b"X: a\tb", 200),
-        (b"X: a: b", 200),
-        (b"Authorization: Bearer a\r\nAuthorization: Bearer b", 400),
-        (b"Content-Type: a\r\nContent-Type: b", 400),
-        (b"Cookie: a\r\nCookie: b", 200),
-    ] {
-        check_line(line, expected);
-    }
-}
-
-#[test]
-fn request_lines() {
-    let rest = b"\r\nHost: a\r\n\r\n";
-    for (line, expected) in [
-        (&b"GET / HTTP/1.1"[..], 200),
-        (b"GET / HTTP/1.0", 200),
-        (b"\r\nGET / HTTP/1.1", 200),
-        (b"\r\n\r\nGET / HTTP/1.1", 400),
-        (b"\nGET / HTTP/1.1", 400),
-        (b" GET / HTTP/1.1", 400),
-        (b"x\r\nGET / HTTP/1.1", 400),
-        (b"GET  / HTTP/1.1", 400),
-        (b"GET /  HTTP/1.1", 400),
-        (b"GET\t/ HTTP/1.1", 400),
-        (b"GET / HTTP/1.1 ", 400),
-        (b"GET / HTTP/1.1 x", 400),
-        (b"GET /", 400),
-        (b"GET / ", 505),
-        (b"GET HTTP/1.1", 400),
-        (b"GET / HTTP/1.2", 505),
-        (b"GET / HTTP/2.0", 505),
-        (b"GET / HTTP/0.9", 505),
-        (b"GET / HTTP/1.10", 400),
-        (b"GET / http/1.1", 505),
-        (b"GET / HTTPS/1.1", 505),
-        (b"get / HTTP/1.1", 501),
-        (b"CONNECT / HTTP/1.1", 501),
-        (b"TRACE / HTTP/1.1", 501),
-        (b"GETX / HTTP/1.1", 501),
-        (b"G\0T / HTTP/1.1", 400),
-        (b"G(T / HTTP/1.1", 400),
-        (b"\x16\x03\x01\x02\x00", 400),
-        (b"OPTIONS / HTTP/1.1", 200),
-    ] {
-        check(&[line, rest].concat(), expected);
-    }
-}
-
-#[test]
-fn targets() {
-    for (target, expected) in [
-        (&b"/"[..], 200),
-        (b"/?", 200),
-        (b"/a/b/", 200),
-        (b"//a", 200),
-        (b"/a;b=c,d@e:f!$&'()*+~", 200),
-        (b"/%2525", 200),
-        (b"/%252f", 200),
-        (b"*", 400),
-        (b"http://a/", 400),
-        (b"HTTP://b/edge", 400),
-        (b"a:80", 400),
-        (b"edge", 400),
-        (b"?a", 400),
-        (b"/%00", 400),
-        (b"/%2f", 400),
-        (b"/%2F", 400),
-        (b"/%2e%2e", 400),
-        (b"/%2e%2e/edge", 400),
-        (b"/.%2E/", 400),
-        (b"/../", 400),
-        (b"/./", 400),
-        (b"/%5c", 400),
-        (b"/\\", 400),
-        (b"/%", 400),
-        (b"/%4", 400),
-        (b"/%zz", 400),
-        (b"/%u0041", 400),
-        (b"/%c0%af", 400),
-        (b"/%ff", 400),
-        (b"/%0a", 400),
-        (b"/\xc3\xa4", 400),
-        (b"/\xff", 400),
-        (b"/a#b", 400),
-        (b"/a\"b", 400),
-        (b"/<>", 400),
-        (b"/{}", 400),
-        (b"/|", 400),
-        (b"/?a=%", 400),
-        (b"/?a=%ff", 400),
-        (b"/?a#b", 400),
-        (b"/?a=\xc3\xa4", 400),
-        (b"/?a=<b>", 400),
-        (b"/?a={b}|c", 200),
-        (b"/?a=/?b", 200),
-        (b"/?a=%00", 200),
-    ] {
-        check_target(target, expected);
-    }
-}
-
-#[test]
-fn hosts() {
-    for (lines, expected) in [
-        ("Host: a", 200),
-        ("host:a.example:8080", 200),
-        ("Host: 127.0.0.1:80", 200),
-        ("Host: [::1]", 200),
-        ("Host: [::ffff:127.0.0.1]:65535", 200),
-        ("X: a", 400),
-        ("Host:", 400),
-        ("Host: ", 400),
-        ("Host: :80", 400),
-        ("Host: a:", 400),
-        ("Host: a:x", 400),
-        ("Host: a:+1", 400),
-        ("Host: a:65536", 400),
-        ("Host: a:80:80", 400),
-        ("Host: a b", 400),
-        ("Host: a,b", 400),
-        ("Host: a/b", 400),
-        ("Host: u@a", 400),
-        ("Host: a%00", 400),
-        ("Host: a?b", 400),
-        ("Host: []", 400),
-        ("Host: [::1", 400),
-        ("Host: [::1]x", 400),
-        ("Host: [::g]", 400),
-        ("Host: ä", 400),
-        ("Host: a\r\nHost: a", 400),
-        ("Host: a\r\nhOST: b", 400),
-    ] {
-        check(format!("GET / HTTP/1.1\r\n{lines}\r\n\r\n").as_bytes(), expected);
-        check(format!("GET / HTTP/1.0\r\n{lines}\r\n\r\n").as_bytes(), expected);
-    }
+    heads
 }
 
 #[test]
@@ -293,6 +100,10 @@ fn a_head_ends_at_its_limits() {
     assert_eq!(status(lines(63).as_bytes(), &limits), 200);
     assert_eq!(status(lines(64).as_bytes(), &limits), 200);
     assert_eq!(status(lines(65).as_bytes(), &limits), 431);
+    // The most that the setting allows.
+    let limits = Limits { headers_max: 256, ..limits };
+    assert_eq!(status(lines(256).as_bytes(), &limits), 200);
+    assert_eq!(status(lines(257).as_bytes(), &limits), 431);
 }
 
 #[test]
@@ -315,6 +126,18 @@ fn a_head_says_what_it_means() {
     assert_eq!(&request[head.head_bytes()..], "abc");
     assert_eq!(head.keep_alive(), KeepAlive::Close);
     assert!(head.expects_continue() && !head.wants_upgrade());
+}
+
+#[test]
+fn only_a_client_that_knows_interim_answers_is_told_to_go_on() {
+    let expects = |version: &str, length: usize| {
+        let text = format!(
+            "POST / {version}\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+        );
+        parse_head(text.as_bytes(), &Limits::default()).unwrap().unwrap().expects_continue()
+    };
+    assert!(expects("HTTP/1.1", 2));
+    assert!(!expects("HTTP/1.1", 0) && !expects("HTTP/1.0", 2));
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! What the tests need beside Rust: installed where that is allowed, else named with the command that installs it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::coverage::{compiler_says, tools_in};
 use crate::{Places, say};
 
 /// A tool, how to see that it is there, and the Debian package that has it.
@@ -13,12 +14,13 @@ struct Tool {
     any_of: &'static [&'static [&'static str]],
 }
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
     Tool { package: "curl", any_of: &[&["curl", "--version"]] },
     Tool {
         package: "chromium",
         any_of: &[&["chromium", "--version"], &["google-chrome", "--version"]],
     },
+    Tool { package: "haproxy", any_of: &[&["haproxy", "-v"], &["/usr/sbin/haproxy", "-v"]] },
     Tool { package: "nodejs", any_of: &[&["node", "--version"]] },
     Tool { package: "npm", any_of: &[&["npm", "--version"]] },
     Tool { package: "openssl", any_of: &[&["openssl", "version"]] },
@@ -35,8 +37,40 @@ const STAMP: &str = ".installed-from";
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages()?;
     let npm = [&places.clients, &places.chat].into_iter().filter_map(|it| node_packages(it).err());
-    let missing: Vec<String> = npm.chain(python_packages(places).err()).collect();
+    let python = [
+        (&places.venv, places.clients.join("requirements.txt")),
+        // In a folder of its own: it brings programs, and no client needs it.
+        (&places.kosoku, places.clients.join("kosoku.txt")),
+    ];
+    let python = python.into_iter().filter_map(|(venv, list)| python_packages(venv, &list).err());
+    let missing: Vec<String> = npm.chain(python).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
+}
+
+/// Where the tools are that read what the compiler's programs count: of the same LLVM, or they cannot.
+///
+/// # Errors
+/// With the command that gets them.
+pub(crate) fn llvm() -> Result<PathBuf, String> {
+    let version = compiler_says("LLVM version").unwrap_or_default();
+    let major = version.split('.').next().unwrap_or_default();
+    let package = format!("llvm-{major}");
+    let mut folders = vec![PathBuf::from(format!("/usr/lib/{package}/bin"))];
+    if let (Ok(output), Some(host)) =
+        (Command::new("rustc").args(["--print", "sysroot"]).output(), compiler_says("host"))
+    {
+        let sysroot = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        folders.push(Path::new(&sysroot).join("lib/rustlib").join(host).join("bin"));
+    }
+    if let Some(folder) = tools_in(&folders) {
+        return Ok(folder);
+    }
+    install_as_root(&[&package]);
+    tools_in(&folders).ok_or_else(|| {
+        format!(
+            "the tools of LLVM {major}: rustup component add llvm-tools, or sudo apt-get install {package}"
+        )
+    })
 }
 
 /// Whether a command runs and ends well. What it prints is dropped.
@@ -50,12 +84,7 @@ fn debian_packages() -> Result<(), Vec<String>> {
     if missing.is_empty() {
         return Ok(());
     }
-    let is_root = Command::new("id").arg("-u").output().is_ok_and(|it| it.stdout == b"0\n");
-    if is_root && succeeds(Command::new("apt-get").arg("--version")) {
-        run(apt_get().arg("update"));
-        let install = ["install", "--yes", "--no-install-recommends"];
-        run(apt_get().args(install).args(&missing));
-    }
+    install_as_root(&missing);
     let missing = missing_packages();
     if missing.is_empty() {
         return Ok(());
@@ -64,6 +93,16 @@ fn debian_packages() -> Result<(), Vec<String>> {
     Err(vec![format!(
         "{names}: sudo apt-get update && sudo apt-get install --yes --no-install-recommends {names}"
     )])
+}
+
+/// Installs packages of Debian, where that is allowed without asking.
+fn install_as_root(packages: &[&str]) {
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|it| it.stdout == b"0\n");
+    if is_root && succeeds(Command::new("apt-get").arg("--version")) {
+        run(apt_get().arg("update"));
+        let install = ["install", "--yes", "--no-install-recommends"];
+        run(apt_get().args(install).args(packages));
+    }
 }
 
 fn apt_get() -> Command {
@@ -91,18 +130,17 @@ fn node_packages(project: &Path) -> Result<(), String> {
     install(&list, &folder, &mut [npm]).ok_or_else(|| format!("npm packages: {command}"))
 }
 
-fn python_packages(places: &Places) -> Result<(), String> {
-    let (venv, list) = (&places.venv, places.clients.join("requirements.txt"));
+fn python_packages(venv: &Path, list: &Path) -> Result<(), String> {
     let mut make = Command::new("python3");
     make.args(["-m", "venv"]).arg(venv);
     let mut pip = Command::new(venv.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r"]).arg(&list);
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "-r"]).arg(list);
     let command = format!(
         "python3 -m venv {0} && {0}/bin/python -m pip install -r {1}",
         venv.display(),
         list.display()
     );
-    install(&list, venv, &mut [make, pip]).ok_or_else(|| format!("Python packages: {command}"))
+    install(list, venv, &mut [make, pip]).ok_or_else(|| format!("Python packages: {command}"))
 }
 
 /// Runs the commands unless the folder was already made from this very list.

@@ -1,5 +1,6 @@
-//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask trust`.
+//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask coverage`, `cargo xtask trust`.
 
+mod coverage;
 mod install;
 mod steps;
 mod trust;
@@ -12,16 +13,22 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: cargo xtask test
+       cargo xtask coverage
        cargo xtask trust PART
 
-  test   install what the tests need, then check formatting, lints and documentation, and run all tests
-  trust  a part of what docs/reliability.md claims, at its full length, or all of them:";
+  test      install what the tests need, then check formatting, lints and documentation, and run all tests
+  coverage  which lines of protocol its tests run; fewer than 95 of 100 are a failure
+  trust     a part of what docs/reliability.md claims, at its full length, or all of them:";
 
 fn main() -> ExitCode {
+    if let Some(code) = coverage::compile() {
+        return code;
+    }
     let arguments: Vec<String> = env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test"] => test(),
+        ["coverage"] => coverage::run(),
         ["trust", part] => trust::run(part),
         [] | ["--help" | "-h" | "help"] => {
             say(&usage());
@@ -77,6 +84,10 @@ pub(crate) struct Places {
     pub(crate) chat: PathBuf,
     /// The Python that has what they need.
     pub(crate) venv: PathBuf,
+    /// The one that has the suite of WebSocket cases.
+    pub(crate) kosoku: PathBuf,
+    /// Where coverage is counted.
+    pub(crate) coverage: PathBuf,
 }
 
 impl Places {
@@ -89,6 +100,8 @@ impl Places {
             clients: root.join("engine/tests/e2e"),
             chat: root.join("docs/examples/chat"),
             venv: target.join("e2e-venv"),
+            kosoku: target.join("kosoku-venv"),
+            coverage: target.join("coverage"),
             root,
         }
     }

@@ -18,20 +18,56 @@ struct Part {
     commands: &'static [&'static [&'static str]],
 }
 
-const PARTS: [Part; 1] = [Part {
-    name: "seeds",
-    about: "100,000 seeds of the simulator",
-    commands: &[&[
-        "test",
-        "--release",
-        "--locked",
-        "--package=engine",
-        "--test=sim",
-        "every_seed",
-        "--",
-        "--nocapture",
-    ]],
-}];
+const PARTS: [Part; 3] = [
+    Part {
+        name: "seeds",
+        about: "100,000 seeds of the simulator",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--package=engine",
+            "--test=sim",
+            "every_seed",
+            "--",
+            "--nocapture",
+        ]],
+    },
+    Part {
+        name: "wire",
+        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 2,000,000 streams against hyper",
+        commands: &[
+            &[
+                "test",
+                "--release",
+                "--locked",
+                "--package=engine",
+                "--test=server",
+                "--",
+                "--nocapture",
+                "autobahn::",
+                "h1::",
+                "proxy::",
+                "strict::",
+            ],
+            &[
+                "test",
+                "--release",
+                "--locked",
+                "--package=protocol",
+                "--test=http_cases",
+                "--test=hyper",
+                "--",
+                "--nocapture",
+            ],
+        ],
+    },
+    Part {
+        name: "coverage",
+        about: "lines of protocol that its tests run",
+        commands: &[&["run", "--quiet", "--package=xtask", "--", "coverage"]],
+    },
+];
 
 /// The parts, a line each, for the help.
 pub(crate) fn parts() -> String {

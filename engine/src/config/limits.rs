@@ -78,6 +78,8 @@ impl LimitsConfig {
             connect_timeout_ms: self.connect_timeout_ms,
             introduction_timeout_ms: self.introduction_timeout_ms,
             pong_timeout_ms: self.pong_timeout_ms,
+            #[cfg(feature = "echo")]
+            echo: None,
         }
     }
 
@@ -140,8 +142,11 @@ impl LimitsConfig {
 
 #[cfg(test)]
 mod tests {
+    use protocol::dialect::cohesivity::decode_frame;
+    use protocol::http::parse_head;
+
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Kind, SETTINGS};
 
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_rooms() {
@@ -153,5 +158,23 @@ mod tests {
         let driver = Settings { conns_max, ..Settings::default() };
         assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));
         assert_eq!(limits.for_driver(4).backlog_bytes_max, driver.backlog_bytes_max / 4);
+    }
+
+    #[test]
+    fn no_setting_promises_more_than_what_reads_it_can_do() {
+        let mut config = Config::default();
+        for key in ["headers_max", "json_depth_max"] {
+            let row = SETTINGS.iter().find(|it| it.key == key).unwrap();
+            let Kind::Number { max, .. } = row.kind else { unreachable!("{key} is a number") };
+            (row.assign)(&mut config, &max.to_string()).unwrap();
+        }
+        let limits = config.limits.for_decoders();
+        let lines = "X: a\r\n".repeat(limits.headers_max - 1);
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        assert!(parse_head(head.as_bytes(), &limits).unwrap().is_some());
+        let below = limits.json_depth_max - 1;
+        let (open, close) = ("[".repeat(below), "]".repeat(below));
+        let frame = format!(r#"{{"action":"publish","data":{open}{close}}}"#);
+        assert!(decode_frame(&mut frame.into_bytes(), &limits).is_ok());
     }
 }

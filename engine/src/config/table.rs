@@ -87,7 +87,7 @@ settings! {
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";
         user_id_bytes_max: usize = 128 in 1..=4_096 bytes, "Id of a member. A longer one is refused.";
         user_name_bytes_max: usize = 256 in 0..=4_096 bytes, "Name of a member. A longer one is refused.";
-        json_depth_max: usize = 32 in 2..=256 levels, "Arrays and objects inside one another. Deeper is refused.";
+        json_depth_max: usize = 32 in 2..=128 levels, "Arrays and objects inside one another. Deeper is refused.";
         presence_members_max: usize = 1_000 in 1..=100_000 members, "Members listed in a presence snapshot.";
         subscriptions_per_connection_max: usize = 128 in 1..=65_536 channels, "Channels that one WebSocket listens to. One more is refused.";
         connection_requests_per_s: u32 = 0 in 0..=1_000_000_000 requests, "HTTP requests, or frames, of one connection in a second; 0 sets no bound. More are refused with 429 or an error frame. A proxy may carry many clients on one connection.";

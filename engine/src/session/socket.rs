@@ -13,6 +13,7 @@ use crate::broker::Member;
 use crate::control::TokenId;
 use crate::hub::GroupId;
 use crate::ids::TenantId;
+use crate::limits::Limits;
 
 /// One client.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub struct SocketSession {
     /// When a ping went out to which nothing has come; zero when none did.
     pub pinged_at_ms: u64,
     control: ControlRate,
+    /// Whether it says again what it is told, and does nothing else.
+    #[cfg(feature = "echo")]
+    pub echoes: bool,
 }
 
 /// The token that a socket was opened with.
@@ -73,6 +77,25 @@ impl SocketSession {
             is_counted: false,
             pinged_at_ms: 0,
             control: ControlRate::default(),
+            #[cfg(feature = "echo")]
+            echoes: false,
+        }
+    }
+
+    /// What its frames keep to: those of Engine.IO to `packets`.
+    #[must_use]
+    pub fn wire<'a>(
+        &self,
+        limits: &'a Limits,
+        packets: &'a protocol::Limits,
+    ) -> &'a protocol::Limits {
+        #[cfg(feature = "echo")]
+        if let Some(echo) = limits.echo.as_ref().filter(|_| self.echoes) {
+            return echo;
+        }
+        match self.dialect() {
+            Dialect::Insforge => packets,
+            Dialect::Cohesivity | Dialect::Infrai | Dialect::InsforgePlain => &limits.wire,
         }
     }
 

@@ -10,6 +10,8 @@ mod cost;
 mod counters;
 mod deadlines;
 mod dropping;
+#[cfg(feature = "echo")]
+mod echo;
 mod edge;
 pub mod effects;
 mod enforce;

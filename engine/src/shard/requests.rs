@@ -253,6 +253,10 @@ impl Shard {
                 return Err(Progress::Used(bytes.len()));
             }
         };
+        #[cfg(feature = "echo")]
+        if let Some(progress) = self.open_echo(conn, &head) {
+            return Err(progress);
+        }
         if let Some(to) = self.elsewhere(&head) {
             return Err(self.pass(conn, to, effects));
         }
@@ -312,7 +316,11 @@ impl Shard {
             http.continued = false;
             return None;
         }
-        if outline.expects_continue && !http.continued && http.tickets.is_empty() {
+        if outline.expects_continue && !http.continued {
+            if !http.tickets.is_empty() {
+                // The interim answer may not overtake those of earlier requests.
+                return Some(Progress::Wait);
+            }
             http.continued = true;
             let out = http::CONTINUE;
             self.turn.write(&self.hub, conn, std::iter::empty(), |it| it.extend_from_slice(out));

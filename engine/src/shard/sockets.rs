@@ -88,11 +88,8 @@ impl Shard {
         let Some(slot) = self.sessions.slot(conn) else { return Progress::Used(at_hand) };
         let State::Socket(socket) = &mut slot.state else { return Progress::Used(at_hand) };
         socket.pinged_at_ms = 0;
-        let limits = match socket.dialect() {
-            Dialect::Insforge => &self.packet_limits,
-            Dialect::Cohesivity | Dialect::Infrai | Dialect::InsforgePlain => &self.limits.wire,
-        };
-        let read = socket.reader.next(bytes, limits);
+        let wire = socket.wire(&self.limits, &self.packet_limits);
+        let read = socket.reader.next(bytes, wire);
         let consumed = read.consumed;
         let is_control = matches!(read.step, Step::Ping(_) | Step::Pong(_));
         if is_control && !socket.admit_control(now_ms, control_max) {
@@ -106,6 +103,11 @@ impl Shard {
                 self.turn.write(&self.hub, conn, socket.groups(), |out| {
                     ws::append_pong(out, payload);
                 });
+            }
+            #[cfg(feature = "echo")]
+            message @ (Step::Text(_) | Step::Binary(_)) if socket.echoes => {
+                slot.since_ms = 0;
+                self.echo(conn, &message);
             }
             Step::Text(mut payload) => {
                 slot.since_ms = 0;

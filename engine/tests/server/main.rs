@@ -1,5 +1,5 @@
 //! The built binary, driven by clients that are not ours: curl, node's `ws`, Python's `websockets`, the SDK of InsForge, the clients
-//! of Socket.IO, Chromium, raw sockets.
+//! of Socket.IO, Chromium, the Autobahn test suite, haproxy, raw sockets.
 //! Every test has a node of its own, and every wait an end.
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod autobahn;
 mod bench;
 mod calls;
 mod canary;
@@ -19,6 +20,7 @@ mod damage;
 mod database;
 mod disk;
 mod ends;
+mod h1;
 mod infrai;
 mod insforge;
 mod insforge_audience;
@@ -35,6 +37,7 @@ mod pace;
 mod passing;
 mod policy;
 mod polling;
+mod proxy;
 mod publish;
 mod raw;
 mod readme;
@@ -52,6 +55,7 @@ mod resources;
 mod rotation;
 mod server;
 mod signing;
+mod strict;
 mod tenants;
 mod tiers;
 mod tools;

@@ -8,8 +8,8 @@ use super::method::Method;
 use super::{fields, target};
 use crate::limits::Limits;
 
-/// Header lines that a head may ever have; the limit can only be lower.
-const HEADERS_CEILING: usize = 128;
+/// Header lines that a head may ever have: the most that the limit can be set to.
+const HEADERS_CEILING: usize = 256;
 
 /// Reads one request head from the start of `bytes`. `None`: more bytes are needed.
 ///
@@ -45,9 +45,11 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
     };
     let lines = header_lines(text);
     let (path, query) = target::split(raw_target)?;
-    let meaning = fields::read(lines, limits)?;
+    let mut meaning = fields::read(lines, limits)?;
     let method = Method::parse(method).ok_or(HttpFault::new(501, "unknown method"))?;
     let version = if version == 0 { Version::Http10 } else { Version::Http11 };
+    // RFC 9110 §10.1.1: an older client knows no interim answer.
+    meaning.expects_continue &= version == Version::Http11;
     let closes = version == Version::Http10 || meaning.closes;
     Ok(Some(Head {
         method,

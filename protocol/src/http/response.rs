@@ -143,6 +143,8 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             HeaderLine::Authenticate => write_line(out, "WWW-Authenticate", "Bearer"),
             HeaderLine::Origin(origin) => write_origin(out, origin),
             HeaderLine::WebSocketVersion => {
+                // RFC 9110 §7.8: the one line has to name the other.
+                write_line(out, "Connection", "Upgrade");
                 write_line(out, "Upgrade", "websocket");
                 write_line(out, "Sec-WebSocket-Version", "13");
             }
@@ -300,6 +302,22 @@ mod tests {
              Access-Control-Expose-Headers: Retry-After\r\nCache-Control: no-store\r\n\
              Allow: GET, POST\r\nX-Id: 7\r\nAccess-Control-Allow-Origin: *\r\n\
              Connection: close\r\n\r\n",
+        );
+    }
+
+    #[test]
+    fn an_upgrade_that_is_due_is_named_among_the_lines_of_the_connection() {
+        let response = Response {
+            status: 426,
+            content: Content::Empty,
+            headers: &[HeaderLine::WebSocketVersion],
+            then: KeepAlive::Keep,
+        };
+        check(
+            &response,
+            "HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Access-Control-Allow-Origin: *\r\n\r\n",
         );
     }
 
