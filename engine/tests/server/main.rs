@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod admin;
 mod bench;
 mod calls;
 mod canary;
