@@ -26,6 +26,7 @@ mod insforge_audience;
 mod insforge_crash;
 mod insforge_keys;
 mod insforge_messages;
+mod insforge_policies;
 mod insforge_presence;
 mod insforge_rules;
 mod insforge_tokens;
