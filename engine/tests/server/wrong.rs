@@ -1,8 +1,10 @@
 //! Every wrong value of every call and frame, sent to a running node: each is answered as the table says, and nothing changes.
 
+use protocol::auth::insforge::sign_user;
+use protocol::dialect::insforge::CALLS;
 use serde_json::{Value, json};
 
-use super::admin::{self, ANON, API, introduce, plain, socket, stranger};
+use super::admin::{self, ANON, API, SECRET, introduce, plain, socket, stranger};
 use super::node::Node;
 use super::raw::{Raw, frame, open};
 use super::server::Server;
@@ -227,6 +229,59 @@ fn every_wrong_call_of_insforge_is_refused_and_changes_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(rules(&node), before);
+    node.stop();
+}
+
+#[test]
+fn nobody_but_an_administrator_gets_through_to_any_call_of_insforge() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = admin::start(folder.path(), 2);
+    admin::create(&node, "kept:%");
+    let before = rules(&node);
+    let user = |claims: Value| format!("Bearer {}", sign_user(&claims.to_string(), SECRET));
+    let (missing, key) = (
+        "AUTH_INVALID_CREDENTIALS No admin token provided",
+        "AUTH_INVALID_API_KEY Invalid API key",
+    );
+    let token = "AUTH_UNAUTHORIZED Invalid token";
+    let offers = [
+        ("X-Nothing: x".to_owned(), format!("401 {missing}")),
+        ("Authorization: Basic eDp5".to_owned(), format!("401 {missing}")),
+        ("X-API-Key: ik_0".to_owned(), format!("401 {key}")),
+        (format!("X-API-Key: {ANON}"), format!("401 {key}")),
+        ("Authorization: Bearer ik_0".to_owned(), format!("401 {key}")),
+        (format!("Authorization: Bearer {ANON}"), format!("401 {token}")),
+        ("Authorization: Bearer a.b.c".to_owned(), format!("401 {token}")),
+        (
+            format!("Authorization: {}", user(json!({"sub": "ada", "exp": 1}))),
+            format!("401 {token}"),
+        ),
+        (
+            format!("Authorization: {}", user(json!({"role": "project_admin"}))),
+            format!("401 {token} subject"),
+        ),
+        (
+            format!("Authorization: {}", user(json!({"sub": "ada"}))),
+            "403 AUTH_UNAUTHORIZED Admin access required".to_owned(),
+        ),
+    ];
+    let open = ["/socket.io/", "/realtime", "/.well-known/jwks.json", "/api/.well-known/jwks.json"];
+    let mut connection = Connection { node: &node, raw: None };
+    let closed = CALLS.iter().filter(|(_, path, _)| !open.contains(path));
+    assert_eq!(closed.clone().count(), 14);
+    for (method, path, _) in closed {
+        let method = format!("{method:?}").to_uppercase();
+        let path = path.replace("{id}", "018e6658-27a7-7abc-8def-0123456789ab");
+        for (header, expected) in &offers {
+            let lines = format!("Host: a\r\n{header}\r\nContent-Length: 2\r\n");
+            let (status, told) =
+                connection.ask(&format!("{method} {path} HTTP/1.1\r\n{lines}\r\n{{}}"));
+            let text = |field: &str| told[field].as_str().unwrap();
+            let told = format!("{status} {} {}", text("error"), text("message"));
+            assert_eq!(told, *expected, "{method} {path} {header}");
+        }
+    }
     assert_eq!(rules(&node), before);
     node.stop();
 }
