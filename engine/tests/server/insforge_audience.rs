@@ -10,56 +10,19 @@ use storage::{
     SenderKind, TenantId,
 };
 
+use super::admin::{self, ANON, API, CHANNELS, ok, plain, say, start};
 use super::node::{Node, PATIENCE, pause};
-use super::raw::{Raw, frame, open};
-use super::tools::{Answer, curl};
+use super::raw::Raw;
 
-const API: &str = "ik_1111111111111111111111111111111111111111111111111111111111111111";
-const ANON: &str = "anon_2222222222222222222222222222222222222222222222222222222222222222";
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
-fn start(folder: &Path, shards: u16) -> Node {
-    let config = format!(
-        "[server]\nshards = {shards}\n[[tenant]]\nname = \"one\"\n[tenant.insforge]\n\
-         api_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{}\"\n",
-        "s".repeat(32)
-    );
-    std::fs::write(folder.join("stentor.toml"), config).unwrap();
-    Node::start(folder, &["--config", "stentor.toml"])
-}
-
-fn call(node: &Node, method: &str, path: &str, body: &Value) -> Answer {
-    let (url, bearer) =
-        (node.url(&format!("/api/realtime{path}")), format!("Authorization: Bearer {API}"));
-    curl(&["-X", method, &url, "-H", &bearer, "--json", &body.to_string()])
-}
-
 fn get(node: &Node, path: &str) -> Value {
-    let (url, bearer) =
-        (node.url(&format!("/api/realtime{path}")), format!("Authorization: Bearer {API}"));
-    let answer = curl(&[&url, "-H", &bearer]);
-    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
-    answer.json()
+    ok(node, "GET", &format!("/api/realtime{path}"), None, 200)
 }
 
+/// Makes a pattern; gives its id.
 fn create(node: &Node, pattern: &str) -> String {
-    let answer = call(node, "POST", "/channels", &json!({"pattern": pattern}));
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.json()["id"].as_str().unwrap().to_owned()
-}
-
-/// A client on the documents' wire.
-fn client(node: &Node, token: &str) -> Raw {
-    let mut raw = open(node, "/realtime");
-    raw.send(frame(&json!({"type": "auth", "token": token}).to_string()));
-    raw.read_until("auth_success");
-    raw.read_until("}");
-    raw
-}
-
-fn say(raw: &mut Raw, what: &Value, answer: &str) {
-    raw.send(frame(&what.to_string()));
-    raw.read_until(answer);
+    admin::create(node, pattern)["id"].as_str().unwrap().to_owned()
 }
 
 fn publish(raw: &mut Raw, channel: &str, number: u64) {
@@ -78,7 +41,7 @@ fn messages_belong_to_the_pattern_that_their_channel_matches_now() {
     let node = start(folder.path(), 2);
     let chats = create(&node, "chat:%");
     let orders = create(&node, "orders");
-    let mut server = client(&node, API);
+    let mut server = plain(&node, API);
     for number in 0..12 {
         let channel = ["chat:1", "chat:2", "chat:vip:1", "orders"][number % 4];
         publish(&mut server, channel, number as u64);
@@ -94,11 +57,9 @@ fn messages_belong_to_the_pattern_that_their_channel_matches_now() {
     let vips = create(&node, "chat:vip:%");
     assert_eq!((of(&vips), of(&chats)), (vec![10, 6, 2], vec![9, 8, 5, 4, 1, 0]));
     assert_eq!(get(&node, "/messages?limit=2")[1]["channelId"], json!(vips));
-    let off = call(&node, "PUT", &format!("/channels/{vips}"), &json!({"enabled": false}));
-    assert_eq!(off.status, 200, "{}", off.body);
+    ok(&node, "PUT", &format!("{CHANNELS}/{vips}"), Some(&json!({"enabled": false})), 200);
     assert_eq!((of(&vips), of(&chats).len(), total(&vips)), (vec![], 9, json!(0)));
-    let gone = call(&node, "DELETE", &format!("/channels/{chats}"), &json!({}));
-    assert_eq!(gone.status, 200, "{}", gone.body);
+    ok(&node, "DELETE", &format!("{CHANNELS}/{chats}"), None, 200);
     assert_eq!((of(&chats), total(&chats)), (vec![], json!(0)));
     let all = get(&node, "/messages");
     let ids: Vec<&Value> = all.as_array().unwrap().iter().map(|it| &it["channelId"]).collect();
@@ -112,11 +73,11 @@ fn a_message_says_who_sent_it_and_how_many_sockets_heard_it_also_after_kill_9() 
     let node = start(folder.path(), 2);
     create(&node, "room:%");
     let subscribe = json!({"type": "subscribe", "channel": "room:1"});
-    let mut clients: Vec<Raw> = (0..3).map(|_| client(&node, ANON)).collect();
+    let mut clients: Vec<Raw> = (0..3).map(|_| plain(&node, ANON)).collect();
     for one in &mut clients {
         say(one, &subscribe, "\"subscribed\"");
     }
-    let mut server = client(&node, API);
+    let mut server = plain(&node, API);
     publish(&mut server, "room:1", 1);
     publish(&mut clients[0], "room:1", 2);
     publish(&mut server, "room:2", 3);
@@ -156,8 +117,7 @@ fn messages_go_once_they_are_older_than_their_tenant_says() {
         panic!("{:?} instead of {expected:?}", get(node, "/messages"));
     };
     let retain = |node: &Node, days: Value| {
-        let answer = call(node, "PATCH", "/config", &json!({"retentionDays": days}));
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        ok(node, "PATCH", "/api/realtime/config", Some(&json!({"retentionDays": days})), 200);
     };
     retain(&node, json!(4));
     kept(&node, &[1, 2, 3, 4]);

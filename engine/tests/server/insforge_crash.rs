@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::insforge_rules::{CHANNELS, asked, call, start};
+use super::admin::{CHANNELS, asked, call, start};
 use super::node::pause;
 use super::raw::Raw;
 

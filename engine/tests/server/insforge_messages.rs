@@ -7,39 +7,20 @@ use std::thread;
 
 use serde_json::{Value, json};
 
+use super::admin::{ANON, API, COHESIVITY, asked, call, start_with};
 use super::node::Node;
 use super::raw::Raw;
 use super::tools::{Answer, curl, post};
 
-const APPLICATION_KEY: &str = "coh_app_11111111111111111111";
 const PUBLISH: &str = "/edge/realtime?key=coh_app_11111111111111111111";
 
 /// A node whose only tenant speaks Cohesivity and InsForge.
 fn start(folder: &Path) -> Node {
-    let config = format!(
-        "[server]\nshards = 2\n[[tenant]]\nname = \"one\"\n\
-         [tenant.cohesivity]\napplication_key = \"{APPLICATION_KEY}\"\n\
-         management_key = \"coh_man_11111111111111111111\"\n\
-         [tenant.insforge]\napi_key = \"{}\"\nanon_key = \"{}\"\njwt_secret = \"{}\"\n",
-        api_key(),
-        anon_key(),
-        "s".repeat(64),
-    );
-    std::fs::write(folder.join("stentor.toml"), config).unwrap();
-    Node::start(folder, &["--config", "stentor.toml"])
-}
-
-fn api_key() -> String {
-    format!("ik_{}", "1".repeat(64))
-}
-
-fn anon_key() -> String {
-    format!("anon_{}", "1".repeat(64))
+    start_with(folder, 2, COHESIVITY)
 }
 
 fn api(node: &Node, method: &str, path: &str) -> Answer {
-    let bearer = format!("Authorization: Bearer {}", api_key());
-    curl(&["-X", method, &node.url(&format!("/api/realtime{path}")), "-H", &bearer])
+    call(node, method, &format!("/api/realtime{path}"), None)
 }
 
 fn get(node: &Node, path: &str) -> Value {
@@ -141,7 +122,7 @@ fn only_administrators_ask_and_only_for_what_there_is() {
             assert_eq!((answer.status, &answer.json()["message"]), (status, &json!(message)));
         };
         check("X-Nothing: 1", 401, "No admin token provided");
-        check(&format!("Authorization: Bearer {}", anon_key()), 401, "Invalid token");
+        check(&format!("Authorization: Bearer {ANON}"), 401, "Invalid token");
         check("X-API-Key: ik_0", 401, "Invalid API key");
     }
     for query in [
@@ -171,7 +152,8 @@ fn publish_on(url: &str, channel: &str, is_over: &AtomicBool) -> u64 {
 
 /// A page of history, as another dialect sees it.
 fn history(node: &Node, channel: &str) -> Vec<u64> {
-    let path = format!("/edge/realtime/history?channel={channel}&limit=100&key={APPLICATION_KEY}");
+    const KEY: &str = "coh_app_11111111111111111111";
+    let path = format!("/edge/realtime/history?channel={channel}&limit=100&key={KEY}");
     let answer = curl(&[&node.url(&path)]);
     assert_eq!(answer.status, 200, "{}", answer.body);
     let messages = answer.json()["messages"].clone();
@@ -238,11 +220,7 @@ fn a_long_list_of_large_messages_comes_in_parts_and_nobody_has_to_take_it() {
     // Those that leave in the middle keep nothing from the others.
     let leave = |_| {
         let mut raw = Raw::open(&node);
-        let ask = format!(
-            "GET /api/realtime/messages HTTP/1.1\r\nHost: x\r\nX-API-Key: {}\r\n\r\n",
-            api_key()
-        );
-        raw.send(ask);
+        raw.send(asked("GET", "/api/realtime/messages", ""));
         raw.read_until("\r\n\r\n");
         raw
     };
@@ -254,7 +232,7 @@ fn a_long_list_of_large_messages_comes_in_parts_and_nobody_has_to_take_it() {
         "--http1.0",
         &node.url("/api/realtime/messages?limit=30"),
         "-H",
-        &format!("X-API-Key: {}", api_key()),
+        &format!("X-API-Key: {API}"),
     ]);
     assert_eq!(old.json().as_array().unwrap().len(), 30);
     node.stop();

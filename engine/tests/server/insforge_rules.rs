@@ -1,56 +1,18 @@
 //! The calls of InsForge's administrators about patterns, retention and policies: their answers, that every shard knows what was
 //! answered, and that it outlives the node.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
+use super::admin::{ANON, API, CHANNELS, PERMISSIONS, asked, call, create, ok, start};
 use super::node::Node;
-use super::raw::{Raw, request};
+use super::raw::Raw;
 use super::tools::{Answer, curl};
-
-const API: &str = "ik_1111111111111111111111111111111111111111111111111111111111111111";
-pub(crate) const ANON: &str =
-    "anon_2222222222222222222222222222222222222222222222222222222222222222";
-pub(crate) const CHANNELS: &str = "/api/realtime/channels";
-
-/// A node of so many shards whose one tenant speaks InsForge.
-pub(crate) fn start(folder: &Path, shards: u16) -> Node {
-    let config = format!(
-        "[server]\nshards = {shards}\n[[tenant]]\nname = \"one\"\n[tenant.insforge]\n\
-         api_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{}\"\n",
-        "s".repeat(32)
-    );
-    std::fs::write(folder.join("stentor.toml"), config).unwrap();
-    Node::start(folder, &["--config", "stentor.toml"])
-}
-
-pub(crate) fn call(node: &Node, method: &str, path: &str, body: Option<&Value>) -> Answer {
-    let (url, bearer) = (node.url(path), format!("Authorization: Bearer {API}"));
-    let body = body.map(Value::to_string);
-    let mut arguments = vec!["-X", method, &url, "-H", &bearer];
-    if let Some(body) = &body {
-        arguments.extend(["--json", body]);
-    }
-    curl(&arguments)
-}
-
-/// What must be answered with this status.
-fn ok(node: &Node, method: &str, path: &str, body: Option<&Value>, status: u16) -> Value {
-    let answer = call(node, method, path, body);
-    assert_eq!(answer.status, status, "{method} {path}: {}", answer.body);
-    answer.json()
-}
 
 fn check(answer: &Answer, status: u16, code: &str, message: &str) {
     let body = answer.json();
     let got = (answer.status, body["error"].as_str(), body["message"].as_str());
     assert_eq!(got, (status, Some(code), Some(message)));
     assert_eq!(body["statusCode"], status);
-}
-
-fn create(node: &Node, pattern: &str) -> Value {
-    ok(node, "POST", CHANNELS, Some(&json!({"pattern": pattern})), 201)
 }
 
 fn patterns(list: &Value) -> Vec<&str> {
@@ -148,7 +110,7 @@ fn what_is_wrong_with_a_channel_is_said_as_insforge_says_it() {
 fn only_an_administrator_sees_rules() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), 1);
-    let paths = [CHANNELS, "/api/realtime/config", "/api/realtime/permissions"];
+    let paths = [CHANNELS, "/api/realtime/config", PERMISSIONS];
     for path in paths {
         let url = node.url(path);
         let none = curl(&[&url]);
@@ -191,30 +153,29 @@ fn retention_is_shown_as_it_was_set() {
 fn policies_are_shown_as_they_were_set() {
     let folder = tempfile::tempdir().unwrap();
     let node = start(folder.path(), 2);
-    let permissions = "/api/realtime/permissions";
     let none = json!({"subscribe": {"policies": []}, "publish": {"policies": []}});
-    assert_eq!(ok(&node, "GET", permissions, None, 200), none);
+    assert_eq!(ok(&node, "GET", PERMISSIONS, None, 200), none);
     let policies = json!({
         "subscribe": {"policies": [{"policyName": "own", "roles": ["authenticated"], "using": "sub == channel"}]},
         "publish": {"policies": [{"policyName": "all", "pattern": "chat:%", "withCheck": "event == \"a\""}]}
     });
-    let set = ok(&node, "PUT", permissions, Some(&policies), 200);
+    let set = ok(&node, "PUT", PERMISSIONS, Some(&policies), 200);
     let own = &set["subscribe"]["policies"][0];
     assert_eq!((&own["tableName"], &own["command"]), (&json!("channels"), &json!("SELECT")));
     assert_eq!((&own["using"], &own["withCheck"]), (&json!("sub == channel"), &Value::Null));
     let all = &set["publish"]["policies"][0];
     assert_eq!((&all["roles"], &all["pattern"]), (&json!(["public"]), &json!("chat:%")));
-    assert_eq!(ok(&node, "GET", permissions, None, 200), set);
+    assert_eq!(ok(&node, "GET", PERMISSIONS, None, 200), set);
     let broken = json!({"publish": {"policies": [{"policyName": "x", "using": "role =="}]}});
-    let refused = call(&node, "PUT", permissions, Some(&broken));
+    let refused = call(&node, "PUT", PERMISSIONS, Some(&broken));
     assert_eq!((refused.status, &refused.json()["error"]), (400, &json!("INVALID_INPUT")));
-    assert_eq!(ok(&node, "GET", permissions, None, 200), set);
-    assert_eq!(ok(&node, "PUT", permissions, Some(&set), 200), set, "what is shown can be set");
+    assert_eq!(ok(&node, "GET", PERMISSIONS, None, 200), set);
+    assert_eq!(ok(&node, "PUT", PERMISSIONS, Some(&set), 200), set, "what is shown can be set");
 
     node.kill();
     let node = start(folder.path(), 2);
-    assert_eq!(ok(&node, "GET", permissions, None, 200), set);
-    assert_eq!(ok(&node, "PUT", permissions, Some(&none), 200), none);
+    assert_eq!(ok(&node, "GET", PERMISSIONS, None, 200), set);
+    assert_eq!(ok(&node, "PUT", PERMISSIONS, Some(&none), 200), none);
     node.stop();
 }
 
@@ -225,10 +186,6 @@ fn read(raw: &mut Raw) -> (u16, Value) {
     let body = raw.read_exactly(length.parse().unwrap());
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, serde_json::from_str(&body).unwrap())
-}
-
-pub(crate) fn asked(method: &str, path: &str, body: &str) -> String {
-    request(method, path, body).replacen("\r\n", &format!("\r\nX-API-Key: {API}\r\n"), 1)
 }
 
 #[test]

@@ -9,6 +9,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod admin;
 mod autobahn;
 mod bench;
 mod calls;
@@ -27,7 +28,10 @@ mod insforge_audience;
 mod insforge_crash;
 mod insforge_keys;
 mod insforge_messages;
+mod insforge_policies;
+mod insforge_presence;
 mod insforge_rules;
+mod insforge_tokens;
 mod kit;
 mod liveblocks;
 mod metered;

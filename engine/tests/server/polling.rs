@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::insforge_rules;
+use super::admin;
 use super::node::Node;
 use super::raw::{Raw, frame, open};
 
@@ -271,9 +271,9 @@ fn pages_of_other_origins_may_poll_with_credentials() {
 #[test]
 fn a_payload_over_its_limit_is_refused_and_the_session_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let node = insforge_rules::start(folder.path(), 2);
+    let node = admin::start(folder.path(), 2);
     let pattern = serde_json::json!({"pattern": "room"});
-    let made = insforge_rules::call(&node, "POST", insforge_rules::CHANNELS, Some(&pattern));
+    let made = admin::call(&node, "POST", admin::CHANNELS, Some(&pattern));
     assert_eq!(made.status, 201, "{}", made.body);
     let publish = |bytes: usize| {
         let argument = format!(
@@ -282,7 +282,7 @@ fn a_payload_over_its_limit_is_refused_and_the_session_goes_on() {
         );
         format!("42[\"realtime:publish\",{argument}]")
     };
-    let enter = format!("40{{\"token\":\"{}\"}}", insforge_rules::ANON);
+    let enter = format!("40{{\"token\":\"{}\"}}", admin::ANON);
     let subscribe = r#"420["realtime:subscribe",{"channel":"room"}]"#;
     let refused = |text: &str| {
         assert!(text.starts_with("42[\"realtime:error\",{\"channel\":\"room\","), "{text}");

@@ -5,48 +5,26 @@ use std::path::Path;
 use protocol::auth::verify_hmac_sha256;
 use serde_json::{Value, json};
 
+use super::admin::{CHANNELS, COHESIVITY, call, ok, start_with};
 use super::node::{Node, PATIENCE, pause, run, stentor};
 use super::operate::done;
 use super::receiver::{OK, Receiver, Reply, Request};
-use super::tools::{Answer, curl, post};
+use super::tools::post;
 
-const API: &str = "ik_1111111111111111111111111111111111111111111111111111111111111111";
-const ANON: &str = "anon_2222222222222222222222222222222222222222222222222222222222222222";
 const PUBLISH: &str = "/edge/realtime?key=coh_app_11111111111111111111";
-const CHANNELS: &str = "/api/realtime/channels";
 const SECRET: &str = "a-secret-of-at-least-so-many-bytes-for-tests";
 /// Receivers on loopback are called, and what they refuse is not tried again for long.
 const OPEN: &str = "allow_private_targets = true\nbreaker_failures = 1000\n";
 
-/// A node with these settings of webhooks, whose one tenant speaks Cohesivity and InsForge.
+/// A node with these settings of webhooks, whose one tenant speaks Cohesivity too.
 fn start(folder: &Path, webhooks: &str) -> Node {
-    let config = format!(
-        "[server]\nshards = 2\n[[tenant]]\nname = \"one\"\n[tenant.cohesivity]\n\
-         application_key = \"coh_app_11111111111111111111\"\n\
-         management_key = \"coh_man_11111111111111111111\"\n[tenant.insforge]\n\
-         api_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{}\"\n[webhooks]\n{webhooks}",
-        "s".repeat(32)
-    );
-    std::fs::write(folder.join("stentor.toml"), config).unwrap();
-    Node::start(folder, &["--config", "stentor.toml"])
-}
-
-fn call(node: &Node, method: &str, path: &str, body: Option<&Value>) -> Answer {
-    let (url, bearer) = (node.url(path), format!("Authorization: Bearer {API}"));
-    let body = body.map(Value::to_string);
-    let mut arguments = vec!["-X", method, &url, "-H", &bearer];
-    if let Some(body) = &body {
-        arguments.extend(["--json", body]);
-    }
-    curl(&arguments)
+    start_with(folder, 2, &format!("{COHESIVITY}[webhooks]\n{webhooks}"))
 }
 
 /// Registers a pattern; returns its id.
 fn register(node: &Node, pattern: &str, urls: &[String]) -> String {
     let body = json!({"pattern": pattern, "webhookUrls": urls});
-    let answer = call(node, "POST", CHANNELS, Some(&body));
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.json()["id"].as_str().unwrap().to_owned()
+    ok(node, "POST", CHANNELS, Some(&body), 201)["id"].as_str().unwrap().to_owned()
 }
 
 fn publish(node: &Node, channel: &str, number: u64) {

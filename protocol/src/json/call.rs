@@ -11,7 +11,8 @@ use super::scan::Scanner;
 pub(crate) struct Call<const N: usize> {
     /// Where the quoted name lies; `None` when the first item is a number.
     pub(crate) name: Option<Range<usize>>,
-    /// The fields of the second item; `None` when it is no object, or missing. A key that came twice is its fault.
+    /// The fields of the second item; `None` when it is no object, or missing. A key that came twice is its fault, and so is what
+    /// nests too deep, whichever item it is in: behind that nothing is validated.
     pub(crate) fields: Option<Fields<N>>,
 }
 
@@ -44,10 +45,17 @@ pub(crate) fn read_call<const N: usize>(
     scanner.skip_blanks();
     while scanner.take(b',').is_ok() {
         scanner.skip_blanks();
-        if index == 1 && scanner.peek() == Some(b'{') {
-            fields = Some(object(&mut scanner, schema, |_, scanner| scanner.value())?);
+        let found = if index == 1 && scanner.peek() == Some(b'{') {
+            object(&mut scanner, schema, |_, scanner| scanner.value()).map(Some)
         } else {
-            scanner.value()?;
+            scanner.value().map(|()| None)
+        };
+        match found {
+            Ok(found) => fields = fields.or(found),
+            Err(JsonFault::TooDeep) => {
+                return Ok(Call { name, fields: Some(Err(JsonFault::TooDeep)) });
+            }
+            Err(fault) => return Err(fault),
         }
         scanner.skip_blanks();
         index += 1;
@@ -66,6 +74,7 @@ mod tests {
             let field = call.fields.map(|it| match it {
                 Ok([Some(field)]) => &text[field.span],
                 Ok([None]) => "-",
+                Err(JsonFault::TooDeep) => "deep",
                 Err(_) => "twice",
             });
             (name, field)
@@ -88,6 +97,8 @@ mod tests {
             check(text, Err(JsonFault::Syntax));
         }
         check(r#"["x",{"a":[[]]}]"#, Ok(("\"x\"", Some("[[]]"))));
-        check(r#"["x",{"a":[[[]]]}]"#, Err(JsonFault::TooDeep));
+        check(r#"["x",{"a":[[[]]]}]"#, Ok(("\"x\"", Some("deep"))));
+        check(r#"["x",{"a":1},[[[]]]]"#, Ok(("\"x\"", Some("deep"))));
+        check(r#"["x",[[[]]],{"a":1}]"#, Ok(("\"x\"", Some("deep"))));
     }
 }

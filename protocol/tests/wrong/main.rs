@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod insforge;
 mod table;
 
 use protocol::dialect::infrai::{self, Operation};
@@ -24,6 +25,10 @@ fn refused(call: &Call) -> Result<(), String> {
     let head = parse_head(text.as_bytes(), &limits).map_err(|it| faulty(&it, text.as_bytes()))?;
     let head = head.unwrap_or_else(|| panic!("no whole head: {call:?}"));
     let dialect = Dialect::of_path(head.path());
+    let mut body = call.body.clone().unwrap_or_default().into_bytes();
+    if matches!(dialect, Dialect::Insforge | Dialect::InsforgePlain) {
+        return insforge::refused(&head, &mut body);
+    }
     let told = |why: Rejection| match dialect {
         Dialect::Infrai => format!("{} {} {why}", why.status(), infrai::error_code(&why).name()),
         Dialect::Cohesivity => {
@@ -32,9 +37,8 @@ fn refused(call: &Call) -> Result<(), String> {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             format!("{} {} {why}", why.status(), body["error"]["status"].as_str().unwrap())
         }
-        Dialect::Insforge | Dialect::InsforgePlain => panic!("the table has no rows of it"),
+        Dialect::Insforge | Dialect::InsforgePlain => panic!("it has a table of its own"),
     };
-    let mut body = call.body.clone().unwrap_or_default().into_bytes();
     match route(&head) {
         Routed::NotFound => Err(told(Rejection::NotFound)),
         Routed::MethodNotAllowed { allow } => Err(told(Rejection::MethodNotAllowed { allow })),
@@ -48,7 +52,7 @@ fn faulty(fault: &HttpFault, head: &[u8]) -> String {
     let code = match Dialect::of_unread_head(head) {
         Dialect::Infrai => infrai::fault_code(fault.status).name(),
         Dialect::Cohesivity => "INVALID_ARGUMENT",
-        Dialect::Insforge | Dialect::InsforgePlain => panic!("the table has no rows of it"),
+        Dialect::Insforge | Dialect::InsforgePlain => return insforge::faulty(fault),
     };
     format!("{} {code} {}", fault.status, fault.message)
 }
@@ -110,11 +114,13 @@ fn read_cohesivity(found: Route, head: &Head<'_>, body: &mut [u8]) -> Result<(),
 
 #[test]
 fn every_wrong_value_of_every_call_has_its_answer() {
-    let calls: Vec<_> =
-        table::infrai_calls().into_iter().chain(table::cohesivity_calls()).collect();
-    assert!(calls.len() > 1_000, "only {} calls", calls.len());
+    let tables = [table::infrai_calls(), table::cohesivity_calls(), table::insforge_calls()];
+    let calls = tables.concat();
+    assert!(calls.len() > 1_800, "only {} calls", calls.len());
     let mut wrong = Vec::new();
-    assert!(calls.iter().any(|it| it.caller == table::Caller::Management));
+    for caller in [table::Caller::Management, table::Caller::Administrator] {
+        assert!(calls.iter().any(|it| it.caller == caller));
+    }
     for call in &calls {
         let told = refused(call);
         if told.as_ref().err() != Some(&call.expected) {

@@ -2,10 +2,17 @@
 
 mod cohesivity;
 mod infrai;
+mod insforge;
+mod insforge_frames;
+mod insforge_paths;
 mod values;
 
 pub(crate) use cohesivity::{cohesivity_calls, cohesivity_frames};
 pub(crate) use infrai::{infrai_calls, infrai_frames};
+pub(crate) use insforge::insforge_calls;
+pub(crate) use insforge_frames::{
+    Outcome, insforge_credentials, insforge_packets, insforge_plain_frames,
+};
 
 /// Who calls.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,10 +23,12 @@ pub(crate) enum Caller {
     Application,
     /// An operator with a management key.
     Management,
+    /// An administrator of InsForge with the API key.
+    Administrator,
 }
 
 /// A request that is refused.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) method: &'static str,

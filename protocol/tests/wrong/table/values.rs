@@ -31,6 +31,8 @@ pub(crate) enum Takes {
     Params,
     Region,
     Vendor,
+    /// What somebody is let in with.
+    Credential,
 }
 
 /// What no field takes.
@@ -78,6 +80,9 @@ pub(crate) fn wrong(takes: Takes, field: &str) -> Vec<(String, String)> {
         Takes::Json => Vec::new(),
         Takes::Text => {
             must(field, &["1", "true", "{}", "[\"a\"]", "null", "\"\\ud800\""], "a string")
+        }
+        Takes::Credential => {
+            must(field, &["1", "true", "{}", "[\"a\"]", "\"\\ud800\""], "a string")
         }
         Takes::Offset => must(
             field,

@@ -6,7 +6,7 @@ use crate::json::{Kind, read_members, unescape};
 use crate::limits::Limits;
 
 use super::error::RestError;
-use super::issues::{Issues, at_most, expected, read_body};
+use super::issues::{Issues, at_most, expected, no_text, read_body};
 use super::url::is_web_url;
 
 /// Bytes of a channel's description.
@@ -176,20 +176,15 @@ fn others<'a>(
 /// The text of a field that may be absent. Here `null` is a value, of another type.
 fn text<'a>(value: Value<'a>, issues: &mut Issues) -> Option<&'a str> {
     let Value { field, kind, raw } = value;
-    match kind {
-        None => None,
-        Some(Kind::String) => {
-            let text = unescape(raw);
-            if text.is_none() {
-                issues.add(field, "String must be valid Unicode");
-            }
-            text
-        }
-        kind => {
-            issues.add(field, &expected("string", kind));
-            None
-        }
+    let text = match kind {
+        None => return None,
+        Some(Kind::String) => unescape(raw),
+        Some(_) => None,
+    };
+    if text.is_none() {
+        issues.add(field, &no_text(kind));
     }
+    text
 }
 
 fn webhook_urls(value: Value<'_>, issues: &mut Issues) -> Option<Vec<String>> {

@@ -46,6 +46,14 @@ pub(super) fn expected(what: &str, kind: Option<Kind>) -> String {
     }
 }
 
+/// What a value is told that is no text: of another type, or with half of a surrogate pair.
+pub(super) fn no_text(kind: Option<Kind>) -> String {
+    if kind == Some(Kind::String) {
+        return "String must be valid Unicode".to_owned();
+    }
+    expected("string", kind)
+}
+
 pub(super) fn at_most(bytes: usize) -> String {
     format!("String must contain at most {bytes} character(s)")
 }

@@ -10,7 +10,7 @@ use crate::policy::{Action, POLICIES_MAX, Policies, PolicyFault, PolicyRule};
 use crate::rejection::Rejection;
 
 use super::error::RestError;
-use super::issues::{Issues, expected, read_body};
+use super::issues::{Issues, expected, no_text, read_body};
 
 const SECTIONS: [&str; 2] = ["subscribe", "publish"];
 const LIST: [&str; 1] = ["policies"];
@@ -141,7 +141,7 @@ fn read_policy(
     let fields = values_at(bytes, &POLICY, fields).map_err(RestError::Other)?;
     let [name, roles, pattern, using, with_check] = fields;
     let string = |value: Value<'_>| {
-        let (field, message) = (value.field, expected("string", value.kind));
+        let (field, message) = (value.field, no_text(value.kind));
         value.text().map(|it| it.map(str::to_owned)).map_err(|_| place.issue(field, &message))
     };
     let roles = read_roles(roles, place)?;
