@@ -7,6 +7,7 @@
 pub mod cli;
 mod client;
 mod failure;
+pub mod history;
 mod pace;
 mod publish;
 mod record;
