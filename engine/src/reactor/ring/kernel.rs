@@ -15,6 +15,7 @@ use super::bell::event_descriptor;
 use super::listen::listen;
 use super::op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
 use super::pool::Pool;
+use super::restrict;
 use super::settings::Settings;
 use super::start::{StartError, explain, limit, probe};
 use super::tag::SLOTS_MAX;
@@ -53,6 +54,7 @@ impl KernelRing {
         let ring = build(settings)?;
         let slots = register_slots(&ring, settings.conns_max)?;
         let pool = Pool::register(&ring, settings.buffers, settings.buffer_bytes)?;
+        restrict::enable(&ring)?;
         Ok(Self { ring, pool, listener, wake, signal, slots })
     }
 
@@ -114,7 +116,7 @@ fn build(settings: &Settings) -> Result<IoUring, StartError> {
         let mut builder = IoUring::<Entry>::builder();
         builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
         builder.setup_taskrun_flag().setup_submit_all().setup_no_sqarray();
-        builder.setup_cqsize(cq).dontfork();
+        builder.setup_cqsize(cq).setup_r_disabled().dontfork();
         match builder.build(sq) {
             Ok(ring) => return Ok(ring),
             // RLIMIT_MEMLOCK is shared by all cores; a smaller ring works, only with more calls.
@@ -244,5 +246,21 @@ impl Ring for KernelRing {
 
     fn slots(&self) -> u32 {
         self.slots
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_that_listens_opens_no_file() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut ring = KernelRing::start(&Settings::default(), address).unwrap();
+        let open = opcode::OpenAt::new(Fd(libc::AT_FDCWD), c"/etc/passwd".as_ptr()).build();
+        ring.push_entry(&open.user_data(7)).unwrap();
+        ring.enter(Some(Duration::from_secs(5))).unwrap();
+        let refused = Completion { tag: 7, result: -libc::EACCES, more: false, buffer: None };
+        assert_eq!(ring.complete(), Some(refused));
     }
 }

@@ -17,6 +17,7 @@ mod op;
 mod pass;
 mod pool;
 mod receive;
+mod restrict;
 mod send;
 mod settings;
 mod settle;

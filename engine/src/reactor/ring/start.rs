@@ -13,6 +13,10 @@ pub enum StartError {
     Disabled {
         /// The value of `kernel.io_uring_disabled`.
         value: u32,
+        /// The value of `kernel.io_uring_group`, where it can be read: with value 1 its members may.
+        group: String,
+        /// The group that this process runs with.
+        own_group: u32,
     },
     /// The kernel refuses io_uring to this process although the system allows it: a seccomp filter.
     Denied {
@@ -59,11 +63,17 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disabled { value } => write!(
+            Self::Disabled { value: 1, group, own_group } => write!(
+                out,
+                "io_uring is for one group on this host (kernel.io_uring_disabled=1, kernel.io_uring_group={group}; \
+                 this process has group {own_group}): run `sysctl -w kernel.io_uring_group={own_group}`, or have \
+                 this process run with that group (`SupplementaryGroups=` in systemd, `--group-add` in Docker)"
+            ),
+            Self::Disabled { value, own_group, .. } => write!(
                 out,
                 "io_uring is switched off on this host (kernel.io_uring_disabled={value}): run `sysctl -w \
-                 kernel.io_uring_disabled=0`, or for value 1 put this user into the group named by \
-                 kernel.io_uring_group"
+                 kernel.io_uring_disabled=0`, or for this group alone `sysctl -w kernel.io_uring_disabled=1 \
+                 kernel.io_uring_group={own_group}`"
             ),
             Self::Denied { cause } => write!(
                 out,
@@ -167,14 +177,19 @@ fn is_buildable(flag: Flag) -> bool {
 
 /// Turns what the kernel said into what the operator can do about it.
 pub(super) fn explain(operation: &'static str, cause: io::Error) -> StartError {
+    explain_on(Switch::read(), operation, cause)
+}
+
+/// The same on a host that switched io_uring so.
+fn explain_on(switch: Switch, operation: &'static str, cause: io::Error) -> StartError {
     match cause.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => match disabled() {
+        Some(libc::EPERM | libc::EACCES) => match switch.disabled {
             0 => StartError::Denied { cause },
-            value => StartError::Disabled { value },
+            _ => switch.refusal(),
         },
-        Some(libc::ENOSYS) => match disabled() {
+        Some(libc::ENOSYS) => match switch.disabled {
             0 => StartError::Kernel { release: release(), missing: "io_uring" },
-            value => StartError::Disabled { value },
+            _ => switch.refusal(),
         },
         Some(libc::EINVAL) => StartError::Kernel { release: release(), missing: operation },
         Some(libc::ENOMEM) => {
@@ -189,13 +204,31 @@ pub(super) fn explain(operation: &'static str, cause: io::Error) -> StartError {
     }
 }
 
-fn disabled() -> u32 {
-    let text = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
+/// Whom the host lets use io_uring.
+struct Switch {
+    disabled: u32,
+    group: String,
+}
+
+impl Switch {
+    fn read() -> Self {
+        let disabled = sysctl("io_uring_disabled").parse().unwrap_or(0);
+        Self { disabled, group: sysctl("io_uring_group") }
+    }
+
+    fn refusal(self) -> StartError {
+        let own_group = rustix::process::getegid().as_raw();
+        StartError::Disabled { value: self.disabled, group: self.group, own_group }
+    }
 }
 
 fn release() -> String {
-    let text = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    sysctl("osrelease")
+}
+
+/// A value of `kernel.*`; empty where there is none to read.
+fn sysctl(name: &str) -> String {
+    let text = std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
     text.trim().to_owned()
 }
 
@@ -223,6 +256,29 @@ mod tests {
         assert!(denied.contains("io_uring"), "{denied}");
         let old = explain("no array", errno(libc::EINVAL)).to_string();
         assert!(old.contains("Linux 6.6"), "{old}");
+    }
+
+    #[test]
+    fn a_host_that_switched_io_uring_off_is_named_with_its_values_and_what_to_set() {
+        let check = |disabled, group: &str, errno, expected: &[&str]| {
+            let switch = Switch { disabled, group: group.to_owned() };
+            let said = explain_on(switch, "setup", io::Error::from_raw_os_error(errno)).to_string();
+            for part in expected {
+                assert!(said.contains(part), "{part} in {said}");
+            }
+        };
+        let own = rustix::process::getegid().as_raw();
+        let (group, both) = (
+            format!("`sysctl -w kernel.io_uring_group={own}`"),
+            format!("`sysctl -w kernel.io_uring_disabled=1 kernel.io_uring_group={own}`"),
+        );
+        let for_a_group = ["kernel.io_uring_disabled=1,", "kernel.io_uring_group=-1;", &group];
+        check(1, "-1", libc::EPERM, &for_a_group);
+        for errno in [libc::EPERM, libc::ENOSYS] {
+            check(2, "7", errno, &["(kernel.io_uring_disabled=2)", "io_uring_disabled=0`", &both]);
+        }
+        check(0, "-1", libc::EPERM, &["seccomp", "SystemCallFilter="]);
+        check(0, "-1", libc::ENOSYS, &["has no io_uring"]);
     }
 
     #[test]
