@@ -1,6 +1,7 @@
-//! How a WebSocket of the simulator opens.
+//! A client's end of a WebSocket: how it opens, what is heard on it, how its pings are answered, and how it ends.
 
-use protocol::client;
+use protocol::client::{self, Target};
+use protocol::ws::{self, Opcode, Reader, Role, Step};
 
 use crate::seen::Seen;
 
@@ -13,21 +14,107 @@ pub enum Phase {
     Over,
 }
 
-impl Phase {
+/// Whether pings come over the wire, and get their pongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pings {
+    Answered,
+    /// The dialect has its own.
+    Foreign,
+}
+
+/// What a client's own pings say.
+const PING: &[u8] = b"there?";
+
+/// See the module.
+pub struct WebSocket {
+    phase: Phase,
+    pings: Pings,
+    reader: Reader,
+    heard: Vec<u8>,
+    /// Whether its client broke the protocol, or said goodbye.
+    pub done: bool,
+}
+
+impl WebSocket {
+    /// Asks for a socket.
+    pub fn ask(target: &Target<'_>, pings: Pings, out: &mut Vec<u8>) -> Self {
+        client::write_upgrade(out, target, [7; 16]);
+        let (reader, heard) = (Reader::new(Role::Client), Vec::new());
+        Self { phase: Phase::Asked, pings, reader, heard, done: false }
+    }
+
+    /// How far it is.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether it is open, and will stay so.
+    pub fn is_live(&self) -> bool {
+        self.phase == Phase::Open && !self.done
+    }
+
+    /// Asks whether the node is there.
+    pub fn ping(&self, out: &mut Vec<u8>, mask: [u8; 4]) {
+        ws::append_masked(out, Opcode::Ping, PING, mask);
+    }
+
+    /// Says goodbye.
+    pub fn say_goodbye(&mut self, out: &mut Vec<u8>) {
+        ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), [3, 1, 4, 1]);
+        self.done = true;
+    }
+
+    /// Bytes of the node came.
+    pub fn take(&mut self, bytes: &[u8], seen: &mut Seen) {
+        self.heard.extend_from_slice(bytes);
+        if self.phase == Phase::Asked {
+            self.take_answer(seen);
+        }
+    }
+
     /// Takes the answer to the handshake out of what was heard, once it is whole.
-    pub fn hear(&mut self, heard: &mut Vec<u8>, seen: &mut Seen) {
-        if *self != Self::Asked {
-            return;
-        }
+    fn take_answer(&mut self, seen: &mut Seen) {
         // Shed before it read anything: all it gets is the close frame.
-        if heard.first() == Some(&0x88) {
-            *self = Self::Over;
+        if self.heard.first() == Some(&0x88) {
+            self.phase = Phase::Over;
             return;
         }
+        let heard = &self.heard;
         let Some(head) = client::parse_response(heard).expect("an HTTP response") else { return };
-        *self = if head.status == 101 { Self::Open } else { Self::Over };
+        self.phase = if head.status == 101 { Phase::Open } else { Phase::Over };
         let text = String::from_utf8_lossy(heard);
         seen.note_if(text.contains("connections_max"), "connection limit");
-        heard.drain(..head.head_bytes);
+        self.heard.drain(..head.head_bytes);
+    }
+
+    /// The next text of the node. Pongs go to `out`.
+    pub fn next(&mut self, out: &mut Vec<u8>, seen: &mut Seen) -> Option<String> {
+        let limits = protocol::Limits::default();
+        while self.phase == Phase::Open {
+            let read = self.reader.next(&mut self.heard, &limits);
+            let (consumed, mut text) = (read.consumed, None);
+            match read.step {
+                Step::Need => return None,
+                Step::Text(payload) => {
+                    text = Some(std::str::from_utf8(payload.bytes()).unwrap().to_owned());
+                }
+                Step::Ping(payload) => {
+                    assert_eq!(self.pings, Pings::Answered, "the dialect has its own pings");
+                    ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]);
+                }
+                Step::Pong(payload) => assert_eq!(payload, PING),
+                Step::Close { code, .. } => {
+                    assert!(code.is_some(), "the node says why");
+                    seen.note_if(code == Some(1009), "message over its limit");
+                    self.phase = Phase::Over;
+                }
+                Step::Part | Step::Binary(_) | Step::Fault(_) => panic!("a frame: {:?}", read.step),
+            }
+            self.heard.drain(..consumed);
+            if text.is_some() {
+                return text;
+            }
+        }
+        None
     }
 }

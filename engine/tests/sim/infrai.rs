@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::auth::{self, InfraiClaims};
-use protocol::client::{self, Target};
-use protocol::ws::{self, Opcode, Reader, Role, Step};
+use protocol::client::Target;
+use protocol::ws::{self, Opcode};
 use protocol::{Capabilities, Capability, Keep, Limits, Permit};
 
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
 use crate::clients::{pad, payload};
 use crate::faults::Fault;
-use crate::handshake::Phase;
+use crate::handshake::{Phase, Pings, WebSocket};
 use crate::journal::Key;
 use crate::keys::{signing_key, tenant_name};
 use crate::scene::Scene;
@@ -44,11 +44,7 @@ pub struct InfraiClient {
     last: BTreeMap<Key, u64>,
     asked: BTreeMap<u64, Asked>,
     next_frame: u64,
-    phase: Phase,
-    reader: Reader,
-    heard: Vec<u8>,
-    /// Whether it broke the protocol, or said goodbye.
-    done: bool,
+    socket: WebSocket,
 }
 
 impl InfraiClient {
@@ -74,7 +70,8 @@ impl InfraiClient {
         };
         let token = auth::sign_infrai(&claims, &signing_key(&key), &Limits::default()).unwrap();
         let path = format!("/v1/realtime/ws?token={token}");
-        client::write_upgrade(out, &Target { host: "stentor", path: &path, bearer: None }, [7; 16]);
+        let target = Target { host: "stentor", path: &path, bearer: None };
+        let socket = WebSocket::ask(&target, Pings::Answered, out);
         Self {
             publisher,
             user,
@@ -84,28 +81,20 @@ impl InfraiClient {
             last: BTreeMap::new(),
             asked: BTreeMap::new(),
             next_frame: 0,
-            phase: Phase::Asked,
-            reader: Reader::new(Role::Client),
-            heard: Vec::new(),
-            done: false,
+            socket,
         }
     }
 
     /// Whether it is connected, and will stay so.
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Open && !self.done
-    }
-
-    /// What it listens to.
-    pub fn live_views(&self) -> impl Iterator<Item = &View> {
-        let is_live = self.is_live();
-        self.views.values().filter(move |_| is_live)
+        self.socket.is_live()
     }
 
     /// Does something.
     pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        let is_early = self.phase == Phase::Asked && !scene.random.permille(100);
-        if self.done || is_early || self.phase == Phase::Over {
+        let phase = self.socket.phase();
+        let is_early = phase == Phase::Asked && !scene.random.permille(100);
+        if self.socket.done || is_early || phase == Phase::Over {
             return;
         }
         let channel = scene.random.below(scene.plan.channels);
@@ -121,14 +110,12 @@ impl InfraiClient {
             35 => self.say("\"type\":\"ping\"", Asked::Ping, out, scene),
             36 => self.say("\"type\":\"dance\"", Asked::Nonsense, out, scene),
             37 if scene.random.permille(200) => {
-                let mask = mask(scene);
-                ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), mask);
-                self.done = true;
+                self.socket.say_goodbye(out);
             }
             38 if scene.plan.has(Fault::Garbage) => {
                 let mask = mask(scene);
                 ws::append_masked(out, Opcode::Binary, b"bytes", mask);
-                self.done = true;
+                self.socket.done = true;
             }
             _ => {}
         }
@@ -166,41 +153,16 @@ impl InfraiClient {
         ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
         self.asked.insert(id, asked);
         if text.len() > scene.plan.limits.wire.message_bytes_max {
-            self.done = true;
+            self.socket.done = true;
         }
     }
 
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        self.heard.extend_from_slice(bytes);
-        self.phase.hear(&mut self.heard, scene.seen);
-        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
-    }
-
-    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
-        let mut heard = std::mem::take(&mut self.heard);
-        let read = self.reader.next(&mut heard, &Limits::default());
-        let consumed = read.consumed;
-        let mut goes_on = true;
-        match read.step {
-            Step::Need => goes_on = false,
-            Step::Text(payload) => {
-                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
-                self.hear_text(&text, scene);
-            }
-            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]),
-            Step::Close { code, .. } => {
-                assert!(code.is_some(), "the node says why");
-                self.phase = Phase::Over;
-                goes_on = false;
-            }
-            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
-                panic!("a frame: {:?}", read.step)
-            }
+        self.socket.take(bytes, scene.seen);
+        while let Some(text) = self.socket.next(out, scene.seen) {
+            self.hear_text(&text, scene);
         }
-        heard.drain(..consumed);
-        self.heard = heard;
-        goes_on
     }
 
     fn hear_text(&mut self, text: &str, scene: &mut Scene<'_>) {

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use protocol::Keep;
 use protocol::auth::insforge::sign_user;
-use protocol::client::{self, Target};
-use protocol::ws::{self, Opcode, Reader, Role, Step};
-use protocol::{Keep, Limits};
+use protocol::client::Target;
+use protocol::ws::{self, Opcode};
 
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
 use crate::clients::{pad, payload};
-use crate::handshake::Phase;
+use crate::handshake::{Phase, Pings, WebSocket};
 use crate::insforge::Who;
 use crate::journal::Key;
 use crate::keys::{anon_key, api_key, host, jwt_secret};
@@ -27,7 +27,7 @@ pub struct PlainClient {
     /// Who it says it is now.
     offered: Option<Who>,
     /// What it listens to, as far as it was told.
-    views: BTreeMap<Key, View>,
+    pub views: BTreeMap<Key, View>,
     /// What it left and may still hear of.
     left: BTreeMap<Key, View>,
     /// Where channels stood when it asked for them, and was not answered.
@@ -36,11 +36,7 @@ pub struct PlainClient {
     leaving: BTreeMap<Key, usize>,
     /// What it published, and was not answered.
     published: usize,
-    phase: Phase,
-    reader: Reader,
-    heard: Vec<u8>,
-    /// Whether it broke the protocol, or said goodbye.
-    done: bool,
+    socket: WebSocket,
 }
 
 impl PlainClient {
@@ -48,7 +44,7 @@ impl PlainClient {
     pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
         let host = host(key.0);
         let target = Target { host: &host, path: "/realtime", bearer: None };
-        client::write_upgrade(out, &target, [7; 16]);
+        let socket = WebSocket::ask(&target, Pings::Answered, out);
         scene.truth.insforge.insert(publisher);
         Self {
             publisher,
@@ -60,22 +56,13 @@ impl PlainClient {
             asked: BTreeMap::new(),
             leaving: BTreeMap::new(),
             published: 0,
-            phase: Phase::Asked,
-            reader: Reader::new(Role::Client),
-            heard: Vec::new(),
-            done: false,
+            socket,
         }
     }
 
     /// Whether it is connected, and will stay so.
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Open && !self.done
-    }
-
-    /// What it listens to.
-    pub fn live_views(&self) -> impl Iterator<Item = &View> {
-        let is_live = self.is_live();
-        self.views.values().filter(move |_| is_live)
+        self.socket.is_live()
     }
 
     /// Does something.
@@ -108,8 +95,7 @@ impl PlainClient {
             33 => self.say("\"ping\"", out, scene),
             34 if scene.random.permille(300) => self.introduce(out, scene),
             35 if scene.random.permille(200) => {
-                ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), [3, 1, 4, 1]);
-                self.done = true;
+                self.socket.say_goodbye(out);
             }
             _ => {}
         }
@@ -152,40 +138,15 @@ impl PlainClient {
         let mask = [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()];
         let text = format!("{{\"type\":{text}}}");
         ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
-        self.done |= text.len() > scene.plan.limits.wire.message_bytes_max;
+        self.socket.done |= text.len() > scene.plan.limits.wire.message_bytes_max;
     }
 
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        self.heard.extend_from_slice(bytes);
-        self.phase.hear(&mut self.heard, scene.seen);
-        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
-    }
-
-    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
-        let mut heard = std::mem::take(&mut self.heard);
-        let read = self.reader.next(&mut heard, &Limits::default());
-        let consumed = read.consumed;
-        let mut goes_on = true;
-        match read.step {
-            Step::Need => goes_on = false,
-            Step::Text(payload) => {
-                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
-                self.hear_text(&text, scene);
-            }
-            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]),
-            Step::Close { code, .. } => {
-                assert!(code.is_some(), "the node says why");
-                self.phase = Phase::Over;
-                goes_on = false;
-            }
-            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
-                panic!("a frame: {:?}", read.step)
-            }
+        self.socket.take(bytes, scene.seen);
+        while let Some(text) = self.socket.next(out, scene.seen) {
+            self.hear_text(&text, scene);
         }
-        heard.drain(..consumed);
-        self.heard = heard;
-        goes_on
     }
 
     fn hear_text(&mut self, text: &str, scene: &mut Scene<'_>) {
@@ -276,6 +237,9 @@ impl PlainClient {
 
     /// Much time passed: who was not let in is gone.
     pub fn check_waited(&self) {
-        assert!(self.phase != Phase::Open || self.who.is_some(), "a stranger is still there");
+        assert!(
+            self.socket.phase() != Phase::Open || self.who.is_some(),
+            "a stranger is still there"
+        );
     }
 }

@@ -6,10 +6,11 @@ use engine::ids::ConnId;
 use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::client::{self, Target};
-use protocol::ws::{self, Opcode, Reader, Role, Step};
+use protocol::ws::{self, Opcode};
 
 use crate::checker::{DATA_END, Sender, Shown, View, field, number_of};
 use crate::clients::{HttpClient, pad, payload};
+use crate::handshake::{Phase, Pings, WebSocket};
 use crate::insforge::Who;
 use crate::journal::Key;
 use crate::keys::{anon_key, host};
@@ -39,10 +40,9 @@ enum Standing {
 /// What carries its packets.
 enum Carrier {
     Polling,
-    /// A WebSocket that was asked for, and what came on it.
-    Asked,
-    Probing(Reader),
-    Moved(Reader),
+    /// A WebSocket that was asked for.
+    Probing(WebSocket),
+    Moved(WebSocket),
 }
 
 /// See the module.
@@ -110,8 +110,8 @@ impl PolledClient {
         let sid = self.sid.as_deref().unwrap();
         let path = format!("/socket.io/?EIO=4&transport=websocket&sid={sid}");
         let host = host(self.view.key.0);
-        client::write_upgrade(out, &Target { host: &host, path: &path, bearer: None }, [7; 16]);
-        self.carrier = Carrier::Asked;
+        let target = Target { host: &host, path: &path, bearer: None };
+        self.carrier = Carrier::Probing(WebSocket::ask(&target, Pings::Answered, out));
     }
 
     /// Does something.
@@ -147,7 +147,7 @@ impl PolledClient {
     fn go_on(&mut self, out: &mut Vec<u8>, speaks_first: bool) {
         match &self.carrier {
             Carrier::Polling => {}
-            Carrier::Asked | Carrier::Probing(_) => return,
+            Carrier::Probing(_) => return,
             Carrier::Moved(_) => {
                 for text in std::mem::take(&mut self.to_say) {
                     ws::append_masked(out, Opcode::Text, text.as_bytes(), [1, 2, 3, 4]);
@@ -181,76 +181,41 @@ impl PolledClient {
 
     /// Hears bytes of the node.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        self.heard.extend_from_slice(bytes);
-        while !self.is_over && self.hear_one(out, scene) {}
-    }
-
-    fn hear_one(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
         match std::mem::replace(&mut self.carrier, Carrier::Polling) {
-            Carrier::Polling => self.hear_answer(out, scene),
-            Carrier::Asked => self.hear_handshake(out),
-            Carrier::Probing(reader) => self.hear_frame(reader, true, out, scene),
-            Carrier::Moved(reader) => self.hear_frame(reader, false, out, scene),
+            Carrier::Polling => {
+                self.heard.extend_from_slice(bytes);
+                while !self.is_over && self.hear_answer(out, scene) {}
+            }
+            Carrier::Probing(socket) => self.hear_socket((socket, true), bytes, out, scene),
+            Carrier::Moved(socket) => self.hear_socket((socket, false), bytes, out, scene),
         }
     }
 
-    fn hear_handshake(&mut self, out: &mut Vec<u8>) -> bool {
-        self.carrier = Carrier::Asked;
-        let Some(head) = client::parse_response(&self.heard).expect("an HTTP response") else {
-            return false;
-        };
-        self.heard.drain(..head.head_bytes);
-        self.is_over = head.status != 101;
-        if self.is_over {
-            return false;
-        }
-        self.carrier = Carrier::Probing(Reader::new(Role::Client));
-        ws::append_masked(out, Opcode::Text, b"2probe", [1, 2, 3, 4]);
-        true
-    }
-
-    fn hear_frame(
+    fn hear_socket(
         &mut self,
-        mut reader: Reader,
-        is_probing: bool,
+        (mut socket, mut is_probing): (WebSocket, bool),
+        bytes: &[u8],
         out: &mut Vec<u8>,
         scene: &mut Scene<'_>,
-    ) -> bool {
-        let mut heard = std::mem::take(&mut self.heard);
-        let limits = protocol::Limits::default();
-        let read = reader.next(&mut heard, &limits);
-        let consumed = read.consumed;
-        let mut goes_on = true;
-        let mut is_probing = is_probing;
-        match read.step {
-            Step::Need => goes_on = false,
-            Step::Text(text) => {
-                let text = std::str::from_utf8(text.bytes()).unwrap().to_owned();
-                if is_probing {
-                    assert_eq!(text, "3probe", "a session speaks where it did not move");
-                    ws::append_masked(out, Opcode::Text, b"5", [1, 2, 3, 4]);
-                    scene.seen.note("session moved to a socket");
-                    is_probing = false;
-                } else {
-                    self.hear_packet(&text, scene);
-                }
-            }
-            Step::Close { .. } => {
-                self.is_over = true;
-                goes_on = false;
-            }
-            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [1, 2, 3, 4]),
-            Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
-                panic!("a frame: {:?}", read.step)
+    ) {
+        let was_live = socket.is_live();
+        socket.take(bytes, scene.seen);
+        if socket.is_live() && !was_live {
+            ws::append_masked(out, Opcode::Text, b"2probe", [1, 2, 3, 4]);
+        }
+        while let Some(text) = socket.next(out, scene.seen) {
+            if is_probing {
+                assert_eq!(text, "3probe", "a session speaks where it did not move");
+                ws::append_masked(out, Opcode::Text, b"5", [1, 2, 3, 4]);
+                scene.seen.note("session moved to a socket");
+                is_probing = false;
+            } else {
+                self.hear_packet(&text, scene);
             }
         }
-        heard.drain(..consumed);
-        self.heard = heard;
-        self.carrier = if is_probing { Carrier::Probing(reader) } else { Carrier::Moved(reader) };
-        if !is_probing {
-            self.go_on(out, true);
-        }
-        goes_on
+        self.is_over |= socket.phase() == Phase::Over;
+        self.carrier = if is_probing { Carrier::Probing(socket) } else { Carrier::Moved(socket) };
+        self.go_on(out, true);
     }
 
     fn hear_answer(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {

@@ -59,32 +59,14 @@ impl World {
         let wires = nets.flat_map(|(shard, net)| net.wires().map(move |wire| (shard, wire)));
         let mut all = Vec::new();
         for (shard, wire) in wires.filter(|(_, wire)| wire.is_open()) {
-            match &wire.client {
-                Client::Socket(socket) if socket.is_live() => {
-                    all.push(Listener { shard, view: &socket.view, is_shown: true, polls: false });
-                }
-                Client::Infrai(client) => {
-                    let is_shown = client.is_member;
-                    let views = client.live_views();
-                    let polls = false;
-                    all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
-                }
-                Client::Polled(client) if client.is_live() => {
-                    let view = &client.view;
-                    all.push(Listener { shard, view, is_shown: true, polls: true });
-                }
-                Client::Insforge(client) => {
-                    let views = client.live_views();
-                    let (is_shown, polls) = (true, false);
-                    all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
-                }
-                Client::Plain(client) => {
-                    let views = client.live_views();
-                    let (is_shown, polls) = (false, false);
-                    all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
-                }
-                Client::Socket(_) | Client::Http(_) | Client::Polled(_) => {}
-            }
+            let (is_shown, polls) = match &wire.client {
+                Client::Socket(_) | Client::Insforge(_) => (true, false),
+                Client::Infrai(client) => (client.is_member, false),
+                Client::Polled(_) => (true, true),
+                Client::Plain(_) | Client::Http(_) => (false, false),
+            };
+            let views = wire.client.live_views().into_iter();
+            all.extend(views.map(|view| Listener { shard, view, is_shown, polls }));
         }
         all.retain(|it| it.view.key == *key);
         all

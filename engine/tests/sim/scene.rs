@@ -3,7 +3,7 @@
 use engine::ids::{ChannelKey, Now};
 use engine::shard::{Shard, home};
 
-use crate::checker::Truth;
+use crate::checker::{Truth, View};
 use crate::clients::HttpClient;
 use crate::faults::Plan;
 use crate::infrai::InfraiClient;
@@ -110,6 +110,19 @@ impl Client {
             Self::Insforge(client) => client.hear(bytes, out, scene),
             Self::Plain(client) => client.hear(bytes, out, scene),
             Self::Polled(client) => client.hear(bytes, out, scene),
+        }
+    }
+
+    /// What it listens to, while it is connected.
+    pub fn live_views(&self) -> Vec<&View> {
+        match self {
+            _ if !self.is_live_socket() => Vec::new(),
+            Self::Http(_) => Vec::new(),
+            Self::Socket(socket) => vec![&socket.view],
+            Self::Polled(client) => vec![&client.view],
+            Self::Infrai(client) => client.views.values().collect(),
+            Self::Insforge(client) => client.views.values().collect(),
+            Self::Plain(client) => client.views.values().collect(),
         }
     }
 

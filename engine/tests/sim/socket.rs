@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use protocol::client::{self, Target};
-use protocol::ws::{self, Opcode, Reader, Role, Step};
+use protocol::ws::{self, Opcode};
 use protocol::{Keep, auth};
 
 use crate::checker::{Fate, Sender, Truth, View, field, read_message};
 use crate::clients::{pad, payload};
 use crate::faults::Fault;
-use crate::handshake::Phase;
+use crate::handshake::{Phase, Pings, WebSocket};
 use crate::journal::Key;
 use crate::keys::{signing_key, tenant_name};
 use crate::scene::Scene;
@@ -19,16 +19,12 @@ pub struct SocketClient {
     publisher: usize,
     /// What it has seen.
     pub view: View,
-    phase: Phase,
-    reader: Reader,
-    heard: Vec<u8>,
+    socket: WebSocket,
     /// Frames that it sent and that will be answered, one by one.
     sent: usize,
     kept: usize,
     passed: usize,
     refused: usize,
-    /// Whether it broke the protocol, or said goodbye.
-    done: bool,
 }
 
 impl SocketClient {
@@ -47,44 +43,41 @@ impl SocketClient {
         let token = auth::sign_realtime(&claims, &signing_key(&key));
         let path = format!("/edge/realtime?token={token}&channel={}", key.1);
         let target = Target { host: "stentor", path: &path, bearer: None };
-        client::write_upgrade(out, &target, [7; 16]);
+        let socket = WebSocket::ask(&target, Pings::Answered, out);
         Self {
             publisher,
             view: View::new(key, user, scene.position),
-            phase: Phase::Asked,
-            reader: Reader::new(Role::Client),
-            heard: Vec::new(),
+            socket,
             sent: 0,
             kept: 0,
             passed: 0,
             refused: 0,
-            done: false,
         }
     }
 
     /// Whether it is subscribed, and will stay so.
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Open && !self.done && self.view.subscribed_at.is_some()
+        self.socket.is_live() && self.view.subscribed_at.is_some()
     }
 
     /// Does something.
     pub fn act(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        let is_early = self.phase == Phase::Asked && !scene.random.permille(100);
-        if self.done || is_early || self.phase == Phase::Over {
+        let phase = self.socket.phase();
+        let is_early = phase == Phase::Asked && !scene.random.permille(100);
+        if self.socket.done || is_early || phase == Phase::Over {
             return;
         }
         let mask = [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()];
         match scene.random.below(40) {
             0..=17 => self.publish(out, scene, Keep::Persist, mask),
             18..=29 => self.publish(out, scene, Keep::Pass, mask),
-            30 => ws::append_masked(out, Opcode::Ping, b"there?", mask),
+            30 => self.socket.ping(out, mask),
             31 => {
                 ws::append_masked(out, Opcode::Text, b"{\"action\":\"dance\"}", mask);
                 self.sent += 1;
             }
             32 if scene.random.permille(300) => {
-                ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), mask);
-                self.done = true;
+                self.socket.say_goodbye(out);
             }
             // Too many only if they come within a second.
             33 => (0..40).for_each(|_| ws::append_masked(out, Opcode::Pong, b"", mask)),
@@ -94,7 +87,7 @@ impl SocketClient {
                     1 => ws::append_text(out, b"not masked"),
                     _ => ws::append_masked(out, Opcode::Text, b"\xff\xfe", mask),
                 }
-                self.done = true;
+                self.socket.done = true;
             }
             _ => {}
         }
@@ -109,42 +102,16 @@ impl SocketClient {
         client::write_publish_frame(out, &format!("e{number}"), data, keep, mask);
         self.sent += 1;
         if out.len() - start > scene.plan.limits.wire.message_bytes_max {
-            self.done = true;
+            self.socket.done = true;
         }
     }
 
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        self.heard.extend_from_slice(bytes);
-        self.phase.hear(&mut self.heard, scene.seen);
-        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
-    }
-
-    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
-        let mut heard = std::mem::take(&mut self.heard);
-        let limits = protocol::Limits::default();
-        let read = self.reader.next(&mut heard, &limits);
-        let consumed = read.consumed;
-        let mut goes_on = true;
-        match read.step {
-            Step::Need => goes_on = false,
-            Step::Text(payload) => {
-                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
-                self.hear_text(&text, scene);
-            }
-            Step::Ping(payload) => ws::append_masked(out, Opcode::Pong, payload, [9, 8, 7, 6]),
-            Step::Pong(payload) => assert_eq!(payload, b"there?"),
-            Step::Close { code, .. } => {
-                assert!(code.is_some(), "the node says why");
-                scene.seen.note_if(code == Some(1009), "message over its limit");
-                self.phase = Phase::Over;
-                goes_on = false;
-            }
-            Step::Part | Step::Binary(_) | Step::Fault(_) => panic!("a frame: {:?}", read.step),
+        self.socket.take(bytes, scene.seen);
+        while let Some(text) = self.socket.next(out, scene.seen) {
+            self.hear_text(&text, scene);
         }
-        heard.drain(..consumed);
-        self.heard = heard;
-        goes_on
     }
 
     fn hear_text(&mut self, text: &str, scene: &mut Scene<'_>) {

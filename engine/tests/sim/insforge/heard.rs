@@ -2,46 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use protocol::Limits;
-use protocol::ws::Step;
-
 use super::{Asked, InsforgeClient, Standing, Tally, Who};
 use crate::checker::{DATA_END, Fate, Shown, View, field, number_of};
-use crate::handshake::Phase;
 use crate::journal::Key;
 use crate::scene::Scene;
 
 impl InsforgeClient {
     /// Hears bytes of the node; what it answers goes to `out`.
     pub fn hear(&mut self, bytes: &[u8], out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        self.heard.extend_from_slice(bytes);
-        self.phase.hear(&mut self.heard, scene.seen);
-        while self.phase == Phase::Open && self.hear_frame(out, scene) {}
-    }
-
-    fn hear_frame(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> bool {
-        let mut heard = std::mem::take(&mut self.heard);
-        let read = self.reader.next(&mut heard, &Limits::default());
-        let consumed = read.consumed;
-        let mut goes_on = true;
-        match read.step {
-            Step::Need => goes_on = false,
-            Step::Text(payload) => {
-                let text = std::str::from_utf8(payload.bytes()).unwrap().to_owned();
-                self.hear_packet(&text, out, scene);
-            }
-            Step::Close { code, .. } => {
-                assert!(code.is_some(), "the node says why");
-                self.phase = Phase::Over;
-                goes_on = false;
-            }
-            Step::Ping(_) | Step::Pong(_) | Step::Part | Step::Binary(_) | Step::Fault(_) => {
-                panic!("a frame: {:?}", read.step)
-            }
+        self.socket.take(bytes, scene.seen);
+        while let Some(text) = self.socket.next(out, scene.seen) {
+            self.hear_packet(&text, out, scene);
         }
-        heard.drain(..consumed);
-        self.heard = heard;
-        goes_on
     }
 
     fn hear_packet(&mut self, text: &str, out: &mut Vec<u8>, scene: &mut Scene<'_>) {

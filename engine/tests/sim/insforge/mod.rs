@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use protocol::Keep;
 use protocol::auth::insforge::sign_user;
-use protocol::client::{self, Target};
-use protocol::ws::{self, Opcode, Reader, Role};
+use protocol::client::Target;
+use protocol::ws::{self, Opcode};
 
 use crate::checker::{Sender, Truth, View};
 use crate::clients::{pad, payload};
 use crate::faults::Fault;
-use crate::handshake::Phase;
+use crate::handshake::{Phase, Pings, WebSocket};
 use crate::journal::Key;
 use crate::keys::{anon_key, api_key, host, jwt_secret};
 use crate::registered::may_publish;
@@ -76,7 +76,7 @@ pub struct InsforgeClient {
     user: String,
     standing: Standing,
     /// What it listens to, as far as it was told.
-    views: BTreeMap<Key, View>,
+    pub views: BTreeMap<Key, View>,
     /// What it left and may still hear of, until something is answered that it asked from this number on.
     left: BTreeMap<Key, (View, u64)>,
     asked: BTreeMap<u64, Asked>,
@@ -87,11 +87,7 @@ pub struct InsforgeClient {
     /// Whether it answers no pings.
     is_mute: bool,
     was_inside: bool,
-    phase: Phase,
-    reader: Reader,
-    heard: Vec<u8>,
-    /// Whether it broke the protocol, or said goodbye.
-    done: bool,
+    socket: WebSocket,
 }
 
 impl InsforgeClient {
@@ -99,7 +95,8 @@ impl InsforgeClient {
     pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
         let path = "/socket.io/?EIO=4&transport=websocket";
         let host = host(key.0);
-        client::write_upgrade(out, &Target { host: &host, path, bearer: None }, [7; 16]);
+        let target = Target { host: &host, path, bearer: None };
+        let socket = WebSocket::ask(&target, Pings::Foreign, out);
         scene.truth.insforge.insert(publisher);
         Self {
             publisher,
@@ -115,22 +112,13 @@ impl InsforgeClient {
             first: 0,
             is_mute: false,
             was_inside: false,
-            phase: Phase::Asked,
-            reader: Reader::new(Role::Client),
-            heard: Vec::new(),
-            done: false,
+            socket,
         }
     }
 
     /// Whether it is connected, and will stay so.
     pub fn is_live(&self) -> bool {
-        self.phase == Phase::Open && !self.done
-    }
-
-    /// What it listens to.
-    pub fn live_views(&self) -> impl Iterator<Item = &View> {
-        let is_live = self.is_live();
-        self.views.values().filter(move |_| is_live)
+        self.socket.is_live()
     }
 
     /// Does something.
@@ -172,7 +160,7 @@ impl InsforgeClient {
                     2 => self.say("40", out, scene),
                     _ => ws::append_masked(out, Opcode::Binary, b"bytes", [3, 1, 4, 1]),
                 }
-                self.done = true;
+                self.socket.done = true;
             }
             39 if scene.random.permille(50) => self.is_mute = true,
             _ => {}
@@ -182,10 +170,10 @@ impl InsforgeClient {
     fn say_goodbye(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         if scene.random.permille(500) {
             self.say("1", out, scene);
+            self.socket.done = true;
         } else {
-            ws::append_masked(out, Opcode::Close, &1000_u16.to_be_bytes(), [3, 1, 4, 1]);
+            self.socket.say_goodbye(out);
         }
-        self.done = true;
     }
 
     /// Says who it is.
@@ -298,7 +286,7 @@ impl InsforgeClient {
     /// Much time passed: who was not let in is gone, and who answers no pings.
     pub fn check_waited(&self) {
         let is_in = self.standing == Standing::Inside;
-        let may_stay = self.phase != Phase::Open || (is_in && !self.is_mute);
+        let may_stay = self.socket.phase() != Phase::Open || (is_in && !self.is_mute);
         assert!(may_stay, "it is still there: {:?}, mute: {}", self.standing, self.is_mute);
     }
 }
