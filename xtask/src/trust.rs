@@ -18,7 +18,9 @@ struct Part {
     commands: &'static [&'static [&'static str]],
 }
 
-const PARTS: [Part; 1] = [Part {
+const PARTS: [Part; 2] = [SEEDS, POWER];
+
+const SEEDS: Part = Part {
     name: "seeds",
     about: "100,000 seeds of the simulator",
     commands: &[&[
@@ -31,7 +33,35 @@ const PARTS: [Part; 1] = [Part {
         "--",
         "--nocapture",
     ]],
-}];
+};
+
+const POWER: Part = Part {
+    name: "power",
+    about: "power cuts, kill -9, full and failing disks, flipped bits; as root, or a part is skipped",
+    commands: &[
+        &[
+            "test",
+            "--release",
+            "--locked",
+            "--package=storage",
+            "--test=*",
+            "--no-fail-fast",
+            "--",
+            "--nocapture",
+        ],
+        &[
+            "test",
+            "--release",
+            "--locked",
+            "--package=engine",
+            "--test=server",
+            "--",
+            "crash::",
+            "disk::",
+            "--nocapture",
+        ],
+    ],
+};
 
 /// The parts, a line each, for the help.
 pub(crate) fn parts() -> String {
