@@ -11,7 +11,11 @@ use storage::{
     Among, Answer, ChannelKey, Cursor, Epoch, JournalError, JournalKind, JournalOptions, ListQuery,
     Offset, Place, QueueFull, QueueLimits, Reader, Writer, WriterHandle, list, open,
 };
-use support::{channel, publication};
+use support::{
+    channel, log, publication,
+    sim_disk::{Faults, SimDisk},
+    trust,
+};
 
 fn writer(limits: QueueLimits) -> (WriterHandle, flume::Receiver<()>) {
     let journal = open(JournalKind::Memory, Path::new(""), &JournalOptions::default()).unwrap();
@@ -197,4 +201,41 @@ fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
     let listed = list(&mut [&mut reader], &query).unwrap();
     let expected = (1_501..=2_500).rev().map(|it| publication(&key, 1, it));
     assert!(listed.into_iter().map(|it| it.publication).eq(expected));
+}
+
+#[test]
+fn a_sync_that_takes_a_second_holds_up_what_waits_up_to_its_bound_and_loses_none_of_it() {
+    const WAITING_MAX: usize = 200;
+    let (mut taken, mut refused) = (0, 0);
+    let rounds = trust::rounds(1, 100);
+    for round in 0..rounds {
+        let disk = SimDisk::new(round);
+        let journal = log::open(&disk, 1024 * 1024);
+        disk.set_faults(Faults { sync_takes: Duration::from_secs(1), ..Faults::default() });
+        let limits = QueueLimits { messages_max: WAITING_MAX, ..QueueLimits::default() };
+        let writer = Writer::spawn("test-journal", journal, limits, Box::new(|| ())).unwrap();
+        let key = channel(1);
+        push(&writer, &key, 1).unwrap();
+        while writer.waiting_messages() > 0 {
+            thread::yield_now();
+        }
+        // Its sync has begun, and as much waits behind it as may.
+        let waiting = (2..).take_while(|it| push(&writer, &key, *it).is_ok()).count();
+        assert_eq!(waiting, WAITING_MAX, "round {round}");
+        for _ in 0..10 {
+            assert_eq!(push(&writer, &key, 2 + WAITING_MAX as u64), Err(QueueFull));
+            refused += 1;
+        }
+        assert!(!writer.has_answers(), "round {round}: nothing is durable yet");
+        let outcomes = outcomes(writer.shutdown());
+        assert_eq!(outcomes, [true; 1 + WAITING_MAX], "round {round}");
+        disk.set_faults(Faults::default());
+        disk.cut();
+        let found = log::audit(&mut *log::open(&disk, 1024 * 1024));
+        assert_eq!(found, (1 + WAITING_MAX as u64, false), "round {round}");
+        taken += found.0;
+    }
+    let figures =
+        [("stalls", rounds), ("taken", taken), ("refused", refused), ("acknowledged_lost", 0)];
+    trust::tell("a sync of one second, simulated disk", &figures);
 }

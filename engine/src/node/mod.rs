@@ -222,8 +222,25 @@ const KEYS_KNOWN_MS: u64 = 24 * 3600 * 1000;
 fn open_journals(options: &NodeOptions) -> Result<Vec<Box<dyn Journal>>, StartError> {
     let open = |id: u16| {
         let dir = options.journal_dir.join(format!("shard-{id:03}"));
-        storage::open(options.journal, &dir, &options.journal_options)
-            .map_err(|why| StartError::Journal(ShardId(id), why))
+        let journal = storage::open(options.journal, &dir, &options.journal_options)
+            .map_err(|why| StartError::Journal(ShardId(id), why))?;
+        let stats = journal.stats();
+        if stats.quarantined > 0 {
+            let ranges = stats.quarantined;
+            tracing::error!(
+                shard = id,
+                ranges,
+                "the journal is damaged; what can be read is served"
+            );
+        }
+        if stats.torn_bytes > 0 {
+            tracing::info!(
+                shard = id,
+                bytes = stats.torn_bytes,
+                "an unfinished last batch was cut off"
+            );
+        }
+        Ok(journal)
     };
     (0..options.shards).map(open).collect()
 }
@@ -235,6 +252,9 @@ fn read_kept(
     journals: &[Box<dyn Journal>],
     clock: Clock,
 ) -> Result<Kept, StartError> {
+    if let Some(ranges) = catalog.map(Catalog::quarantined).filter(|it| *it > 0) {
+        tracing::error!(ranges, "the journal of the catalog is damaged; what can be read holds");
+    }
     let kept = catalog.map(Kept::read).transpose().map_err(StartError::Kept)?;
     let mut kept = kept.unwrap_or_default();
     let since_ms = clock.now().wall_ms.saturating_sub(KEYS_KNOWN_MS);

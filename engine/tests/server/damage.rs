@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::node::Node;
 use super::raw::{Raw, request};
-use super::tools::javascript;
+use super::tools::{curl, javascript};
 
 /// Enough for several segments of the smallest size, so that the first ones are sealed and have their index beside them.
 const MESSAGES: usize = 200;
@@ -25,7 +25,19 @@ fn damaged_history_costs_its_channel_an_epoch_and_no_other_anything() {
     }
     let node = start(folder.path());
     javascript(&node, "damage.mjs");
-    node.stop();
+    let log = node.stop_and_read();
+    assert!(log.contains("history is damaged"), "{log}");
+    // After the next start it is no news: nobody is sent away again.
+    let node = start(folder.path());
+    for after in [0, 30] {
+        let url = format!("/edge/realtime/history?channel=damaged&after={after}&limit=100");
+        let page = curl(&[&node.keyed(&url)]).json();
+        let ids = page["messages"].as_array().unwrap().iter().map(|it| it["id"].as_u64().unwrap());
+        let readable = (after + 1..).filter(|it| ![4, 5, 40].contains(it));
+        assert!(ids.clone().count() > 10 && ids.zip(readable).all(|(id, next)| id == next));
+    }
+    let log = node.stop_and_read();
+    assert!(!log.contains("history is damaged"), "{log}");
 }
 
 fn start(folder: &Path) -> Node {

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::crash::figures_of;
 use super::node::{Node, run, tell};
 use super::tools::{javascript, post};
 
@@ -63,6 +64,7 @@ fn a_full_disk_refuses_what_must_be_kept_and_nothing_else() {
     let (status, body) = publish(&node, "3");
     assert_eq!(status, 200, "and what was kept can be read again: {body}");
     node.stop();
+    figures_of("ENOSPC under a node", r#""disk_mib":48,"healed_without_a_restart":1"#);
 }
 
 fn start(folder: &Path, data_dir: &Path) -> Node {

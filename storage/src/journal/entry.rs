@@ -17,7 +17,7 @@
 //! drop     = 8  tenant:u32                                nothing that a tenant had before is known any more
 //! ```
 //!
-//! `bytes` counts the whole entry. `crc` is CRC32C over `bytes` and what follows `crc`, begun with the segment's nonce
+//! A damage of a single byte is the message that begins there. `bytes` counts the whole entry. `crc` is CRC32C over `bytes` and what follows `crc`, begun with the segment's nonce
 //! and the entry's place, so that an entry read by itself is known to be this one. `name` in stand and forget is
 //! u16-counted. Every message names its channel: damage to one block leaves the others readable.
 
@@ -47,7 +47,7 @@ const OTHER_SENDER: u8 = 2;
 /// It says where it lay before.
 const WITH_ORIGIN: u8 = 4;
 
-/// A range that is set aside.
+/// A range that is set aside; one of a single byte is the message that begins there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Damage {
     pub(super) segment: u64,

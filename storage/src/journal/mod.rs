@@ -121,7 +121,8 @@ pub trait Journal: Send {
     /// The epoch in which a channel starts that the journal does not know. It rises when continuity may have been lost.
     fn fresh_epoch(&self) -> Epoch;
 
-    /// Takes a channel to a later epoch, durably, unless it is there. Its offsets go on.
+    /// Takes a channel to a later epoch, durably, unless it is there. Its offsets go on. The segment log keeps with it what a read
+    /// found damaged: after a restart that is no news.
     ///
     /// # Errors
     /// As for [`Journal::append`].

@@ -3,13 +3,19 @@
 #![allow(
     dead_code,
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
     clippy::indexing_slicing,
     reason = "each test crate uses its part, and may stop at the first surprise"
 )]
 
 pub(crate) mod backends;
+pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod mounted;
 pub(crate) mod sim_disk;
+pub(crate) mod trust;
+pub(crate) mod worker;
 
 use std::sync::Arc;
 

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use storage::{Disk, DiskFile, Fill};
@@ -34,6 +35,19 @@ pub(crate) struct Faults {
     pub(crate) power_fails_in: Option<u64>,
     /// Bytes that all files may have together.
     pub(crate) bytes_max: Option<u64>,
+    /// The call that changes something and fails, counted from now, and whether those after it do.
+    pub(crate) error_in: Option<(u64, Lasting)>,
+    /// How long a sync takes.
+    pub(crate) sync_takes: Duration,
+}
+
+/// How long an error lasts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Lasting {
+    /// The next call works again.
+    Once,
+    /// Nothing works any more; not even reading.
+    ForEver,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +75,17 @@ struct SimFile {
     inode: usize,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a slow disk holds up whoever syncs")]
+fn wait(time: Duration) {
+    if !time.is_zero() {
+        std::thread::sleep(time);
+    }
+}
+
+fn eio() -> io::Error {
+    io::Error::from_raw_os_error(5)
+}
+
 fn off() -> io::Error {
     io::Error::other("the power is off")
 }
@@ -81,6 +106,11 @@ impl SimDisk {
 
     pub(crate) fn set_faults(&self, faults: Faults) {
         self.with(|it| it.faults = faults);
+    }
+
+    /// What is left of them.
+    pub(crate) fn faults(&self) -> Faults {
+        self.with(|it| it.faults)
     }
 
     pub(crate) fn is_off(&self) -> bool {
@@ -168,7 +198,33 @@ impl State {
             self.is_off |= *left == 0;
             *left = left.saturating_sub(1);
         }
-        if self.is_off { Err(off()) } else { Ok(()) }
+        if self.is_off {
+            return Err(off());
+        }
+        match &mut self.faults.error_in {
+            None => Ok(()),
+            Some((left, _)) if *left > 0 => {
+                *left -= 1;
+                Ok(())
+            }
+            Some((_, Lasting::ForEver)) => Err(eio()),
+            Some((_, Lasting::Once)) => {
+                self.faults.error_in = None;
+                Err(eio())
+            }
+        }
+    }
+
+    /// The pages of a sync that failed are taken for written. When the power went, nobody takes them for anything.
+    fn drop_dirty(&mut self, inode: usize, why: &io::Error) {
+        if why.raw_os_error().is_some() {
+            self.inodes[inode].dirty.clear();
+        }
+    }
+
+    fn read(&self) -> io::Result<()> {
+        let is_broken = self.faults.error_in == Some((0, Lasting::ForEver));
+        if is_broken { Err(eio()) } else { Ok(()) }
     }
 
     fn room(&self, more: u64) -> io::Result<()> {
@@ -235,6 +291,7 @@ impl Disk for SimDisk {
 impl DiskFile for SimFile {
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         self.disk.with(|it| {
+            it.read()?;
             let cached = &it.inodes[self.inode].cached;
             let start = usize::try_from(at).unwrap_or(usize::MAX).min(cached.len());
             let count = buffer.len().min(cached.len() - start);
@@ -261,10 +318,13 @@ impl DiskFile for SimFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let takes = self.disk.with(|it| it.faults.sync_takes);
+        wait(takes);
         self.disk.with(|it| {
-            it.change()?;
+            // As Linux does: the pages of a failed sync are marked clean, and the next sync succeeds.
+            let changed = it.change();
+            changed.inspect_err(|why| it.drop_dirty(self.inode, why))?;
             if it.faults.sync_fails_in == Some(0) {
-                // As Linux does: the pages are marked clean, and the next sync succeeds.
                 it.faults.sync_fails_in = None;
                 it.inodes[self.inode].dirty.clear();
                 return Err(io::Error::other("lost write"));

@@ -6,6 +6,7 @@ mod count;
 mod found;
 mod keys;
 mod look;
+mod noted;
 mod read;
 mod recover;
 mod retain;
@@ -26,7 +27,7 @@ use super::{
     ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, Retired, bytes, channel,
     channel::Note,
     entry,
-    entry::{BODY_BYTES_MAX, Entry, LogState, MESSAGE_BYTES, Place},
+    entry::{BODY_BYTES_MAX, Damage, Entry, LogState, MESSAGE_BYTES, Place},
     fence::Fenced,
     index,
     index::Index,
@@ -56,6 +57,8 @@ pub(crate) struct SegmentJournal {
     batch_at: usize,
     /// What waits for the next block.
     said: Vec<Said>,
+    /// Damage that reads came by, and that is not written down yet.
+    found: Vec<(Arc<ChannelKey>, Damage)>,
     /// Segments that could not be rewritten since it was opened.
     incompressible: BTreeSet<u64>,
     is_fenced: bool,
@@ -271,10 +274,7 @@ impl Journal for SegmentJournal {
     }
 
     fn begin_epoch(&mut self, channel: &ChannelKey, epoch: Epoch) -> Result<(), JournalError> {
-        self.fenced(|it| {
-            let stand = it.index.stand_in(channel, epoch);
-            stand.map_or(Ok(()), |stand| it.stand(&[stand]))
-        })
+        self.fenced(|it| it.enter(channel, epoch))
     }
 
     fn retain(&mut self, policy: &Retention, now_ms: u64) -> Result<Retired, JournalError> {

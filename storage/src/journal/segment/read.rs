@@ -19,14 +19,18 @@ use crate::{
 const WINDOW_BYTES: usize = 16 * 1024;
 
 /// Why a read ended early.
-enum Stop {
-    /// The message with this offset is damaged.
-    Damaged {
-        segment: u64,
-        at: u64,
-        offset: u64,
-    },
+pub(super) enum Stop {
+    Damaged(Lost),
     Io(io::Error),
+}
+
+/// A message that is damaged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Lost {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    /// Where it lies; `None` when that is what cannot be read.
+    pub(super) place: Option<u32>,
 }
 
 /// Messages as they are read.
@@ -58,28 +62,35 @@ impl SegmentJournal {
         match self.read_runs(channel, after, &mut reading) {
             Ok(()) => Ok(reading.publications),
             Err(Stop::Io(cause)) => Err(JournalError::Io { operation: "read", cause }),
-            Err(Stop::Damaged { segment, at, offset }) => {
+            Err(Stop::Damaged(first)) => {
                 let key = Arc::clone(&channel.key);
-                let damaged = self.damaged_from(channel, offset);
-                damaged.into_iter().for_each(|it| self.index.set_aside(&key, it));
+                let damaged = self.damaged_from(channel, first);
+                damaged.iter().for_each(|it| self.index.set_aside(&key, it.offset));
+                self.remember(&key, &damaged);
                 self.quarantined += 1;
-                Err(JournalError::Corrupt { segment, at })
+                let at = first.place.unwrap_or_default().into();
+                Err(JournalError::Corrupt { segment: first.segment, at })
             }
         }
     }
 
     /// The damaged messages of a channel from this one up to the next that can be read.
-    fn damaged_from(&self, channel: &Channel, first: u64) -> Vec<u64> {
+    fn damaged_from(&self, channel: &Channel, first: Lost) -> Vec<Lost> {
         let mut damaged = vec![first];
         while let Some(last) = damaged.last().filter(|_| damaged.len() < SET_ASIDE_MAX) {
-            let window = Window::default();
-            let mut next = Reading { publications: Vec::new(), window, limit: 1, bytes: 0 };
-            match self.read_runs(channel, Offset(*last), &mut next) {
-                Err(Stop::Damaged { offset, .. }) => damaged.push(offset),
+            match self.try_one(channel, Offset(last.offset)) {
+                Err(Stop::Damaged(next)) => damaged.push(next),
                 Ok(()) | Err(Stop::Io(_)) => break,
             }
         }
         damaged
+    }
+
+    /// Whether the next message after an offset can be read.
+    pub(super) fn try_one(&self, channel: &Channel, after: Offset) -> Result<(), Stop> {
+        let window = Window::default();
+        let mut next = Reading { publications: Vec::new(), window, limit: 1, bytes: 0 };
+        self.read_runs(channel, after, &mut next)
     }
 
     fn read_runs(
@@ -108,7 +119,7 @@ impl SegmentJournal {
         let place = match places(run, skip, 1, shelved) {
             Ok(places) => places.first().copied(),
             Err(Stop::Io(cause)) => return Err(cause),
-            Err(Stop::Damaged { .. }) => None,
+            Err(Stop::Damaged(_)) => None,
         };
         let mut window = Window::default();
         match place.map(|it| window.entry(run.segment, it, shelved)) {
@@ -121,18 +132,24 @@ impl SegmentJournal {
 }
 
 /// The places of `count` messages of a run, after the first `skip`.
-fn places(run: &Run, skip: u32, count: usize, shelved: &Shelved) -> Result<Vec<u32>, Stop> {
+pub(super) fn places(
+    run: &Run,
+    skip: u32,
+    count: usize,
+    shelved: &Shelved,
+) -> Result<Vec<u32>, Stop> {
     let at = match &run.places {
         Places::Known(places) => {
             return Ok(places.iter().skip(skip as usize).take(count).copied().collect());
         }
         Places::Sidecar(at) => at + 4 * u64::from(skip),
     };
-    let damaged = Stop::Damaged { segment: run.segment, at, offset: run.first + u64::from(skip) };
-    let Some(sidecar) = &shelved.sidecar else { return Err(damaged) };
+    let offset = run.first + u64::from(skip);
+    let unknown = Stop::Damaged(Lost { segment: run.segment, offset, place: None });
+    let Some(sidecar) = &shelved.sidecar else { return Err(unknown) };
     let mut bytes = vec![0; 4 * count];
     if sidecar.read_at(&mut bytes, at).map_err(Stop::Io)? < bytes.len() {
-        return Err(damaged);
+        return Err(unknown);
     }
     let (chunks, _) = bytes.as_chunks::<4>();
     Ok(chunks.iter().map(|it| u32::from_le_bytes(*it)).collect())
@@ -157,7 +174,7 @@ impl Reading {
         let expected = (key.tenant(), key.name(), run.epoch, Offset(offset));
         let message = found.filter(|it| (it.tenant, it.name, it.epoch, it.offset) == expected);
         let Some(message) = message else {
-            return Err(Stop::Damaged { segment: run.segment, at: place.into(), offset });
+            return Err(Stop::Damaged(Lost { segment: run.segment, offset, place: Some(place) }));
         };
         let publication = Publication::new(&Draft {
             channel: key,

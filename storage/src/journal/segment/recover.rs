@@ -3,7 +3,7 @@
 //! The end of the last segment is cut where nothing whole follows. Damage anywhere else is set aside: every channel that
 //! may have lost a message to it goes on in a new epoch, and the rest is served.
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{collections::BTreeSet, io, ops::Range, sync::Arc};
 
 use super::{
     Active, SegmentJournal,
@@ -38,6 +38,8 @@ struct Recovery {
     state: SegmentEnd,
     /// Where the whole blocks of the segment end.
     at: usize,
+    /// The last whole block that was scanned: its segment, where it begins and ends.
+    last_block: Option<(u64, Range<usize>)>,
     torn_bytes: u64,
     forgotten: Vec<ChannelKey>,
     /// Of the segment that is being scanned.
@@ -233,6 +235,7 @@ impl Recovery {
             self.entry(entry, at, header.id);
         }
         self.at = block.end;
+        self.last_block = Some((header.id, block.header.at as usize..block.end));
         let end = End { sequence: block.header.sequence + 1, chain: block.crc };
         self.end = Some(self.resume.take().unwrap_or(end));
     }
@@ -341,10 +344,15 @@ impl Recovery {
             buffer: Vec::new(),
             batch_at: 0,
             said: Vec::new(),
+            found: Vec::new(),
             incompressible: BTreeSet::new(),
             is_fenced: false,
         };
+        if let Some((segment, block)) = self.last_block {
+            journal.write_again(segment, block).map_err(io_error("write"))?;
+        }
         journal.settle(self.last_id, &self.live)?;
+        journal.set_noted_aside();
         if !news.is_empty() {
             journal.set_aside(news).map_err(refused)?;
         }

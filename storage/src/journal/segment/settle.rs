@@ -1,6 +1,6 @@
 //! The end of opening: what was found becomes durable, and damage is written down with the epochs that it costs.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, io, ops::Range, sync::Arc};
 
 use super::{
     SegmentJournal,
@@ -15,6 +15,15 @@ use crate::{
 };
 
 impl SegmentJournal {
+    /// Writes the last block once more, as it is. Should its sync have failed, the kernel has it in its cache and takes it for
+    /// written: by itself the next sync would not write it. Those before it were synced before it was begun.
+    pub(super) fn write_again(&self, segment: u64, block: Range<usize>) -> io::Result<()> {
+        let Some(shelved) = self.shelf.files.get(&segment) else { return Ok(()) };
+        let mut bytes = vec![0; block.len()];
+        let read = shelved.file.read_at(&mut bytes, block.start as u64)?;
+        shelved.file.write_all_at(bytes.get(..read).unwrap_or_default(), block.start as u64)
+    }
+
     /// Makes what was found durable (a process that was killed may not have synced it), and begins a segment if there
     /// is none to go on with.
     pub(super) fn settle(&mut self, last_id: u64, live: &BTreeSet<u64>) -> Result<(), OpenError> {

@@ -1,73 +1,18 @@
 //! `cargo xtask trust <part>`: the claims of docs/reliability.md at their full length.
 //!
-//! Each part is some tests, run in release mode with `TRUST=1`. They are the ordinary tests: with the variable set they take their
+//! Each part is some tests, run in the profile `trust` with `TRUST=1`. They are the ordinary tests: with the variable set they take their
 //! long numbers, and print what they saw as lines `trust {"what":…}`. The last line of a part is one JSON object with all of them.
+
+mod parts;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 
+use self::parts::{PARTS, Part};
 use crate::{Places, header, install, now, say, seconds, steps::cargo};
 
 /// What an ordinary test prints before its figures.
 const MARK: &str = "trust ";
-
-/// A part, and what runs it.
-struct Part {
-    name: &'static str,
-    about: &'static str,
-    commands: &'static [&'static [&'static str]],
-}
-
-const PARTS: [Part; 3] = [
-    Part {
-        name: "seeds",
-        about: "100,000 seeds of the simulator",
-        commands: &[&[
-            "test",
-            "--release",
-            "--locked",
-            "--package=engine",
-            "--test=sim",
-            "every_seed",
-            "--",
-            "--nocapture",
-        ]],
-    },
-    Part {
-        name: "wire",
-        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 2,000,000 streams against hyper",
-        commands: &[
-            &[
-                "test",
-                "--release",
-                "--locked",
-                "--package=engine",
-                "--test=server",
-                "--",
-                "--nocapture",
-                "autobahn::",
-                "h1::",
-                "proxy::",
-                "strict::",
-            ],
-            &[
-                "test",
-                "--release",
-                "--locked",
-                "--package=protocol",
-                "--test=http_cases",
-                "--test=hyper",
-                "--",
-                "--nocapture",
-            ],
-        ],
-    },
-    Part {
-        name: "coverage",
-        about: "lines of protocol that its tests run",
-        commands: &[&["run", "--quiet", "--package=xtask", "--", "coverage"]],
-    },
-];
 
 /// The parts, a line each, for the help.
 pub(crate) fn parts() -> String {
@@ -102,9 +47,9 @@ impl Part {
         let began = now();
         let (mut passed, mut figures) = (true, Vec::new());
         for arguments in self.commands {
-            say(&format!("   cargo {}", arguments.join(" ")));
+            say(&format!("   cargo {arguments}"));
             let mut command = Command::new(cargo());
-            command.args(*arguments).current_dir(&places.root).env("TRUST", "1");
+            command.args(arguments.split(' ')).current_dir(&places.root).env("TRUST", "1");
             command.env("E2E_PYTHON", places.venv.join("bin/python"));
             passed &= run_and_gather(&mut command, &mut figures);
         }

@@ -1,0 +1,93 @@
+//! A small real file system: ext4 in a file, behind a loop device. Only root can have one.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// See the module. It is gone with this.
+pub(crate) struct Mounted {
+    dir: tempfile::TempDir,
+    is_mounted: bool,
+}
+
+impl Mounted {
+    /// One of so many MiB; `None`, and a word, where it cannot be had.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so by name")]
+    pub(crate) fn new(name: &str, mib: u64) -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("mount")).unwrap();
+        let mut made = Self { dir, is_mounted: false };
+        let can = made.format(mib) && made.try_mount();
+        if !can {
+            eprintln!("skipped: {name} needs root, mkfs.ext4, python3 and loop devices");
+        }
+        can.then_some(made)
+    }
+
+    /// Where it is mounted.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.path().join("mount")
+    }
+
+    fn image(&self) -> PathBuf {
+        self.dir.path().join("image")
+    }
+
+    fn format(&self, mib: u64) -> bool {
+        let file = std::fs::File::create(self.image()).unwrap();
+        file.set_len(mib * 1024 * 1024).unwrap();
+        succeeds(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(self.image()))
+    }
+
+    fn try_mount(&mut self) -> bool {
+        let mut mount = Command::new("mount");
+        mount.args(["-o", "loop"]).args([self.image(), self.path()]);
+        // Another test may have taken the free loop device just before.
+        self.is_mounted = (0..20).any(|_| succeeds(&mut mount));
+        self.is_mounted
+    }
+
+    /// An empty one of so many MiB in its place.
+    pub(crate) fn renew(&mut self, mib: u64) {
+        self.unmount();
+        assert!(self.format(mib) && self.try_mount());
+    }
+
+    /// Stops the file system at once: nothing that is not on its device gets there any more.
+    pub(crate) fn cut(&self) {
+        // FS_IOC_SHUTDOWN with FSOP_GOING_FLAGS_NOLOGFLUSH.
+        let script = "import fcntl,os,struct,sys;\
+                      fcntl.ioctl(os.open(sys.argv[1],os.O_RDONLY),0x8004587D,struct.pack('I',2))";
+        assert!(succeeds(Command::new("python3").args(["-c", script]).arg(self.path())));
+    }
+
+    /// Mounts it anew, as after a boot.
+    pub(crate) fn restart(&mut self) {
+        self.unmount();
+        assert!(self.try_mount());
+    }
+
+    fn unmount(&mut self) {
+        if std::mem::take(&mut self.is_mounted) {
+            assert!(unmounted(&self.path(), &[]));
+        }
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if self.is_mounted {
+            unmounted(&self.path(), &["--lazy"]);
+        }
+    }
+}
+
+fn unmounted(path: &Path, options: &[&str]) -> bool {
+    succeeds(Command::new("umount").args(options).arg(path))
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|it| it.success())
+}

@@ -1,0 +1,39 @@
+//! The parts, and what runs each: arguments of cargo, a line a command.
+
+/// A part, and what runs it.
+pub(super) struct Part {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    pub(super) commands: &'static [&'static str],
+}
+
+pub(super) const PARTS: [Part; 4] = [
+    Part {
+        name: "seeds",
+        about: "100,000 seeds of the simulator",
+        commands: &[
+            "test --profile=trust --locked --package=engine --test=sim every_seed -- --nocapture",
+        ],
+    },
+    Part {
+        name: "power",
+        about: "power cuts, kill -9, full and failing disks, flipped bits; as root, or a part is skipped",
+        commands: &[
+            "test --profile=trust --locked --package=storage --test=* --no-fail-fast -- --nocapture",
+            "test --profile=trust --locked --package=engine --test=server -- crash:: disk:: --nocapture",
+        ],
+    },
+    Part {
+        name: "wire",
+        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 2,000,000 streams against hyper",
+        commands: &[
+            "test --profile=trust --locked --package=engine --test=server -- --nocapture autobahn:: h1:: proxy:: strict::",
+            "test --profile=trust --locked --package=protocol --test=http_cases --test=hyper -- --nocapture",
+        ],
+    },
+    Part {
+        name: "coverage",
+        about: "lines of protocol that its tests run",
+        commands: &["run --quiet --package=xtask -- coverage"],
+    },
+];
