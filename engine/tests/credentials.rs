@@ -176,3 +176,21 @@ fn a_private_file_replaces_an_open_one_with_one_that_is_not() {
     write_private(&path, "new").unwrap();
     assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("new", 0o600));
 }
+
+#[test]
+fn nothing_that_lies_in_the_way_of_a_private_file_gets_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bait) = (folder.path().join("file.json"), folder.path().join("bait"));
+    let temporary = folder.path().join(format!("file.new-{}", std::process::id()));
+    fs::write(&bait, "").unwrap();
+    let open_file = || fs::write(&temporary, "").unwrap();
+    let link = || std::os::unix::fs::symlink(&bait, &temporary).unwrap();
+    let in_the_way: [&dyn Fn(); 2] = [&open_file, &link];
+    for lay in in_the_way {
+        lay();
+        write_private(&path, "secret").unwrap();
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("secret", 0o600));
+        assert_eq!(fs::read_to_string(&bait).unwrap(), "");
+        assert!(!temporary.exists() && !path.is_symlink());
+    }
+}

@@ -3,6 +3,7 @@
 use std::io;
 
 use engine::reactor::ring::{Features, StartError, probe};
+use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What was found.
@@ -62,6 +63,12 @@ pub(crate) fn raise_limits() -> io::Result<()> {
         setrlimit(resource, Rlimit { current: maximum, maximum })?;
     }
     Ok(())
+}
+
+/// From now on nobody but this user may read the files that are made, whoever may look into their folder: segments hold messages,
+/// and the catalog holds answers with tokens in them.
+pub(crate) fn keep_files_private() {
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
 }
 
 /// The features that are there, by name.

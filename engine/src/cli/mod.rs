@@ -30,6 +30,7 @@ use exit::{Failure, Status};
 
 /// Runs what the command line asks for.
 pub(crate) fn run() -> ExitCode {
+    host::keep_files_private();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let matches = match command::build().try_get_matches_from(arguments) {
         Ok(matches) => matches,

@@ -265,8 +265,14 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), ConfigError> {
 }
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    // What lies there under this name is of a process that was cut short, or bait: a link, or a file that others may read.
+    if let Err(cause) = fs::remove_file(path)
+        && cause.kind() != io::ErrorKind::NotFound
+    {
+        return Err(cause);
+    }
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(OWNER_ONLY).open(path)?;
+    let mut file = options.write(true).create_new(true).mode(OWNER_ONLY).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
