@@ -1,6 +1,6 @@
 //! How an answer reads, for whoever asks why.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::decide::{Explanation, Outcome, Reason, Verdict};
 
@@ -18,7 +18,7 @@ impl fmt::Display for Reason {
         match self {
             Self::Admin => f.write_str("no policy holds for a project_admin"),
             Self::Open => f.write_str("there is no policy for this action"),
-            Self::Granted { policy } => write!(f, "\"{policy}\" grants it"),
+            Self::Granted { policy } => write!(f, "\"{}\" grants it", Shown(policy)),
             Self::NotGranted => f.write_str("no policy grants it"),
         }
     }
@@ -31,7 +31,7 @@ impl fmt::Display for Outcome {
             Self::OtherChannel => f.write_str("is for other channels"),
             Self::True => f.write_str("is true"),
             Self::False => f.write_str("is false"),
-            Self::Failed { message } => write!(f, "grants nothing: {message}"),
+            Self::Failed { message } => write!(f, "grants nothing: {}", Shown(message)),
         }
     }
 }
@@ -41,8 +41,20 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.verdict, self.reason)?;
         for step in &self.steps {
-            write!(f, "\n  \"{}\" {}", step.policy, step.outcome)?;
+            write!(f, "\n  \"{}\" {}", Shown(&step.policy), step.outcome)?;
         }
         Ok(())
+    }
+}
+
+/// A text of whoever wrote a policy: one that could end its line, or be heard by a terminal, is shown by its number.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|it| match it.is_control() {
+            true => write!(f, "{}", it.escape_default()),
+            false => f.write_char(it),
+        })
     }
 }

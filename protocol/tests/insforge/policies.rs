@@ -275,6 +275,15 @@ deny: no policy grants it
 }
 
 #[test]
+fn an_explanation_has_the_lines_and_the_characters_that_are_its_own() {
+    let name = "own\n  \"all\" is true\u{1b}[2J\u{9b}é";
+    let policies = Policies::compile(vec![rule(name, "true")]).unwrap();
+    let granted = policies.explain(&mut asker(Role::Anon), &QUESTION);
+    let shown = r#""own\n  "all" is true\u{1b}[2J\u{9b}é""#;
+    assert_eq!(granted.to_string(), format!("allow: {shown} grants it\n  {shown} is true"));
+}
+
+#[test]
 fn what_has_no_rule_is_open_and_administrators_are_not_asked() {
     let policies = own_rules();
     let admin = publish(&policies, Role::ProjectAdmin, "elsewhere", "x");
