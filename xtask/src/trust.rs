@@ -35,7 +35,7 @@ const PARTS: [Part; 3] = [
     },
     Part {
         name: "wire",
-        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 2,000,000 streams against hyper",
+        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 10,000,000 streams against hyper",
         commands: &[
             &[
                 "test",
