@@ -168,3 +168,28 @@ fn what_the_load_test_sends_is_what_a_server_understands() {
     let publish = decode_publish_body(&mut body, &limits).unwrap();
     assert_eq!((publish.channel.as_str(), publish.publish.data), ("c", &b"[]"[..]));
 }
+
+#[test]
+fn the_load_test_reads_a_response_or_refuses_it() {
+    let check = |text: &str, expected: Result<Option<(u16, usize, Option<u64>)>, ()>| {
+        let read = client::parse_response(text.as_bytes()).map_err(|_| ());
+        let said = read.map(|it| {
+            it.map(|head| {
+                assert_eq!(head.head_bytes, text.find("\r\n\r\n").unwrap() + 4);
+                (head.status, head.content_length, head.retry_after_s)
+            })
+        });
+        assert_eq!(said, expected, "{text}");
+    };
+    check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Ok(Some((200, 2, None))));
+    check("HTTP/1.1 204 No Content\r\n\r\n", Ok(Some((204, 0, None))));
+    check("HTTP/1.1 429 \r\nretry-after: 7\r\n\r\n", Ok(Some((429, 0, Some(7)))));
+    check("HTTP/1.1 503 x\r\nRetry-After: soon\r\n\r\n", Ok(Some((503, 0, None))));
+    check("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n", Ok(None));
+    check("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Err(()));
+    check("HTTP/2 200\r\n\r\n", Err(()));
+    let mut request = Vec::new();
+    client::write_get(&mut request, &Target { host: "a", path: "/a?b", bearer: None });
+    let head = parse_head(&request, &Limits::default()).unwrap().unwrap();
+    assert_eq!((head.target(), head.head_bytes()), ("/a?b".to_owned(), request.len()));
+}

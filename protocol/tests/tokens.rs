@@ -8,8 +8,8 @@
 
 use protocol::Limits;
 use protocol::auth::{
-    BadToken, EdgeClaims, RealtimeClaims, hmac_sha256, peek_tenant, sign_edge, sign_realtime,
-    verify_edge, verify_realtime,
+    BadToken, EdgeClaims, RealtimeClaims, hmac_sha256, open_edge, open_realtime, peek_tenant,
+    sign_edge, sign_realtime, verify_edge, verify_realtime,
 };
 
 const KEY: &[u8] = b"a key of thirty-two bytes, or so";
@@ -93,6 +93,22 @@ fn a_token_opens_one_door_of_one_tenant() {
     assert!(verify_realtime(&sign_edge(&edge, KEY), KEY, NOW_S, &limits).is_err());
     assert!(verify_realtime(&realtime, b"another tenant's key", NOW_S, &limits).is_err());
     assert!(verify_realtime(&sign_realtime(&claims(), b""), b"", NOW_S, &limits).is_err());
+}
+
+#[test]
+fn a_token_that_has_ended_is_still_opened_by_its_key_and_of_its_kind() {
+    let limits = Limits::default();
+    let ended = RealtimeClaims { issued_at_s: 1, expires_at_s: 2, ..claims() };
+    let token = sign_realtime(&ended, KEY);
+    assert!(verify_realtime(&token, KEY, NOW_S, &limits).is_err());
+    assert_eq!(open_realtime(&token, KEY, &limits), Ok(ended));
+    assert_eq!(open_realtime(&token, b"another", &limits), Err(BadToken));
+    assert_eq!(open_edge(&token, KEY, &limits), Err(BadToken));
+    let ended = EdgeClaims { tenant: "acme".to_owned(), expires_at_s: 2 };
+    let token = sign_edge(&ended, KEY);
+    assert_eq!(open_edge(&token, KEY, &limits), Ok(ended));
+    assert_eq!(open_edge(&token, b"another", &limits), Err(BadToken));
+    assert_eq!(open_realtime(&token, KEY, &limits), Err(BadToken));
 }
 
 #[test]

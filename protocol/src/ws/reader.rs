@@ -276,4 +276,19 @@ mod tests {
     fn an_idle_reader_is_small() {
         assert!(size_of::<Reader>() <= 24, "{} bytes", size_of::<Reader>());
     }
+
+    #[test]
+    fn a_peer_owes_the_rest_of_what_it_began() {
+        let mut reader = Reader::new(Role::Client);
+        let mut owes = |bytes: &[u8]| {
+            reader.next(&mut bytes.to_vec(), &Limits::default());
+            reader.is_mid_message()
+        };
+        assert!(!owes(b"\x81\x01a"), "a message is whole");
+        assert!(owes(b"\x81\x02a"), "a frame is not");
+        assert!(!owes(b"\x81\x02ab"));
+        assert!(owes(b"\x01\x01a"), "a fragment is the first");
+        assert!(owes(b"\x89\x00"), "a ping in between changes nothing");
+        assert!(!owes(b"\x80\x01b"));
+    }
 }

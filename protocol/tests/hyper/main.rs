@@ -142,7 +142,7 @@ fn the_corpus_of_the_fuzzer_is_read_alike() {
 /// How many streams are compared.
 fn cases() -> usize {
     let asked = std::env::var("HYPER_CASES").ok().map(|it| it.parse().unwrap());
-    let usual = if std::env::var_os("TRUST").is_some() { 2_000_000 } else { 20_000 };
+    let usual = if std::env::var_os("TRUST").is_some() { 10_000_000 } else { 20_000 };
     asked.unwrap_or(usual)
 }
 

@@ -25,7 +25,7 @@ pub(super) const PARTS: [Part; 4] = [
     },
     Part {
         name: "wire",
-        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 2,000,000 streams against hyper",
+        about: "301 cases of Autobahn; raw requests alone and behind haproxy; 10,000,000 streams against hyper",
         commands: &[
             "test --profile=trust --locked --package=engine --test=server -- --nocapture autobahn:: h1:: proxy:: strict::",
             "test --profile=trust --locked --package=protocol --test=http_cases --test=hyper -- --nocapture",
