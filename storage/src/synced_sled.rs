@@ -5,18 +5,22 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use crate::error::OpenError;
 
-/// Below this many free bytes nothing is written: sled does not survive a full disk.
-const FREE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// With less room than for so many of its segments nothing is written: sled does not survive a full disk.
+const FREE_SEGMENTS_MIN: u64 = 4;
 
 /// A sled database in a directory of its own.
 #[derive(Debug)]
 pub(crate) struct SyncedSled {
-    pub(crate) db: sled::Db,
+    db: sled::Db,
     dir: PathBuf,
+    segment_bytes: u64,
+    /// Whether it stays open as long as the process.
+    is_kept: AtomicBool,
 }
 
 impl SyncedSled {
@@ -28,7 +32,10 @@ impl SyncedSled {
             .segment_size(segment_bytes)
             .cache_capacity(64 * 1024 * 1024);
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Self { db, dir: dir.to_owned() }),
+            Ok(Ok(db)) => {
+                let (dir, segment_bytes) = (dir.to_owned(), segment_bytes as u64);
+                Ok(Self { db, dir, segment_bytes, is_kept: AtomicBool::new(false) })
+            }
             Ok(Err(why)) => Err(OpenError::Unreadable { why: why.to_string() }),
             Err(_) => Err(OpenError::Unreadable { why: "sled panicked on its files".to_owned() }),
         }
@@ -49,16 +56,51 @@ impl SyncedSled {
         Ok((Self::open(dir, segment_bytes)?, Began::WithNone))
     }
 
+    /// Has sled do something, however it takes that: it panics on errors of the disk. After one it would panic again or wait for ever
+    /// when it is closed; so it stays open as long as the process.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> io::Result<T> {
+        let why = match catch_unwind(AssertUnwindSafe(|| work(&self.db))) {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(sled::Error::Io(cause))) => cause,
+            Ok(Err(why)) => io::Error::other(why),
+            Err(_) => io::Error::other("sled panicked on its disk"),
+        };
+        self.keep();
+        Err(why)
+    }
+
+    /// Keeps it open as long as the process.
+    fn keep(&self) {
+        if !self.is_kept.swap(true, Ordering::Relaxed) {
+            let _ = Box::leak(Box::new(self.db.clone())); // This is what keeps it.
+        }
+    }
+
     /// Makes everything durable: sled's buffers, every file it has, and their names.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.db.flush().map_err(to_io)?;
+        self.with(|db| db.flush().map(drop))?;
         sync_files(&self.dir)
+    }
+
+    /// About how many bytes its files have.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.with(sled::Db::size_on_disk).unwrap_or(0)
     }
 
     /// Whether there is room to write at all.
     pub(crate) fn has_room(&self, bytes: u64) -> io::Result<bool> {
         let free = rustix::fs::statvfs(&self.dir)?;
-        Ok(free.f_bavail.saturating_mul(free.f_frsize) > FREE_BYTES_MIN + 4 * bytes)
+        let free_bytes = free.f_bavail.saturating_mul(free.f_frsize);
+        Ok(free_bytes > FREE_SEGMENTS_MIN * self.segment_bytes + 4 * bytes)
+    }
+}
+
+impl Drop for SyncedSled {
+    fn drop(&mut self) {
+        // sled syncs its file when it is closed, and panics where that fails.
+        if self.sync().is_err() {
+            self.keep();
+        }
     }
 }
 
@@ -69,11 +111,6 @@ pub(crate) enum Began {
     WithItsFiles,
     /// Nothing: what was there could not be opened.
     WithNone,
-}
-
-/// What sled says, as an error of the disk.
-pub(crate) fn to_io(why: sled::Error) -> io::Error {
-    if let sled::Error::Io(cause) = why { cause } else { io::Error::other(why) }
 }
 
 fn sync_files(dir: &Path) -> io::Result<()> {

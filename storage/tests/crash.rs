@@ -22,11 +22,16 @@ use storage::{
     Among, Counted, Counts, Journal, JournalKind, JournalOptions, Keep, ListQuery, Offset,
     OpenError, Prepare, Publication, Retention, StatsQuery, TenantId, list, open, stats,
 };
-use support::{Random, channel, keep_all, publication};
+use support::{
+    Random, channel, keep_all, publication, trust,
+    worker::{self, Worker},
+};
 
 const DIR: &str = "STENTOR_CRASH_DIR";
 const KIND: &str = "STENTOR_CRASH_KIND";
 const CHANNELS: u64 = 7;
+/// Then a log is so long that looking at all of it takes more time than another kill.
+const ROUNDS_OF_A_LOG: u64 = 10;
 
 fn journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
     let options = JournalOptions { segment_bytes: 128 * 1024, prepare: Prepare::Ahead };
@@ -170,11 +175,14 @@ fn run_and_kill(child: &str, kind: &str, dir: &Path, time: Duration) -> String {
 }
 
 fn crash(kind: &str, rounds: u64) {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path().join("journal");
+    let mut dirs: Vec<_> = Vec::new();
     let mut random = Random(rounds);
     let mut total = 0;
     for round in 0..rounds {
+        if round % ROUNDS_OF_A_LOG == 0 {
+            dirs = vec![tempfile::tempdir().unwrap()];
+        }
+        let dir = dirs[0].path().join("journal");
         let time = Duration::from_millis(random.below(50));
         let acked = run_and_kill("child_that_is_killed", kind, &dir, time);
         assert!(!acked.is_empty(), "round {round}: the child worked");
@@ -200,6 +208,13 @@ fn crash(kind: &str, rounds: u64) {
         }
     }
     assert!(total > 1_000, "{total} messages were looked at");
+    let figures = [
+        ("rounds", rounds),
+        ("looked_at", total as u64),
+        ("acknowledged_lost", 0),
+        ("taken_for_damage", 0),
+    ];
+    trust::tell(&format!("kill -9, {kind}"), &figures);
 }
 
 fn tail(journal: &mut dyn Journal, number: u64, after: u64) -> Vec<std::sync::Arc<Publication>> {
@@ -208,12 +223,12 @@ fn tail(journal: &mut dyn Journal, number: u64, after: u64) -> Vec<std::sync::Ar
 
 #[test]
 fn a_killed_segment_log_has_every_acknowledged_message_once_and_in_order() {
-    crash("segment", 200);
+    crash("segment", trust::rounds(200, 10_000));
 }
 
 #[test]
 fn a_killed_sled_journal_has_every_acknowledged_message_once_and_in_order() {
-    crash("sled", 20);
+    crash("sled", trust::rounds(20, 1_000));
 }
 
 type Stands = BTreeMap<u64, (u32, u64)>;
@@ -269,15 +284,19 @@ fn child_that_drops_a_tenant() {
 }
 
 fn crash_drop(kind: &str, rounds: u64) {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path().join("journal");
+    let mut dirs: Vec<_> = Vec::new();
     let mut random = Random(rounds);
-    let mut drops = 0;
+    let (mut drops, mut dropped) = (0, 0);
     for round in 0..10 * rounds {
         // A busy machine gets to fewer drops in a round.
-        if round >= rounds && drops > 3 {
+        if round >= rounds && dropped + drops > 3 {
             break;
         }
+        if round % ROUNDS_OF_A_LOG == 0 {
+            dirs = vec![tempfile::tempdir().unwrap()];
+            dropped += drops;
+        }
+        let dir = dirs[0].path().join("journal");
         let time = Duration::from_millis(random.below(50));
         let acked = run_and_kill("child_that_drops_a_tenant", kind, &dir, time);
         let mut words = acked.split(' ');
@@ -311,15 +330,45 @@ fn crash_drop(kind: &str, rounds: u64) {
         }
         check_keys(&*journal, &found, round);
     }
-    assert!(drops > 3, "the tenant was dropped {drops} times");
+    dropped += drops;
+    assert!(dropped > 3, "the tenant was dropped {dropped} times");
+    let figures = [("rounds", rounds), ("drops", dropped.into()), ("came_back", 0)];
+    trust::tell(&format!("kill -9 while tenants are dropped, {kind}"), &figures);
 }
 
 #[test]
 fn what_a_killed_segment_log_dropped_does_not_come_back() {
-    crash_drop("segment", 80);
+    crash_drop("segment", trust::rounds(60, 2_000));
 }
 
 #[test]
 fn what_a_killed_sled_journal_dropped_does_not_come_back() {
-    crash_drop("sled", 10);
+    crash_drop("sled", trust::rounds(8, 500));
+}
+
+#[test]
+fn child_that_is_killed_amid_changes() {
+    worker::work_if_asked();
+}
+
+#[test]
+fn a_killed_catalog_has_every_acknowledged_change_whole() {
+    let (mut random, mut looked_at) = (Random(3), 0);
+    let rounds = trust::rounds(20, 1_000);
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..rounds {
+        let kind = worker::Kind::Catalog;
+        let worker = Worker::start("child_that_is_killed_amid_changes", kind, dir.path());
+        worker.work_for(Duration::from_millis(random.below(50)));
+        let acked = worker.kill();
+        assert!(!acked.is_empty(), "round {round}: the child worked");
+        looked_at += worker::check(kind, dir.path(), &acked);
+    }
+    let figures = [
+        ("rounds", rounds),
+        ("looked_at", looked_at),
+        ("acknowledged_lost", 0),
+        ("taken_for_damage", 0),
+    ];
+    trust::tell("kill -9, catalog", &figures);
 }

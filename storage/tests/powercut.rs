@@ -288,6 +288,11 @@ fn whatever_was_acknowledged_survives_power_cuts_at_any_call() {
     trust::tell("power cut at any call, simulated disk", &figures);
 }
 
+fn is_write(why: &JournalError, seed: u64) -> bool {
+    let JournalError::Io { operation, .. } = why else { panic!("seed {seed}: {why}") };
+    !operation.starts_with("read")
+}
+
 /// A journal that failed takes nothing more, also from a disk that is well again.
 fn check_fence(journal: &mut dyn Journal, told: &Told, random: &mut Random, seed: u64) {
     let batch: Vec<_> = told.batch(random).into_iter().map(|it| it.1).collect();
@@ -315,13 +320,10 @@ fn an_error_of_the_disk_once_or_for_ever_loses_nothing_that_was_acknowledged() {
             let why = work(&mut *journal, &mut told, &mut random, 60);
             errors += u64::from(disk.faults().error_in.is_none_or(|it| it.0 == 0));
             disk.set_faults(Faults::default());
-            if let Some(why) = why {
-                let JournalError::Io { operation, .. } = why else { panic!("seed {seed}: {why}") };
-                // A read that fails takes nothing with it.
-                if !operation.starts_with("read") {
-                    fenced += 1;
-                    check_fence(&mut *journal, &told, &mut random, seed);
-                }
+            // A read that fails takes nothing with it.
+            if why.as_ref().is_some_and(|it| is_write(it, seed)) {
+                fenced += 1;
+                check_fence(&mut *journal, &told, &mut random, seed);
             }
             drop(journal);
             // With the cache as it is, or without.

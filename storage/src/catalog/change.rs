@@ -58,14 +58,19 @@ impl OwnedChange {
 
     /// About what it takes in the journal.
     pub(super) fn bytes(&self) -> u64 {
+        self.as_change().bytes()
+    }
+}
+
+impl<'a> Change<'a> {
+    /// About what it takes in the journal.
+    pub(super) fn bytes(&self) -> u64 {
         const AROUND: usize = 128;
         let (Self::Put { table, key, .. } | Self::Delete { table, key }) = self;
         let value = if let Self::Put { value, .. } = self { value.len() } else { 0 };
         (AROUND + table.len() + key.len() + value) as u64
     }
-}
 
-impl<'a> Change<'a> {
     pub(super) fn encode(&self) -> Vec<u8> {
         let (kind, table, key, value): (_, &str, &[u8], &[u8]) = match self {
             Change::Put { table, key, value } => (1, table, key, value),

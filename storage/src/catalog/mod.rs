@@ -76,10 +76,14 @@ impl Catalog {
     ///
     /// # Errors
     /// As for [`Journal::append`]: nothing is changed. Should the view fail, the changes are durable, though the answer is an
-    /// error, and nothing is taken until the next open.
+    /// error, and nothing is taken until the next open. Where there is no room for the view, nothing is begun.
     pub fn apply(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
         if self.is_behind {
             return Err(JournalError::Fenced);
+        }
+        let needed_bytes = changes.iter().map(Change::bytes).sum();
+        if !self.view.has_room(needed_bytes)? {
+            return Err(JournalError::Full { needed_bytes });
         }
         self.append(changes, now_ms)?;
         let result = self.view.apply(changes, self.position);
@@ -121,13 +125,14 @@ impl Catalog {
         let stand = self.journal.channels().into_iter().find(|it| *it.0 == *self.stream);
         let first = stand.as_ref().map_or(Offset(1), |it| it.1.first_retained);
         self.position = stand.map_or(self.position, |it| it.1.position);
-        let applied = self.view.applied()?;
-        let is_ours = applied.is_some_and(|it| {
-            let is_known = it.epoch == self.position.epoch && it.offset <= self.position.offset;
-            is_known && it.offset.next() >= first
-        });
-        if !is_ours || !self.view.is_whole()? {
-            self.view.clear()?;
+        let applied = self.view.applied()?.filter(|it| it.offset.next() >= first);
+        let is_whole = applied.is_some() && self.view.is_whole()?;
+        match applied.filter(|_| is_whole) {
+            Some(applied) if applied.epoch < self.position.epoch => self.mend(applied, first)?,
+            Some(applied)
+                if applied.epoch == self.position.epoch
+                    && applied.offset <= self.position.offset => {}
+            Some(_) | None => self.view.clear()?,
         }
         let mut after = self.view.applied()?.map_or(Offset(first.0 - 1), |it| it.offset);
         while after < self.position.offset {
@@ -150,6 +155,27 @@ impl Catalog {
         let offset = last.unwrap_or(self.position.offset);
         self.view.apply(&changes, Position { offset, ..self.position })?;
         Ok(offset)
+    }
+
+    /// The journal was damaged after the view was at a position: what that has is right, and only what came later is added. Then
+    /// the journal says the same.
+    fn mend(&mut self, applied: Position, first: Offset) -> Result<(), JournalError> {
+        let (mut after, mut later) = (Offset(first.0 - 1), Vec::new());
+        while after < self.position.offset {
+            let read = match self.journal.read(&self.stream, after, RECORDS_MAX) {
+                Err(JournalError::Corrupt { .. }) => continue,
+                read => read?,
+            };
+            after = read.last().and_then(|it| it.offset()).unwrap_or(self.position.offset);
+            later
+                .extend(read.into_iter().filter(|it| {
+                    (it.epoch(), it.offset()) > (applied.epoch, Some(applied.offset))
+                }));
+        }
+        let changes: Vec<_> = later.iter().filter_map(|it| Change::decode(it.payload())).collect();
+        // All at once: what lies between is neither here nor there.
+        self.view.apply(&changes, self.position)?;
+        self.rewrite()
     }
 
     /// Writes every entry anew, which changes nothing, and lets the records before go.

@@ -1,13 +1,13 @@
 //! The catalog as it is read: keys and values in sled, with a note of how much of the journal they hold and a sum over all of them,
 //! because sled can open with entries missing and say nothing.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, io, path::Path};
 
 use super::{Entries, change::Change};
 use crate::{
     error::{JournalError, OpenError},
     ids::{Epoch, Offset, Position},
-    synced_sled::{SyncedSled, to_io},
+    synced_sled::SyncedSled,
 };
 
 const SLED_SEGMENT_BYTES: usize = 512 * 1024;
@@ -50,8 +50,8 @@ impl Note {
     }
 }
 
-fn failed(why: sled::Error) -> JournalError {
-    JournalError::Io { operation: "catalog", cause: to_io(why) }
+fn failed(cause: io::Error) -> JournalError {
+    JournalError::Io { operation: "catalog", cause }
 }
 
 fn full_key(table: &str, key: &[u8]) -> Vec<u8> {
@@ -76,24 +76,24 @@ impl View {
     }
 
     pub(super) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
-        let found = self.synced.db.get(full_key(table, key)).map_err(failed)?;
-        Ok(found.map(|it| it.to_vec()))
+        self.value(&full_key(table, key)).map(|it| it.map(|it| it.to_vec()))
     }
 
     pub(super) fn entries(&self, table: &str) -> Result<Entries, JournalError> {
         let prefix = full_key(table, &[]);
-        let entries = self.synced.db.scan_prefix(&prefix).map(|entry| {
-            let (key, value) = entry.map_err(failed)?;
-            Ok((key.get(prefix.len()..).unwrap_or_default().to_vec(), value.to_vec()))
-        });
-        entries.collect()
+        let of_one = |(key, value): (sled::IVec, sled::IVec)| {
+            (key.get(prefix.len()..).unwrap_or_default().to_vec(), value.to_vec())
+        };
+        let read = |db: &sled::Db| {
+            db.scan_prefix(&prefix).map(|entry| entry.map(of_one)).collect::<sled::Result<_>>()
+        };
+        self.synced.with(read).map_err(failed)
     }
 
     /// Every entry with its table.
     pub(super) fn all(&self) -> Result<Vec<Full>, JournalError> {
         let mut all = Vec::new();
-        for entry in self.synced.db.iter() {
-            let (full, value) = entry.map_err(failed)?;
+        for (full, value) in self.pairs()? {
             let mut parts = full.splitn(2, |it| *it == 0);
             let (Some(table), Some(key)) = (parts.next(), parts.next()) else { continue };
             if *full != *NOTE {
@@ -116,7 +116,7 @@ impl View {
         let lasts: BTreeMap<_, _> = changes.iter().map(|it| (full_key_of(it), it)).collect();
         let mut batch = sled::Batch::default();
         for (full, change) in lasts {
-            if let Some(before) = self.synced.db.get(&full).map_err(failed)? {
+            if let Some(before) = self.value(&full)? {
                 note.count -= 1;
                 note.sum = note.sum.wrapping_sub(sum_of(&full, &before));
             }
@@ -131,7 +131,13 @@ impl View {
         }
         note.position = position;
         batch.insert(NOTE, note.encode());
-        self.synced.db.apply_batch(batch).map_err(failed)
+        self.synced.with(|db| db.apply_batch(batch)).map_err(failed)
+    }
+
+    /// Whether changes of so many bytes can be applied.
+    pub(super) fn has_room(&self, bytes: u64) -> Result<bool, JournalError> {
+        let has_room = self.synced.has_room(bytes);
+        has_room.map_err(|cause| JournalError::Io { operation: "statvfs", cause })
     }
 
     /// How far in the journal it is.
@@ -145,15 +151,13 @@ impl View {
     }
 
     fn note(&self) -> Result<Option<Note>, JournalError> {
-        let found = self.synced.db.get(NOTE).map_err(failed)?;
-        Ok(found.as_deref().and_then(Note::decode))
+        Ok(self.value(NOTE)?.as_deref().and_then(Note::decode))
     }
 
     /// Whether it holds what it says.
     pub(super) fn is_whole(&self) -> Result<bool, JournalError> {
         let (mut count, mut sum) = (0, 0_u64);
-        for entry in self.synced.db.iter() {
-            let (key, value) = entry.map_err(failed)?;
+        for (key, value) in self.pairs()? {
             if *key != *NOTE {
                 count += 1;
                 sum = sum.wrapping_add(sum_of(&key, &value));
@@ -163,6 +167,16 @@ impl View {
     }
 
     pub(super) fn clear(&self) -> Result<(), JournalError> {
-        self.synced.db.clear().map_err(failed)
+        self.synced.with(|db| db.clear()).map_err(failed)
+    }
+
+    fn value(&self, full: &[u8]) -> Result<Option<sled::IVec>, JournalError> {
+        self.synced.with(|db| db.get(full)).map_err(failed)
+    }
+
+    /// Everything there is, the note too.
+    fn pairs(&self) -> Result<Vec<(sled::IVec, sled::IVec)>, JournalError> {
+        let read = |db: &sled::Db| db.iter().collect::<sled::Result<_>>();
+        self.synced.with(read).map_err(failed)
     }
 }

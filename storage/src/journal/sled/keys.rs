@@ -10,7 +10,6 @@ use crate::{
         keyed::{KeyedRecord, Newest},
     },
     options::KEYED_MS,
-    synced_sled::to_io,
 };
 
 impl SledJournal {
@@ -66,8 +65,7 @@ impl SledJournal {
         number: u64,
         mut work: impl FnMut(&Entry<'_>),
     ) -> Result<(), JournalError> {
-        let value = self.synced.db.get(number.to_be_bytes()).map_err(to_io);
-        let value = value.map_err(failed("read"))?;
+        let value = self.block(number).map_err(failed("read"))?;
         let found = value.as_deref().and_then(|it| entries(it, number)).unwrap_or_default();
         found.iter().for_each(|(entry, _)| work(entry));
         Ok(())

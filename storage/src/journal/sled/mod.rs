@@ -25,7 +25,7 @@ use crate::{
     ids::{ChannelKey, Epoch, Offset, Position, TenantId},
     options::Retention,
     publication::Publication,
-    synced_sled::{Began, SyncedSled, to_io},
+    synced_sled::{Began, SyncedSled},
 };
 
 /// Larger values go to `blobs/`, which sled never syncs.
@@ -74,7 +74,7 @@ impl SledJournal {
             is_fenced: false,
             _lock: lock,
         };
-        let oldest = journal.oldest().map_err(|why| io_error("read blocks")(to_io(why)))?;
+        let oldest = journal.oldest().map_err(io_error("read blocks"))?;
         let is_mark_lost = known.is_none() && (read > 0 || oldest.is_some());
         if known.is_none() {
             journal.mark.first = oldest.unwrap_or(0);
@@ -83,7 +83,7 @@ impl SledJournal {
         if began == Began::WithNone {
             journal.mark.first = journal.mark.end;
         }
-        let lost = journal.recover().map_err(|why| io_error("read blocks")(to_io(why)))?;
+        let lost = journal.recover().map_err(io_error("read blocks"))?;
         if !lost.is_empty() || is_mark_lost || began == Began::WithNone {
             journal.index.damages += usize::from(lost.is_empty());
             journal
@@ -95,9 +95,19 @@ impl SledJournal {
     }
 
     /// The number of the oldest block.
-    fn oldest(&self) -> sled::Result<Option<u64>> {
-        let Some((key, _)) = self.synced.db.first()? else { return Ok(None) };
-        Ok(key.as_ref().try_into().ok().map(u64::from_be_bytes))
+    fn oldest(&self) -> io::Result<Option<u64>> {
+        let first = self.synced.with(|db| db.first())?;
+        Ok(first.and_then(|it| it.0.as_ref().try_into().ok()).map(u64::from_be_bytes))
+    }
+
+    /// The bytes of a block.
+    fn block(&self, number: u64) -> io::Result<Option<sled::IVec>> {
+        self.synced.with(|db| db.get(number.to_be_bytes()))
+    }
+
+    fn put_block(&self, number: u64, block: Vec<u8>) -> Result<(), JournalError> {
+        let put = self.synced.with(|db| db.insert(number.to_be_bytes(), block));
+        put.map(drop).map_err(failed("write"))
     }
 
     /// Writes down where channels stand.
@@ -123,11 +133,7 @@ impl SledJournal {
     fn put_marks(&mut self, entries: &[Entry<'_>]) -> Result<u64, JournalError> {
         let number = self.mark.end;
         let block = encode(entries, number);
-        self.synced
-            .db
-            .insert(number.to_be_bytes(), block)
-            .map_err(to_io)
-            .map_err(failed("write"))?;
+        self.put_block(number, block)?;
         self.mark.end += 1;
         Ok(number)
     }
@@ -170,7 +176,7 @@ impl SledJournal {
             entry::put_message(&mut block, publication, place(number, 0));
         }
         blocks.insert(&number.to_be_bytes(), sealed(block));
-        self.synced.db.apply_batch(blocks).map_err(to_io).map_err(failed("write"))?;
+        self.synced.with(|db| db.apply_batch(blocks)).map_err(failed("write"))?;
         self.mark.end = number + 1;
         self.commit()
     }
@@ -184,7 +190,7 @@ impl SledJournal {
     ) -> io::Result<Option<T>> {
         let Places::Known(places) = &run.places else { return Ok(None) };
         let Some(at) = places.get(skip as usize) else { return Ok(None) };
-        let value = self.synced.db.get(run.segment.to_be_bytes()).map_err(to_io)?;
+        let value = self.block(run.segment)?;
         let body = value.as_deref().and_then(|it| it.get(CRC_BYTES..)).unwrap_or_default();
         let found = entry::decode(body, *at as usize, place(run.segment, CRC_BYTES));
         Ok(match found {
@@ -333,7 +339,7 @@ impl Journal for SledJournal {
         JournalStats {
             channels: self.index.len() as u64,
             segments: self.mark.end - self.mark.first,
-            bytes: self.synced.db.size_on_disk().unwrap_or(0),
+            bytes: self.synced.bytes(),
             quarantined: self.quarantined,
             torn_bytes: 0,
         }

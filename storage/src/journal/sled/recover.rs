@@ -1,24 +1,24 @@
 //! Opening: every block is read; what the mark counts on and sled does not have is damage.
 
+use std::io;
+
 use super::{
     SledJournal,
     block::{encode, entries},
-    failed,
 };
 use crate::{
     error::JournalError,
     ids::{ChannelKey, Epoch, Position},
     journal::{ChannelState, channel::Note, entry::Entry},
-    synced_sled::to_io,
 };
 
 impl SledJournal {
     /// Reads every block into the index. Returns the numbers of those that are lost.
-    pub(super) fn recover(&mut self) -> sled::Result<Vec<u64>> {
+    pub(super) fn recover(&mut self) -> io::Result<Vec<u64>> {
         let mut lost = Vec::new();
         let mut number = self.mark.first;
         loop {
-            let value = self.synced.db.get(number.to_be_bytes())?;
+            let value = self.block(number)?;
             let is_due = number < self.mark.end;
             match value.as_deref().and_then(|it| entries(it, number)) {
                 Some(entries) => {
@@ -33,9 +33,9 @@ impl SledJournal {
             number += 1;
         }
         // What lies beyond was never acknowledged, and does not follow.
-        for key in self.synced.db.range(number.to_be_bytes()..).keys() {
-            self.synced.db.remove(key?)?;
-        }
+        self.synced.with(|db| {
+            db.range(number.to_be_bytes()..).keys().try_for_each(|key| db.remove(key?).map(drop))
+        })?;
         self.mark.end = number;
         Ok(lost)
     }
@@ -77,12 +77,7 @@ impl SledJournal {
         });
         self.stand(&stands.collect::<Vec<_>>())?;
         for number in lost {
-            let none = encode(&[], *number);
-            self.synced
-                .db
-                .insert(number.to_be_bytes(), none)
-                .map_err(to_io)
-                .map_err(failed("write"))?;
+            self.put_block(*number, encode(&[], *number))?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use crate::{
     ids::{ChannelKey, Epoch, Offset, TenantId},
     journal::{ChannelState, Cut, Retired, channel::Run, entry::Entry, keep},
     options::{Keep, Retention},
-    synced_sled::to_io,
 };
 
 impl SledJournal {
@@ -121,7 +120,7 @@ impl SledJournal {
         self.mark.first = first;
         // The mark before the removal: no block that it counts on is ever missing.
         self.commit()?;
-        self.synced.db.apply_batch(blocks).map_err(to_io).map_err(failed("remove"))?;
+        self.synced.with(|db| db.apply_batch(blocks)).map_err(failed("remove"))?;
         Ok(removed)
     }
 }

@@ -1,0 +1,232 @@
+//! Power cuts and full disks on a real file system: ext4 on a loop device, stopped by `FS_IOC_SHUTDOWN`. Where that cannot be had
+//! the tests say that they were skipped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod support;
+
+use std::{path::Path, time::Duration};
+
+use storage::{
+    Catalog, Change, Journal, JournalError, JournalKind, JournalOptions, Keep, Offset, Prepare,
+    Publication, open,
+};
+use support::{
+    Random, backends, channel,
+    mounted::Mounted,
+    sized, trust,
+    worker::{self, Kind, Worker},
+};
+
+#[test]
+fn child_whose_power_is_cut() {
+    worker::work_if_asked();
+}
+
+/// Cuts the power at random moments under load, again and again, and looks for what was acknowledged. The same file system goes
+/// through a few cuts.
+fn cut(kind: Kind, mib: u64, cuts: u64) {
+    let name = format!("power cuts of {}", kind.name());
+    let Some(mut disk) = Mounted::new(&name, mib) else { return };
+    let mut random = Random(cuts);
+    let (mut looked_at, mut acknowledged) = (0, 0);
+    for round in 0..cuts {
+        if round % 8 == 7 {
+            disk.renew(mib);
+        }
+        let dir = disk.path().join("data");
+        let worker = Worker::start("child_whose_power_is_cut", kind, &dir);
+        worker.work_for(Duration::from_millis(random.below(250)));
+        disk.cut();
+        // Every call fails now: it was refused what came later, and ends.
+        let acked = worker.end();
+        assert!(!acked.is_empty(), "round {round}: the child worked");
+        acknowledged += acked.values().sum::<u64>();
+        disk.restart();
+        looked_at += worker::check(kind, &dir, &acked);
+    }
+    assert!(looked_at > cuts, "{looked_at} messages were looked at");
+    let figures = [
+        ("cuts", cuts),
+        ("acknowledged", acknowledged),
+        ("looked_at", looked_at),
+        ("acknowledged_lost", 0),
+        ("taken_for_damage", 0),
+    ];
+    trust::tell(&format!("power cut of ext4, {}", kind.name()), &figures);
+}
+
+#[test]
+fn a_segment_log_whose_power_is_cut_has_every_acknowledged_message() {
+    cut(Kind::Segment, 48, trust::rounds(20, 1_000));
+}
+
+#[test]
+fn a_sled_journal_whose_power_is_cut_has_every_acknowledged_message() {
+    cut(Kind::Sled, 192, trust::rounds(5, 1_000));
+}
+
+#[test]
+fn a_catalog_whose_power_is_cut_has_every_acknowledged_change() {
+    cut(Kind::Catalog, 48, trust::rounds(5, 1_000));
+}
+
+/// Fills what is left of a disk, but for so many bytes.
+fn fill(disk: &Mounted, but: u64) -> std::path::PathBuf {
+    let path = disk.path().join("ballast");
+    let file = std::fs::File::create(&path).unwrap();
+    let free = rustix::fs::statvfs(disk.path()).unwrap();
+    let bytes = (free.f_bavail * free.f_frsize).saturating_sub(but);
+    rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, bytes).unwrap();
+    path
+}
+
+fn batch(from: u64) -> Vec<std::sync::Arc<Publication>> {
+    (0..3).flat_map(|it| (from..from + 5).map(move |at| sized(&channel(it), 1, at, 900))).collect()
+}
+
+/// Appends until there is no room; returns what comes next.
+fn append_all(journal: &mut dyn Journal, mut next: u64) -> u64 {
+    loop {
+        match journal.append(&batch(next)) {
+            Ok(()) => next += 5,
+            Err(why) => {
+                assert!(matches!(why, JournalError::Full { .. }) && why.is_passing(), "{why}");
+                return next;
+            }
+        }
+    }
+}
+
+/// Every message from one on is there, byte for byte.
+fn check_from(journal: &mut dyn Journal, first: u64, next: u64) {
+    for number in 0..3 {
+        let key = channel(number);
+        let mut at = first;
+        while at < next {
+            let read = journal.read(&key, Offset(at - 1), 1_000).unwrap();
+            assert!(!read.is_empty(), "{key:?}: nothing at {at} of {next}");
+            for it in read {
+                assert_eq!(*it, *sized(&key, 1, at, 900));
+                at += 1;
+            }
+        }
+        assert_eq!(at, next, "{key:?}");
+    }
+}
+
+fn open_journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
+    let options = JournalOptions { segment_bytes: 512 * 1024, prepare: Prepare::Ahead };
+    open(kind, dir, &options).unwrap()
+}
+
+#[test]
+fn a_segment_log_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    let Some(disk) = Mounted::new("a full disk under the segment log", 16) else { return };
+    let dir = disk.path().join("data");
+    let (mut next, mut first, mut refusals) = (1, 1, 0);
+    for round in 0..trust::rounds(3, 100) {
+        let mut journal = open_journal(JournalKind::Segment, &dir);
+        next = append_all(&mut *journal, next);
+        for _ in 0..20 {
+            let refused = journal.append(&batch(next));
+            assert!(
+                matches!(refused, Err(JournalError::Full { .. })),
+                "round {round}: {refused:?}"
+            );
+            refusals += 1;
+        }
+        check_from(&mut *journal, first, next);
+        // Letting go makes room, without a restart.
+        let keep = Keep { messages_max: 100, ..Keep::ALL };
+        let retired = journal.retain(&backends::keep(keep), 0).unwrap();
+        assert!(retired.segments > 3, "round {round}: {retired:?}");
+        first = next - 100;
+        journal.append(&batch(next)).unwrap();
+        next += 5;
+        check_from(&mut *journal, first, next);
+        drop(journal);
+        let mut journal = open_journal(JournalKind::Segment, &dir);
+        assert_eq!(journal.stats().quarantined, 0, "round {round}");
+        check_from(&mut *journal, first, next);
+    }
+    let figures = [("disk_mib", 16), ("refusals", refusals), ("acknowledged_lost", 0)];
+    trust::tell("ENOSPC of ext4, segment", &figures);
+}
+
+#[test]
+fn a_sled_journal_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    let Some(disk) = Mounted::new("a full disk under the sled journal", 128) else { return };
+    let dir = disk.path().join("data");
+    let (mut next, mut refusals) = (1, 0);
+    for _ in 0..trust::rounds(2, 20) {
+        let mut journal = open_journal(JournalKind::Sled, &dir);
+        journal.append(&batch(next)).unwrap();
+        next += 5;
+        let ballast = fill(&disk, 66 * 1024 * 1024);
+        next = append_all(&mut *journal, next);
+        for _ in 0..20 {
+            assert!(matches!(journal.append(&batch(next)), Err(JournalError::Full { .. })));
+            refusals += 1;
+        }
+        std::fs::remove_file(ballast).unwrap();
+        journal.append(&batch(next)).unwrap();
+        next += 5;
+        check_from(&mut *journal, 1, next);
+        drop(journal);
+        let mut journal = open_journal(JournalKind::Sled, &dir);
+        assert_eq!(journal.stats().quarantined, 0);
+        check_from(&mut *journal, 1, next);
+    }
+    let figures = [("disk_mib", 128), ("refusals", refusals), ("acknowledged_lost", 0)];
+    trust::tell("ENOSPC of ext4, sled", &figures);
+}
+
+#[test]
+fn a_catalog_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
+    let Some(disk) = Mounted::new("a full disk under the catalog", 32) else { return };
+    let dir = disk.path().join("data");
+    let mut random = Random(16);
+    let mut known = std::collections::BTreeMap::new();
+    let mut refusals = 0;
+    for round in 0..trust::rounds(2, 50) {
+        let mut catalog = Catalog::open(&dir).unwrap();
+        let ballast = fill(&disk, 5 * 1024 * 1024);
+        // Small changes and large ones, until some were refused.
+        let mut refused = 0;
+        while refused < 20 {
+            let key = random.below(40).to_be_bytes();
+            let value = vec![
+                random.next().to_le_bytes()[0];
+                1 + usize::try_from(random.below(30_000)).unwrap()
+            ];
+            match catalog.apply(&[Change::Put { table: "t", key: &key, value: &value }], 0) {
+                Ok(()) => drop(known.insert(key, value)),
+                Err(why) => {
+                    assert!(matches!(why, JournalError::Full { .. }), "round {round}: {why}");
+                    refused += 1;
+                }
+            }
+        }
+        refusals += refused;
+        std::fs::remove_file(ballast).unwrap();
+        let (key, value) = ([9; 8], round.to_be_bytes());
+        let put = Change::Put { table: "t", key: &key, value: &value };
+        catalog.apply(&[put], 0).unwrap();
+        known.insert(key, value.to_vec());
+        for _ in 0..2 {
+            for (key, value) in &known {
+                assert_eq!(catalog.get("t", key).unwrap().as_ref(), Some(value), "round {round}");
+            }
+            assert_eq!(catalog.quarantined(), 0);
+            drop(catalog);
+            catalog = Catalog::open(&dir).unwrap();
+        }
+    }
+    let figures = [("disk_mib", 32), ("refusals", refusals), ("acknowledged_lost", 0)];
+    trust::tell("ENOSPC of ext4, catalog", &figures);
+}
