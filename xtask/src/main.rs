@@ -1,7 +1,8 @@
-//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask trust`.
+//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask trust`, `cargo xtask supply`.
 
 mod install;
 mod steps;
+mod supply;
 mod trust;
 
 use std::env;
@@ -13,8 +14,12 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 usage: cargo xtask test
        cargo xtask trust PART
+       cargo xtask supply
+       cargo xtask sbom
 
   test   install what the tests need, then check formatting, lints and documentation, and run all tests
+  supply whether what is linked is allowed: licences, sources, versions, known faults
+  sbom   write what is linked to target/stentor.cdx.json, a list in CycloneDX
   trust  a part of what docs/reliability.md claims, at its full length, or all of them:";
 
 fn main() -> ExitCode {
@@ -23,6 +28,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test"] => test(),
         ["trust", part] => trust::run(part),
+        ["supply"] => supply::check(),
+        ["sbom"] => supply::sbom(),
         [] | ["--help" | "-h" | "help"] => {
             say(&usage());
             ExitCode::SUCCESS

@@ -18,20 +18,73 @@ struct Part {
     commands: &'static [&'static [&'static str]],
 }
 
-const PARTS: [Part; 1] = [Part {
-    name: "seeds",
-    about: "100,000 seeds of the simulator",
-    commands: &[&[
-        "test",
-        "--release",
-        "--locked",
-        "--package=engine",
-        "--test=sim",
-        "every_seed",
-        "--",
-        "--nocapture",
-    ]],
-}];
+const PARTS: [Part; 4] = [
+    Part {
+        name: "seeds",
+        about: "100,000 seeds of the simulator",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--package=engine",
+            "--test=sim",
+            "every_seed",
+            "--",
+            "--nocapture",
+        ]],
+    },
+    Part {
+        name: "supply",
+        about: "licences, sources and known faults of what is linked, and the list of it",
+        commands: &[&["xtask", "supply"]],
+    },
+    Part {
+        name: "host",
+        about: "what a ring may do, and what a node says and needs on hosts that allow less",
+        commands: &[
+            &["test", "--locked", "--package=engine", "--lib", "reactor::ring"],
+            &[
+                "test",
+                "--release",
+                "--locked",
+                "--package=engine",
+                "--test=server",
+                "deploy::",
+                "--",
+                "--nocapture",
+                "--test-threads=1",
+            ],
+        ],
+    },
+    Part {
+        name: "isolation",
+        about: "every call of every dialect by a second tenant, forged tokens, secrets in what is written",
+        commands: &[
+            &[
+                "test",
+                "--release",
+                "--locked",
+                "--package=engine",
+                "--test=server",
+                "twins::",
+                "--",
+                "--nocapture",
+                "--test-threads=1",
+            ],
+            &["test", "--release", "--locked", "--package=engine", "--test=server", "canary::"],
+            &[
+                "test",
+                "--locked",
+                "--package=protocol",
+                "--test=forged",
+                "--test=forged_infrai",
+                "--test=forged_insforge",
+                "--",
+                "--nocapture",
+            ],
+        ],
+    },
+];
 
 /// The parts, a line each, for the help.
 pub(crate) fn parts() -> String {
