@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+use std::cell::Cell;
 use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
@@ -29,6 +30,7 @@ struct Door {
     keys: UserKeys,
     rsa: RsaKeyPair,
     jwks: serde_json::Value,
+    tried: Cell<usize>,
 }
 
 impl Door {
@@ -43,6 +45,7 @@ impl Door {
             keys: UserKeys::new(SECRET, set).unwrap(),
             rsa: RsaKeyPair::from_pkcs8(&rsa).unwrap(),
             jwks,
+            tried: Cell::new(0),
         }
     }
 
@@ -52,6 +55,7 @@ impl Door {
     }
 
     fn refuse(&self, what: &str, token: &str) {
+        self.tried.set(self.tried.get() + 1);
         assert_eq!(self.open(token), Err("Invalid token".to_owned()), "{what}: {token}");
     }
 
@@ -72,6 +76,12 @@ fn hmac(message: &str, secret: &[u8]) -> String {
 
 fn secret(header: &str, claims: &str) -> String {
     hmac(&message(header, claims), SECRET.as_bytes())
+}
+
+/// Figures of a claim, as `cargo xtask trust` gathers them.
+#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
+fn figures(dialect: &str, tried: usize) {
+    println!(r#"trust {{"what":"forged tokens","of":"{dialect}","tried":{tried},"accepted":0}}"#);
 }
 
 #[test]
@@ -153,6 +163,7 @@ fn a_header_chooses_no_algorithm() {
         let token = door.rsa(&message(header, GOOD), &RSA_PKCS1_SHA256);
         door.refuse("a good signature of a key that is not named", &token);
     }
+    figures("insforge, headers", door.tried.get());
 }
 
 #[test]
@@ -197,6 +208,7 @@ fn a_signature_is_whole_and_of_this_message() {
         );
         hmac(&message, SECRET.as_bytes())
     });
+    figures("insforge, signatures", door.tried.get());
 }
 
 #[test]
@@ -224,7 +236,7 @@ fn claims_are_what_they_have_to_be() {
         ("nothing", ""),
         ("what follows", r#"{"sub":"a"}{}"#),
     ] {
-        assert_eq!(door.open(&secret(HS256, claims)), Err("Invalid token".to_owned()), "{what}");
+        door.refuse(what, &secret(HS256, claims));
     }
     let long = format!(r#"{{"sub":"{}"}}"#, "x".repeat(129));
     for claims in [
@@ -246,4 +258,5 @@ fn claims_are_what_they_have_to_be() {
     // Whoever is at fault in two ways is told of the token first.
     let both = door.open(&secret(HS256, r#"{"exp":1}"#));
     assert_eq!(both, Err("Invalid token".to_owned()));
+    figures("insforge, claims", door.tried.get());
 }

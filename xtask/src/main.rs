@@ -1,8 +1,9 @@
-//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask coverage`, `cargo xtask trust`.
+//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask coverage`, `cargo xtask trust`, `cargo xtask supply`.
 
 mod coverage;
 mod install;
 mod steps;
+mod supply;
 mod trust;
 
 use std::env;
@@ -15,9 +16,13 @@ const USAGE: &str = "\
 usage: cargo xtask test
        cargo xtask coverage
        cargo xtask trust PART
+       cargo xtask supply
+       cargo xtask sbom
 
   test      install what the tests need, then check formatting, lints and documentation, and run all tests
   coverage  which lines of protocol its tests run; fewer than 95 of 100 are a failure
+  supply    whether what is linked is allowed: licences, sources, versions, known faults
+  sbom      write what is linked to target/stentor.cdx.json, a list in CycloneDX
   trust     a part of what docs/reliability.md claims, at its full length, or all of them:";
 
 fn main() -> ExitCode {
@@ -30,6 +35,8 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["coverage"] => coverage::run(),
         ["trust", part] => trust::run(part),
+        ["supply"] => supply::check(),
+        ["sbom"] => supply::sbom(),
         [] | ["--help" | "-h" | "help"] => {
             say(&usage());
             ExitCode::SUCCESS

@@ -19,5 +19,5 @@ pub use parse::parse_head;
 pub use response::{
     CONTINUE, Content, HeaderLine, HeaderValue, Response, write_preflight, write_response,
 };
-pub use router::{Route, Routed, route};
+pub use router::{Route, Routed, paths, route};
 pub use stream::{Framing, StreamHead, write_last_chunk, write_part, write_stream_head};

@@ -99,6 +99,11 @@ pub fn route(head: &Head<'_>) -> Routed {
     find(&TABLE, head.method, head.path)
 }
 
+/// Every method and path that lead somewhere, as the rows have them.
+pub fn paths() -> impl Iterator<Item = (Method, &'static str)> {
+    TABLE.rows.iter().map(|(method, path, _)| (*method, *path))
+}
+
 static TABLE: Table<ROWS> = Table::new(rows());
 
 /// How many rows there are.

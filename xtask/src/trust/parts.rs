@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 4] = [
+pub(super) const PARTS: [Part; 7] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -35,5 +35,27 @@ pub(super) const PARTS: [Part; 4] = [
         name: "coverage",
         about: "lines of protocol that its tests run",
         commands: &["run --quiet --package=xtask -- coverage"],
+    },
+    Part {
+        name: "supply",
+        about: "licences, sources and known faults of what is linked, and the list of it",
+        commands: &["xtask supply"],
+    },
+    Part {
+        name: "host",
+        about: "what a ring may do, and what a node says and needs on hosts that allow less",
+        commands: &[
+            "test --profile=trust --locked --package=engine --lib reactor::ring",
+            "test --profile=trust --locked --package=engine --test=server deploy:: -- --nocapture --test-threads=1",
+        ],
+    },
+    Part {
+        name: "isolation",
+        about: "every call of every dialect by a second tenant, forged tokens, secrets in what is written",
+        commands: &[
+            "test --profile=trust --locked --package=engine --test=server twins:: -- --nocapture --test-threads=1",
+            "test --profile=trust --locked --package=engine --test=server canary::",
+            "test --profile=trust --locked --package=protocol --test=forged --test=forged_infrai --test=forged_insforge -- --nocapture",
+        ],
     },
 ];
