@@ -2,6 +2,8 @@
 //!
 //! The load test checks every sequence number at every subscriber, measures latency from the moment a message
 //! was due, and says when it was itself the bottleneck. It shares no code with the server but the codecs.
+//!
+//! [`history`] is for tests of one's own: a log of what clients asked, were answered and were shown, and its checker.
 #![forbid(unsafe_code)]
 
 pub mod cli;

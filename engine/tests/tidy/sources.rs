@@ -145,7 +145,8 @@ pub(crate) fn outside(workspace: &Workspace) -> Vec<String> {
 
 /// Files outside the command line that call the load test.
 pub(crate) fn load_test_callers(workspace: &Workspace) -> Vec<String> {
-    let allowed = ["engine/src/main.rs", "engine/src/cli/", "loadtest/", "benches/"];
+    let allowed =
+        ["engine/src/main.rs", "engine/src/cli/", "engine/tests/chaos/", "loadtest/", "benches/"];
     let others = workspace.rust().filter(|it| !it.is_in(&allowed) && !it.is_in(SELF));
     let calls =
         |file: &Text| file.code().find(|(_, line)| line.contains("loadtest::")).map(|it| it.0);

@@ -55,7 +55,7 @@ pub enum Event {
     Invoked {
         /// The ask.
         op: u64,
-        /// The connection: its publishes keep their order.
+        /// The connection, or the session: its publishes keep their order.
         by: u64,
         /// Where to.
         channel: Channel,

@@ -59,7 +59,8 @@ impl Event {
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {
         let at = Fields(value.as_object()?);
-        let read = match at.text("is")?.as_str() {
+        let kind = at.text("is")?;
+        let read = match kind.as_str() {
             "started" => Self::Started,
             "invoked" => Self::Invoked {
                 op: at.number("op")?,
@@ -74,12 +75,28 @@ impl Event {
             }
             "refused" => Self::Refused { op: at.number("op")? },
             "unknown" => Self::Unknown { op: at.number("op")? },
+            "entering" | "entered" | "revoked" => Self::of_token(&kind, &at)?,
+            "quiet" => Self::Quiet,
+            "present" | "kept" | "reading" | "read" => Self::of_server(&kind, &at)?,
+            _ => Self::of_subscription(&kind, &at)?,
+        };
+        Some(read)
+    }
+
+    fn of_token(kind: &str, at: &Fields<'_>) -> Option<Self> {
+        let read = match kind {
             "entering" => {
                 Self::Entering { session: at.number("session")?, token: at.number("token")? }
             }
             "entered" => Self::Entered { session: at.number("session")? },
             "revoked" => Self::Revoked { token: at.number("token")? },
-            "quiet" => Self::Quiet,
+            _ => return None,
+        };
+        Some(read)
+    }
+
+    fn of_server(kind: &str, at: &Fields<'_>) -> Option<Self> {
+        let read = match kind {
             "present" => Self::Present { channel: at.channel()?, members: at.texts("members")? },
             "kept" => Self::Kept { channel: at.channel()?, shown: at.shown()? },
             "reading" => Self::Reading {
@@ -93,7 +110,7 @@ impl Event {
                 let is_last = at.0.get("last")?.as_bool()?;
                 Self::Read { read: at.number("read")?, rows: rows?, is_last }
             }
-            kind => Self::of_subscription(kind, &at)?,
+            _ => return None,
         };
         Some(read)
     }

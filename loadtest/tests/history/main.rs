@@ -315,6 +315,11 @@ fn a_revoked_token_has_no_effect_any_more() {
         },
         &[Rule::Revoked],
     );
+    let mut scene = Scene::new();
+    scene.push(Event::Entering { session: 7, token: 1 }).push(Event::Entered { session: 7 });
+    scene.invoke_by(7, 1, 1).push(Event::Revoked { token: 1 });
+    scene.accept(1, 1).invoke_by(7, 2, 2).accept(2, 2);
+    breaks(scene.end(&[1, 2]), &[Rule::Revoked]);
 }
 
 #[test]

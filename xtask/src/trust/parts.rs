@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 7] = [
+pub(super) const PARTS: [Part; 8] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -57,5 +57,10 @@ pub(super) const PARTS: [Part; 7] = [
             "test --profile=trust --locked --package=engine --test=server canary::",
             "test --profile=trust --locked --package=protocol --test=forged --test=forged_infrai --test=forged_insforge -- --nocapture",
         ],
+    },
+    Part {
+        name: "history",
+        about: "ten minutes of chaos, and whether the history of its clients keeps every promise",
+        commands: &["test --profile=trust --locked --package=engine --test=chaos -- --nocapture"],
     },
 ];

@@ -127,5 +127,8 @@ pub(super) struct Session {
 pub(super) struct Ask {
     /// Its message, by its place among all.
     pub(super) message: usize,
+    /// The connection, and when.
+    pub(super) by: u64,
+    pub(super) line: u64,
     pub(super) is_answered: bool,
 }

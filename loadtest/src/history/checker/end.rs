@@ -1,7 +1,7 @@
 //! What shows only once the whole history is known: what was lost, and what stands in which order.
 
 use super::Checker;
-use super::books::Moment;
+use super::books::{Message, Moment};
 use crate::history::finding::{Rule, Verdict};
 use std::collections::BTreeMap;
 
@@ -27,25 +27,22 @@ impl Checker {
     /// What was accepted is kept, what was refused is not, and nobody was shown what is not there.
     fn judge_messages(&mut self) {
         for it in &self.messages {
-            let number = it.number;
-            let is_refused = it.refused == it.asks;
-            let mut find = |rule, line, what: &str| {
-                self.verdict.find(rule, line, format!("message {number} {what}"));
+            let end = self.line;
+            let wrong = match (it.is_kept, it.nth, it.shown) {
+                (true, None, _) if it.is_accepted => {
+                    Some((Rule::Lost, end, "was accepted, and is not in the history"))
+                }
+                (true, None, Some(line)) => {
+                    Some((Rule::Phantom, line, "was shown, and is not in the history"))
+                }
+                (false, Some(_), _) => Some((Rule::Phantom, end, "was not to be kept, and is")),
+                (true, Some(_), _) | (_, None, _) => None,
             };
-            match (it.is_kept, it.nth) {
-                (true, None) if it.is_accepted => {
-                    find(Rule::Lost, self.line, "was accepted, and is not in the history");
-                }
-                (true, None) => {
-                    if let Some(line) = it.shown {
-                        find(Rule::Phantom, line, "was shown, and is not in the history");
-                    }
-                }
-                (false, Some(_)) => find(Rule::Phantom, self.line, "was not to be kept, and is"),
-                (true, Some(_)) | (false, None) => {}
-            }
-            if let Some(line) = it.shown.filter(|_| is_refused) {
-                find(Rule::Phantom, line, "was refused, and was shown");
+            let is_refused = it.refused == it.asks;
+            let refused = it.shown.filter(|_| is_refused);
+            let refused = refused.map(|line| (Rule::Phantom, line, "was refused, and was shown"));
+            for (rule, line, what) in wrong.into_iter().chain(refused) {
+                self.verdict.find(rule, line, format!("message {} {what}", it.number));
             }
         }
     }
@@ -62,27 +59,18 @@ impl Checker {
                     accepted = accepted.max(self.messages.get(at).and_then(|it| it.nth));
                 }
                 Moment::Invoked(at) => {
-                    let Some(message) = self.messages.get(at) else { continue };
-                    let Some(nth) = message.nth else { continue };
-                    if accepted.is_some_and(|accepted| nth <= accepted) {
-                        wrong.push((*line, message.number, "one that was accepted before it"));
-                    }
-                    if message.asks == 1
-                        && let Some(before) = of_connection.insert(message.by, nth)
-                        && nth <= before
-                    {
-                        wrong.push((*line, message.number, "an earlier one of its connection"));
-                    }
+                    let message = self.messages.get(at);
+                    let found = message.map(|it| early(it, accepted, &mut of_connection));
+                    let found = found.into_iter().flatten().flatten();
+                    wrong.extend(found.map(|(number, what)| (*line, number, what)));
                 }
                 Moment::Subscribing(sub) => {
-                    if let Some(sub) = self.subs.get_mut(&sub) {
-                        sub.low = accepted;
-                    }
+                    let sub = self.subs.get_mut(&sub);
+                    sub.into_iter().for_each(|it| it.low = accepted);
                 }
                 Moment::Reading(read) => {
-                    if let Some(page) = self.pages.get_mut(&read) {
-                        page.low = accepted;
-                    }
+                    let page = self.pages.get_mut(&read);
+                    page.into_iter().for_each(|it| it.low = accepted);
                 }
                 Moment::Subscribed(_) => {}
             }
@@ -103,12 +91,28 @@ impl Checker {
                     first = first.into_iter().chain(nth).min();
                 }
                 Moment::Subscribed(sub) => {
-                    if let Some(sub) = self.subs.get_mut(&sub) {
-                        sub.high = first;
-                    }
+                    let sub = self.subs.get_mut(&sub);
+                    sub.into_iter().for_each(|it| it.high = first);
                 }
                 Moment::Accepted(_) | Moment::Subscribing(_) | Moment::Reading(_) => {}
             }
         }
     }
+}
+
+/// What a message stands before, though it has to follow it.
+fn early(
+    message: &Message,
+    accepted: Option<usize>,
+    of_connection: &mut BTreeMap<u64, usize>,
+) -> [Option<(u64, &'static str)>; 2] {
+    let Some(nth) = message.nth else { return [None; 2] };
+    let is_early = accepted.is_some_and(|accepted| nth <= accepted);
+    // Of a message that was asked for again nobody knows which ask it is.
+    let before = if message.asks == 1 { of_connection.insert(message.by, nth) } else { None };
+    let overtakes = before.is_some_and(|before| nth <= before);
+    [
+        is_early.then_some((message.number, "one that was accepted before it")),
+        overtakes.then_some((message.number, "an earlier one of its connection")),
+    ]
 }

@@ -4,11 +4,12 @@ mod books;
 mod end;
 mod ends;
 mod members;
+mod subs;
 
-use super::event::{Begin, Channel, Event, Place, Shown};
+use super::event::{Channel, Event, Place, Shown};
 use super::finding::{Rule, Verdict};
-use books::{Ask, Book, Message, Moment, Page, Session, Stage, Sub};
-use std::collections::{BTreeMap, BTreeSet};
+use books::{Ask, Book, Message, Moment, Page, Session, Sub};
+use std::collections::BTreeMap;
 
 /// Checks a whole history.
 pub fn check<'a>(events: impl IntoIterator<Item = &'a Event>) -> Verdict {
@@ -46,10 +47,47 @@ impl Checker {
                 self.started = self.line;
                 self.verdict.lives += 1;
             }
+            Event::Invoked { .. }
+            | Event::Accepted { .. }
+            | Event::Refused { .. }
+            | Event::Unknown { .. } => self.note_publish(event),
+            Event::Entering { session, token } => {
+                let session_of = Session { token: *token, asked: self.line };
+                self.sessions.insert(*session, session_of);
+            }
+            Event::Entered { session } => self.enter(*session),
+            Event::Revoked { token } => {
+                self.verdict.revoked += 1;
+                self.revoked.entry(*token).or_insert(self.line);
+            }
+            Event::Reading { read, channel, after } => {
+                let channel = self.book(channel);
+                self.moment(channel, Moment::Reading(*read));
+                let page = Page { channel, after: *after, came: None, low: None };
+                self.pages.insert(*read, page);
+            }
+            Event::Read { read, rows, is_last } => self.turn_page(*read, rows, *is_last),
+            Event::Quiet => self.quieten(),
+            Event::Present { channel, members } => self.present(channel, members),
+            Event::Kept { channel, shown } => self.keep(channel, shown),
+            Event::Subscribing { .. }
+            | Event::Subscribed { .. }
+            | Event::Recovered { .. }
+            | Event::Delivered { .. }
+            | Event::Joined { .. }
+            | Event::Left { .. }
+            | Event::Ended { .. } => self.note_subscription(event),
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "it is given its own kinds alone")]
+    fn note_publish(&mut self, event: &Event) {
+        match event {
             Event::Invoked { op, by, channel, message, digest, is_kept } => {
                 let channel = self.book(channel);
                 let message = self.invoke((*message, *digest), (channel, *by), *is_kept);
-                self.asks.insert(*op, Ask { message, is_answered: false });
+                let ask = Ask { message, by: *by, line: self.line, is_answered: false };
+                self.asks.insert(*op, ask);
             }
             Event::Accepted { op, id, place } => self.accept(*op, id.as_deref(), *place),
             Event::Refused { op } => {
@@ -62,45 +100,7 @@ impl Checker {
                 self.verdict.unknown += 1;
                 self.answer(*op);
             }
-            Event::Entering { session, token } => {
-                let session_of = Session { token: *token, asked: self.line };
-                self.sessions.insert(*session, session_of);
-            }
-            Event::Entered { session } => self.enter(*session),
-            Event::Revoked { token } => {
-                self.verdict.revoked += 1;
-                self.revoked.entry(*token).or_insert(self.line);
-            }
-            Event::Subscribing { sub, session, channel, after, member } => {
-                self.ask_for((*sub, *session), channel, *after, member.as_deref());
-            }
-            Event::Subscribed { sub, begin, members } => {
-                self.stand(*sub, *begin, members.as_deref());
-            }
-            Event::Recovered { sub } => {
-                let line = self.line;
-                if let Some(sub) = self.standing(*sub) {
-                    sub.live = Some(line);
-                }
-            }
-            Event::Delivered { sub, shown } => self.deliver(*sub, shown),
-            Event::Joined { sub, member } => self.joined(*sub, member),
-            Event::Left { sub, member } => self.left(*sub, member),
-            Event::Ended { sub } => {
-                if let Some(sub) = self.subs.get_mut(sub) {
-                    sub.stage = Stage::Ended;
-                }
-            }
-            Event::Reading { read, channel, after } => {
-                let channel = self.book(channel);
-                self.moment(channel, Moment::Reading(*read));
-                let page = Page { channel, after: *after, came: None, low: None };
-                self.pages.insert(*read, page);
-            }
-            Event::Read { read, rows, is_last } => self.turn_page(*read, rows, *is_last),
-            Event::Quiet => self.quieten(),
-            Event::Present { channel, members } => self.present(channel, members),
-            Event::Kept { channel, shown } => self.keep(channel, shown),
+            _ => {}
         }
     }
 
@@ -132,12 +132,11 @@ impl Checker {
     ) -> usize {
         if let Some(at) = self.numbers.get(&number).copied() {
             let line = self.line;
-            if let Some(known) = self.messages.get_mut(at) {
-                known.asks += 1;
-                if (known.digest, known.channel, known.is_kept) != (digest, channel, is_kept) {
-                    let what = format!("message {number} is asked for again, and is another");
-                    self.verdict.find(Rule::Log, line, what);
-                }
+            let Some(known) = self.messages.get_mut(at) else { return at };
+            known.asks += 1;
+            if (known.digest, known.channel, known.is_kept) != (digest, channel, is_kept) {
+                let what = format!("message {number} is asked for again, and is another");
+                self.verdict.find(Rule::Log, line, what);
             }
             return at;
         }
@@ -177,6 +176,11 @@ impl Checker {
 
     fn accept(&mut self, op: u64, id: Option<&str>, place: Option<Place>) {
         self.verdict.accepted += 1;
+        if let Some(Ask { by, line, .. }) = self.asks.get(&op).copied()
+            && self.revoked_at(by).is_some_and(|revoked| revoked < line)
+        {
+            self.find(Rule::Revoked, format!("ask {op} was accepted after its token was revoked"));
+        }
         let Some(message) = self.answer(op) else { return };
         message.is_accepted = true;
         let (number, channel) = (message.number, message.channel);
@@ -255,117 +259,6 @@ impl Checker {
     /// When the token of a session was revoked.
     fn revoked_at(&self, session: u64) -> Option<u64> {
         self.revoked.get(&self.sessions.get(&session)?.token).copied()
-    }
-
-    fn ask_for(
-        &mut self,
-        (sub, session): (u64, u64),
-        channel: &Channel,
-        after: Option<Place>,
-        member: Option<&str>,
-    ) {
-        let channel = self.book(channel);
-        self.moment(channel, Moment::Subscribing(sub));
-        let Some((_, book)) = self.books.get_mut(channel) else { return };
-        if let Some(member) = member {
-            book.asked.insert(member.to_owned(), self.line);
-        }
-        let made = Sub {
-            channel,
-            session,
-            asked: self.line,
-            life: self.started,
-            after,
-            member: member.map(str::to_owned),
-            epoch: book.epoch,
-            stage: Stage::Asked,
-            begun: None,
-            live: None,
-            members: None,
-            got: Vec::new(),
-            seen: BTreeSet::default(),
-            latest: BTreeMap::default(),
-            is_to_the_end: false,
-            low: None,
-            high: None,
-        };
-        self.subs.insert(sub, made);
-    }
-
-    fn standing(&mut self, sub: u64) -> Option<&mut Sub> {
-        self.subs.get_mut(&sub).filter(|it| it.stage == Stage::Stands)
-    }
-
-    fn stand(&mut self, number: u64, begin: Begin, members: Option<&[String]>) {
-        let line = self.line;
-        let asked = self.subs.get_mut(&number).filter(|it| it.stage == Stage::Asked);
-        let Some(sub) = asked else {
-            return self.find(Rule::Duplicate, format!("subscription {number} stands twice"));
-        };
-        sub.stage = Stage::Stands;
-        sub.begun = Some((line, begin));
-        sub.live = (begin != Begin::Recovering).then_some(line);
-        sub.members = members.map(|it| it.iter().cloned().collect());
-        let (channel, session, asked) = (sub.channel, sub.session, sub.asked);
-        let is_resumed = matches!(begin, Begin::Resumed | Begin::Recovering);
-        let after = sub.after.filter(|_| is_resumed);
-        let is_stale = after.is_some_and(|it| it.epoch < sub.epoch);
-        let has_no_past = is_resumed && after.is_none();
-        self.moment(channel, Moment::Subscribed(number));
-        self.verdict.subscriptions += 1;
-        self.verdict.resumed += u64::from(is_resumed);
-        self.verdict.gapped += u64::from(matches!(begin, Begin::Gapped(_)));
-        if is_stale {
-            self.find(Rule::StaleEpoch, format!("{number} goes on from an epoch that is over"));
-        }
-        if has_no_past {
-            self.find(Rule::Log, format!("{number} goes on behind no place"));
-        }
-        if self.revoked_at(session).is_some_and(|revoked| revoked < asked) {
-            self.find(Rule::Revoked, format!("{number} stands with a token that is revoked"));
-        }
-        self.welcome(number, members.unwrap_or_default());
-    }
-
-    fn deliver(&mut self, number: u64, shown: &Shown) {
-        self.verdict.delivered += 1;
-        let line = self.line;
-        let Some(sub) = self.standing(number) else {
-            let what = format!("message {} came to {number}, which does not stand", shown.message);
-            return self.find(Rule::Phantom, what);
-        };
-        let (channel, session) = (sub.channel, sub.session);
-        let Some(at) = self.show(channel, shown) else { return };
-        let revoked = self.revoked_at(session);
-        let Some(message) = self.messages.get(at) else { return };
-        let Some(sub) = self.subs.get_mut(&number) else { return };
-        let mut wrong = Vec::new();
-        if !sub.seen.insert(at) {
-            wrong.push((Rule::Duplicate, "came twice"));
-        } else if message.is_kept {
-            sub.got.push((line, at));
-        } else if sub.live.is_none() {
-            wrong.push((Rule::Order, "overtakes what is still missing"));
-        }
-        if let Some(place) = shown.place {
-            if place.epoch < sub.epoch {
-                wrong.push((Rule::StaleEpoch, "is of an epoch that is over"));
-            }
-            sub.epoch = sub.epoch.max(place.epoch);
-        }
-        // Of a message that was asked for again nobody knows which ask it is.
-        if message.asks == 1
-            && let Some(before) = sub.latest.insert(message.by, message.line)
-            && before > message.line
-        {
-            wrong.push((Rule::Order, "came behind a later one of the same connection"));
-        }
-        if revoked.is_some_and(|revoked| revoked < message.line) {
-            wrong.push((Rule::Revoked, "reached a session whose token was revoked before"));
-        }
-        for (rule, what) in wrong {
-            self.find(rule, format!("message {} at {number} {what}", shown.message));
-        }
     }
 
     fn turn_page(&mut self, read: u64, rows: &[Shown], is_last: bool) {
