@@ -1,43 +1,60 @@
 //! Secrets that are easy to find: after all kinds of good and bad calls at the chattiest level none of them is anywhere.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
 use super::node::{Node, PATIENCE, pause, run, stentor, wait};
-use super::operate::walk;
-use super::tools::curl;
+use super::operate::{contents, walk};
+use super::raw::{Raw, frame, upgrade};
+use super::tools::{curl, post};
 
 const SIGNING: &str = "ca1a41e5ca1a41e5ca1a41e5ca1a41e5ca1a41e5ca1a41e5ca1a41e5ca1a41e5";
 const MASTER_KEY: &str = "Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2E=";
 
 /// Every kind of secret, each a word that stands nowhere else.
-const CANARIES: [&str; 8] = [
+const CANARIES: [&str; 13] = [
     "coh_app_canaryapplication001",
     "coh_man_canarymanagement0001",
     "ifr_pk_proj_canaryproject0001",
+    "ik_ca1a41e6ca1a41e6ca1a41e6ca1a41e6ca1a41e6ca1a41e6ca1a41e6ca1a41e6",
     SIGNING,
     "canarypushersecret0001",
     MASTER_KEY,
     "canaryablysecret0001",
     "sk_canaryliveblocks0001",
+    "canaryjwtsecret-of-the-users-0001",
+    "canarywebhooks0001",
+    "canarywebhooksbefore0001",
+    "canaryrealtimekit0001",
 ];
+/// Those of them that are sent with calls.
+const KEYS: usize = 4;
 
 fn config() -> String {
-    let [application, management, project, signing, pusher, master, ably, liveblocks] = CANARIES;
+    let [application, management, project, api, signing, pusher, master, ably, liveblocks, jwt, ..] =
+        CANARIES;
+    let [.., webhooks, webhooks_before, kit] = CANARIES;
+    let anon = "0".repeat(64);
     format!(
-        "[storage]\nsegment_bytes = 4194304\n[[tenant]]\nname = \"bird\"\nsigning_secret = \"{signing}\"\n\
+        "[storage]\nsegment_bytes = 4194304\n\
+         [webhooks]\nsigning_secret = \"{webhooks}\"\nsigning_secret_before = \"{webhooks_before}\"\n\
+         [realtimekit]\naccount_id = \"a\"\napp_id = \"b\"\napi_token = \"{kit}\"\nbase_url = \"http://127.0.0.1:9\"\n\
+         [[tenant]]\nname = \"bird\"\nsigning_secret = \"{signing}\"\n\
          [tenant.cohesivity]\napplication_key = \"{application}\"\nmanagement_key = \"{management}\"\n\
          [tenant.infrai]\nproject_key = \"{project}\"\n\
          [tenant.pusher]\napp_id = \"1\"\nkey = \"k\"\nsecret = \"{pusher}\"\nencryption_master_key_base64 = \"{master}\"\n\
          [tenant.ably]\nkey = \"app.id:{ably}\"\n\
-         [tenant.liveblocks]\nsecret_key = \"{liveblocks}\"\n"
+         [tenant.liveblocks]\nsecret_key = \"{liveblocks}\"\nbase_url = \"http://127.0.0.1:9\"\n\
+         [tenant.insforge]\napi_key = \"{api}\"\nanon_key = \"anon_{anon}\"\njwt_secret = \"{jwt}\"\n"
     )
 }
 
 /// Everything that a client may do with a key, right or wrong; gives what was answered.
 fn calls(url: &str, key: &str, token: &str) -> String {
     let bearer = format!("Authorization: Bearer {key}");
+    let api_key = format!("X-API-Key: {key}");
     let mut answers = String::new();
     let mut call = |arguments: &[&str]| {
         let answer = curl(arguments);
@@ -45,20 +62,25 @@ fn calls(url: &str, key: &str, token: &str) -> String {
         answers.push_str(&answer.body);
     };
     let good = r#"{"channel":"a","event":"e","data":1,"user_id":"u"}"#;
-    for body in [good, "{"] {
-        for path in [
-            "/edge/realtime",
-            "/edge/realtime/token",
-            "/edge/session",
-            "/v1/realtime/publish",
-            "/v1/realtime/token/issue",
-            "/v1/realtime/auth/sign",
-            "/api/resources/realtime",
-            "/edge/database",
-        ] {
-            call(&[&format!("{url}{path}?key={key}"), "--json", body]);
-            call(&[&format!("{url}{path}"), "-H", &bearer, "--json", body]);
-        }
+    for path in [
+        "/edge/realtime",
+        "/edge/realtime/token",
+        "/edge/session",
+        "/v1/realtime/publish",
+        "/v1/realtime/token/issue",
+        "/v1/realtime/auth/sign",
+        "/api/resources/realtime",
+        "/edge/database",
+        "/edge/realtimekit/meetings",
+        "/api/realtime/channels",
+        "/api/auth/tokens/anon",
+        "/socket.io/?EIO=4&transport=polling&sid=a",
+    ] {
+        let join = if path.contains('?') { '&' } else { '?' };
+        call(&[&format!("{url}{path}{join}key={key}"), "--json", good]);
+        call(&[&format!("{url}{path}"), "-H", &bearer, "--json", good]);
+        let header = if path.starts_with("/api") { &api_key } else { &bearer };
+        call(&[&format!("{url}{path}{join}key={key}"), "-H", header, "--json", "{"]);
     }
     for path in ["/health", "/v1/discovery", "/nowhere", "/edge/realtime/history?channel=a"] {
         call(&[&format!("{url}{path}")]);
@@ -72,8 +94,35 @@ fn calls(url: &str, key: &str, token: &str) -> String {
         call(&[&format!("{url}/edge/realtime?channel=a&token={token}")]);
         call(&[&format!("{url}/v1/realtime/ws?token={token}")]);
     }
+    for vendor in ["pusher", "ably", "liveblocks"] {
+        let sign = format!(r#"{{"vendor":"{vendor}","channels":["private-a"],"socket_id":"1.2"}}"#);
+        // What is signed is for whoever asked; the key is not in it.
+        call(&[&format!("{url}/v1/realtime/auth/sign"), "-H", &bearer, "--json", &sign]);
+    }
     call(&["-X", "DELETE", &format!("{url}/api/resources/realtime"), "-H", &bearer]);
+    for token in [token, key] {
+        answers.push_str(&introduce(url, token));
+    }
     answers
+}
+
+/// What a node says to someone who tells it this, on both of InsForge's sockets.
+fn introduce(url: &str, token: &str) -> String {
+    let address = url.trim_start_matches("http://");
+    let mut heard = String::new();
+    for (path, said, answer) in [
+        ("/realtime", format!(r#"{{"type":"auth","token":"{token}"}}"#), "\"type\":"),
+        ("/socket.io/?EIO=4&transport=websocket", format!(r#"40{{"token":"{token}"}}"#), "4"),
+        ("/socket.io/?EIO=4&transport=websocket", format!(r#"40{{"apiKey":"{token}"}}"#), "4"),
+    ] {
+        let mut raw = Raw::to(address);
+        raw.send(upgrade(path));
+        heard.push_str(&raw.read_until("\r\n\r\n"));
+        raw.send(frame(&said));
+        heard.push_str(&raw.read_until(answer));
+        heard.push_str(&raw.read_until("}"));
+    }
+    heard
 }
 
 /// A node that logs everything into the folder. Returns it and its ready file.
@@ -120,6 +169,8 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
         out
     };
     let token = run(&["token", "issue", "--user", "u"]).trim().to_owned();
+    let user = ["token", "issue", "--user", "u", "--tenant", "bird", "--dialect", "insforge"];
+    let user = run(&user).trim().to_owned();
     let made = run(&["tenant", "add", "nest"]);
     let mut outs = Vec::new();
     for arguments in [
@@ -136,9 +187,10 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
         outs.push(run(arguments));
     }
     seen.extend(outs);
-    for key in &CANARIES[..3] {
+    for key in &CANARIES[..KEYS] {
         seen.push_str(&calls(&url, key, &token));
     }
+    seen.push_str(&introduce(&url, &user));
     // An anon key is no secret.
     let is_secret = |it: &&str| it.contains('_') && !it.starts_with("anon_");
     let made: Vec<_> = made.split_whitespace().filter(is_secret).collect();
@@ -154,16 +206,50 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
         "there is something to see"
     );
     assert_eq!(made.len(), 4, "{made:?}");
-    let signature = token.rsplit('.').next().unwrap();
+    let signatures = [&token, &user].map(|it| it.rsplit('.').next().unwrap());
     let canaries: Vec<_> = CANARIES.into_iter().chain(made.iter().copied()).collect();
     let texts = [("output", &*out), ("log", &*log), ("answer or error", &*seen)];
     assert_absent(&canaries, &texts);
-    assert_absent(&[signature], &texts);
-    let data = path.join("stentor-data");
-    for canary in made.iter().copied().chain(CANARIES) {
-        let kept = walk(&data, canary.as_bytes());
-        assert!(kept.is_empty(), "{canary} is kept in {kept:?}");
+    assert_absent(&signatures, &texts);
+    for (path, text) in contents(&path.join("stentor-data")) {
+        for canary in made.iter().copied().chain(CANARIES) {
+            let is_kept = text.windows(canary.len()).any(|it| it == canary.as_bytes());
+            assert!(!is_kept, "{canary} is kept in {path}");
+        }
     }
+}
+
+/// All files of a folder that someone beside their owner may open.
+fn open_files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = fs::symlink_metadata(&path).unwrap();
+        if kind.permissions().mode() & 0o077 != 0 {
+            found.push(format!("{}: {:o}", path.display(), kind.permissions().mode()));
+        }
+        if kind.is_dir() {
+            found.extend(open_files(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn nobody_else_reads_what_a_node_keeps_even_in_a_folder_that_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("stentor-data");
+    fs::create_dir(&data).unwrap();
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o755)).unwrap();
+    let node = Node::start(folder.path(), &["--shards", "2"]);
+    let message = r#"{"channel":"a","data":"said in private"}"#;
+    assert_eq!(post(&node.keyed("/edge/realtime"), message).status, 200);
+    let (status, _, error) = run(stentor(folder.path()).args(["tenant", "add", "nest"]));
+    assert!(status.success(), "{error}");
+    assert!(!walk(&data, b"said in private").is_empty() && data.join("control.sock").exists());
+    assert_eq!(open_files(&data), Vec::<String>::new());
+    node.stop();
+    assert_eq!(open_files(&data), Vec::<String>::new());
 }
 
 #[test]

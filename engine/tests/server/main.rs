@@ -19,6 +19,7 @@ mod crash;
 mod credit;
 mod damage;
 mod database;
+mod deploy;
 mod disk;
 mod ends;
 mod h1;

@@ -205,6 +205,12 @@ pub(crate) fn tell(text: &str) {
     eprintln!("{text}");
 }
 
+/// Figures of a claim, as `cargo xtask trust` gathers them.
+#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
+pub(crate) fn figures(object: &str) {
+    println!("trust {object}");
+}
+
 /// Ends with the stream; nobody needs to join it.
 fn read_lines(stream: impl std::io::Read + Send + 'static, to: Sender<String>) {
     thread::spawn(move || {

@@ -82,17 +82,21 @@ fn a_tenant_that_was_added_is_served_at_once_and_after_a_kill() {
 
 /// Files below a folder that hold these bytes.
 pub(crate) fn walk(folder: &Path, bytes: &[u8]) -> Vec<String> {
+    let has = |text: &[u8]| text.windows(bytes.len()).any(|it| it == bytes);
+    contents(folder).into_iter().filter(|(_, text)| has(text)).map(|(path, _)| path).collect()
+}
+
+/// All files of a folder, without the zeros at their ends.
+pub(crate) fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(walk(&path, bytes));
-        } else if let Ok(text) = fs::read(&path)
+            found.extend(contents(&path));
+        } else if let Ok(mut text) = fs::read(&path) {
             // A segment ends in many zeros, made ahead of need.
-            && let Some(last) = text.iter().rposition(|it| *it != 0)
-            && text[..=last].windows(bytes.len()).any(|it| it == bytes)
-        {
-            found.push(path.display().to_string());
+            text.truncate(text.iter().rposition(|it| *it != 0).map_or(0, |last| last + 1));
+            found.push((path.display().to_string(), text));
         }
     }
     found

@@ -13,7 +13,12 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn open(node: &Node) -> Self {
-        let stream = TcpStream::connect(node.address()).unwrap();
+        Self::to(&node.address().to_string())
+    }
+
+    /// To whatever is at an address.
+    pub(crate) fn to(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
@@ -120,13 +125,18 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// What asks for a WebSocket.
+pub(crate) fn upgrade(target: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+}
+
 /// A WebSocket.
 pub(crate) fn open(node: &Node, target: &str) -> Raw {
     let mut raw = Raw::open(node);
-    raw.send(format!(
-        "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-    ));
+    raw.send(upgrade(target));
     assert!(raw.read_until("\r\n\r\n").starts_with("HTTP/1.1 101"));
     raw
 }
