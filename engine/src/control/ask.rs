@@ -6,11 +6,12 @@ use protocol::{ChannelType, Rejection};
 
 use super::channels::{ChannelPage, Registered};
 use super::claims::{ClaimKey, Placed, RequestHash};
-use super::plan::Pace;
+use super::plan::{Pace, Paced};
 use super::provisioning::{Provisioning, Region};
 use super::quota::Bill;
 use super::revocations::TokenId;
 use super::rules::{RulesOp, Ruling};
+use super::tier::Metered;
 use crate::broker::Present;
 use crate::ids::{ChannelKey, MessageId, TenantId};
 use crate::side::VendorAnswer;
@@ -138,6 +139,13 @@ pub struct Spend {
 }
 
 impl Spend {
+    /// One request over HTTP.
+    #[must_use]
+    pub fn request() -> Self {
+        let (bill, pace) = (Bill::of(Metered::Requests, 1), Pace::of(Paced::Requests, 1));
+        Self { bill, pace, sockets: 0 }
+    }
+
     /// So much more.
     #[must_use]
     pub fn and(self, more: Self) -> Self {

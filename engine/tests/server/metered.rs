@@ -259,3 +259,30 @@ fn every_rate_of_a_tenant_holds() {
     assert_eq!(opened, ["101", "101", "429"]);
     node.stop();
 }
+
+/// Every call of InsForge is a request, whatever it is about.
+#[test]
+fn calls_of_insforge_are_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!(
+        "[tenant.insforge]\napi_key = \"ik_{0}\"\nanon_key = \"anon_{0}\"\njwt_secret = \"{0}\"\n",
+        "1".repeat(64)
+    );
+    let node = start(folder.path(), "requests_in_all = 4\n", &keys);
+    let bearer = format!("Authorization: Bearer ik_{}", "1".repeat(64));
+    let call = |method: &str, path: &str| {
+        curl(&["-X", method, &node.url(&format!("/api/realtime/{path}")), "-H", &bearer])
+    };
+    let calls =
+        [("GET", "messages"), ("GET", "messages/stats"), ("DELETE", "messages"), ("GET", "config")];
+    for (method, path) in calls {
+        let answer = call(method, path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+    for (method, path) in calls {
+        let answer = call(method, path);
+        assert_eq!(answer.status, 429, "{path}: {}", answer.body);
+        assert_eq!(answer.json()["error"], "RATE_LIMITED");
+    }
+    node.stop();
+}

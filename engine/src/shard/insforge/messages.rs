@@ -14,9 +14,10 @@ use super::super::Shard;
 use super::super::answers::{Reply, Shape};
 use super::super::cohesivity::enforced;
 use super::super::effects::Effects;
-use super::super::steps;
+use super::super::steps::{self, seat_answer};
+use super::super::streams::Streaming;
 use super::Work;
-use crate::control::{Came, Enforce, Registration, TenantRules};
+use crate::control::{Came, Enforce, Registration, SeatOp, Spend, TenantRules};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 use crate::side::{ListAsk, Listed};
 
@@ -37,6 +38,15 @@ pub(in crate::shard) struct Listing {
     /// Those of this pattern.
     of: Option<MessageId>,
     what: Listed,
+}
+
+/// What is done once it is paid for.
+#[derive(Debug)]
+pub(in crate::shard) enum Paid {
+    /// To list or count messages.
+    List(Box<Streaming>),
+    /// To let those go that were taken up to this time.
+    Delete(u64),
 }
 
 impl Shard {
@@ -76,9 +86,51 @@ impl Shard {
             Call::List(listing) => self.list_messages(conn, listing, shape, effects),
             Call::Delete(tenant) => {
                 let call = self.begin(conn, tenant, shape)?;
-                let order = Enforce::DropUntil(tenant, self.now.wall_ms);
-                self.enforce(call, &order, steps::Work::Insforge(Work::LetGo), effects);
+                self.buy_messages(call, tenant, Paid::Delete(self.now.wall_ms), effects);
                 Ok(())
+            }
+        }
+    }
+
+    /// A call of a metered tenant is counted at its seat first.
+    fn buy_messages(
+        &mut self,
+        call: CallId,
+        tenant: TenantId,
+        paid: Paid,
+        effects: &mut Effects,
+    ) {
+        if !self.tenants.plan(tenant).is_metered() {
+            return self.do_paid_messages(call, paid, effects);
+        }
+        let then = steps::Work::Insforge(Work::PaidMessages(paid));
+        self.ask_seat(call, SeatOp::Spend(Spend::request()), then, effects);
+    }
+
+    pub(super) fn go_on_messages(
+        &mut self,
+        call: CallId,
+        paid: Paid,
+        came: Vec<Came>,
+        effects: &mut Effects,
+    ) {
+        match seat_answer(came) {
+            Ok(_) => self.do_paid_messages(call, paid, effects),
+            Err(why) => self.finish(call, Err(why), effects),
+        }
+    }
+
+    fn do_paid_messages(&mut self, call: CallId, paid: Paid, effects: &mut Effects) {
+        match paid {
+            Paid::List(streaming) => {
+                if let Err(why) = self.stream(call, *streaming) {
+                    self.finish(call, Err(why), effects);
+                }
+            }
+            Paid::Delete(until_ms) => {
+                let Some(tenant) = self.tenant_of(call) else { return };
+                let order = Enforce::DropUntil(tenant, until_ms);
+                self.enforce(call, &order, steps::Work::Insforge(Work::LetGo), effects);
             }
         }
     }
@@ -111,9 +163,7 @@ impl Shard {
         let streaming = self.list(version, ListAsk { conn, tenant, patterns, of, what });
         self.has_room_for(&streaming)?;
         let call = self.begin(conn, tenant, streaming.shape(shape))?;
-        if let Err(why) = self.stream(call, streaming) {
-            self.finish(call, Err(why), effects);
-        }
+        self.buy_messages(call, tenant, Paid::List(Box::new(streaming)), effects);
         Ok(())
     }
 

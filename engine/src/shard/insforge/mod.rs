@@ -72,6 +72,8 @@ pub(super) enum Work {
     PaidWish(ConnId, Box<Wish>),
     /// The seat counts a client's socket.
     PaidEntry(ConnId, Box<Identity>),
+    /// The seat counts a call about messages.
+    PaidMessages(messages::Paid),
     /// Every home lets go of messages; then they are counted.
     LetGo,
     /// See [`RulesWork`].
@@ -158,6 +160,7 @@ impl Shard {
             Work::PaidEntry(conn, identity) => {
                 self.go_on_entry(call, (conn, *identity), came, effects);
             }
+            Work::PaidMessages(paid) => self.go_on_messages(call, paid, came, effects),
             Work::LetGo => self.finish_message_delete(call, came, effects),
             Work::Rules(work) => self.go_on_rules(call, *work, came, effects),
         }

@@ -16,8 +16,8 @@ use super::super::effects::{Effects, Ending};
 use super::super::steps::{self, seat_answer};
 use super::{Call, Work, refused};
 use crate::control::{
-    Bill, Came, Enforce, Metered, Pace, Paced, PatternDraft, PatternEdit, RegisteredPattern,
-    RuleChange, RulesOp, Ruling, SeatAnswer, SeatOp, Spend, TenantRules,
+    Came, Enforce, PatternDraft, PatternEdit, RegisteredPattern, RuleChange, RulesOp, Ruling,
+    SeatAnswer, SeatOp, Spend, TenantRules,
 };
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 
@@ -98,9 +98,7 @@ impl Shard {
         };
         let call = self.begin(conn, tenant, shape(&asked, body.shape))?;
         if self.tenants.plan(tenant).is_metered() {
-            let bill = Bill::of(Metered::Requests, 1);
-            let spend = Spend { bill, pace: Pace::of(Paced::Requests, 1), sockets: 0 };
-            self.ask_seat(call, SeatOp::Spend(spend), then(asked), effects);
+            self.ask_seat(call, SeatOp::Spend(Spend::request()), then(asked), effects);
         } else {
             self.go_on_rules(call, asked, vec![Came::Seat(Ok(SeatAnswer::Granted))], effects);
         }
