@@ -1,5 +1,6 @@
-//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask trust`.
+//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask trust`.
 
+mod fuzz;
 mod install;
 mod steps;
 mod trust;
@@ -12,9 +13,11 @@ use std::time::{Duration, Instant};
 
 const USAGE: &str = "\
 usage: cargo xtask test
+       cargo xtask fuzz [PART]
        cargo xtask trust PART
 
   test   install what the tests need, then check formatting, lints and documentation, and run all tests
+  fuzz   run every fuzz target, or those with this in their name, for FUZZ_SECONDS each: 60, unless that says otherwise
   trust  a part of what docs/reliability.md claims, at its full length, or all of them:";
 
 fn main() -> ExitCode {
@@ -22,6 +25,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["test"] => test(),
+        ["fuzz"] => fuzz::run(""),
+        ["fuzz", part] => fuzz::run(part),
         ["trust", part] => trust::run(part),
         [] | ["--help" | "-h" | "help"] => {
             say(&usage());
