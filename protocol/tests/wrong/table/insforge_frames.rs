@@ -50,9 +50,8 @@ pub(crate) fn insforge_plain_frames() -> Vec<Frame> {
             if *is_needed {
                 let absent = format!("\"{field}\" is required");
                 frames.push((values::without(good, field), absent.clone()));
-                if !matches!(takes, Takes::Json) {
-                    frames.push((values::with(good, field, "null"), absent));
-                }
+                let takes_null = matches!(takes, Takes::Json);
+                frames.extend((!takes_null).then(|| (values::with(good, field, "null"), absent)));
             }
         }
     }
