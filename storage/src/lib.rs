@@ -21,6 +21,8 @@ pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
 pub use handle::{Counter, WriterHandle};
 pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, TenantId};
+#[doc(hidden)]
+pub use journal::fuzzing;
 pub use journal::{
     Among, ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,
     LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun, Names, Passed, Place, Retired, Scope,

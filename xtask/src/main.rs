@@ -1,6 +1,7 @@
-//! Developer tasks that no user needs: `cargo xtask test`, `cargo xtask coverage`, `cargo xtask trust`, `cargo xtask supply`.
+//! Developer tasks that no user needs: `cargo xtask test`, and the longer ones that its help names.
 
 mod coverage;
+mod fuzz;
 mod install;
 mod steps;
 mod supply;
@@ -15,12 +16,14 @@ use std::time::{Duration, Instant};
 const USAGE: &str = "\
 usage: cargo xtask test
        cargo xtask coverage
+       cargo xtask fuzz [PART]
        cargo xtask trust PART
        cargo xtask supply
        cargo xtask sbom
 
   test      install what the tests need, then check formatting, lints and documentation, and run all tests
   coverage  which lines of protocol its tests run; fewer than 95 of 100 are a failure
+  fuzz      run every fuzz target, or those with this in their name, for FUZZ_SECONDS each: 60, unless that says otherwise
   supply    whether what is linked is allowed: licences, sources, versions, known faults
   sbom      write what is linked to target/stentor.cdx.json, a list in CycloneDX
   trust     a part of what docs/reliability.md claims, at its full length, or all of them:";
@@ -34,6 +37,8 @@ fn main() -> ExitCode {
     match arguments.as_slice() {
         ["test"] => test(),
         ["coverage"] => coverage::run(),
+        ["fuzz"] => fuzz::run(""),
+        ["fuzz", part] => fuzz::run(part),
         ["trust", part] => trust::run(part),
         ["supply"] => supply::check(),
         ["sbom"] => supply::sbom(),

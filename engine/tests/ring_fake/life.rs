@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine::frame::{Frame, FramePool, Piece};
 use engine::ids::ConnId;
 use engine::outbox::OutboxLimits;
-use engine::reactor::ring::{Driver, Event, How, Received, Settings, Wait, Why};
+use engine::reactor::ring::{Counters, Driver, Event, How, Received, Settings, Wait, Why};
 
 use crate::fake::FakeRing;
 use crate::world::{Chance, World, byte_of};
@@ -51,10 +51,23 @@ pub(crate) struct Life {
     pub(crate) stayed: u64,
 }
 
+/// One life to its end. Of the bytes, half are the core's and half the kernel's.
+pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
+    let mut life = Life::new(seed, bytes);
+    for _ in 0..200 {
+        life.stir();
+        life.turn();
+        life.work();
+    }
+    life.heal();
+    (life.driver.counters(), life.closed, life.stayed)
+}
+
 impl Life {
-    pub(crate) fn new(seed: u64, bytes: &[u8]) -> Self {
-        let mut chance = Chance::new(seed.wrapping_add(1) << 1, bytes);
-        let world = Rc::new(RefCell::new(World::new(Chance::new(seed, &[]))));
+    fn new(seed: u64, bytes: &[u8]) -> Self {
+        let (ours, theirs) = bytes.split_at(bytes.len() / 2);
+        let mut chance = Chance::new(seed.wrapping_add(1) << 1, ours);
+        let world = Rc::new(RefCell::new(World::new(Chance::new(seed, theirs))));
         let settings = Settings {
             held_max: u16::try_from(1 + chance.below(6)).unwrap(),
             outbox: OutboxLimits { bytes_max: 100 + chance.below(3000), age_ms_max: 60 },

@@ -12,21 +12,8 @@ mod life;
 mod passing;
 mod world;
 
-use engine::reactor::ring::Counters;
-
-use life::Life;
+use life::live;
 use world::byte_of;
-
-fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
-    let mut life = Life::new(seed, bytes);
-    for _ in 0..200 {
-        life.stir();
-        life.turn();
-        life.work();
-    }
-    life.heal();
-    (life.driver.counters(), life.closed, life.stayed)
-}
 
 /// Prints the seed of a run that fails.
 struct Telltale(u64);

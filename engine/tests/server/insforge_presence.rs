@@ -79,6 +79,14 @@ fn event(kind: &str, presence: &Value) -> Value {
     json!({"type": kind, "presence": presence})
 }
 
+fn join(who: &str) -> (String, String) {
+    ("presence:join".to_owned(), who.to_owned())
+}
+
+fn leave(who: &str) -> (String, String) {
+    ("presence:leave".to_owned(), who.to_owned())
+}
+
 fn members(answer: &Value) -> Vec<String> {
     assert_eq!(answer["ok"], true, "{answer}");
     let members = answer["presence"]["members"].as_array().unwrap().iter();
@@ -125,8 +133,6 @@ fn a_client_is_seen_from_its_first_track_to_the_end_of_its_last_socket() {
         let came = [event("join", &online)];
         assert_eq!(heard(raw, 1), came, "who tracks hears of it too: nothing else answers");
     }
-    let join = |who: &str| ("presence:join".to_owned(), who.to_owned());
-    let leave = |who: &str| ("presence:leave".to_owned(), who.to_owned());
     assert_eq!(heard_by_socket(&mut watcher, 1), [join("ada")]);
     let mut late = socket(&node, ANON);
     let seen = members(&subscribe(&mut late, ROOM));
@@ -148,9 +154,15 @@ fn a_client_is_seen_from_its_first_track_to_the_end_of_its_last_socket() {
     check_untrack(&mut bob, &mut ada);
     assert_eq!(heard_by_socket(&mut watcher, 6), [join("bob"), leave("bob")]);
 
-    // One of her sockets is cut: she is still there. Four hear the room, and then three.
+    check_cuts(&node, [ada, same], &mut bob, &mut watcher);
+    node.stop();
+}
+
+/// Ada's sockets are cut, one after the other.
+fn check_cuts(node: &Node, [ada, same]: [Raw; 2], bob: &mut Raw, watcher: &mut Raw) {
+    // She is still there. Four hear the room, and then three.
     drop(same);
-    let last = until_heard_by(&node, &mut bob, 3, 6);
+    let last = until_heard_by(node, bob, 3, 6);
     drop(ada);
     let gone = loop {
         let frame: Value = serde_json::from_str(&bob.read_frame()).unwrap();
@@ -158,19 +170,19 @@ fn a_client_is_seen_from_its_first_track_to_the_end_of_its_last_socket() {
             break frame["event"].clone();
         }
     };
+    let away = json!({"status": "away", "presenceId": "ada"});
     assert_eq!(gone, event("leave", &away), "as she was last seen");
-    mark(&mut bob, last + 1);
-    assert_eq!(heard_by_socket(&mut watcher, last + 1), [leave("ada")]);
+    mark(bob, last + 1);
+    assert_eq!(heard_by_socket(watcher, last + 1), [leave("ada")]);
 
     // Who leaves the channel is seen there no more.
-    track(&mut bob, &json!({}));
+    track(bob, &json!({}));
     bob.send(frame(&json!({"type": "unsubscribe", "channel": ROOM}).to_string()));
-    mark(&mut bob, last + 2);
-    assert_eq!(heard_by_socket(&mut watcher, last + 2), [join("bob"), leave("bob")]);
-    let mut late = socket(&node, ANON);
+    mark(bob, last + 2);
+    assert_eq!(heard_by_socket(watcher, last + 2), [join("bob"), leave("bob")]);
+    let mut late = socket(node, ANON);
     let seen = members(&subscribe(&mut late, ROOM));
     assert!(seen.len() == 2 && seen.iter().all(|it| it.starts_with("anonymous ")), "{seen:?}");
-    node.stop();
 }
 
 /// Bob comes and goes, twice said and once heard, and hears the room all the while.

@@ -15,7 +15,7 @@ use crate::table::{self, Outcome};
 /// What a call comes to: the refusal, or nothing.
 pub(crate) fn refused(head: &Head<'_>, body: &mut [u8]) -> Result<(), String> {
     match route(head) {
-        Routed::NotFound => told(RestError::NoEndpoint { url: head.target().into() }),
+        Routed::NotFound => told(&RestError::NoEndpoint { url: head.target().into() }),
         Routed::MethodNotAllowed { allow } => {
             let why = protocol::Rejection::MethodNotAllowed { allow };
             let mut out = Vec::new();
@@ -30,14 +30,14 @@ pub(crate) fn refused(head: &Head<'_>, body: &mut [u8]) -> Result<(), String> {
                 format!("400 {} {}", body["code"], body["message"].as_str().unwrap())
             })
         }
-        Routed::Found(Route::Insforge(call)) => read(call, head, body).or_else(told),
+        Routed::Found(Route::Insforge(call)) => read(call, head, body).or_else(|it| told(&it)),
         other @ (Routed::Found(_) | Routed::Preflight { .. }) => panic!("{other:?}"),
     }
 }
 
-fn told(why: RestError) -> Result<(), String> {
+fn told(why: &RestError) -> Result<(), String> {
     let mut out = Vec::new();
-    rest::body_error(&mut out, &why);
+    rest::body_error(&mut out, why);
     let body: Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(body["statusCode"], why.status());
     Err(error(&body))
@@ -131,7 +131,11 @@ fn outcome(text: &str) -> Outcome {
         Next::RefuseNamespace(name) => socketio::frame_namespace_refused(&mut frame, &name),
         Next::Close(Broken::Packet) => return Outcome::Closed("not a packet of Socket.IO"),
         Next::Close(Broken::OutOfTurn) => return Outcome::Closed("connect first, and once"),
-        next => panic!("{text}: {next:?}"),
+        next @ (Next::Identify(_)
+        | Next::Perform(_)
+        | Next::Leave
+        | Next::Nothing
+        | Next::Close(Broken::Attachment)) => panic!("{text}: {next:?}"),
     }
     Outcome::Told(text_of(frame))
 }

@@ -18,6 +18,7 @@ mod usage;
 use std::{path::Path, sync::Arc};
 
 pub(crate) use self::lists::fetch;
+pub use self::segment::fuzzing;
 pub use self::{
     keyed::KeyedRecord,
     lists::{

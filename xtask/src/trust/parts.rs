@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 8] = [
+pub(super) const PARTS: [Part; 10] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -62,5 +62,17 @@ pub(super) const PARTS: [Part; 8] = [
         name: "history",
         about: "ten minutes of chaos, and whether the history of its clients keeps every promise",
         commands: &["test --profile=trust --locked --package=engine --test=chaos -- --nocapture"],
+    },
+    Part {
+        name: "fuzz",
+        about: "every fuzz target, FUZZ_SECONDS each",
+        commands: &["run --locked --package=xtask -- fuzz"],
+    },
+    Part {
+        name: "concurrency",
+        about: "lanes and doorbells under every order of steps",
+        commands: &[
+            "test --profile=trust --locked --package=engine --test=concurrency -- --nocapture",
+        ],
     },
 ];

@@ -93,13 +93,7 @@ impl Shard {
     }
 
     /// A call of a metered tenant is counted at its seat first.
-    fn buy_messages(
-        &mut self,
-        call: CallId,
-        tenant: TenantId,
-        paid: Paid,
-        effects: &mut Effects,
-    ) {
+    fn buy_messages(&mut self, call: CallId, tenant: TenantId, paid: Paid, effects: &mut Effects) {
         if !self.tenants.plan(tenant).is_metered() {
             return self.do_paid_messages(call, paid, effects);
         }

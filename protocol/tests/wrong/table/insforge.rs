@@ -152,7 +152,7 @@ fn no_urls() -> Vec<Wrong> {
     ] {
         all.push((format!("[{fine},\"{url}\"]"), "webhookUrls.1: Invalid url".to_owned()));
     }
-    let many = format!("[{}]", vec![fine; 11].join(","));
+    let many = format!("[{}]", [fine; 11].join(","));
     all.push((many, "webhookUrls: Array must contain at most 10 element(s)".to_owned()));
     let long = format!("[\"https://a.example/{}\"]", "x".repeat(2048 - 17));
     let told = "webhookUrls.0: String must contain at most 2048 character(s)";
@@ -183,13 +183,13 @@ fn retention() -> Vec<Call> {
     all.push(("1e999".to_owned(), format!("{}, {}", told(float), told(over))));
     let field =
         |(value, what): Wrong| (format!("{{\"{FIELD}\":{value}}}"), format!("{INPUT} {what}"));
-    let mut all: Vec<Wrong> = all.into_iter().map(field).collect();
-    all.extend(no_object(FIELD, INPUT));
+    let mut bodies = no_object(FIELD, INPUT);
+    bodies.extend(all.into_iter().map(field));
     for body in ["{}", "{\"retention_days\":1}"] {
-        all.push((body.to_owned(), format!("{INPUT} {}", told("Required"))));
+        bodies.push((body.to_owned(), format!("{INPUT} {}", told("Required"))));
     }
     let told = |(body, what): Wrong| call("PATCH", CONFIG, Some(body), format!("400 {what}"));
-    all.into_iter().map(told).collect()
+    bodies.into_iter().map(told).collect()
 }
 
 fn permissions() -> Vec<Call> {

@@ -5,6 +5,8 @@ use super::values::{self, Takes};
 
 /// A field, whether it is needed, and what it takes.
 type Field = (&'static str, bool, Takes);
+/// The fields of something that is fine.
+type Good<'a> = &'a [(&'a str, &'a str)];
 
 const CHANNEL: Field = ("channel", true, Takes::Name(200));
 const EVENT: Field = ("event", true, Takes::Name(200));
@@ -31,7 +33,7 @@ pub(crate) fn insforge_plain_frames() -> Vec<Frame> {
     let (subscribe, unsubscribe) = (good("\"subscribe\""), good("\"unsubscribe\""));
     let untrack = good("\"untrack\"");
     let auth = [("type", "\"auth\""), ("token", "\"x\"")];
-    let tables: [(&[(&str, &str)], &[Field]); 6] = [
+    let tables: [(Good<'_>, &[Field]); 6] = [
         (&auth, &[("token", true, Takes::Credential)]),
         (&subscribe, &[CHANNEL, ("filter", false, Takes::Object)]),
         (&unsubscribe, &[CHANNEL]),
@@ -48,9 +50,8 @@ pub(crate) fn insforge_plain_frames() -> Vec<Frame> {
             if *is_needed {
                 let absent = format!("\"{field}\" is required");
                 frames.push((values::without(good, field), absent.clone()));
-                if !matches!(takes, Takes::Json) {
-                    frames.push((values::with(good, field, "null"), absent));
-                }
+                let takes_null = matches!(takes, Takes::Json);
+                frames.extend((!takes_null).then(|| (values::with(good, field, "null"), absent)));
             }
         }
     }
@@ -63,6 +64,16 @@ pub(crate) fn insforge_plain_frames() -> Vec<Frame> {
         let what = format!("\"{field}\" came more than once");
         frames.push((values::with(&subscribe, "filter", &twice), what));
     }
+    frames.extend(odd_plain_frames());
+    frames
+}
+
+/// What is wrong with the name of an event, the size of a state, and the kind of a frame.
+fn odd_plain_frames() -> Vec<Frame> {
+    let publish =
+        [("type", "\"publish\""), ("channel", "\"never\""), ("event", "\"e\""), ("payload", "1")];
+    let track = [("type", "\"track\""), ("channel", "\"never\""), ("state", "{}")];
+    let mut frames = Vec::new();
     let mut add = |text: String, what: &str| frames.push((text, what.to_owned()));
     for name in RESERVED {
         let text = values::with(&publish, "event", &format!("\"{name}\""));
@@ -121,7 +132,7 @@ pub(crate) fn insforge_packets() -> Vec<(String, Outcome)> {
     let mut all = Vec::new();
     let named = [("channel", "\"never\"")];
     let publish = [("channel", "\"never\""), ("event", "\"e\""), ("payload", "1")];
-    let events: [(&str, &[(&str, &str)], &[Field]); 3] = [
+    let events: [(&str, Good<'_>, &[Field]); 3] = [
         ("realtime:subscribe", &named, &[CHANNEL]),
         ("realtime:unsubscribe", &named, &[CHANNEL]),
         ("realtime:publish", &publish, &[CHANNEL, EVENT, ("payload", true, Takes::Json)]),
@@ -134,33 +145,15 @@ pub(crate) fn insforge_packets() -> Vec<(String, Outcome)> {
                 true => not_subscribed(id, what),
                 false => error(channel, what),
             };
-            let mut add = |argument: &str, outcome: Outcome| {
-                all.push((format!("42{id}[\"{name}\"{argument}]"), outcome));
-            };
-            for (field, _, takes) in fields {
-                let heard = if *field == "channel" { "" } else { "never" };
-                for (value, what) in values::wrong(*takes, field) {
-                    let argument = format!(",{}", values::with(good, field, &value));
-                    add(&argument, told(heard, &what));
-                }
-                for (value, what) in values::everywhere(field) {
-                    let argument = format!(",{}", values::with(good, field, &value));
-                    let is_json = what != "Invalid JSON";
-                    add(&argument, if is_json { told("", &what) } else { NO_PACKET });
-                }
-                for (argument, what) in values::twice(field) {
-                    add(&format!(",{argument}"), told("", &what));
-                }
-                let absent = format!("\"{field}\" is required");
-                add(&format!(",{}", values::without(good, field)), told(heard, &absent));
-                if !matches!(takes, Takes::Json) {
-                    let null = values::with(good, field, "null");
-                    add(&format!(",{null}"), told(heard, &absent));
-                }
+            let mut refused = Vec::new();
+            fields.iter().for_each(|it| refused.extend(no_arguments(good, it, &told)));
+            for argument in ["null", "\"never\"", "7", "[]", "[{\"channel\":\"never\"}]"] {
+                refused.push((argument.to_owned(), told("", "\"channel\" is required")));
             }
-            for argument in ["", ",null", ",\"never\"", ",7", ",[]", ",[{\"channel\":\"never\"}]"] {
-                add(argument, told("", "\"channel\" is required"));
-            }
+            let packet =
+                |(it, outcome): (String, Outcome)| (format!("42{id}[\"{name}\",{it}]"), outcome);
+            all.extend(refused.into_iter().map(packet));
+            all.push((format!("42{id}[\"{name}\"]"), told("", "\"channel\" is required")));
         }
         let bytes = "\"payload\" must be JSON without binary attachments";
         all.push((format!("450-[\"{name}\",{{\"channel\":\"never\"}}]"), error("", bytes)));
@@ -171,6 +164,33 @@ pub(crate) fn insforge_packets() -> Vec<(String, Outcome)> {
         all.push((format!("42[\"realtime:publish\",{argument}]"), error("never", what)));
     }
     all.extend(other_packets());
+    all
+}
+
+/// What an argument may not say in a field, and what that comes to.
+fn no_arguments(
+    good: Good<'_>,
+    (field, _, takes): &Field,
+    told: &dyn Fn(&str, &str) -> Outcome,
+) -> Vec<(String, Outcome)> {
+    let heard = if *field == "channel" { "" } else { "never" };
+    let mut all = Vec::new();
+    for (value, what) in values::wrong(*takes, field) {
+        all.push((values::with(good, field, &value), told(heard, &what)));
+    }
+    for (value, what) in values::everywhere(field) {
+        let is_json = what != "Invalid JSON";
+        let outcome = if is_json { told("", &what) } else { NO_PACKET };
+        all.push((values::with(good, field, &value), outcome));
+    }
+    for (argument, what) in values::twice(field) {
+        all.push((argument, told("", &what)));
+    }
+    let absent = format!("\"{field}\" is required");
+    all.push((values::without(good, field), told(heard, &absent)));
+    if !matches!(takes, Takes::Json) {
+        all.push((values::with(good, field, "null"), told(heard, &absent)));
+    }
     all
 }
 

@@ -4,6 +4,7 @@ mod block;
 mod compact;
 mod count;
 mod found;
+pub mod fuzzing;
 mod keys;
 mod look;
 mod noted;

@@ -1,0 +1,4 @@
+//! See `storage::fuzzing::journal_recover`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| storage::fuzzing::journal_recover(bytes));
