@@ -18,20 +18,35 @@ struct Part {
     commands: &'static [&'static [&'static str]],
 }
 
-const PARTS: [Part; 1] = [Part {
-    name: "seeds",
-    about: "100,000 seeds of the simulator",
-    commands: &[&[
-        "test",
-        "--release",
-        "--locked",
-        "--package=engine",
-        "--test=sim",
-        "every_seed",
-        "--",
-        "--nocapture",
-    ]],
-}];
+const PARTS: [Part; 2] = [
+    Part {
+        name: "seeds",
+        about: "100,000 seeds of the simulator",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--package=engine",
+            "--test=sim",
+            "every_seed",
+            "--",
+            "--nocapture",
+        ]],
+    },
+    Part {
+        name: "concurrency",
+        about: "lanes and doorbells under every order of steps",
+        commands: &[&[
+            "test",
+            "--release",
+            "--locked",
+            "--package=engine",
+            "--test=concurrency",
+            "--",
+            "--nocapture",
+        ]],
+    },
+];
 
 /// The parts, a line each, for the help.
 pub(crate) fn parts() -> String {

@@ -20,9 +20,11 @@ mod receive;
 mod send;
 mod settings;
 mod settle;
+mod sleeping;
 mod start;
 mod tag;
 
+use super::sync;
 pub use bell::{Bell, Waker};
 pub use driver::{Driver, Wait};
 pub use event::{Event, How, Received, Why};
