@@ -52,11 +52,17 @@ pub enum Fault {
     LeaverHears,
     /// A publish that a policy denies goes through.
     DeniedPublishes,
+    /// A shard does not hear of other tenants, and of their other keys.
+    KeysUnseen,
+    /// A peer that does not answer its ping stays.
+    SilenceIgnored,
+    /// A peer that says half of something, and then nothing, stays.
+    HalfStays,
 }
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -72,6 +78,9 @@ impl Fault {
         Self::PassedBytesLost,
         Self::LeaverHears,
         Self::DeniedPublishes,
+        Self::KeysUnseen,
+        Self::SilenceIgnored,
+        Self::HalfStays,
     ];
 
     /// Those that the control plane shows.

@@ -141,9 +141,11 @@ impl Core {
         self.tell_operators();
         self.hand_out();
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
+        // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
+        let is_busy = self.worked || self.parts.driver.has_queued();
         Ok(match self.end_ms {
             Some(end_ms) if is_drained || now.monotonic_ms >= end_ms => Go::Over,
-            Some(_) | None if self.worked => Go::Busy,
+            Some(_) | None if is_busy => Go::Busy,
             Some(_) | None => Go::Idle,
         })
     }
@@ -185,11 +187,10 @@ impl Core {
 
     fn is_quiet(&mut self) -> bool {
         let parts = &mut self.parts;
-        parts.lanes.is_quiet()
+        parts.lanes.is_settled()
             && parts.journal.is_quiet()
             && parts.catalog.is_quiet()
             && parts.side.is_quiet()
-            && parts.lanes.has_room()
             && self.thirst.is_quiet(has_room(&parts.driver, parts.stream_backlog_bytes_max))
             && !parts.shard.is_resumable()
     }

@@ -9,11 +9,14 @@ mod core;
 mod host;
 mod journal;
 mod lanes;
+#[cfg(test)]
+mod lanes_tests;
 mod pin;
 mod retention;
 pub mod ring;
 mod side;
 mod sockets;
+mod sync;
 mod thirst;
 
 pub use catalog::CatalogPort;

@@ -10,6 +10,7 @@ use super::Shard;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
 use crate::limits::Limits;
+use crate::planted::{self, Fault};
 use crate::session::{Slot, Speech, State};
 
 /// Channels that are looked at in one tick to see whether anyone still uses them.
@@ -73,6 +74,8 @@ impl Shard {
         let now_ms = self.now.monotonic_ms;
         let Some(slot) = self.sessions.slot(conn) else { return };
         match duty(slot, &self.limits) {
+            Duty::Finish(_) if planted::is(Fault::HalfStays) => {}
+            Duty::Answer(_) if planted::is(Fault::SilenceIgnored) => {}
             Duty::Finish(at_ms) if at_ms <= now_ms => self.give_up(conn, effects),
             Duty::Ask(at_ms) if at_ms <= now_ms => {
                 slot.state = State::Ending;

@@ -15,6 +15,8 @@ pub struct Catalog {
     pub durable: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
     /// Whether it refuses now.
     pub is_failing: bool,
+    /// Whether it refuses until the next start.
+    pub is_fenced: bool,
     waiting: VecDeque<CatalogAsk>,
     answers: VecDeque<CatalogAnswer>,
 }
@@ -26,6 +28,11 @@ impl Catalog {
         self.waiting.push_back(ask);
     }
 
+    /// How much waits.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Works for a moment.
     pub fn work(&mut self, random: &mut Random, seen: &mut Seen) {
         let count = random.below(self.waiting.len() + 1);
@@ -33,7 +40,12 @@ impl Catalog {
             let Some(ask) = self.waiting.pop_front() else { return };
             let token = ask.token;
             seen.note_if(self.is_failing, "catalog refused");
-            let result = if self.is_failing { Err(Rejection::StorageFull) } else { Ok(()) };
+            seen.note_if(self.is_fenced, "catalog refused as fenced");
+            let result = match (self.is_fenced, self.is_failing) {
+                (true, _) => Err(Rejection::StorageUnavailable),
+                (false, true) => Err(Rejection::StorageFull),
+                (false, false) => Ok(()),
+            };
             if result.is_ok() {
                 self.keep(ask);
             }
@@ -55,11 +67,11 @@ impl Catalog {
     pub fn crash(&mut self, random: &mut Random) {
         let survivors = random.below(self.waiting.len() + 1);
         let waiting = std::mem::take(&mut self.waiting);
-        if !self.is_failing {
+        if !self.is_failing && !self.is_fenced {
             waiting.into_iter().take(survivors).for_each(|it| self.keep(it));
         }
         self.answers.clear();
-        self.is_failing = false;
+        (self.is_failing, self.is_fenced) = (false, false);
     }
 
     fn keep(&mut self, ask: CatalogAsk) {

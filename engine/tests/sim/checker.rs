@@ -60,6 +60,8 @@ pub struct Truth {
     pub insforge: BTreeSet<usize>,
     /// As whom clients that poll are known to the others.
     pub polled: BTreeSet<String>,
+    /// What was published again with its key, because nobody heard the answer.
+    pub retried: BTreeSet<usize>,
     /// What is let go, or is to be.
     pub dooms: Dooms,
 }
@@ -101,7 +103,7 @@ impl Truth {
         assert_eq!(self.issued[number].keep, Keep::Persist, "{event} was not to be kept");
         assert_ne!(self.issued[number].fate, Fate::Refused, "{event} was refused, yet is kept");
         let publisher = self.issued[number].publisher;
-        if publisher >= FIRST_KEYED {
+        if publisher >= FIRST_KEYED || self.retried.contains(&number) {
             self.dooms.revive(number);
         }
         assert!(!self.dooms.has(number), "{event} of {publisher} was let go, and is kept later");
@@ -249,7 +251,10 @@ impl View {
         assert!(self.subscribed_at.is_some(), "a message before the subscription");
         let number = truth.show(&self.key, shown);
         let publisher = truth.issued[number].publisher;
-        if let Some(before) = self.last_of.insert(publisher, number) {
+        // What is said again may come behind what its connection published after it.
+        if !truth.retried.contains(&number)
+            && let Some(before) = self.last_of.insert(publisher, number)
+        {
             assert!(before < number, "e{number} after e{before} of the same publisher");
         }
         assert!(self.got.insert(number), "e{number} came twice");

@@ -6,18 +6,18 @@ use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
 use crate::checker::{DATA_END, Sender, Truth, field, number_of, read_message};
+use crate::deletions::write_bare;
 use crate::dooms::DoomId;
 use crate::faults::Fault;
 use crate::journal::Key;
-use crate::keys::{
-    api_key, application_key, management_key, project_key, signing_key, tenant_name,
-};
+use crate::keys::{api_key, application_key, project_key, tenant_name};
 use crate::passing::path_elsewhere;
 use crate::scene::Scene;
+use crate::sides::LIST;
 
 /// Which part of a channel's past is asked for, when, and where the channel stood then.
 #[derive(Clone, Copy, Debug)]
-struct Past {
+pub struct Past {
     after: u64,
     limit: u64,
     position: u64,
@@ -26,10 +26,16 @@ struct Past {
 
 /// A request whose answer is due.
 #[derive(Debug)]
-enum Asked {
+pub enum Asked {
     Publish(usize),
     /// In Infrai's words.
     PublishTo(usize),
+    /// In Infrai's words, with a key.
+    PublishKeyed(usize),
+    /// The same again, after nobody heard the answer.
+    Retry(usize),
+    /// A list of messages.
+    List,
     History(Past),
     /// That messages go.
     Drop(DoomId),
@@ -43,12 +49,13 @@ enum Asked {
 
 /// A server on a keep-alive connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what can be wrong with a peer is independent")]
 pub struct HttpClient {
     publisher: usize,
     /// Which channel it works with.
     pub key: Key,
     /// What waits for its answer, in order.
-    asked: VecDeque<Asked>,
+    pub asked: VecDeque<Asked>,
     heard: Vec<u8>,
     /// Whether it was told that the resource is not there.
     is_unserved: bool,
@@ -56,6 +63,10 @@ pub struct HttpClient {
     done: bool,
     /// Whether it said so by closing its half of the connection.
     pub is_half_closed: bool,
+    /// Whether it said half a request, and nothing since.
+    pub is_stuck: bool,
+    /// What others had published with a key, and heard nothing of.
+    pub to_retry: Vec<usize>,
 }
 
 impl HttpClient {
@@ -69,6 +80,8 @@ impl HttpClient {
             is_unserved: false,
             done: false,
             is_half_closed: false,
+            is_stuck: false,
+            to_retry: Vec::new(),
         }
     }
 
@@ -95,9 +108,19 @@ impl HttpClient {
         let keep = scene.random.one_of(&[Keep::Persist, Keep::Persist, Keep::Pass]);
         let sender = Sender { key: &self.key, publisher: self.publisher, step: scene.step };
         let number = scene.truth.issue(&sender, keep, |it| payload(it, pad));
+        self.write_publish(number, is_keyed, out, scene);
+        let is_behind = self.asked.iter().any(|it| matches!(it, Asked::PublishKeyed(_)));
+        scene.seen.note_if(is_behind && !is_keyed, "published behind one with more steps");
+        let asked = if is_keyed { Asked::PublishKeyed } else { Asked::PublishTo };
+        self.asked.push_back(asked(number));
+    }
+
+    /// Publishes in Infrai's words what is numbered already.
+    fn write_publish(&self, number: usize, is_keyed: bool, out: &mut Vec<u8>, scene: &Scene<'_>) {
         let mut body = Vec::new();
-        let data = &scene.truth.issued[number].data;
-        client::write_publish_body(&mut body, &self.key.1, &format!("e{number}"), data, keep);
+        let issued = &scene.truth.issued[number];
+        let (event, data) = (format!("e{number}"), &issued.data);
+        client::write_publish_body(&mut body, &self.key.1, &event, data, issued.keep);
         if is_keyed {
             body.pop();
             body.extend_from_slice(format!(",\"idempotency_key\":\"k{number}\"}}").as_bytes());
@@ -105,9 +128,33 @@ impl HttpClient {
         let bearer = project_key(&self.key);
         let path = "/v1/realtime/publish";
         client::write_post(out, &Target { host: "stentor", path, bearer: Some(&bearer) }, &body);
-        let is_behind = self.asked.iter().any(|it| matches!(it, Asked::PublishTo(_)));
-        scene.seen.note_if(is_behind && !is_keyed, "published behind one with more steps");
-        self.asked.push_back(Asked::PublishTo(number));
+    }
+
+    /// What it published with a key, to be kept, and heard nothing of.
+    pub fn unanswered_keyed(&self, truth: &Truth) -> Vec<usize> {
+        let keyed = self.asked.iter().filter_map(|it| match it {
+            Asked::PublishKeyed(number) | Asked::Retry(number) => Some(*number),
+            Asked::Publish(_)
+            | Asked::PublishTo(_)
+            | Asked::List
+            | Asked::History(_)
+            | Asked::Drop(_)
+            | Asked::Provision
+            | Asked::Create
+            | Asked::Nonsense => None,
+        });
+        let kept = keyed.filter(|it| truth.issued[*it].keep == Keep::Persist);
+        kept.chain(self.to_retry.iter().copied()).collect()
+    }
+
+    /// Says half of a request. Returns whether it does.
+    pub fn say_half(&mut self, out: &mut Vec<u8>) -> bool {
+        if self.done {
+            return false;
+        }
+        out.extend_from_slice(b"POST /edge/realtime HTTP/1.1\r\nHost: stent");
+        (self.done, self.is_stuck) = (true, true);
+        true
     }
 
     /// Does something.
@@ -117,6 +164,17 @@ impl HttpClient {
         }
         if self.is_unserved && scene.random.permille(700) {
             return self.provision(out);
+        }
+        if let Some(number) = self.to_retry.pop() {
+            scene.truth.retried.insert(number);
+            self.write_publish(number, true, out, scene);
+            return self.asked.push_back(Asked::Retry(number));
+        }
+        if scene.plan.has(Fault::KeyedRetries) && scene.random.permille(300) {
+            return self.publish_to(out, scene);
+        }
+        if scene.plan.has(Fault::LateSides) && scene.random.permille(200) {
+            return self.ask_list(out);
         }
         let max = scene.plan.limits.pipelined_requests_max;
         scene.seen.note_if(self.asked.len() > max, "pipelined requests waited");
@@ -146,6 +204,7 @@ impl HttpClient {
                 self.asked.push_back(Asked::Nonsense);
             }
             19 if scene.random.permille(300) => self.drop_something(out, scene),
+            20 if scene.random.permille(500) => self.ask_list(out),
             _ if scene.plan.has(Fault::Garbage) => {
                 out.extend_from_slice(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nand more");
                 self.asked.push_back(Asked::Nonsense);
@@ -153,6 +212,11 @@ impl HttpClient {
             }
             _ => {}
         }
+    }
+
+    fn ask_list(&mut self, out: &mut Vec<u8>) {
+        write_bare(out, "GET", "/api/realtime/messages", &api_key(self.key.0), "");
+        self.asked.push_back(Asked::List);
     }
 
     /// Hears bytes of the node.
@@ -188,12 +252,29 @@ impl HttpClient {
             (Some(Asked::Drop(doom)), 400..=599) => scene.truth.end_doom(doom, None),
             (Some(Asked::Provision), 200..=599) => self.is_unserved = false,
             (Some(Asked::Create), 200..=599) => {}
-            (Some(Asked::PublishTo(number)), 200) => {
+            (Some(Asked::List), 200) => {
+                assert_eq!(body, LIST, "another list");
+                scene.seen.note("messages listed");
+            }
+            (Some(Asked::List), 400..=599) => {}
+            (Some(Asked::Retry(number)), 200) => {
+                assert!(field(body, "message_id").is_some(), "no publish: {body}");
+                scene.truth.accept_unplaced(number);
+                scene.seen.note("published again after an unknown result");
+            }
+            // It says nothing of the first one.
+            (Some(Asked::Retry(_)), 400..=599) => {}
+            (Some(Asked::PublishTo(number) | Asked::PublishKeyed(number)), 200) => {
                 assert!(field(body, "message_id").is_some(), "no publish: {body}");
                 scene.truth.accept_unplaced(number);
                 scene.seen.note("acknowledged in an envelope");
             }
-            (Some(Asked::Publish(number) | Asked::PublishTo(number)), 400..=599) => {
+            (
+                Some(
+                    Asked::Publish(number) | Asked::PublishTo(number) | Asked::PublishKeyed(number),
+                ),
+                400..=599,
+            ) => {
                 self.is_unserved |= body.contains("not provisioned");
                 scene.truth.refuse(number);
                 scene.seen.note("answer refused over HTTP");
@@ -250,72 +331,13 @@ impl HttpClient {
         self.asked.push_back(Asked::History(Past { after, limit, position, step }));
     }
 
-    fn drop_something(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        match scene.random.below(4) {
-            0 => self.drop_resource(out, scene),
-            1 => {
-                let key = api_key(self.key.0);
-                write_bare(out, "DELETE", "/api/realtime/messages", &key, "");
-                self.asked.push_back(Asked::Drop(scene.truth.doom_kept(self.key.0)));
-            }
-            _ => self.drop_channel(out, scene),
-        }
-    }
-
-    /// Gives the resource up, and all messages with it.
-    pub fn drop_resource(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        let bearer = management_key(&self.key);
-        // What it publishes right before is on its way when the messages go.
-        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
-        write_bare(out, "DELETE", "/api/resources/realtime", &bearer, "");
-        let doom = scene.truth.doom(self.key.0, None, self.unanswered(scene.truth));
-        self.asked.push_back(Asked::Drop(doom));
-    }
-
-    /// What it has published and heard nothing of, to be kept.
-    fn unanswered(&self, truth: &Truth) -> Vec<usize> {
-        let kept = |it: &Asked| match it {
-            Asked::Publish(number) if truth.issued[*number].keep == Keep::Persist => Some(*number),
-            Asked::Publish(_)
-            | Asked::PublishTo(_)
-            | Asked::History(_)
-            | Asked::Drop(_)
-            | Asked::Provision
-            | Asked::Create
-            | Asked::Nonsense => None,
-        };
-        self.asked.iter().filter_map(kept).collect()
-    }
-
-    /// Deletes its channel, which it may have registered itself.
-    fn drop_channel(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
-        let path = format!("/v1/realtime/channels/{}", self.key.1);
-        (0..scene.random.below(6)).for_each(|_| self.publish(out, scene, Keep::Persist));
-        let bearer = project_key(&self.key);
-        if scene.random.permille(700) {
-            let name = format!("{{\"name\":\"{}\"}}", self.key.1);
-            write_bare(out, "POST", "/v1/realtime/channels", &bearer, &name);
-            self.asked.push_back(Asked::Create);
-        }
-        write_bare(out, "DELETE", &path, &bearer, "");
-        let own = self.unanswered(scene.truth);
-        let doom = scene.truth.doom(self.key.0, Some(self.key.1.clone()), own);
-        self.asked.push_back(Asked::Drop(doom));
-    }
-
-    /// Asks for the resource.
-    pub fn provision(&mut self, out: &mut Vec<u8>) {
-        write_bare(out, "POST", "/api/resources/realtime", &management_key(&self.key), "");
-        self.asked.push_back(Asked::Provision);
-    }
-
     fn request(&self, out: &mut Vec<u8>, scene: &mut Scene<'_>, body: Option<&[u8]>, path: &str) {
         // A token does not outlive a clock that jumps by an hour; the key does.
         let by_key = scene.random.permille(200) || scene.plan.has(Fault::ClockJumps);
         let minute_s = scene.now.wall_ms / 60_000 * 60;
         let claims =
             auth::EdgeClaims { tenant: tenant_name(&self.key), expires_at_s: minute_s + 600 };
-        let bearer = auth::sign_edge(&claims, &signing_key(&self.key));
+        let bearer = auth::sign_edge(&claims, &scene.signing_key(&self.key));
         let joint = if path.contains('?') { '&' } else { '?' };
         let keyed = format!("{path}{joint}key={}", application_key(&self.key));
         let target = Target {
@@ -328,14 +350,6 @@ impl HttpClient {
             None => client::write_get(out, &target),
         }
     }
-}
-
-/// A request with a key in its head.
-fn write_bare(out: &mut Vec<u8>, method: &str, path: &str, bearer: &str, body: &str) {
-    let head =
-        format!("{method} {path} HTTP/1.1\r\nHost: stentor\r\nAuthorization: Bearer {bearer}\r\n");
-    out.extend_from_slice(head.as_bytes());
-    out.extend_from_slice(format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes());
 }
 
 /// How much longer than its least a payload is.

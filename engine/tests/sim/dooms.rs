@@ -115,7 +115,8 @@ impl World {
                 numbers.extend(is_theirs(it).then(|| number_of(it.event())));
             };
             // Where the clock jumps nobody can say what was taken by now.
-            let is_vague = doom.is_of_kept && self.plan.has(Fault::ClockJumps);
+            let jumps = self.plan.has(Fault::ClockJumps) || self.plan.has(Fault::WallClockBack);
+            let is_vague = doom.is_of_kept && jumps;
             for journal in self.journals.iter().filter(|_| !is_vague) {
                 journal.kept().for_each(|it| note(it));
                 journal.waiting().filter(|_| !doom.is_of_kept).for_each(|it| note(it));

@@ -39,6 +39,74 @@ pub enum Fault {
     Deletions,
     /// Shards have no room for connections that others pass to them.
     NoRoom,
+    /// Shards sleep when they have nothing to do, and the doorbell that wakes them comes late or not at all.
+    LateBells,
+    /// A core is held up for long, while the others go on.
+    Stalls,
+    /// A read of the journal fails, and the next one does not.
+    FailingReads,
+    /// Reads of one channel take long; those of others overtake them.
+    SlowReads,
+    /// What a shard has of the catalog fails for good.
+    FencedCatalog,
+    /// The catalog takes its time.
+    SlowCatalog,
+    /// Tenants get other signing keys, of which shards hear one after the other.
+    KeyRotation,
+    /// The operator changes who may publish.
+    PolicyChanges,
+    /// The side threads take their time, answer in another order, and refuse.
+    LateSides,
+    /// The wall clock goes back while the node is down.
+    WallClockBack,
+    /// Peers vanish without a word.
+    HalfOpenPeers,
+    /// Peers answer no pings.
+    MutePeers,
+    /// Peers say half of something, and nothing any more.
+    HalfFrames,
+    /// Servers whose connection ended before an answer publish again with their key.
+    KeyedRetries,
+    /// The node drains in the middle of the run, and starts again.
+    DrainedRestart,
+    /// The node crashes while it drains.
+    CrashInDrain,
+    /// The node crashes again as soon as it has started.
+    CrashTwice,
+}
+
+impl Fault {
+    /// Those that came last, in order, each in about a sixth of the seeds.
+    const LATER: [Self; 17] = [
+        Self::LateBells,
+        Self::Stalls,
+        Self::FailingReads,
+        Self::SlowReads,
+        Self::FencedCatalog,
+        Self::SlowCatalog,
+        Self::KeyRotation,
+        Self::PolicyChanges,
+        Self::LateSides,
+        Self::WallClockBack,
+        Self::HalfOpenPeers,
+        Self::MutePeers,
+        Self::HalfFrames,
+        Self::KeyedRetries,
+        Self::DrainedRestart,
+        Self::CrashInDrain,
+        Self::CrashTwice,
+    ];
+}
+
+/// Who comes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Crowd {
+    /// Everyone.
+    Mixed,
+    /// Mostly servers, which delete.
+    Deleting,
+    /// Mostly clients that poll.
+    Polling,
 }
 
 /// What one seed is about.
@@ -62,9 +130,9 @@ pub struct Plan {
     pub outbox_bytes_max: usize,
     /// Bounds of each shard.
     pub limits: Limits,
-    /// Whether it is about nothing but deletions.
-    pub is_about_deletions: bool,
-    faults: u32,
+    /// Who comes, if it is about something that few do.
+    pub crowd: Crowd,
+    faults: u64,
 }
 
 impl Plan {
@@ -73,7 +141,7 @@ impl Plan {
         let mut random = Random::new(seed);
         // Each fault in about a third of the seeds; the first seeds have none, so that a plain bug is shown plainly.
         let faults = if seed < 4 {
-            0
+            0_u64
         } else {
             (0..12).filter(|_| random.permille(350)).fold(0, |set, bit| set | (1 << bit))
         };
@@ -87,7 +155,7 @@ impl Plan {
             lane_max: 256,
             outbox_bytes_max: 1 << 20,
             limits: Limits::default(),
-            is_about_deletions: false,
+            crowd: Crowd::Mixed,
             faults,
         };
         plan.limit(&mut random);
@@ -100,20 +168,45 @@ impl Plan {
         if seed >= 4 && random.permille(250) {
             plan.faults |= 1 << Fault::NoRoom as u32;
         }
+        for fault in Fault::LATER {
+            if seed >= 4 && random.permille(160) {
+                plan.faults |= 1 << fault as u32;
+            }
+        }
         plan
     }
 
     /// The same with nothing but slow lanes and journals, and servers that delete.
     pub fn deleting(mut self) -> Self {
         let faults = [Fault::SlowLanes, Fault::SlowJournal, Fault::Deletions];
-        self.faults = faults.into_iter().fold(0, |set, it| set | (1 << it as u32));
+        self.faults = faults.into_iter().fold(0, |set, it| set | (1_u64 << it as u32));
         self.limits = Limits::default();
         self.limit(&mut Random::new(self.seed));
         // One channel that all servers publish to and delete, and lanes between them.
         self.shards = self.shards.clamp(2, 4);
         self.channels = 1;
         self.clients = 16;
-        self.is_about_deletions = true;
+        self.crowd = Crowd::Deleting;
+        self
+    }
+
+    /// The same with tails that hold everything: nothing that is read of the past comes from the journal.
+    pub fn remembering(mut self) -> Self {
+        self.limits.tail_messages_max = 128;
+        self
+    }
+
+    /// The same with one more fault.
+    pub fn suffering(mut self, fault: Fault) -> Self {
+        self.faults |= 1 << fault as u32;
+        self
+    }
+
+    /// The same with clients that poll, and change their connection.
+    pub fn polling(mut self) -> Self {
+        self.shards = self.shards.clamp(2, 4);
+        self.clients = 16;
+        self.crowd = Crowd::Polling;
         self
     }
 

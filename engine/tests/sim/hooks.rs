@@ -16,6 +16,8 @@ pub struct Hooks {
     /// Its own, so that nothing else of a run depends on it.
     random: Random,
     waiting: Vec<(usize, HooksAsk)>,
+    /// Whether it takes its time.
+    pub is_late: bool,
     answers: BTreeMap<usize, VecDeque<Hooked>>,
     /// The patterns with receivers of each tenant, and which setting that is.
     set: BTreeMap<TenantId, (u64, BTreeSet<MessageId>)>,
@@ -24,7 +26,7 @@ pub struct Hooks {
 impl Hooks {
     pub fn new(seed: u64) -> Self {
         let (waiting, answers, set) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
-        Self { random: Random::new(seed), waiting, answers, set }
+        Self { random: Random::new(seed), waiting, is_late: false, answers, set }
     }
 
     pub fn ask(&mut self, shard: usize, ask: HooksAsk) {
@@ -35,6 +37,9 @@ impl Hooks {
 
     /// Sets some of what waits; now and then it cannot say that it is durable.
     pub fn work(&mut self, seen: &mut Seen) {
+        if self.is_late && !self.waiting.is_empty() && !self.random.permille(20) {
+            return seen.note("webhooks set late");
+        }
         for _ in 0..self.random.below(self.waiting.len() + 1) {
             let place = self.random.below(self.waiting.len());
             let (shard, ask) = self.waiting.swap_remove(place);

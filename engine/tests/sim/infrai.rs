@@ -12,7 +12,7 @@ use crate::clients::{pad, payload};
 use crate::faults::Fault;
 use crate::handshake::{Phase, Pings, WebSocket};
 use crate::journal::Key;
-use crate::keys::{signing_key, tenant_name};
+use crate::keys::tenant_name;
 use crate::scene::Scene;
 
 /// A frame whose answer is due.
@@ -44,7 +44,7 @@ pub struct InfraiClient {
     last: BTreeMap<Key, u64>,
     asked: BTreeMap<u64, Asked>,
     next_frame: u64,
-    socket: WebSocket,
+    pub socket: WebSocket,
 }
 
 impl InfraiClient {
@@ -68,10 +68,12 @@ impl InfraiClient {
             issued_at_s,
             expires_at_s: issued_at_s + 3600,
         };
-        let token = auth::sign_infrai(&claims, &signing_key(&key), &Limits::default()).unwrap();
+        let token =
+            auth::sign_infrai(&claims, &scene.signing_key(&key), &Limits::default()).unwrap();
         let path = format!("/v1/realtime/ws?token={token}");
         let target = Target { host: "stentor", path: &path, bearer: None };
-        let socket = WebSocket::ask(&target, Pings::Answered, out);
+        let socket =
+            WebSocket::ask(&target, Pings::Answered, out).with_manners(scene).signed(scene);
         Self {
             publisher,
             user,
@@ -203,7 +205,9 @@ impl InfraiClient {
             (Asked::Subscribe { key, .. }, "error") => {
                 // One more subscription to a channel that was deleted meanwhile is registered first. A catalog that
                 // does not take that leaves the old one as it is.
-                let is_unregistered = text.contains("STORAGE_FULL");
+                let is_fenced =
+                    scene.plan.has(Fault::FencedCatalog) && text.contains("\"UNAVAILABLE\"");
+                let is_unregistered = text.contains("STORAGE_FULL") || is_fenced;
                 let is_out = is_unregistered || !self.views.contains_key(&key);
                 assert!(is_out, "refused, yet it listens: {text}");
             }
@@ -229,7 +233,10 @@ impl InfraiClient {
                         scene.plan.has(Fault::Damage) || after < let_go
                     }
                     Some("ahead") => after > Some(position),
-                    Some("unreadable") => scene.plan.has(Fault::FencedJournal),
+                    Some("unreadable") => {
+                        let plan = scene.plan;
+                        plan.has(Fault::FencedJournal) || plan.has(Fault::FailingReads)
+                    }
                     Some(_) | None => false,
                 };
                 let is_excused = is_excused || is_superseded;

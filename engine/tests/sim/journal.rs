@@ -43,6 +43,10 @@ pub struct Journal {
     waiting: VecDeque<Arc<Publication>>,
     reads: VecDeque<ReadAsk>,
     drops: VecDeque<DropAsk>,
+    /// Whether the next read fails.
+    pub fails_read: bool,
+    /// The channel whose reads take long now.
+    pub slow: Option<Key>,
     /// What was let go of each channel: up to this offset it is not read.
     pub gone: BTreeMap<Key, u64>,
     answers: VecDeque<JournalAnswer>,
@@ -60,6 +64,8 @@ impl Default for Journal {
             waiting: VecDeque::new(),
             reads: VecDeque::new(),
             drops: VecDeque::new(),
+            fails_read: false,
+            slow: None,
             gone: BTreeMap::new(),
             answers: VecDeque::new(),
             refused: Vec::new(),
@@ -91,8 +97,7 @@ impl Journal {
 
     /// Damages a few messages of a channel. Returns which.
     pub fn damage(&mut self, random: &mut Random) -> Option<(Key, BTreeSet<Offset>)> {
-        let keys: Vec<_> = self.durable.keys().cloned().collect();
-        let key = keys.get(random.below(keys.len().max(1)))?.clone();
+        let key = self.any_channel(random)?;
         let last = self.durable[&key].len();
         let first = 1 + random.below(last);
         let offsets = (first..=last.min(first + random.below(3))).map(|it| Offset(it as u64));
@@ -105,8 +110,12 @@ impl Journal {
 
     /// Works for a moment: one batch, or one read. Returns what became durable.
     pub fn work(&mut self, random: &mut Random, seen: &mut Seen) -> Vec<Arc<Publication>> {
-        if !self.reads.is_empty() && (self.waiting.is_empty() || random.permille(300)) {
-            self.answer_read(seen);
+        let quick = self.reads.iter().position(|it| self.slow.as_ref() != Some(&key(&it.channel)));
+        if let Some(place) = quick
+            && (self.waiting.is_empty() || random.permille(300))
+        {
+            seen.note_if(place > 0, "read overtook a slow one");
+            self.answer_read(place, seen);
             return Vec::new();
         }
         // The writer may do either first.
@@ -142,6 +151,11 @@ impl Journal {
         self.answers.pop_front()
     }
 
+    /// Whether everything that it was given is written, or refused.
+    pub fn is_written(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Whether there is anything to do.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty()
@@ -168,6 +182,7 @@ impl Journal {
         self.drops.clear();
         self.answers.clear();
         self.disk = Disk::Fine;
+        (self.fails_read, self.slow) = (false, None);
         self.damaged.values_mut().for_each(|is_told| *is_told = false);
         survived
     }
@@ -240,8 +255,19 @@ impl Journal {
         self.answers.push_back(JournalAnswer::Dropped(ask, Ok(let_go)));
     }
 
-    fn answer_read(&mut self, seen: &mut Seen) {
-        let ask = self.reads.pop_front().unwrap();
+    /// Some channel that has messages.
+    pub fn any_channel(&self, random: &mut Random) -> Option<Key> {
+        let place = random.below(self.durable.len().max(1));
+        self.durable.keys().nth(place).cloned()
+    }
+
+    fn answer_read(&mut self, place: usize, seen: &mut Seen) {
+        let ask = self.reads.remove(place).unwrap();
+        if std::mem::take(&mut self.fails_read) {
+            seen.note("read failed once");
+            let answer = JournalAnswer::Read(ask.ticket, Err(Rejection::StorageUnavailable));
+            return self.answers.push_back(answer);
+        }
         let log = self.durable.get(&key(&ask.channel)).map_or(&[][..], Vec::as_slice);
         let (mut found, mut is_news) = (Vec::new(), false);
         let is_readable = self.disk != Disk::Fenced;

@@ -9,9 +9,9 @@ pub fn tenant_name(key: &Key) -> String {
     format!("tenant{}", key.0.0)
 }
 
-/// What signs the tenant's tokens.
-pub fn signing_key(key: &Key) -> Vec<u8> {
-    format!("a signing key of tenant {}, 32 bytes long", key.0.0).into_bytes()
+/// What signs the tenant's tokens; each generation of its keys takes the place of the one before.
+pub fn signing_key(key: &Key, generation: u32) -> Vec<u8> {
+    format!("signing key {generation} of tenant {}, 32 bytes long", key.0.0).into_bytes()
 }
 
 /// The tenant's application key.

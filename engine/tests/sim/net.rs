@@ -23,6 +23,8 @@ pub struct Wire {
     pub ending: Option<Ending>,
     /// Whether the client does not read now.
     pub is_stalled: bool,
+    /// Whether the client vanished: nobody reads or says anything any more, and nobody said so.
+    pub is_dead: bool,
     /// Where it goes.
     pub passing: Option<(ShardId, PassId)>,
     outbox: Outbox,
@@ -40,6 +42,7 @@ impl Wire {
             said: VecDeque::new(),
             ending: None,
             is_stalled: false,
+            is_dead: false,
             passing: None,
             outbox: Outbox::default(),
             overrun: false,
@@ -50,7 +53,7 @@ impl Wire {
 
     /// Takes what was sent, at most so many bytes.
     pub fn take(&mut self, most: usize) -> Vec<u8> {
-        if self.is_stalled {
+        if self.is_stalled || self.is_dead {
             return Vec::new();
         }
         let bytes =
@@ -64,7 +67,7 @@ impl Wire {
     pub fn take_half_close(&mut self) -> bool {
         let is_half_closed = self.client.http().is_some_and(|it| it.is_half_closed);
         let is_due = is_half_closed && self.said.is_empty() && !self.told_half;
-        let is_due = is_due && self.ending.is_none();
+        let is_due = is_due && self.ending.is_none() && !self.is_dead;
         self.told_half |= is_due;
         is_due
     }
@@ -78,6 +81,9 @@ impl Wire {
     /// The peer reads, and stays.
     pub fn calm(&mut self) {
         self.is_stalled = false;
+        if self.is_dead {
+            return;
+        }
         if let Client::Polled(client) = &mut self.client {
             self.said.extend(client.calm());
         }
@@ -86,6 +92,12 @@ impl Wire {
     /// It goes on with another shard, which reads once more that the client closed its half.
     pub fn arrive(&mut self, conn: ConnId) {
         (self.conn, self.passing, self.told_half) = (conn, None, false);
+    }
+
+    /// The client vanishes. What it said and nobody has read is lost with it.
+    pub fn vanish(&mut self) {
+        self.is_dead = true;
+        self.said.clear();
     }
 
     /// The client goes away.
@@ -116,6 +128,9 @@ pub struct Net {
     /// Connections that get more once little waits for them.
     pub thirsty: Vec<ConnId>,
 }
+
+/// Time that a piece may wait for its connection.
+const OUTBOX_AGE_MS_MAX: u64 = 10_000;
 
 /// With less than this waiting a connection gets more.
 const BACKLOG_BYTES_MAX: usize = 200;
@@ -240,6 +255,24 @@ impl Net {
             wire.overrun |= is_full && wire.ending.is_none();
         }
         hash
+    }
+
+    /// Looks for outboxes whose oldest piece waits for too long, as the driver does.
+    pub fn sweep(&mut self, now_ms: u64, seen: &mut Seen) {
+        for wire in self.wires.values_mut() {
+            let is_stale = wire.outbox.is_stale(now_ms, OUTBOX_AGE_MS_MAX);
+            if !is_stale || wire.outbox.is_sealed() || wire.gone {
+                continue;
+            }
+            seen.note("outbox too old");
+            match (wire.ending, wire.passing) {
+                (None, None) => {
+                    wire.outbox.seal();
+                    wire.overrun = true;
+                }
+                (Some(_), _) | (_, Some(_)) => wire.gone = true,
+            }
+        }
     }
 
     /// Begins to close what the shard wants closed.

@@ -32,11 +32,13 @@ pub struct PlainClient {
     left: BTreeMap<Key, View>,
     /// Where channels stood when it asked for them, and was not answered.
     asked: BTreeMap<Key, VecDeque<u64>>,
+    /// Channels that it was put out of while it asked for them: nobody can say which of its questions an answer is for.
+    vague: BTreeSet<Key>,
     /// How often it left a channel, and was not answered.
     leaving: BTreeMap<Key, usize>,
     /// What it published, and was not answered.
     published: usize,
-    socket: WebSocket,
+    pub socket: WebSocket,
 }
 
 impl PlainClient {
@@ -44,7 +46,7 @@ impl PlainClient {
     pub fn new(publisher: usize, key: Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) -> Self {
         let host = host(key.0);
         let target = Target { host: &host, path: "/realtime", bearer: None };
-        let socket = WebSocket::ask(&target, Pings::Answered, out);
+        let socket = WebSocket::ask(&target, Pings::Answered, out).with_manners(scene);
         scene.truth.insforge.insert(publisher);
         Self {
             publisher,
@@ -54,6 +56,7 @@ impl PlainClient {
             views: BTreeMap::new(),
             left: BTreeMap::new(),
             asked: BTreeMap::new(),
+            vague: BTreeSet::new(),
             leaving: BTreeMap::new(),
             published: 0,
             socket,
@@ -158,6 +161,7 @@ impl PlainClient {
                 self.views.clear();
                 self.left.clear();
                 self.asked.clear();
+                self.vague.clear();
                 self.leaving.clear();
             }
             "error" if text.contains("Invalid token") => {
@@ -174,7 +178,11 @@ impl PlainClient {
                 match self.leaving.get_mut(&key).filter(|it| **it > 0) {
                     Some(leaving) => *leaving -= 1,
                     // Its server, or another dialect, has put it out.
-                    None => _ = (self.views.remove(&key), self.asked.remove(&key)),
+                    None => {
+                        self.views.remove(&key);
+                        let asked = self.asked.remove(&key);
+                        self.vague.extend(asked.map(|_| key));
+                    }
                 }
             }
             "published" => {
@@ -193,7 +201,7 @@ impl PlainClient {
         let is_left = self.leaving.get(&key).is_some_and(|it| *it > 0);
         // What it asked for before it left was taken back; what it asked for since comes later.
         let asked = self.asked.get_mut(&key).filter(|_| !is_left);
-        let position = asked.and_then(VecDeque::pop_front);
+        let position = asked.and_then(VecDeque::pop_front).filter(|_| !self.vague.contains(&key));
         if self.view(&key).is_some() {
             return;
         }
@@ -237,6 +245,7 @@ impl PlainClient {
 
     /// Much time passed: who was not let in is gone.
     pub fn check_waited(&self) {
+        self.socket.check_waited();
         assert!(
             self.socket.phase() != Phase::Open || self.who.is_some(),
             "a stranger is still there"

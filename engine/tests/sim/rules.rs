@@ -1,19 +1,28 @@
 //! The operator changes the rules of tenants: what it was told is in force on every shard, and all shards agree in the end.
 
+use std::sync::Arc;
+
 use engine::control::{Operate, PatternDraft, PatternEdit, RegisteredPattern, RulesOp};
 use engine::ids::{MessageId, TenantId};
 use engine::shard::Shard;
+use protocol::auth::insforge::Role;
 use protocol::dialect::insforge::Pattern;
+use protocol::policy::{Action, Policies, PolicyRule};
 
+use crate::faults::Fault;
 use crate::operator::Asked;
 use crate::registered::FIXED;
 use crate::world::{TENANTS, World};
+
+/// The tenant whose policies change.
+const OPEN: TenantId = TenantId(0);
 
 /// Something that a rule is about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Item {
     Pattern(TenantId, MessageId),
     Retention(TenantId),
+    Policies(TenantId),
 }
 
 /// What a rule says.
@@ -23,12 +32,17 @@ pub enum State {
     Pattern(String),
     Deleted,
     Days(Option<u32>),
+    /// One policy of this name.
+    Policy(String),
 }
 
 impl World {
     /// The operator changes a rule. Of two changes of one rule at once nobody could say which is the last.
     pub fn change_rules(&mut self, shard: usize, tenant: TenantId) {
         let description = format!("n{}", self.operator.next);
+        if self.plan.has(Fault::PolicyChanges) && tenant == OPEN && self.random.permille(300) {
+            return self.change_policies(shard, description);
+        }
         let pattern = Pattern::parse(&format!("r:{}:%", self.random.below(4))).unwrap();
         let (item, state, op) = match self.random.below(4) {
             0 => {
@@ -70,6 +84,27 @@ impl World {
         }
     }
 
+    /// Says anew who may publish: known people, or everyone.
+    fn change_policies(&mut self, shard: usize, name: String) {
+        let item = Item::Policies(OPEN);
+        if self.changing().contains(&item) {
+            return;
+        }
+        let known = [Role::Authenticated, Role::ProjectAdmin];
+        let everyone = [Role::Anon, Role::Authenticated, Role::ProjectAdmin];
+        let roles = if self.random.permille(500) { &known[..] } else { &everyone };
+        let rule = PolicyRule {
+            name: name.as_str().into(),
+            action: Action::Publish,
+            roles: roles.into(),
+            pattern: None,
+            using: "true".into(),
+        };
+        let op = RulesOp::Permit(Arc::new(Policies::compile(vec![rule]).unwrap()));
+        let asked = Asked::Rules(item, State::Policy(name));
+        self.ask(shard, (OPEN, None), Operate::Rules(op), asked);
+    }
+
     fn some_urls(&self) -> Option<Box<[Box<str>]>> {
         match self.operator.next % 3 {
             0 => None,
@@ -84,7 +119,7 @@ impl World {
                 let is_fixed = *state == State::Pattern(FIXED.to_owned());
                 (*whose == tenant && *state != State::Deleted && !is_fixed).then_some(*id)
             }
-            Item::Retention(_) => None,
+            Item::Retention(_) | Item::Policies(_) => None,
         });
         let known: Vec<_> = known.collect();
         (!known.is_empty()).then(|| known[self.random.below(known.len())])
@@ -105,6 +140,7 @@ impl World {
         }
         self.seen.note_if(state != State::Pattern(FIXED.to_owned()), "rules changed");
         self.seen.note_if(state == State::Deleted, "pattern deleted");
+        self.seen.note_if(matches!(state, State::Policy(_)), "policies changed");
         self.operator.rules.insert(item, state);
         self.check_rule(&item);
         self.check_hooked(&item);
@@ -170,6 +206,10 @@ fn found(shard: &Shard, item: &Item) -> State {
             let pattern = shard.rules().of(*tenant).and_then(|it| it.get(*id));
             let description = pattern.and_then(|it| it.description.as_deref());
             description.map_or(State::Deleted, |it| State::Pattern(it.to_owned()))
+        }
+        Item::Policies(tenant) => {
+            let rule = shard.rules().policies(*tenant).rules().next();
+            rule.map_or(State::Deleted, |it| State::Policy(it.name.to_string()))
         }
         Item::Retention(tenant) => {
             let all = shard.rules().retention_days();

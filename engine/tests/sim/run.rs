@@ -1,6 +1,5 @@
 //! One run: trouble for a while, then none, and in the end everything has settled.
 
-use engine::ids::ConnId;
 use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::ws::CloseCode;
@@ -28,7 +27,9 @@ pub fn run(plan: Plan) -> (Seen, u64) {
         }
         world.trouble();
         let shard = world.random.below(world.shards.len());
-        world.turn(shard);
+        if !world.is_napping(shard) {
+            world.turn(shard);
+        }
     }
     world.calm();
     world.settle();
@@ -45,145 +46,53 @@ pub fn run(plan: Plan) -> (Seen, u64) {
 }
 
 impl World {
-    /// What happens around the node before a turn.
-    fn trouble(&mut self) {
-        self.step += 1;
-        self.pass_time();
-        if self.random.permille(60) {
-            self.connect();
-        }
-        for _ in 0..3 {
-            let shard = self.random.below(self.shards.len());
-            if let Some(conn) = self.any_conn(shard) {
-                self.disturb(shard, conn);
-            }
-        }
-        for shard in 0..self.journals.len() {
-            let laziness = if self.plan.has(Fault::SlowJournal) { 100 } else { 700 };
-            if self.random.permille(laziness) {
-                self.work(shard);
-            }
-            if self.random.permille(500) {
-                self.work_catalog(shard);
-            }
-            self.spoil_disk(shard);
-            if self.plan.has(Fault::Damage)
-                && self.random.permille(20)
-                && let Some((key, offsets)) = self.journals[shard].damage(&mut self.random)
-            {
-                self.truth.damaged.entry(key).or_default().extend(offsets);
-            }
-        }
-        if self.random.permille(200) {
-            self.operate();
-        }
-        if self.plan.has(Fault::Crash) && self.random.permille(4) {
-            self.crash();
-        }
-    }
-
-    fn pass_time(&mut self) {
-        let mut ms = self.random.below(20) as u64;
-        if self.plan.has(Fault::ClockJumps) && self.random.permille(10) {
-            self.seen.note("clock jumped");
-            ms = self.random.one_of(&[1_000, 6_000, 30_000, 200_000]);
-            let wall = self.random.one_of(&[-3_600_000, -5_000, 5_000, 3_600_000]);
-            self.operator.went_back |= wall < 0;
-            self.now.wall_ms = self.now.wall_ms.saturating_add_signed(wall);
-        }
-        self.now.monotonic_ms += ms;
-        self.now.wall_ms += ms;
-    }
-
-    fn connect(&mut self) {
-        let wires: usize = self.nets.iter().map(|net| net.wires().count()).sum();
-        if wires >= self.plan.clients {
-            return;
-        }
-        let shard = self.random.below(self.shards.len());
-        if !self.may_ask(shard) {
-            return;
-        }
-        let keys = self.keys();
-        let key = keys[self.random.below(keys.len())].clone();
-        let kind = match self.random.below(33) {
-            0..=6 => Kind::Http,
-            // Only servers delete, and what they publish meanwhile shows what is wrong with that.
-            7..=19 if self.plan.is_about_deletions => Kind::Http,
-            7..=13 => Kind::Socket,
-            14..=19 => Kind::Infrai,
-            20..=25 => Kind::Insforge,
-            26..=28 => Kind::Plain,
-            _ => Kind::Polled,
-        };
-        self.accept(shard, key, kind);
-    }
-
-    fn disturb(&mut self, shard: usize, conn: ConnId) {
-        let (plan, random) = (&self.plan, &mut self.random);
-        let Some(wire) = self.nets[shard].wire_mut(conn) else { return };
-        if plan.has(Fault::SlowReaders) && random.permille(100) {
-            wire.is_stalled = random.permille(500);
-        }
-        if plan.has(Fault::Closes) && random.permille(15) {
-            wire.hang_up();
-        }
-        let most = if plan.has(Fault::Chopped) { 1 + random.below(40) } else { READ_BYTES_MAX };
-        match self.random.below(6) {
-            5 => self.hop(shard, conn),
-            0..=1 => self.act(shard, conn, Client::act),
-            _ => _ = self.write(shard, conn, most),
-        }
-    }
-
-    fn spoil_disk(&mut self, shard: usize) {
-        let full = self.plan.has(Fault::FullJournal);
-        let fenced = self.plan.has(Fault::FencedJournal);
-        let is_failing = &mut self.catalogs[shard].is_failing;
-        *is_failing = full && (*is_failing != self.random.permille(30));
-        let disk = &mut self.journals[shard].disk;
-        *disk = match *disk {
-            Disk::Fine if full && self.random.permille(20) => Disk::Full,
-            Disk::Fine if fenced && self.random.permille(2) => Disk::Fenced,
-            Disk::Full if self.random.permille(100) => Disk::Fine,
-            Disk::Fine | Disk::Full | Disk::Fenced => *disk,
-        };
-    }
-
-    fn any_conn(&mut self, shard: usize) -> Option<ConnId> {
-        let conns = self.nets[shard].conns();
-        (!conns.is_empty()).then(|| conns[self.random.below(conns.len())])
-    }
-
     /// One turn of a shard: a few inputs of any kind, then its output.
     pub fn turn(&mut self, shard: usize) {
         let count = 1 + self.random.below(self.plan.inputs_per_turn);
+        let mut moved = false;
         for _ in 0..count {
-            match self.random.below(12) {
-                0..=2 => _ = self.take_delivery(shard),
-                3..=4 => _ = self.take_request(shard),
-                5..=6 => _ = self.take_answer(shard),
-                7 if self.take_gone(shard) && self.random.permille(300) => self.connect(),
-                7 => {}
+            moved |= match self.random.below(12) {
+                0..=2 => self.take_delivery(shard),
+                3..=4 => self.take_request(shard),
+                5..=6 => self.take_answer(shard),
+                7 => self.replace_gone(shard),
                 8 => {
-                    _ = self.take_overrun(shard)
+                    self.take_overrun(shard)
                         || self.take_resume(shard)
                         || self.take_drained(shard)
-                        || self.take_move(shard);
+                        || self.take_move(shard)
                 }
-                9 if self.may_ask(shard) => self.feed(shard, Input::Tick),
+                9 if self.may_ask(shard) => self.tick(shard),
                 _ if self.may_ask(shard) => self.read_any(shard),
-                _ => {}
-            }
+                _ => false,
+            };
         }
         self.flush(shard);
+        if !moved {
+            self.bell().sleep(shard);
+        }
     }
 
-    fn read_any(&mut self, shard: usize) {
-        let most = self.bytes_at_once();
-        if let Some(conn) = self.any_conn(shard) {
-            self.read(shard, conn, most);
+    /// Somebody is gone; now and then somebody else comes at once.
+    fn replace_gone(&mut self, shard: usize) -> bool {
+        let is_gone = self.take_gone(shard);
+        if is_gone && self.random.permille(300) {
+            self.connect();
         }
+        is_gone
+    }
+
+    /// Time passes. That alone is no work.
+    fn tick(&mut self, shard: usize) -> bool {
+        self.feed(shard, Input::Tick);
+        self.nets[shard].sweep(self.now.monotonic_ms, &mut self.seen);
+        false
+    }
+
+    fn read_any(&mut self, shard: usize) -> bool {
+        let most = self.bytes_at_once();
+        let Some(conn) = self.any_conn(shard) else { return false };
+        self.read(shard, conn, most)
     }
 
     fn bytes_at_once(&mut self) -> usize {
@@ -198,12 +107,40 @@ impl World {
             }
         }
         self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
+        self.hooks.is_late = false;
+        self.sides.iter_mut().for_each(|it| it.is_late = false);
         for journal in &mut self.journals {
+            (journal.fails_read, journal.slow) = (false, None);
             if journal.disk == Disk::Full {
                 journal.disk = Disk::Fine;
             }
         }
-        self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
+        if !self.is_draining && self.catalogs.iter().any(|it| it.is_fenced) {
+            self.crash();
+        }
+        self.find_silent();
+    }
+
+    /// Peers that vanished, or said half of something, are found out by the time that passes.
+    fn find_silent(&mut self) {
+        let is_silent = |it: &&Wire| it.is_dead || it.client.is_stuck();
+        let all = |world: &Self| world.nets.iter().flat_map(Net::wires).filter(is_silent).count();
+        if all(self) == 0 {
+            return;
+        }
+        self.seen.note("somebody silent at the end");
+        self.settle();
+        (0..16).for_each(|_| self.pass_quietly());
+        for wire in self.nets.iter_mut().flat_map(Net::wires_mut) {
+            let is_silent = wire.is_dead || wire.client.is_stuck();
+            assert!(!is_silent || !wire.is_open(), "nobody missed {:?}", wire.conn);
+            self.seen.note_if(wire.is_dead, "peer vanished, and found out");
+            // What still waits for it nobody fetches.
+            if is_silent {
+                wire.hang_up();
+            }
+        }
+        self.settle();
     }
 
     /// Lets the node finish what it has. That this ends is the proof that nobody waits forever.
@@ -229,7 +166,7 @@ impl World {
             self.work_catalog(shard);
             moved |= self.take_answer(shard);
             moved |= self.take_gone(shard) | self.take_overrun(shard) | self.take_resume(shard);
-            moved |= self.take_drained(shard) | self.take_move(shard);
+            moved |= self.take_drained(shard) | self.take_move(shard) | self.tell_keys(shard);
         }
         for conn in self.nets[shard].conns() {
             moved |= self.may_ask(shard) && self.read(shard, conn, READ_BYTES_MAX);
@@ -239,6 +176,7 @@ impl World {
             moved |= self.write(shard, conn, usize::MAX);
         }
         let is_idle = self.journals[shard].is_idle() && self.catalogs[shard].is_idle();
+        let is_idle = is_idle && self.sides[shard].is_idle();
         moved || !is_idle || !self.hooks.is_idle()
     }
 
@@ -315,7 +253,7 @@ impl World {
     }
 
     /// The node says goodbye.
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         let waits = |client: &Client| client.http().is_some_and(|it| it.waiting() > 0);
         self.is_draining = true;
         for shard in 0..self.shards.len() {
@@ -345,7 +283,9 @@ impl World {
                 }
                 Client::Insforge(client) => client.check_waited(),
                 Client::Plain(client) => client.check_waited(),
-                Client::Socket(_) | Client::Infrai(_) | Client::Polled(_) => {}
+                Client::Socket(client) => client.socket.check_waited(),
+                Client::Infrai(client) => client.socket.check_waited(),
+                Client::Polled(_) => {}
             }
         }
     }
@@ -354,7 +294,7 @@ impl World {
         self.now.monotonic_ms += 9_000;
         self.now.wall_ms += 9_000;
         for shard in 0..self.shards.len() {
-            self.feed(shard, Input::Tick);
+            self.tick(shard);
             self.flush(shard);
         }
         self.settle();

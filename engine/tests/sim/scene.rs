@@ -6,9 +6,11 @@ use engine::shard::{Shard, home};
 use crate::checker::{Truth, View};
 use crate::clients::HttpClient;
 use crate::faults::Plan;
+use crate::handshake::WebSocket;
 use crate::infrai::InfraiClient;
 use crate::insforge::InsforgeClient;
 use crate::journal::Key;
+use crate::keys;
 use crate::plain::PlainClient;
 use crate::polled::PolledClient;
 use crate::random::Random;
@@ -26,9 +28,24 @@ pub struct Scene<'a> {
     /// Where the client's channel stands, visibly.
     pub position: u64,
     pub shards: &'a [Shard],
+    /// The keys that sign what it says.
+    pub signing: Signing,
+}
+
+/// Which of the tenants' signing keys somebody uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Signing {
+    pub generation: u32,
+    /// Whether the shard that it comes to knows that nothing is taken that they sign.
+    pub is_stale: bool,
 }
 
 impl Scene<'_> {
+    /// What signs a channel's tokens.
+    pub fn signing_key(&self, key: &Key) -> Vec<u8> {
+        keys::signing_key(key, self.signing.generation)
+    }
+
     /// Where any channel stands, visibly.
     pub fn position_of(&self, key: &Key) -> u64 {
         position(self.shards, key)
@@ -111,6 +128,38 @@ impl Client {
             Self::Plain(client) => client.hear(bytes, out, scene),
             Self::Polled(client) => client.hear(bytes, out, scene),
         }
+    }
+
+    /// Its end of a WebSocket, if its dialect is always on one.
+    pub fn socket_mut(&mut self) -> Option<&mut WebSocket> {
+        match self {
+            Self::Http(_) | Self::Polled(_) => None,
+            Self::Socket(socket) => Some(&mut socket.socket),
+            Self::Infrai(client) => Some(&mut client.socket),
+            Self::Insforge(client) => Some(&mut client.socket),
+            Self::Plain(client) => Some(&mut client.socket),
+        }
+    }
+
+    /// Whether it says nothing any more, and the node has to find out.
+    pub fn is_stuck(&self) -> bool {
+        match self {
+            Self::Http(http) => http.is_stuck,
+            Self::Polled(_) => false,
+            Self::Socket(socket) => socket.socket.is_stuck(),
+            Self::Infrai(client) => client.socket.is_stuck(),
+            Self::Insforge(client) => client.socket.is_stuck(),
+            Self::Plain(client) => client.socket.is_stuck(),
+        }
+    }
+
+    /// Says half of something, and then nothing any more.
+    pub fn say_half(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let is_said = match self.http_mut() {
+            Some(http) => http.say_half(out),
+            None => self.socket_mut().is_some_and(|it| it.say_half(out)),
+        };
+        scene.seen.note_if(is_said, "half of something, then silence");
     }
 
     /// What it listens to, while it is connected.

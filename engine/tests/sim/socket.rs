@@ -11,7 +11,7 @@ use crate::clients::{pad, payload};
 use crate::faults::Fault;
 use crate::handshake::{Phase, Pings, WebSocket};
 use crate::journal::Key;
-use crate::keys::{signing_key, tenant_name};
+use crate::keys::tenant_name;
 use crate::scene::Scene;
 
 /// A client on a WebSocket.
@@ -19,7 +19,7 @@ pub struct SocketClient {
     publisher: usize,
     /// What it has seen.
     pub view: View,
-    socket: WebSocket,
+    pub socket: WebSocket,
     /// Frames that it sent and that will be answered, one by one.
     sent: usize,
     kept: usize,
@@ -40,10 +40,11 @@ impl SocketClient {
             expires_at_s: now_s + 3600,
             token_id: format!("{publisher}"),
         };
-        let token = auth::sign_realtime(&claims, &signing_key(&key));
+        let token = auth::sign_realtime(&claims, &scene.signing_key(&key));
         let path = format!("/edge/realtime?token={token}&channel={}", key.1);
         let target = Target { host: "stentor", path: &path, bearer: None };
-        let socket = WebSocket::ask(&target, Pings::Answered, out);
+        let socket =
+            WebSocket::ask(&target, Pings::Answered, out).with_manners(scene).signed(scene);
         Self {
             publisher,
             view: View::new(key, user, scene.position),

@@ -7,7 +7,7 @@ use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
-use engine::tenants::{TenantSpec, Tenants};
+use engine::tenants::TenantSpec;
 use protocol::Window;
 use storage::KeyedRecord;
 
@@ -17,14 +17,16 @@ use crate::insforge::InsforgeClient;
 use crate::journal::{FIRST_EPOCH, Key};
 use crate::keys::{application_key, management_key, project_key, signing_key, tenant_name};
 use crate::lanes::Lanes;
+use crate::naps::Nap;
 use crate::net::{Net, Wire};
 use crate::operator::{METERED, MINTS_MAX, QUOTA_MAX};
 use crate::plain::PlainClient;
 use crate::polled::PolledClient;
 use crate::registered::insforge;
 use crate::scene::Client;
+use crate::sides::Sides;
 use crate::socket::SocketClient;
-use crate::world::{TENANTS, World};
+use crate::world::World;
 
 /// What connects.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -45,7 +47,10 @@ impl World {
         self.next_publisher += 1;
         let mut said = Vec::new();
         let position = self.position(&key);
+        let signing = self.choose_signing(shard);
+        let retries = if kind == Kind::Http { self.take_unknown(&key) } else { Vec::new() };
         let mut scene = self.scene(position);
+        scene.signing = signing;
         let client = match kind {
             Kind::Socket => {
                 let socket = SocketClient::new(publisher, key, &mut said, &mut scene);
@@ -67,7 +72,11 @@ impl World {
                 let client = PolledClient::new(publisher, key, &mut said, &mut scene);
                 Client::Polled(Box::new(client))
             }
-            Kind::Http => Client::Http(Box::new(HttpClient::new(publisher, key))),
+            Kind::Http => {
+                let mut http = HttpClient::new(publisher, key);
+                http.to_retry = retries;
+                Client::Http(Box::new(http))
+            }
         };
         let mut wire = Wire::new(conn, client);
         wire.said.extend(said);
@@ -80,10 +89,11 @@ impl World {
 
     /// Starts every shard on what its journal kept.
     pub fn start(&mut self) {
-        let mut specs: Vec<_> = (0..TENANTS).map(spec).collect();
-        specs.push(metered());
-        let tenants = Arc::new(Tenants::new(&specs, [5; 32]));
+        let tenants = self.tenants();
         let count = usize::from(self.plan.shards);
+        self.told_generations = vec![self.generation; count];
+        self.naps = vec![Nap::default(); count];
+        self.sides = (0..count).map(|_| Sides::default()).collect();
         self.requests = Lanes::new(count, self.plan.lane_max);
         self.deliveries = Lanes::new(count, self.plan.lane_max);
         self.nets = (0..count).map(|_| Net::default()).collect();
@@ -109,18 +119,6 @@ impl World {
         }
     }
 
-    /// The node loses its power, and starts again.
-    pub fn crash(&mut self) {
-        for shard in 0..self.journals.len() {
-            let survived = self.journals[shard].crash(&mut self.random, &mut self.seen);
-            self.note_durable(&survived);
-            self.catalogs[shard].crash(&mut self.random);
-        }
-        self.is_draining = false;
-        self.start();
-        self.forget_operations();
-    }
-
     /// What the catalog and the journals say.
     fn kept(&self) -> Kept {
         let mut kept = Kept::default();
@@ -143,7 +141,8 @@ impl World {
     }
 }
 
-fn spec(tenant: u32) -> TenantSpec {
+/// A tenant with the signing keys of a generation. Those of the one before are still taken.
+pub fn spec(tenant: u32, generation: u32) -> TenantSpec {
     let key = (TenantId(tenant), String::new());
     TenantSpec {
         id: key.0,
@@ -152,13 +151,18 @@ fn spec(tenant: u32) -> TenantSpec {
         management_key: Some(management_key(&key)),
         project_key: Some(project_key(&key)),
         insforge: Some(insforge(key.0)),
-        signing_key: signing_key(&key),
+        signing_key: signing_key(&key, generation),
+        signing_keys_before: generation
+            .checked_sub(1)
+            .map(|before| signing_key(&key, before))
+            .into_iter()
+            .collect(),
         ..TenantSpec::default()
     }
 }
 
 /// The tenant with a plan.
-fn metered() -> TenantSpec {
+pub fn metered() -> TenantSpec {
     let quota = Quota { what: Metered::Messages, window: Window::Lifetime, max: QUOTA_MAX };
     let mints = Quota { what: Metered::Mints, window: Window::UtcMinute, max: MINTS_MAX };
     let tier = Tier { sockets_max: None, quotas: vec![quota, mints] };

@@ -14,11 +14,15 @@ use crate::faults::Plan;
 use crate::hooks::Hooks;
 use crate::journal::{Disk, Journal, Key, key};
 use crate::lanes::Lanes;
+use crate::naps::{Bell, Nap};
 use crate::net::Net;
 use crate::operator::Operator;
 use crate::random::Random;
-use crate::scene::{self, Client, Scene};
+use crate::restarts::Ends;
+use crate::retries::Unknown;
+use crate::scene::{self, Client, Scene, Signing};
 use crate::seen::Seen;
+use crate::sides::Sides;
 
 /// Tenants of the node. Their channels have the same names.
 pub const TENANTS: u32 = 2;
@@ -34,6 +38,16 @@ pub struct World {
     pub journals: Vec<Journal>,
     pub catalogs: Vec<Catalog>,
     pub hooks: Hooks,
+    pub sides: Vec<Sides>,
+    /// When each shard takes turns.
+    pub naps: Vec<Nap>,
+    /// How the node ends.
+    pub ends: Ends,
+    /// Which signing keys tenants have, and which of them each shard knows.
+    pub generation: u32,
+    pub told_generations: Vec<u32>,
+    /// What was published with a key and not answered.
+    pub unknown: Vec<Unknown>,
     pub requests: Lanes<Request>,
     pub deliveries: Lanes<Delivery>,
     pub truth: Truth,
@@ -60,6 +74,12 @@ impl World {
             journals: (0..shards).map(|_| Journal::default()).collect(),
             catalogs: (0..shards).map(|_| Catalog::default()).collect(),
             hooks: Hooks::new(plan.seed),
+            sides: Vec::new(),
+            naps: Vec::new(),
+            ends: Ends::default(),
+            generation: 0,
+            told_generations: Vec::new(),
+            unknown: Vec::new(),
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
             truth: Truth::default(),
@@ -153,6 +173,10 @@ impl World {
             self.feed(shard, Input::Hooked(hooked));
             return true;
         }
+        if let Some((call, answer)) = self.sides[shard].next_answer() {
+            self.feed(shard, Input::Side(call, answer));
+            return true;
+        }
         let Some(answer) = self.journals[shard].next_answer() else { return false };
         self.feed(shard, Input::Journal(answer));
         true
@@ -169,6 +193,7 @@ impl World {
     pub fn work_catalog(&mut self, shard: usize) {
         self.catalogs[shard].work(&mut self.random, &mut self.seen);
         self.hooks.work(&mut self.seen);
+        self.sides[shard].work(&mut self.random, &mut self.seen);
     }
 
     /// One input, and what it causes.
@@ -192,6 +217,7 @@ impl World {
         }
         for (to, request) in effects.requests.drain(..) {
             assert_ne!(to.index(), shard, "no lane leads to its own shard");
+            self.bell().ring(to.index());
             let spilled = self.requests.send(shard, to.index(), request);
             self.seen.note_if(spilled, "spilled");
         }
@@ -200,6 +226,7 @@ impl World {
             if let Delivery::History(_, found) = &delivery {
                 self.seen.note_if(!is_read && !found.is_empty(), "history read from the tail");
             }
+            self.bell().ring(to.index());
             let spilled = self.deliveries.send(shard, to.index(), delivery);
             self.seen.note_if(spilled, "spilled");
         }
@@ -220,6 +247,7 @@ impl World {
         effects.drops.drain(..).for_each(|it| journal.let_go(it));
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.hooks.drain(..).for_each(|it| self.hooks.ask(shard, it));
+        effects.side.drain(..).for_each(|it| self.sides[shard].ask(&it));
         effects.reads.drain(..).for_each(|it| journal.read(it));
         // It keeps no lists, in which they would be seen.
         effects.counted.clear();
@@ -243,6 +271,17 @@ impl World {
             assert!(!(listens && at == shard), "a subscriber was not told of damage");
             assert!(!(listens && is_home) || is_told, "a shard was not told of damage");
             self.seen.note_if(listens && is_home, "subscribers told of damage");
+        }
+    }
+
+    /// What rings for shards, and lets them sleep.
+    pub fn bell(&mut self) -> Bell<'_> {
+        Bell {
+            naps: &mut self.naps,
+            plan: &self.plan,
+            random: &mut self.random,
+            seen: &mut self.seen,
+            step: self.step,
         }
     }
 
@@ -312,54 +351,6 @@ impl World {
         !bytes.is_empty()
     }
 
-    /// Tells the shard of connections that are gone. Their slots are free from then on.
-    pub fn take_gone(&mut self, shard: usize) -> bool {
-        if !self.may_ask(shard) {
-            return false;
-        }
-        let Some(wire) = self.nets[shard].take_gone() else { return false };
-        let conn = wire.conn;
-        if let Some(http) = wire.client.http()
-            && wire.ended_by_half_close()
-        {
-            assert_eq!(http.waiting(), 0, "what was asked before the half close is answered");
-        }
-        self.feed(shard, Input::Closed(conn));
-        true
-    }
-
-    /// Tells the shard of a connection whose outbox went over its limit.
-    pub fn take_overrun(&mut self, shard: usize) -> bool {
-        if !self.may_ask(shard) {
-            return false;
-        }
-        let Some(conn) = self.nets[shard].take_overrun() else { return false };
-        self.seen.note("outbox overrun");
-        self.feed(shard, Input::Overrun(conn));
-        true
-    }
-
-    /// Tells the shard of a connection that has taken most of what waited for it.
-    pub fn take_drained(&mut self, shard: usize) -> bool {
-        if !self.may_ask(shard) {
-            return false;
-        }
-        let Some(conn) = self.nets[shard].take_drained() else { return false };
-        self.seen.note("asked for the next part");
-        self.feed(shard, Input::Drained(conn));
-        true
-    }
-
-    /// Reads on what waited.
-    pub fn take_resume(&mut self, shard: usize) -> bool {
-        if !self.may_ask(shard) || !self.shards[shard].is_resumable() {
-            return false;
-        }
-        self.seen.note("resumed");
-        self.feed(shard, Input::Resume);
-        true
-    }
-
     /// Everything that a client is given.
     pub fn scene(&mut self, position: u64) -> Scene<'_> {
         Scene {
@@ -371,6 +362,7 @@ impl World {
             step: self.step,
             position,
             shards: &self.shards,
+            signing: Signing { generation: self.generation, is_stale: false },
         }
     }
 

@@ -33,7 +33,7 @@ const PLACES: &[(&str, &[&str])] = &[
         ],
     ),
     ("criterion", &["benches/"]),
-    ("crossbeam", &["engine/src/reactor/lanes"]),
+    ("crossbeam", &["engine/src/reactor/sync.rs"]),
     ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
     (
         "flume",
@@ -61,6 +61,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jiff", &["protocol/src/dialect/", "engine/src/side/webhook/"]),
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
+    ("loom", &["engine/tests/concurrency/"]),
     ("memchr", &["protocol/src/http/", "protocol/src/dialect/"]),
     ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),

@@ -1,16 +1,12 @@
-//! Waking a core that sleeps: from another core through its ring, from any other thread through a descriptor.
-//!
-//! The one rule against a lost wake-up: who puts work into a lane does so *before* it looks at `sleeping`, and who
-//! goes to sleep looks into its lanes *after* it set `sleeping`, with a sequentially consistent fence between the two
-//! steps on either side. Of two such fences one comes first in the single order of them all; whoever's comes second
-//! sees what the other wrote before. So either the sleeper finds the work, or the other finds the flag and rings.
+//! Waking a core that sleeps: from another core through its ring, from any other thread through a descriptor. Why no wake-up is lost
+//! stands with `sleeping`.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 use super::op::RingFd;
+use super::sleeping::Sleeping;
 
 /// How another core wakes this one. Made by `Driver::bell`, used with `Driver::ring`.
 #[derive(Clone, Debug)]
@@ -44,29 +40,6 @@ impl Waker {
             write_one(&self.descriptor);
             write_one(&self.signal);
         }
-    }
-}
-
-/// Whether a core sleeps, as others see it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sleeping(Arc<AtomicBool>);
-
-impl Sleeping {
-    /// The owner is about to sleep: from here on others ring.
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-    }
-
-    /// The owner is awake and looks into its lanes by itself.
-    pub(super) fn clear(&self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-
-    /// Whether the caller, whose work is in the lane, has to ring. True for one caller per sleep.
-    pub(super) fn claim(&self) -> bool {
-        fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
     }
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::ids::ConnId;
 
 use super::accept::Accepting;
-use super::bell::Sleeping;
 use super::conn::{Conn, Phase};
 use super::event::{Event, Received, Store};
 use super::message::{Kept, Message};
 use super::op::{Completion, Op, Ring};
 use super::settings::{Counters, Settings};
+use super::sleeping::Sleeping;
 use super::tag::{Kind, Tag};
 
 /// How often a full submission queue is offered to a kernel that refuses it before that is our fault.
@@ -166,6 +166,11 @@ impl<R: Ring> Driver<R> {
             Store::Buffer(buffer) => self.ring.buffer(*buffer, len),
             Store::Spilled(bytes) => bytes,
         }
+    }
+
+    /// Whether something waits for the next submission.
+    pub fn has_queued(&mut self) -> bool {
+        self.ring.queued() > 0
     }
 
     /// What happened so far.

@@ -21,9 +21,11 @@ mod restrict;
 mod send;
 mod settings;
 mod settle;
+mod sleeping;
 mod start;
 mod tag;
 
+use super::sync;
 pub use bell::{Bell, Waker};
 pub use driver::{Driver, Wait};
 pub use event::{Event, How, Received, Why};

@@ -54,7 +54,7 @@ impl InsforgeClient {
         let (id, text) = text.split_once('[').expect("an answer has an id");
         let id: u64 = id.parse().unwrap();
         let asked = self.asked.remove(&id).unwrap_or_else(|| panic!("answered twice: {text}"));
-        let Asked { key, position, withdrawn } = asked;
+        let Asked { key, position, withdrawn, is_dropped: _ } = asked;
         assert_eq!(field(text, "channel"), Some(key.1.as_str()), "{text}");
         self.left.retain(|_, (_, until)| *until > id);
         if field(text, "ok") != Some("true") {

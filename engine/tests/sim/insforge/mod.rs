@@ -47,6 +47,8 @@ struct Asked {
     position: u64,
     /// Whether it was taken back: answers to what is asked from this number on come later than anything that this one gives.
     withdrawn: Option<u64>,
+    /// Whether its client left the node since: then nobody has to answer it.
+    is_dropped: bool,
 }
 
 /// What became of its publishes.
@@ -87,7 +89,7 @@ pub struct InsforgeClient {
     /// Whether it answers no pings.
     is_mute: bool,
     was_inside: bool,
-    socket: WebSocket,
+    pub socket: WebSocket,
 }
 
 impl InsforgeClient {
@@ -205,7 +207,10 @@ impl InsforgeClient {
         self.standing = Standing::Outside;
         let views = std::mem::take(&mut self.views);
         self.left.extend(views.into_iter().map(|(key, view)| (key, (view, u64::MAX))));
-        self.asked.values_mut().for_each(|it| it.withdrawn = Some(u64::MAX));
+        for it in self.asked.values_mut() {
+            it.withdrawn.get_or_insert(u64::MAX);
+            it.is_dropped = true;
+        }
         self.tally.leave();
     }
 
@@ -221,7 +226,7 @@ impl InsforgeClient {
             self.tally.leave();
         }
         let text = format!("42{id}[\"realtime:subscribe\",{{\"channel\":\"{}\"}}]", key.1);
-        self.asked.insert(id, Asked { key, position, withdrawn: None });
+        self.asked.insert(id, Asked { key, position, withdrawn: None, is_dropped: false });
         self.say(&text, out, scene);
     }
 
@@ -260,6 +265,9 @@ impl InsforgeClient {
     }
 
     fn say(&mut self, text: &str, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        if self.socket.is_stuck() {
+            return;
+        }
         let mask = [3, 1, 4, u8::try_from(scene.random.below(256)).unwrap()];
         ws::append_masked(out, Opcode::Text, text.as_bytes(), mask);
     }
@@ -269,7 +277,7 @@ impl InsforgeClient {
         if !self.is_live() {
             return;
         }
-        let is_due = |it: &&Asked| it.withdrawn != Some(u64::MAX);
+        let is_due = |it: &&Asked| !it.is_dropped;
         let due: Vec<_> = self.asked.values().filter(is_due).collect();
         assert!(
             due.is_empty() && self.standing != Standing::Asking,
