@@ -66,7 +66,7 @@ pub fn journal_record(bytes: &[u8]) {
 }
 
 /// A log of any records opens or is refused, also of those that no journal writes. What is appended then to a channel that was not in
-/// it is there after the next opening. The bytes are records, each with three before it: see [`Maker::record`].
+/// it is there after the next opening. The bytes are records, each with three before it: see `Maker::record`.
 pub fn journal_recover(bytes: &[u8]) {
     let disk = Arc::new(MemoryDisk::default());
     let mut maker = Maker::default();
