@@ -97,8 +97,8 @@ impl SyncedSled {
 
 impl Drop for SyncedSled {
     fn drop(&mut self) {
-        // sled syncs its file when it is closed, and panics where that fails.
-        if self.sync().is_err() {
+        // sled syncs its file when it is closed, and panics where that fails. What is kept is not closed, and not asked again.
+        if !self.is_kept.load(Ordering::Relaxed) && self.sync().is_err() {
             self.keep();
         }
     }

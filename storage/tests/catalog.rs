@@ -85,3 +85,28 @@ fn a_long_history_is_rewritten_and_says_the_same() {
         assert_eq!(catalog.get("busy", b"key").unwrap(), Some(b"value 29".to_vec()));
     }
 }
+
+/// Rows as large as those of patterns: so many of them fit no single block of the journal.
+#[test]
+fn a_long_history_of_large_rows_is_rewritten_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let value = "x".repeat(20_000);
+    {
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        let keys: Vec<_> = (0..512).map(|row| format!("p{row:03}")).collect();
+        for some in keys.chunks(16) {
+            let puts: Vec<_> = some.iter().map(|it| put("pattern", it, &value)).collect();
+            catalog.apply(&puts, 1).unwrap();
+        }
+        for _ in 0..21 {
+            let changes: Vec<_> = (0..500).map(|_| put("busy", "key", "value")).collect();
+            catalog.apply(&changes, 2).unwrap();
+        }
+    }
+    for _ in 0..2 {
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let rows = catalog.entries("pattern").unwrap();
+        assert_eq!(rows.len(), 512);
+        assert!(rows.iter().all(|it| it.1 == value.as_bytes()));
+    }
+}

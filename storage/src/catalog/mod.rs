@@ -26,6 +26,8 @@ const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 const EXCESS_MAX: u64 = 10_000;
 /// Records in one batch of a rewrite, and read at once.
 const RECORDS_MAX: usize = 512;
+/// A batch is closed once it has so many bytes: any batch fits a segment, with what stands around each change.
+const BATCH_BYTES_MAX: u64 = 512 * 1024;
 
 /// Keys and values of a table.
 pub type Entries = Vec<(Vec<u8>, Vec<u8>)>;
@@ -173,8 +175,8 @@ impl Catalog {
                 }));
         }
         let changes: Vec<_> = later.iter().filter_map(|it| Change::decode(it.payload())).collect();
-        // All at once: what lies between is neither here nor there.
-        self.view.apply(&changes, self.position)?;
+        // All at once: what lies between is neither here nor there. Until the journal says the same, this is to be done again.
+        self.view.apply(&changes, Position { epoch: applied.epoch, ..self.position })?;
         self.rewrite()
     }
 
@@ -182,9 +184,10 @@ impl Catalog {
     fn rewrite(&mut self) -> Result<(), JournalError> {
         let start = self.position.offset;
         let all = self.view.all()?;
-        for some in all.chunks(RECORDS_MAX) {
-            let puts = some.iter().map(|(table, key, value)| Change::Put { table, key, value });
-            self.append(&puts.collect::<Vec<_>>(), 0)?;
+        let puts = all.iter().map(|(table, key, value)| Change::Put { table, key, value });
+        let puts: Vec<_> = puts.collect();
+        for batch in batches(&puts) {
+            self.append(batch, 0)?;
         }
         self.view.apply(&[], self.position)?;
         let messages_max = self.position.offset.0 - start.0;
@@ -193,4 +196,22 @@ impl Catalog {
             Retention { keep: Arc::new(move |_| keep), bytes_max: u64::MAX, idle_ms_max: u64::MAX };
         self.journal.retain(&policy, 0).map(drop)
     }
+}
+
+/// The changes in batches that fit a segment each.
+fn batches<'a, 'b>(changes: &'a [Change<'b>]) -> impl Iterator<Item = &'a [Change<'b>]> {
+    let mut rest = changes;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let is_over = |change: &Change<'_>| {
+            let closes = bytes >= BATCH_BYTES_MAX;
+            bytes += change.bytes();
+            closes
+        };
+        let full = rest.len().min(RECORDS_MAX);
+        let (batch, others) =
+            rest.split_at(rest.iter().take(full).position(is_over).unwrap_or(full));
+        rest = others;
+        Some(batch).filter(|it| !it.is_empty())
+    })
 }

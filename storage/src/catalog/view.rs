@@ -92,16 +92,16 @@ impl View {
 
     /// Every entry with its table.
     pub(super) fn all(&self) -> Result<Vec<Full>, JournalError> {
-        let mut all = Vec::new();
-        for (full, value) in self.pairs()? {
+        let split = |(full, value): (sled::IVec, sled::IVec)| {
             let mut parts = full.splitn(2, |it| *it == 0);
-            let (Some(table), Some(key)) = (parts.next(), parts.next()) else { continue };
-            if *full != *NOTE {
-                let table = String::from_utf8_lossy(table).into_owned();
-                all.push((table, key.to_vec(), value.to_vec()));
-            }
-        }
-        Ok(all)
+            let (table, key) = (parts.next()?, parts.next()?);
+            let table = String::from_utf8_lossy(table).into_owned();
+            (*full != *NOTE).then(|| (table, key.to_vec(), value.to_vec()))
+        };
+        let read = |db: &sled::Db| {
+            db.iter().filter_map(|it| it.map(split).transpose()).collect::<sled::Result<_>>()
+        };
+        self.synced.with(read).map_err(failed)
     }
 
     /// Applies changes that end at a position of the journal, all at once.
@@ -156,14 +156,18 @@ impl View {
 
     /// Whether it holds what it says.
     pub(super) fn is_whole(&self) -> Result<bool, JournalError> {
-        let (mut count, mut sum) = (0, 0_u64);
-        for (key, value) in self.pairs()? {
-            if *key != *NOTE {
-                count += 1;
-                sum = sum.wrapping_add(sum_of(&key, &value));
-            }
-        }
-        Ok(self.note()?.is_some_and(|it| (it.count, it.sum) == (count, sum)))
+        let add = |(count, sum): (u64, u64), entry: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, value) = entry?;
+            let is_note = *key == *NOTE;
+            Ok(if is_note {
+                (count, sum)
+            } else {
+                (count + 1, sum.wrapping_add(sum_of(&key, &value)))
+            })
+        };
+        let read = |db: &sled::Db| db.iter().try_fold((0, 0), add);
+        let is = self.synced.with(read).map_err(failed)?;
+        Ok(self.note()?.is_some_and(|it| (it.count, it.sum) == is))
     }
 
     pub(super) fn clear(&self) -> Result<(), JournalError> {
@@ -172,11 +176,5 @@ impl View {
 
     fn value(&self, full: &[u8]) -> Result<Option<sled::IVec>, JournalError> {
         self.synced.with(|db| db.get(full)).map_err(failed)
-    }
-
-    /// Everything there is, the note too.
-    fn pairs(&self) -> Result<Vec<(sled::IVec, sled::IVec)>, JournalError> {
-        let read = |db: &sled::Db| db.iter().collect::<sled::Result<_>>();
-        self.synced.with(read).map_err(failed)
     }
 }

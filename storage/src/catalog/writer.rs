@@ -10,7 +10,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::{Catalog, OwnedChange};
+use super::{BATCH_BYTES_MAX, Catalog, OwnedChange};
 use crate::{
     answer::{QueueFull, Wake},
     error::JournalError,
@@ -22,8 +22,6 @@ const ASKS_MAX: usize = 4096;
 const WAITING_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Asks that are applied together.
 const BATCH_ASKS_MAX: usize = 1024;
-/// A batch is closed once it has so many bytes: any batch fits a segment, with what stands around each change.
-const BATCH_BYTES_MAX: u64 = 512 * 1024;
 
 /// What became of an ask: its token, and whether its changes are durable and visible.
 pub type CatalogAnswer = (u64, Result<(), JournalError>);

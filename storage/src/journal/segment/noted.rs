@@ -16,13 +16,20 @@ use crate::{
 
 /// Damaged messages that are written down, at most.
 const NOTED_MAX: u64 = 4096;
-/// The same in a journal of small segments: each of them begins with all of it.
-const NOTED_BYTES: u64 = 8 * 24;
+/// Bytes of one of them, where it is written down.
+const DAMAGE_BYTES: u64 = 24;
+/// Each segment begins with all of them: they take at most one part in so many of it.
+const SEGMENT_PARTS: u64 = 8;
 
 impl SegmentJournal {
     /// Keeps in mind what a read came by, until its channel's home begins the next epoch.
     pub(super) fn remember(&mut self, key: &Arc<ChannelKey>, lost: &[Lost]) {
-        let max = NOTED_MAX.min(self.shelf.segment_bytes / NOTED_BYTES);
+        // Channels and segments that went take what was found in them along.
+        let (index, files) = (&self.index, &self.shelf.files);
+        self.found.retain(|(key, damage)| {
+            index.find(key).is_some() && files.contains_key(&damage.segment)
+        });
+        let max = NOTED_MAX.min(self.shelf.segment_bytes / (SEGMENT_PARTS * DAMAGE_BYTES));
         let known = self.found.len() + self.log.damages.len();
         let free = usize::try_from(max).unwrap_or(usize::MAX).saturating_sub(known);
         let noted = lost.iter().filter_map(|it| {
@@ -63,6 +70,9 @@ impl SegmentJournal {
     pub(super) fn set_noted_aside(&mut self) {
         let noted = self.log.damages.iter().filter(|it| it.to.checked_sub(it.from) == Some(1));
         let noted: BTreeSet<_> = noted.map(|it| (it.segment, it.from)).collect();
+        if noted.is_empty() {
+            return;
+        }
         let lost = self.index.iter().flat_map(|it| self.noted_in(it, &noted));
         let lost: Vec<_> = lost.collect();
         self.quarantined += lost.len() as u64;
