@@ -126,7 +126,7 @@ fn a_missing_or_shortened_segment_is_told_once() {
     }
 }
 
-/// The fuzz target: arbitrary bytes as segment files.
+/// Arbitrary bytes as segment files.
 fn recover_anything(bytes: &[u8]) {
     let disk = SimDisk::new(3);
     let third = bytes.len() / 3;

@@ -14,11 +14,10 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use storage::{ChannelState, Journal};
+use storage::ChannelState;
 use support::{
     channel,
-    log::{audit, batch, files, open, unlink_sidecars},
-    publication,
+    log::{audit, batch, check_goes_on, files, open, unlink_sidecars},
     sim_disk::SimDisk,
     trust,
 };
@@ -108,17 +107,6 @@ impl Log {
     fn acked(&self, bytes: usize) -> u64 {
         let known = self.acked.iter().filter(|it| it.0 <= bytes);
         known.map(|it| it.1).max().unwrap_or(0)
-    }
-}
-
-/// Appends what comes next in each channel: the log goes on, whatever became of it.
-fn check_goes_on(journal: &mut dyn Journal, what: &str) {
-    let states = journal.channels();
-    let highest = states.iter().map(|it| it.1.position.epoch).max().unwrap_or_default();
-    let epoch = journal.fresh_epoch().max(highest).0;
-    for (key, state) in states {
-        let next = publication(&key, epoch, state.position.offset.0 + 1);
-        assert!(journal.append(&[next]).is_ok(), "{what}: the journal goes on");
     }
 }
 

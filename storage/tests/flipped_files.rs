@@ -14,11 +14,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use storage::{Catalog, Change, Journal, JournalKind, JournalOptions, OpenError, open};
+use storage::{Catalog, Change, JournalKind, JournalOptions, OpenError, open};
 use support::{
     Random,
-    log::{audit, batch},
-    publication, trust,
+    log::{audit, batch, check_goes_on},
+    trust,
 };
 
 /// Files with what was written in them.
@@ -59,17 +59,6 @@ fn put_flipped(
         fs::write(copy, bytes).unwrap();
     }
     format!("{}, bit {bit}", chosen.0.display())
-}
-
-/// Appends what comes next in each channel.
-fn check_goes_on(journal: &mut dyn Journal, what: &str) {
-    let states = journal.channels();
-    let highest = states.iter().map(|it| it.1.position.epoch).max().unwrap_or_default();
-    let epoch = journal.fresh_epoch().max(highest).0;
-    for (key, state) in states {
-        let next = publication(&key, epoch, state.position.offset.0 + 1);
-        assert!(journal.append(&[next]).is_ok(), "{what}: the journal goes on");
-    }
 }
 
 #[test]

@@ -44,6 +44,17 @@ pub(crate) fn audit(journal: &mut dyn Journal) -> (u64, bool) {
     (count, is_told)
 }
 
+/// Appends what comes next in each channel: the log goes on, whatever became of it.
+pub(crate) fn check_goes_on(journal: &mut dyn Journal, what: &str) {
+    let states = journal.channels();
+    let highest = states.iter().map(|it| it.1.position.epoch).max().unwrap_or_default();
+    let epoch = journal.fresh_epoch().max(highest).0;
+    for (key, state) in states {
+        let next = publication(&key, epoch, state.position.offset.0 + 1);
+        assert!(journal.append(&[next]).is_ok(), "{what}: the journal goes on");
+    }
+}
+
 pub(crate) fn files(disk: &SimDisk, ending: &str) -> Vec<String> {
     disk.names().unwrap().into_iter().filter(|it| it.ends_with(ending)).collect()
 }

@@ -23,7 +23,7 @@ pub(crate) fn rounds(short: u64, long: u64) -> u64 {
 
 /// Each how many, for a long form that takes every one.
 pub(crate) fn step(short: u64) -> usize {
-    let step = if is_long() { 1_000_000 / rounds(0, 1_000_000) } else { short };
+    let step = if is_long() { (1_000_000 / rounds(0, 1_000_000)).max(1) } else { short };
     usize::try_from(step).unwrap()
 }
 
