@@ -38,6 +38,8 @@ pub struct PlainClient {
     leaving: BTreeMap<Key, usize>,
     /// What it published, and was not answered.
     published: usize,
+    /// Its pings that were not answered.
+    pings: usize,
     pub socket: WebSocket,
 }
 
@@ -59,6 +61,7 @@ impl PlainClient {
             vague: BTreeSet::new(),
             leaving: BTreeMap::new(),
             published: 0,
+            pings: 0,
             socket,
         }
     }
@@ -95,7 +98,10 @@ impl PlainClient {
                 self.say(&text, out, scene);
             }
             18..=32 => self.publish(&key, out, scene),
-            33 => self.say("\"ping\"", out, scene),
+            33 => {
+                self.pings += 1;
+                self.say("\"ping\"", out, scene);
+            }
             34 if scene.random.permille(300) => self.introduce(out, scene),
             35 if scene.random.permille(200) => {
                 self.socket.say_goodbye(out);
@@ -192,7 +198,10 @@ impl PlainClient {
             }
             "message" => self.hear_message(text, &key, scene),
             "presence" => assert!(self.view(&key).is_some(), "it does not listen: {text}"),
-            "pong" => {}
+            "pong" => {
+                let left = self.pings.checked_sub(1);
+                self.pings = left.unwrap_or_else(|| panic!("nothing was asked: {text}"));
+            }
             other => panic!("{other}: {text}"),
         }
     }
@@ -237,7 +246,8 @@ impl PlainClient {
         }
         assert!(self.offered.is_none(), "nobody said whether it is let in");
         assert!(self.asked.values().all(VecDeque::is_empty), "answers are missing");
-        assert_eq!(self.published, 0, "answers are missing");
+        assert_eq!((self.published, self.pings), (0, 0), "answers are missing");
+        assert!(self.leaving.values().all(|it| *it == 0), "answers are missing");
         for (key, view) in &self.views {
             view.check_quiescent(truth, position(key), self.publisher);
         }

@@ -8,7 +8,7 @@ use protocol::Keep;
 use protocol::client::{self, Target};
 use protocol::ws::{self, Opcode};
 
-use crate::checker::{DATA_END, Sender, Shown, View, field, number_of};
+use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
 use crate::clients::{HttpClient, pad, payload};
 use crate::handshake::{Phase, Pings, WebSocket};
 use crate::insforge::Who;
@@ -85,6 +85,16 @@ impl PolledClient {
     /// Whether it listens.
     pub fn is_live(&self) -> bool {
         !self.is_over && self.view.subscribed_at.is_some()
+    }
+
+    /// Nothing is under way any more: everything was answered, and everything seen. Where one request at a time is read, a post
+    /// behind a poll is not.
+    pub fn check_quiescent(&self, truth: &Truth, position: u64, reads_behind: bool) {
+        if self.is_live() {
+            self.view.check_quiescent(truth, position, self.publisher);
+        } else if !self.is_over && (reads_behind || self.asked != [Asked::Poll, Asked::Post]) {
+            assert_ne!(self.standing, Standing::Subscribing, "an answer is missing");
+        }
     }
 
     /// Whether it may go on with another connection.
@@ -230,6 +240,8 @@ impl PolledClient {
         self.heard.drain(..end);
         let asked = self.asked.pop_front();
         if head.status != 200 {
+            let is_known = matches!(head.status, 400 | 403 | 404 | 408 | 413 | 429 | 503);
+            assert!(is_known, "status {}: {body}", head.status);
             self.is_over = true;
             return true;
         }
@@ -273,6 +285,8 @@ impl PolledClient {
                 self.view.subscribed(members, scene.step);
                 self.view.stands_at(scene.position);
                 scene.seen.note("subscribed by polling");
+            } else {
+                self.standing = Standing::Inside;
             }
         } else if packet.starts_with("40{") {
             self.view.user = field(packet, "sid").unwrap().to_owned();

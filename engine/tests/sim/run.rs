@@ -197,11 +197,12 @@ impl World {
                 Client::Plain(client) => {
                     client.check_quiescent(&self.truth, |key| self.position(key));
                 }
-                Client::Polled(client) if client.is_live() => {
+                Client::Polled(client) => {
                     let position = self.position(&client.view.key);
-                    client.view.check_quiescent(&self.truth, position, client.publisher);
+                    let reads_behind = self.plan.limits.pipelined_requests_max > 1;
+                    client.check_quiescent(&self.truth, position, reads_behind);
                 }
-                Client::Http(_) | Client::Polled(_) => {}
+                Client::Http(_) => {}
             }
         }
         self.check_presence();

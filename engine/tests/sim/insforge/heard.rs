@@ -115,6 +115,7 @@ impl InsforgeClient {
             }
             code => {
                 self.tally.refused += 1;
+                self.tally.hear();
                 let Tally { sent, echoed, refused, .. } = self.tally;
                 assert!(echoed + refused <= sent, "an answer to nothing: {text}");
                 scene.seen.note("InsForge publish refused");
@@ -161,6 +162,7 @@ impl InsforgeClient {
             return scene.seen.note_if(is_foreign, "InsForge client hears another dialect");
         }
         self.tally.echoed += usize::from(number >= self.first);
+        self.tally.hear();
         scene.seen.note("InsForge publish echoed");
         if scene.truth.issued[number].fate == Fate::Unknown {
             scene.truth.accept(number, offset);

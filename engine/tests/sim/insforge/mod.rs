@@ -64,7 +64,16 @@ struct Tally {
 impl Tally {
     /// It left a channel: of what it published before it may hear nothing.
     fn leave(&mut self) {
-        self.unsure = self.sent.saturating_sub(self.echoed + self.refused);
+        self.unsure = self.due();
+    }
+
+    /// An echo came, or a refusal: at most what is due is still unsure.
+    fn hear(&mut self) {
+        self.unsure = self.unsure.min(self.due());
+    }
+
+    fn due(&self) -> usize {
+        self.sent.saturating_sub(self.echoed + self.refused)
     }
 }
 
