@@ -62,7 +62,8 @@ fn run_one(home: &Path, name: &str, seconds: u64) -> Option<u64> {
     let mut child = command.stderr(Stdio::piped()).spawn().ok()?;
     let mut tail = VecDeque::new();
     let mut runs = None;
-    for line in BufReader::new(child.stderr.take()?).lines().map_while(Result::ok) {
+    for line in BufReader::new(child.stderr.take()?).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
         runs = runs_of(&line).or(runs);
         tail.push_back(line);
         if tail.len() > TAIL_LINES {

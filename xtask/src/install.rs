@@ -14,17 +14,22 @@ struct Tool {
     any_of: &'static [&'static [&'static str]],
 }
 
-const TOOLS: [Tool; 7] = [
+const TOOLS: [Tool; 9] = [
     Tool { package: "curl", any_of: &[&["curl", "--version"]] },
     Tool {
         package: "chromium",
         any_of: &[&["chromium", "--version"], &["google-chrome", "--version"]],
     },
     Tool { package: "haproxy", any_of: &[&["haproxy", "-v"], &["/usr/sbin/haproxy", "-v"]] },
+    Tool {
+        package: "libseccomp2",
+        any_of: &[&["python3", "-c", "import ctypes; ctypes.CDLL('libseccomp.so.2')"]],
+    },
     Tool { package: "nodejs", any_of: &[&["node", "--version"]] },
     Tool { package: "npm", any_of: &[&["npm", "--version"]] },
     Tool { package: "openssl", any_of: &[&["openssl", "version"]] },
     Tool { package: "python3-venv", any_of: &[&["python3", "-c", "import ensurepip, venv"]] },
+    Tool { package: "systemd", any_of: &[&["systemd-analyze", "--version"]] },
 ];
 
 /// Keeps what was installed from which list, inside what was installed.

@@ -21,6 +21,13 @@ application_key = \"coh_app_11111111111111111111\"
 management_key = \"coh_man_11111111111111111111\"
 ";
 
+/// The table of a tenant by which it speaks InsForge.
+pub(crate) fn keys() -> String {
+    format!(
+        "[tenant.insforge]\napi_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{SECRET}\"\n"
+    )
+}
+
 /// A node of so many shards.
 pub(crate) fn start(folder: &Path, shards: u16) -> Node {
     start_with(folder, shards, "")
@@ -28,10 +35,8 @@ pub(crate) fn start(folder: &Path, shards: u16) -> Node {
 
 /// The same with more rows: of the tenant's table for InsForge, and whatever stands behind it.
 pub(crate) fn start_with(folder: &Path, shards: u16, more: &str) -> Node {
-    let config = format!(
-        "[server]\nshards = {shards}\n[[tenant]]\nname = \"one\"\n[tenant.insforge]\n\
-         api_key = \"{API}\"\nanon_key = \"{ANON}\"\njwt_secret = \"{SECRET}\"\n{more}"
-    );
+    let keys = keys();
+    let config = format!("[server]\nshards = {shards}\n[[tenant]]\nname = \"one\"\n{keys}{more}");
     std::fs::write(folder.join("stentor.toml"), config).unwrap();
     Node::start(folder, &["--config", "stentor.toml"])
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use super::node::{Node, PATIENCE, pause, run, stentor, wait};
+use super::node::{Node, run, stentor, wait, wait_for_ready};
 use super::operate::{contents, walk};
 use super::raw::{Raw, frame, upgrade};
 use super::tools::{curl, post};
@@ -110,17 +110,20 @@ fn calls(url: &str, key: &str, token: &str) -> String {
 fn introduce(url: &str, token: &str) -> String {
     let address = url.trim_start_matches("http://");
     let mut heard = String::new();
-    for (path, said, answer) in [
-        ("/realtime", format!(r#"{{"type":"auth","token":"{token}"}}"#), "\"type\":"),
-        ("/socket.io/?EIO=4&transport=websocket", format!(r#"40{{"token":"{token}"}}"#), "4"),
-        ("/socket.io/?EIO=4&transport=websocket", format!(r#"40{{"apiKey":"{token}"}}"#), "4"),
+    let socketio = "/socket.io/?EIO=4&transport=websocket";
+    for (path, said) in [
+        ("/realtime", format!(r#"{{"type":"auth","token":"{token}"}}"#)),
+        (socketio, format!(r#"40{{"token":"{token}"}}"#)),
+        (socketio, format!(r#"40{{"apiKey":"{token}"}}"#)),
     ] {
         let mut raw = Raw::to(address);
         raw.send(upgrade(path));
         heard.push_str(&raw.read_until("\r\n\r\n"));
+        if path == socketio {
+            heard.push_str(&raw.read_frame());
+        }
         raw.send(frame(&said));
-        heard.push_str(&raw.read_until(answer));
-        heard.push_str(&raw.read_until("}"));
+        heard.push_str(&raw.read_frame());
     }
     heard
 }
@@ -132,15 +135,9 @@ fn serve(path: &Path) -> (Child, String) {
     let mut command = stentor(path);
     command.args(["serve", "--config", "stentor.toml", "--listen", "127.0.0.1:0"]);
     command.args(["--shards", "2", "--log-level", "trace", "--ready-file", "ready.json"]);
-    let child = command.stdout(file("out")).stderr(file("log")).spawn().unwrap();
-    let ready = path.join("ready.json");
-    for _ in 0..PATIENCE.as_millis() / 20 {
-        if ready.exists() {
-            break;
-        }
-        pause(std::time::Duration::from_millis(20));
-    }
-    (child, fs::read_to_string(&ready).unwrap())
+    let mut child = command.stdout(file("out")).stderr(file("log")).spawn().unwrap();
+    let told = wait_for_ready(&mut child, (&path.join("ready.json"), &path.join("log")));
+    (child, told)
 }
 
 /// No text has a canary, and not the first part of one: that is a leak as well.

@@ -1,6 +1,5 @@
 //! kill -9 at random moments: what was acknowledged is in history, once and in order, and ids go on.
 
-use std::env;
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use serde_json::Value;
 use super::node::{Node, pause, tell};
 use super::raw::{Raw, request};
 use super::tools::curl;
+use super::trust::{figures, rounds};
 
 const ROUNDS: u64 = 20;
 const ROUNDS_TRUST: u64 = 1_000;
@@ -47,26 +47,8 @@ fn acknowledged_messages_survive_kill_9() {
     node.stop();
     let acknowledged: usize = channels.iter().map(|it| it.acknowledged.len()).sum();
     assert!(acknowledged > 100, "only {acknowledged} messages were acknowledged");
-    let figures =
-        format!(r#""rounds":{rounds},"acknowledged":{acknowledged},"acknowledged_lost":0"#);
-    figures_of("kill -9 of a node", &figures);
-}
-
-/// So many, or with `TRUST=1` more of them; of those `TRUST_SCALE` takes a part.
-pub(crate) fn rounds(short: u64, long: u64) -> u64 {
-    if env::var_os("TRUST").is_none() {
-        return short;
-    }
-    let scale = env::var("TRUST_SCALE").map_or(1.0, |it| it.parse().unwrap());
-    (2..=long).take_while(|it| *it as f64 <= long as f64 * scale).last().unwrap_or(1)
-}
-
-/// Prints what the long form saw.
-#[expect(clippy::print_stdout, reason = "the long form is read by `cargo xtask trust`")]
-pub(crate) fn figures_of(what: &str, figures: &str) {
-    if env::var_os("TRUST").is_some() {
-        println!(r#"trust {{"what":"{what}",{figures}}}"#);
-    }
+    let told = format!(r#""rounds":{rounds},"acknowledged":{acknowledged},"acknowledged_lost":0"#);
+    figures("kill -9 of a node", &told);
 }
 
 fn round(folder: &Path, life: Duration, channels: &mut [Expected]) {

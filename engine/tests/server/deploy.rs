@@ -6,14 +6,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
+use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::node::{PATIENCE, figures, pause, run, scripts, tell, wait};
+use super::node::{run, scripts, wait, wait_for_ready};
 use super::raw::{Raw, upgrade};
-use super::tools::{curl, post};
+use super::tools::{curl, post, target};
+use super::trust::{figures, is_long, skipped};
 
 /// What `systemd-analyze security` may say at most, times ten.
 const EXPOSURE_MAX: u32 = 20;
@@ -29,7 +30,7 @@ fn has(tools: &[&[&str]]) -> bool {
         let is_there = Command::new(tool[0]).args(&tool[1..]).output();
         let is_there = is_there.is_ok_and(|it| it.status.success());
         if !is_there {
-            tell(&format!("skipped: this needs {}", tool.join(" ")));
+            skipped("the unit", &format!("this needs {}", tool.join(" ").replace('"', "")));
         }
         is_there
     })
@@ -55,7 +56,7 @@ fn the_unit_exposes_little() {
     assert!(is_low, "{report}");
     let level = report.split("exposure level for stentor.service: ").nth(1);
     let level = level.and_then(|it| it.split(' ').next()).unwrap();
-    figures(&format!(r#"{{"what":"unit","exposure":{level},"of_at_most":2.0}}"#));
+    figures("unit", &format!(r#""exposure":{level},"of_at_most":2.0"#));
     // Without its walls it is told apart.
     let folder = tempfile::tempdir().unwrap();
     let bare = folder.path().join("stentor.service");
@@ -108,22 +109,19 @@ impl Place {
 
     /// Waits for a node of here. What it says goes to the file `log`.
     fn start(&self) -> (Child, Value) {
-        let log = fs::File::create(self.folder.path().join("log")).unwrap();
-        let mut child = self.serve().stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let ready = self.folder.path().join("ready.json");
-        for _ in 0..PATIENCE.as_millis() / 20 {
-            if let Ok(text) = fs::read(&ready) {
-                return (child, serde_json::from_slice(&text).unwrap());
-            }
-            pause(Duration::from_millis(20));
-        }
-        let _ = child.kill(); // it may have ended
-        let status = child.wait();
-        panic!(
-            "no node: {status:?} {}",
-            fs::read_to_string(self.folder.path().join("log")).unwrap()
-        );
+        let [ready, log] = ["ready.json", "log"].map(|it| self.folder.path().join(it));
+        let to_log = fs::File::create(&log).unwrap();
+        let mut child = self.serve().stdout(Stdio::null()).stderr(to_log).spawn().unwrap();
+        let told = wait_for_ready(&mut child, (&ready, &log));
+        (child, serde_json::from_str(&told).unwrap())
     }
+}
+
+/// One test changes the host for everyone who is confined: they take turns, each in its process.
+fn alone() -> fs::File {
+    let turn = fs::File::create(target().join("confined.lock")).unwrap();
+    rustix::fs::flock(&turn, FlockOperation::LockExclusive).unwrap();
+    turn
 }
 
 #[test]
@@ -131,6 +129,7 @@ fn a_node_lives_within_what_its_unit_allows() {
     if !has(&[ANALYZE, CONFINE]) {
         return;
     }
+    let _alone = alone();
     let place = Place::make();
     let (mut child, ready) = place.start();
     let url = ready["http"].as_str().unwrap();
@@ -168,7 +167,7 @@ fn a_node_lives_within_what_its_unit_allows() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0));
     check_walls(&place);
-    figures(r#"{"what":"node in the unit's sandbox","ended_by_the_filter":0}"#);
+    figures("node in the unit's sandbox", r#""ended_by_the_filter":0"#);
 }
 
 /// What the unit forbids ends a process here, so that a node which lives has done none of it.
@@ -192,6 +191,7 @@ fn a_node_that_is_denied_io_uring_says_what_to_set() {
     if !has(&[ANALYZE, CONFINE]) {
         return;
     }
+    let _alone = alone();
     let place = Place::make();
     for command in ["serve", "doctor"] {
         let mut command = place.stentor(&[command]);
@@ -227,19 +227,16 @@ impl Drop for Sysctl {
     }
 }
 
-/// It changes the host for a second, for those who are not root: only where the full length is asked for, and with no other test
-/// beside it.
+/// It changes the host for a second, for those who are not root: only where the full length is asked for.
 #[test]
 fn a_host_that_keeps_io_uring_for_a_group_is_named_with_the_group_to_set() {
-    let is_root = rustix::process::geteuid().is_root();
-    if std::env::var_os("TRUST").is_none() || !is_root || !has(&[ANALYZE, CONFINE]) {
-        tell("skipped: this sets kernel.io_uring_disabled for a second, as root and with TRUST=1");
+    if !is_long() || !has(&[ANALYZE, CONFINE]) {
         return;
     }
+    let _alone = alone();
     let place = Place::make();
     let Some(_disabled) = Sysctl::set("io_uring_disabled", "1") else {
-        tell("skipped: kernel.io_uring_disabled cannot be written here");
-        return;
+        return skipped("kernel.io_uring_disabled=1", "only root may set it");
     };
     for command in ["serve", "doctor"] {
         let (status, _, error) = run(&mut place.stentor(&[command]));
@@ -255,5 +252,5 @@ fn a_host_that_keeps_io_uring_for_a_group_is_named_with_the_group_to_set() {
     let (mut child, _) = place.start();
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(wait(&mut child).code(), Some(0), "what it said to set is enough");
-    figures(r#"{"what":"kernel.io_uring_disabled=1","exit_code":77,"starts_with_the_group":true}"#);
+    figures("kernel.io_uring_disabled=1", r#""exit_code":77,"starts_with_the_group":true"#);
 }

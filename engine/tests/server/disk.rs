@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::crash::figures_of;
-use super::node::{Node, run, tell};
+use super::node::{Node, run};
 use super::tools::{javascript, post};
+use super::trust::{figures, skipped};
 
 /// A small file system; gone with the test.
 struct SmallDisk(tempfile::TempDir);
@@ -39,7 +39,7 @@ impl Drop for SmallDisk {
 #[test]
 fn a_full_disk_refuses_what_must_be_kept_and_nothing_else() {
     let Some(disk) = SmallDisk::mount() else {
-        return tell("skipped: only root may mount the small disk that this test fills");
+        return skipped("ENOSPC under a node", "only root may mount a small disk");
     };
     let folder = tempfile::tempdir().unwrap();
     let data_dir = disk.0.path().join("data");
@@ -64,7 +64,7 @@ fn a_full_disk_refuses_what_must_be_kept_and_nothing_else() {
     let (status, body) = publish(&node, "3");
     assert_eq!(status, 200, "and what was kept can be read again: {body}");
     node.stop();
-    figures_of("ENOSPC under a node", r#""disk_mib":48,"healed_without_a_restart":1"#);
+    figures("ENOSPC under a node", r#""disk_mib":48,"healed_without_a_restart":1"#);
 }
 
 fn start(folder: &Path, data_dir: &Path) -> Node {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::node::{Node, pause};
 use super::raw::{Raw, request};
+use super::trust::figures;
 
 /// What it is about, what is sent piece by piece, and the status of each answer before the connection ends.
 type Row = (&'static str, &'static [&'static str], &'static [u16]);
@@ -118,10 +119,7 @@ fn a_server_of_http_is_asked_thirty_three_things() {
         assert_eq!(statuses, expected, "{what}: {read}");
     }
     node.stop();
-    super::tools::tell(&format!(
-        r#"trust {{"what":"cases of HTTP/1.1","cases":{0},"passed":{0}}}"#,
-        ROWS.len()
-    ));
+    figures("cases of HTTP/1.1", &format!(r#""cases":{0},"passed":{0}"#, ROWS.len()));
 }
 
 #[test]

@@ -64,6 +64,8 @@ mod strict;
 mod tenants;
 mod tiers;
 mod tools;
+#[allow(dead_code, reason = "other tests of the binary use it too")]
+mod trust;
 mod twins;
 mod upstream;
 mod vendors;

@@ -139,9 +139,17 @@ impl Node {
         wait(&mut self.child)
     }
 
-    /// Waits for its end, which a script will bring about.
-    pub(crate) fn wait_for_script(&mut self) -> ExitStatus {
-        wait_within(&mut self.child, PATIENCE_WITH_SCRIPTS)
+    /// Waits for its end, which a script brings about; `None` when that is over, and the node lives.
+    pub(crate) fn wait_for_script(&mut self, is_over: impl Fn() -> bool) -> Option<ExitStatus> {
+        for _ in 0..PATIENCE_WITH_SCRIPTS.as_millis() / LOOK_AGAIN.as_millis() {
+            let is_over = is_over();
+            let status = self.child.try_wait().unwrap();
+            if is_over || status.is_some() {
+                return status;
+            }
+            pause(LOOK_AGAIN);
+        }
+        panic!("neither the node nor the script ended within {PATIENCE_WITH_SCRIPTS:?}");
     }
 
     /// Asks it to stop, and sees that it ends well.
@@ -177,6 +185,22 @@ impl Drop for Node {
     }
 }
 
+/// Waits for what a node writes once it is ready. One that ends before, or takes too long, is told of with its log.
+pub(crate) fn wait_for_ready(child: &mut Child, (ready, log): (&Path, &Path)) -> String {
+    for _ in 0..PATIENCE.as_millis() / LOOK_AGAIN.as_millis() {
+        if let Ok(text) = std::fs::read_to_string(ready) {
+            return text;
+        }
+        if child.try_wait().unwrap().is_some() {
+            break;
+        }
+        pause(LOOK_AGAIN);
+    }
+    let _ = child.kill(); // it may have ended
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    panic!("the node did not start: {:?}\n{log}", child.wait());
+}
+
 /// Waits for a child; one that does not end is killed, and the test with it.
 pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     wait_within(child, PATIENCE)
@@ -203,12 +227,6 @@ pub(crate) fn pause(duration: Duration) {
 #[expect(clippy::print_stderr, reason = "a test that fails says what it saw")]
 pub(crate) fn tell(text: &str) {
     eprintln!("{text}");
-}
-
-/// Figures of a claim, as `cargo xtask trust` gathers them.
-#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
-pub(crate) fn figures(object: &str) {
-    println!("trust {object}");
 }
 
 /// Ends with the stream; nobody needs to join it.

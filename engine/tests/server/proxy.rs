@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::node::{Node, PATIENCE, pause};
 use super::strict::{Sent, cases};
+use super::trust::figures;
 
 struct Proxy {
     child: Child,
@@ -107,8 +108,6 @@ fn no_request_of_the_table_changes_the_answer_to_the_next() {
     let reused = proxy.reused();
     assert!(reused > 200, "only {reused} requests shared a connection");
     node.stop();
-    super::tools::tell(&format!(
-        r#"trust {{"what":"raw requests behind haproxy","cases":{},"passed_on":{passed_on},"reused":{reused}}}"#,
-        cases().len()
-    ));
+    let told = format!(r#""cases":{},"passed_on":{passed_on},"reused":{reused}"#, cases().len());
+    figures("raw requests behind haproxy", &told);
 }

@@ -8,6 +8,7 @@ use protocol::http::{KeepAlive, Method, parse_head};
 
 use super::node::Node;
 use super::raw::Raw;
+use super::trust::figures;
 pub(crate) use requests::{Case, cases};
 
 const BEFORE: &str = "GET /version HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -99,8 +100,6 @@ fn every_request_of_the_table_is_answered_alone() {
     }
     node.stop();
     let refused = cases.iter().filter(|it| it.heads.last() != Some(&200)).count();
-    super::tools::tell(&format!(
-        r#"trust {{"what":"raw requests over a socket","cases":{},"refused":{refused}}}"#,
-        cases.len()
-    ));
+    let told = format!(r#""cases":{},"refused":{refused}"#, cases.len());
+    figures("raw requests over a socket", &told);
 }

@@ -118,12 +118,6 @@ pub(crate) fn target() -> PathBuf {
     binary.parent().and_then(Path::parent).unwrap().to_path_buf()
 }
 
-/// Says what a test saw, for whoever asked for figures.
-#[expect(clippy::print_stdout, reason = "figures are for whoever asked for them")]
-pub(crate) fn tell(line: &str) {
-    println!("{line}");
-}
-
 fn perform(command: &mut Command, hint: &str) {
     let program = command.get_program().to_os_string();
     let has = Command::new(&program).arg("--version").output().is_ok_and(|it| it.status.success());

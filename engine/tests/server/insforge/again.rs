@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use super::super::node::Node;
@@ -10,7 +11,9 @@ use super::super::tools::{javascript, javascript_of};
 /// A port that stays free while the node is away: the kernel gives none of these to those who do not ask for one.
 fn quiet_port() -> String {
     const BELOW_THOSE_OF_THE_KERNEL: std::ops::Range<u32> = 20_000..32_000;
-    let start = std::process::id() * 7;
+    // Each process, and each test in it, begins elsewhere.
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id() * 7 + CALLS.fetch_add(1, Ordering::Relaxed);
     let range = BELOW_THOSE_OF_THE_KERNEL;
     let count = range.end - range.start;
     (0..count)
@@ -26,7 +29,11 @@ pub(super) fn through_a_crash(folder: &Path, script: &'static str, more: &[&str]
     let mut node = Node::start(folder, &arguments);
     let ready = node.ready().clone();
     let script = thread::spawn(move || javascript_of(&ready, script));
-    assert_eq!(node.wait_for_script().code(), None, "the script killed it");
+    let Some(killed) = node.wait_for_script(|| script.is_finished()) else {
+        script.join().unwrap();
+        panic!("the script ended, and the node lives");
+    };
+    assert_eq!(killed.code(), None, "the script killed it");
     let node = Node::start(folder, &arguments);
     script.join().unwrap();
     node.stop();

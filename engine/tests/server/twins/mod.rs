@@ -11,7 +11,8 @@ use std::fs;
 
 use protocol::http::{Method, paths};
 
-use super::node::{Node, figures};
+use super::node::Node;
+use super::trust::figures;
 use blur::plain;
 use keys::{Call, ONE, TWO};
 use one::{Known, WORDS, check_unchanged, live, publish};
@@ -62,7 +63,7 @@ fn every_call_of_one_tenant_shows_another_nothing() {
     check_unchanged(&node, &known, &mut sockets);
     node.stop();
     let (answers, secrets) = (heard.len(), secrets.len());
-    figures(&format!(r#"{{"what":"twins","answers":{answers},"secrets":{secrets},"differ":0}}"#));
+    figures("twins", &format!(r#""answers":{answers},"secrets":{secrets},"differ":0"#));
 }
 
 fn is_asked(line: &str) -> bool {
@@ -82,7 +83,7 @@ fn no_path_of_the_node_is_left_out() {
         assert!(is_called, "{} {template}", method.name());
         count += 1;
     }
-    figures(&format!(r#"{{"what":"twins' paths","paths":{count},"left_out":0}}"#));
+    figures("twins' paths", &format!(r#""paths":{count},"left_out":0"#));
 }
 
 /// Whether a path is one of a row of the router.
