@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::disk::Disk;
 use super::http::Http;
-use super::node::{Node, pause, tell};
+use super::node::{Node, pause};
 use super::tenant::{TENANTS, Tenant};
+use super::trust::skipped;
 use super::world::{Chance, World};
 
 /// What may happen.
@@ -81,7 +82,7 @@ impl Faults {
         std::fs::write(folder.join("stentor.toml"), config).unwrap();
         let disk = Disk::mount(folder);
         if disk.is_none() {
-            tell("no frozen disk: only root may mount one, with mkfs.ext4 and fsfreeze");
+            skipped("frozen disk", "only root may mount one, with mkfs.ext4 and fsfreeze");
         }
         let (folder, world, chance) = (folder.to_path_buf(), Arc::clone(world), Chance::new(seed));
         let (count, kills, stops, pauses, freezes) = (0, 0, 0, 0, 0);

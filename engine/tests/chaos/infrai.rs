@@ -135,9 +135,7 @@ impl Speaks for Client {
             Some("connected") => {}
             Some("subscribed") => Self::on_subscribed(world, session, channel, &frame),
             Some("recovered") => {
-                if let Some(sub) = session.sub(channel) {
-                    world.note(Event::Recovered { sub });
-                }
+                world.note(Event::Recovered { sub: session.sub(channel) });
             }
             Some("message") => self.on_message(world, session, (channel, &frame), text),
             Some("published") => {

@@ -29,6 +29,9 @@ mod publishers;
 mod session;
 mod socket;
 mod tenant;
+#[path = "../server/trust.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod trust;
 mod world;
 
 use std::path::Path;
@@ -93,22 +96,13 @@ fn a_history_of_chaos_keeps_every_promise() {
     planted::each_is_found(&events);
 }
 
-/// How long to work.
-fn length() -> Duration {
-    if std::env::var_os("TRUST").is_none() {
-        return WORK;
-    }
-    let scale = std::env::var("TRUST_SCALE").map_or(1.0, |it| it.parse().unwrap());
-    WORK_TRUST.mul_f64(scale).max(WORK)
-}
-
 /// Records a history. Returns what was done to the node.
 fn run(folder: &Path, recorder: Recorder, seed: u64) -> String {
     let world = Arc::new(World::new(recorder));
     let mut faults = Faults::begin(folder, &world, seed);
     faults.set_up();
     let clients = clients(&world, seed);
-    let until = Instant::now() + length();
+    let until = Instant::now() + trust::length(WORK, WORK_TRUST);
     while Instant::now() < until {
         faults.next();
     }

@@ -41,6 +41,9 @@ pub(crate) enum Reads {
     Late,
 }
 
+/// What is answered, and was not asked.
+const NEVER_ASKED: u64 = 0;
+
 /// A subscription of a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sub {
@@ -118,24 +121,26 @@ impl Session {
         begin: Begin,
         members: Option<Vec<String>>,
     ) {
-        let Some(sub) = self.subs.get_mut(channel) else { return };
-        sub.stands = true;
-        world.note(Event::Subscribed { sub: sub.number, begin, members });
+        let asked = self.subs.get_mut(channel);
+        let sub = asked.map_or(NEVER_ASKED, |it| {
+            it.stands = true;
+            it.number
+        });
+        world.note(Event::Subscribed { sub, begin, members });
     }
 
-    /// The number of a subscription that stands.
-    pub(crate) fn sub(&self, channel: &str) -> Option<u64> {
-        self.subs.get(channel).map(|it| it.number)
+    /// The number of a subscription. What comes of a channel that it is not in has none, and the checker says what that is.
+    pub(crate) fn sub(&self, channel: &str) -> u64 {
+        self.subs.get(channel).map_or(NEVER_ASKED, |it| it.number)
     }
 
     pub(crate) fn delivered(&self, world: &World, channel: &str, shown: Shown) {
-        // A message of a channel that it does not listen to has no subscription: the checker says what that is.
-        let sub = self.sub(channel).unwrap_or_default();
+        let sub = self.sub(channel);
         world.note(Event::Delivered { sub, shown });
     }
 
     pub(crate) fn moved(&self, world: &World, channel: &str, (came, member): (bool, &str)) {
-        let (Some(sub), member) = (self.sub(channel), member.to_owned()) else { return };
+        let (sub, member) = (self.sub(channel), member.to_owned());
         world.note(match came {
             true => Event::Joined { sub, member },
             false => Event::Left { sub, member },
@@ -165,9 +170,8 @@ impl Session {
 
     /// The oldest publish under way is answered.
     pub(crate) fn accepted(&mut self, world: &World, id: Option<String>, place: Option<Place>) {
-        if let Some(op) = self.asked.pop_front() {
-            world.note(Event::Accepted { op, id, place });
-        }
+        let op = self.asked.pop_front().unwrap_or(NEVER_ASKED);
+        world.note(Event::Accepted { op, id, place });
     }
 
     pub(crate) fn end(self, world: &World) {
@@ -247,7 +251,7 @@ fn talk(
         }
         next = Instant::now() + chance.between_ms(20, 100);
         if client.reads() == Reads::Late && chance.one_in(20) {
-            pause(chance.between_ms(300, 2_000));
+            world.pause_at_work(chance.between_ms(300, 2_000));
         }
         match chance.below(80) {
             0 => return Cut::Left,

@@ -1,7 +1,7 @@
 //! What all threads share: where the node is, how far the run is, numbers, and the history.
 
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loadtest::history::{Event, Recorder};
 
@@ -57,6 +57,14 @@ impl World {
 
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Lets time pass while there is work: whoever rests wakes for the end.
+    pub(crate) fn pause_at_work(&self, length: Duration) {
+        let until = Instant::now() + length;
+        while self.phase() == Phase::Work && Instant::now() < until {
+            pause(Duration::from_millis(20));
+        }
     }
 
     /// A number that nothing else has; they rise.

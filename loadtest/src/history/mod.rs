@@ -1,7 +1,7 @@
 //! Histories: what clients asked, were answered and were shown, in a log that only grows, and whether all of it keeps the promises.
 //!
 //! Clients that record write an [`Event`] before they ask and after they were answered, so the order of the log is an order in
-//! time, whoever wrote a line. [`check`] reads such a log once, in linear time, and knows nothing of the server that was asked:
+//! time, whoever wrote a line. [`check`] reads such a log once, and knows nothing of the server that was asked:
 //! what it finds wrong is wrong for a client.
 //!
 //! | rule | holds when |

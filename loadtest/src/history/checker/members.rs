@@ -20,6 +20,9 @@ impl Checker {
 
     pub(super) fn joined(&mut self, number: u64, member: &str) {
         self.verdict.moves += 1;
+        if !self.is_asked(number) {
+            return;
+        }
         let Some(sub) = self.standing(number) else { return };
         let is_new = sub.members.as_mut().is_some_and(|it| it.insert(member.to_owned()));
         if !is_new {
@@ -30,11 +33,23 @@ impl Checker {
 
     pub(super) fn left(&mut self, number: u64, member: &str) {
         self.verdict.moves += 1;
+        if !self.is_asked(number) {
+            return;
+        }
         let Some(sub) = self.standing(number) else { return };
         if !sub.members.as_mut().is_some_and(|it| it.remove(member)) {
             let what = format!("{number} is told that {member} left, who was not there");
             self.find(Rule::Presence, what);
         }
+    }
+
+    /// Whether a subscription was asked for: nobody else hears of members.
+    fn is_asked(&mut self, number: u64) -> bool {
+        let is_asked = self.subs.contains_key(&number);
+        if !is_asked {
+            self.find(Rule::Presence, format!("{number} never asked, and is told of a member"));
+        }
+        is_asked
     }
 
     /// Whoever stands now stands in the end.
