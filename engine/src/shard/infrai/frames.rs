@@ -154,13 +154,14 @@ impl Shard {
         text: &mut [u8],
         effects: &mut Effects,
     ) {
+        // Each counts, whatever it is. One too many is read all the same: what is told has the name that the client gave it.
+        let paced = self.pace_request(conn);
         let limits = self.limits.wire.clone();
-        match infrai::decode_frame(text, &limits) {
-            Ok(command) => match self.pace_request(conn) {
-                Ok(()) => self.obey_infrai(conn, command, effects),
-                Err(why) => self.refuse_frame(conn, &why, command.id(), None),
-            },
-            Err(RefusedFrame { id, why }) => {
+        match (infrai::decode_frame(text, &limits), paced) {
+            (Ok(command), Ok(())) => self.obey_infrai(conn, command, effects),
+            (Ok(command), Err(why)) => self.refuse_frame(conn, &why, command.id(), None),
+            (Err(RefusedFrame { id, why }), paced) => {
+                let why = paced.err().unwrap_or(why);
                 self.refuse_frame(conn, &why, id.as_ref().map(KeptId::id), None);
             }
         }

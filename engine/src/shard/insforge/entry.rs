@@ -20,17 +20,13 @@ use crate::planted::{self, Fault};
 use crate::session::{Known, SocketSession, Wire};
 
 impl Shard {
-    /// A client says who it is: over Socket.IO once, on the documents' wire for the first time or as somebody else. To find that
-    /// out is work.
+    /// A client says who it is: over Socket.IO once, on the documents' wire for the first time or as somebody else.
     pub(super) fn let_in(
         &mut self,
         conn: ConnId,
         credential: Credential<'_>,
         effects: &mut Effects,
     ) {
-        if let Err(why) = self.pace_request(conn) {
-            return self.keep_out(conn, &Unwelcome::Refused(why));
-        }
         let client = self.socket(conn).and_then(SocketSession::insforge);
         let host = client.map(|it| it.host.clone()).unwrap_or_default();
         let (tenant, identity) = match self.identify(credential, &host) {
@@ -114,7 +110,7 @@ impl Shard {
         }
     }
 
-    fn keep_out(&mut self, conn: ConnId, why: &Unwelcome) {
+    pub(super) fn keep_out(&mut self, conn: ConnId, why: &Unwelcome) {
         self.counters.rejected += 1;
         let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else { return };
         match (&mut client.wire, why) {
@@ -167,7 +163,7 @@ impl Shard {
 }
 
 /// Why a client is not let in.
-enum Unwelcome {
+pub(super) enum Unwelcome {
     /// Nobody knows it.
     Unknown(BadCredential),
     /// Its tenant has no room for it.

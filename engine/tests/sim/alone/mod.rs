@@ -2,6 +2,7 @@
 //! that few seeds hit.
 
 mod bodies;
+mod paces;
 mod polls;
 
 use std::collections::BTreeMap;
