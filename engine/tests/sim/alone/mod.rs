@@ -2,6 +2,7 @@
 //! that few seeds hit.
 
 mod bodies;
+mod leaving;
 mod paces;
 mod polls;
 
