@@ -85,10 +85,11 @@ impl Orders {
         self.line.extend(due.map(|(_, order)| order));
     }
 
-    /// What a change of rules, or one before it, needs could not be done.
+    /// The webhooks that a change of patterns, or one before it, brings could not be set.
     pub(super) fn fail(&mut self, tenant: TenantId, number: u64, why: &Rejection) {
         for (ruling, order) in &mut self.behind {
-            if ruling.tenant == tenant && ruling.number <= number {
+            let is_meant = ruling.tenant == tenant && ruling.number <= number;
+            if is_meant && ruling.change.is_of_patterns() {
                 order.failed = Some(why.clone());
             }
         }

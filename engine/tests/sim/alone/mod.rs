@@ -5,6 +5,7 @@ mod bodies;
 mod leaving;
 mod paces;
 mod polls;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::mem;
