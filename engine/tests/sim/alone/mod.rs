@@ -5,6 +5,7 @@ mod bodies;
 mod leaving;
 mod paces;
 mod polls;
+mod removal;
 mod webhooks;
 
 use std::collections::BTreeMap;
