@@ -145,6 +145,8 @@ pub struct Shard {
     /// Connections without a socket.
     polls: Polls,
     scratch: Vec<u8>,
+    /// Who does not want the publication that is handed out.
+    left_out: Vec<ConnId>,
     health: Health,
     counters: Counters,
     /// The time of the input that is being handled.
@@ -204,6 +206,7 @@ impl Shard {
             reading: None,
             due: Vec::new(),
             scratch: Vec::new(),
+            left_out: Vec::new(),
             health: Health { draining: false, storage: true },
             counters: Counters::default(),
             now: options.now,

@@ -2,6 +2,7 @@
 //! that few seeds hit.
 
 mod bodies;
+mod choosy;
 mod leaving;
 mod paces;
 mod polls;
@@ -44,12 +45,14 @@ const ENGINE: &str = "/socket.io/?EIO=4&transport=websocket";
 #[derive(Default)]
 struct Sent {
     bytes: BTreeMap<u32, Vec<u8>>,
-    /// Sends of the last turn.
+    /// Sends of the last turn, and how many of them were of one shared frame.
     sends: usize,
+    shares: usize,
 }
 
 impl Outlet for Sent {
     fn share(&mut self, frame: &Frame, conn: ConnId) {
+        self.shares += 1;
         self.gather(conn, &[frame.whole()]);
     }
 
@@ -123,7 +126,7 @@ impl Alone {
 
     /// Ends the turn.
     fn flush(&mut self) {
-        self.sent.sends = 0;
+        (self.sent.sends, self.sent.shares) = (0, 0);
         self.shard.flush(&mut self.sent);
     }
 
