@@ -2,6 +2,7 @@
 
 mod answers;
 mod arrivals;
+mod asking;
 mod batches;
 mod calls;
 mod claiming;

@@ -11,10 +11,10 @@ use protocol::{Rejection, socketio};
 
 use super::super::Shard;
 use super::super::effects::Effects;
-use super::super::steps::{self, For, seat_answer};
+use super::super::steps::{self, seat_answer};
 use super::Work;
 use crate::broker::Member;
-use crate::control::{Bill, Came, Metered, Pace, Paced, SeatOp, Spend};
+use crate::control::{Came, SeatOp, Spend};
 use crate::ids::{CallId, ConnId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{Known, SocketSession, Wire};
@@ -37,16 +37,11 @@ impl Shard {
         if is_counted || !self.tenants.plan(tenant).is_metered() {
             return self.welcome(conn, (tenant, identity), is_counted, effects);
         }
-        let call = match self.begin_for(For::Nobody, tenant) {
+        let call = match self.begin_frame(conn, tenant) {
             Ok(call) => call,
             Err(why) => return self.keep_out(conn, &Unwelcome::Refused(why)),
         };
-        if let Some(asks) = self.socket(conn).and_then(SocketSession::asks) {
-            asks.waits = true;
-        }
-        let bill = Bill::of(Metered::Requests, 1);
-        let pace = Pace::of(Paced::Requests, 1).and(Paced::Connections, 1);
-        let op = SeatOp::Spend(Spend { bill, pace, sockets: 1 });
+        let op = SeatOp::Spend(Spend::upgrade());
         let then = steps::Work::Insforge(Work::PaidEntry(conn, Box::new(identity)));
         self.ask_seat(call, op, then, effects);
     }
@@ -60,19 +55,10 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Some(tenant) = self.tenant_of(call) else { return };
-        self.hand_over(call);
-        let granted = seat_answer(came);
-        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else {
-            // It is gone meanwhile.
-            if granted.is_ok() {
-                self.give_socket_back(tenant, effects);
-            }
-            return;
-        };
-        asks.waits = false;
-        self.resumable.push(conn);
-        match granted {
-            Ok(_) => self.welcome(conn, (tenant, identity), true, effects),
+        let is_there = self.end_frame(call, conn);
+        match seat_answer(came) {
+            Ok(_) if is_there => self.welcome(conn, (tenant, identity), true, effects),
+            Ok(_) => self.give_socket_back(tenant, effects),
             Err(why) => self.keep_out(conn, &Unwelcome::Refused(why)),
         }
     }
