@@ -16,7 +16,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{Stage, State};
+use crate::session::{PublishAsked, Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -127,7 +127,7 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
+                let asked = asked.and_then(PublishAsked::told);
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Ok(publication), asked);
@@ -145,7 +145,7 @@ impl Shard {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
                 let paid = asked.as_ref().map(|it| it.channel.tenant());
-                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
+                let asked = asked.and_then(PublishAsked::told);
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Err(why), asked);
