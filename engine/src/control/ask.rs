@@ -146,6 +146,33 @@ impl Spend {
         Self { bill, pace, sockets: 0 }
     }
 
+    /// One WebSocket that opens.
+    #[must_use]
+    pub fn upgrade() -> Self {
+        let pace = Pace::of(Paced::Requests, 1).and(Paced::Connections, 1);
+        Self { pace, sockets: 1, ..Self::request() }
+    }
+
+    /// One subscription.
+    #[must_use]
+    pub fn subscription() -> Self {
+        Self { pace: Pace::of(Paced::Subscriptions, 1), ..Self::default() }
+    }
+
+    /// One message with so many bytes of data.
+    #[must_use]
+    pub fn message(bytes: usize) -> Self {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let pace = Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
+        Self { bill: Bill::of(Metered::Messages, 1), pace, sockets: 0 }
+    }
+
+    /// So much of another thing as well.
+    #[must_use]
+    pub fn billing(self, what: Metered, count: u32) -> Self {
+        Self { bill: self.bill.and(what, count), ..self }
+    }
+
     /// So much more.
     #[must_use]
     pub fn and(self, more: Self) -> Self {

@@ -7,8 +7,8 @@ use crate::ids::TenantId;
 /// Rows that one commit takes away of a tenant that is gone.
 pub const ROWS_PER_COMMIT: usize = 4_096;
 
-/// Bytes of changes after which a round of a seat takes no further operation: what waits goes into the next commit, so that each
-/// fits into a segment of the catalog.
+/// Bytes of changes after which a round of a seat takes no further operation, and one that takes rows away takes no further row:
+/// what waits goes into the next commit, so that each fits into a segment of the catalog.
 pub const ROUND_BYTES_MAX: usize = 512 * 1024;
 
 /// One key of the catalog.

@@ -84,10 +84,17 @@ impl Channels {
         }
     }
 
-    /// Forgets up to `count`; returns their names.
-    pub(super) fn forget(&mut self, count: usize) -> Vec<Box<str>> {
-        let gone = std::iter::from_fn(|| self.by_name.pop_first());
-        gone.take(count).map(|(name, _)| name).collect()
+    /// Forgets up to `count`, and none after so many bytes of names; returns their names.
+    pub(super) fn forget(&mut self, count: usize, bytes_max: usize) -> Vec<Box<str>> {
+        let (mut gone, mut bytes) = (Vec::new(), 0);
+        while gone.len() < count
+            && bytes < bytes_max
+            && let Some((name, _)) = self.by_name.pop_first()
+        {
+            bytes += name.len();
+            gone.push(name);
+        }
+        gone
     }
 
     /// The channels behind a name. What is registered meanwhile changes nothing of what was listed before.

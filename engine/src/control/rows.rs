@@ -3,6 +3,7 @@
 use protocol::Rejection;
 
 use super::ask::SeatAnswer;
+use super::catalog::ROUND_BYTES_MAX;
 use super::channels::{self, Registered};
 use super::claims::{self, ClaimKey, RequestHash, Settled};
 use super::provisioning::Provisioning;
@@ -18,8 +19,12 @@ impl Seat {
     /// the commit fail, the next start takes away what is left.
     pub(super) fn forget(&mut self, rows_max: usize, done: &mut Done) -> SeatAnswer {
         let tenant = self.tenant;
-        let channels = self.channels.forget(rows_max);
+        let channels = self.channels.forget(rows_max, ROUND_BYTES_MAX);
         done.changes.extend(channels.iter().map(|it| channels::change(tenant, it, None)));
+        // The keys of all other rows are short.
+        if self.channels.len() > 0 {
+            return SeatAnswer::Forgetting;
+        }
         let room = rows_max.saturating_sub(done.changes.len());
         let (claims, waiters) = self.claims.forget(room);
         done.said.extend(waiters.into_iter().map(|it| (it, Err(Rejection::CredentialInvalid))));
@@ -31,8 +36,7 @@ impl Seat {
         let gone = self.rules.forget(room);
         done.changes.extend(gone.iter().map(|it| rules::kept(tenant, it)));
         let is_ruled = !self.rules.is_empty();
-        if is_ruled || self.channels.len() > 0 || self.claims.len() > 0 || !self.revoked.is_empty()
-        {
+        if is_ruled || self.claims.len() > 0 || !self.revoked.is_empty() {
             return SeatAnswer::Forgetting;
         }
         done.changes.extend(self.usage.forgotten(tenant));

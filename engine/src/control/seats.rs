@@ -182,7 +182,7 @@ mod tests {
     use protocol::dialect::insforge::Pattern;
 
     use super::*;
-    use crate::control::{ClaimKey, PatternDraft, RulesOp};
+    use crate::control::{ClaimKey, PatternDraft, ROWS_PER_COMMIT, Registered, RulesOp};
     use crate::hasher;
     use crate::ids::{CallId, MessageId, ShardId};
     use crate::limits::Limits;
@@ -240,6 +240,38 @@ mod tests {
         assert!(
             full[1..].iter().all(|it| (ROUND_BYTES_MAX..ROUND_BYTES_MAX + 23_000).contains(it))
         );
+    }
+
+    /// A tenant that is gone may have as many channels as it may, with names as long as they may be.
+    #[test]
+    fn the_rows_of_a_tenant_that_is_gone_go_as_many_at_a_time_as_fit_into_a_commit() {
+        const CHANNELS: usize = 2_000;
+        const NAME_BYTES: usize = 1_024;
+        let tenants = Tenants::new(&[], [0; 32]);
+        let mut seats = Seats::new(hasher::seeded(1), Limits::default().seat);
+        let kind = protocol::ChannelType::Public;
+        for number in 0..CHANNELS {
+            let channel = Registered { id: MessageId(1), kind, created_at_ms: 1 };
+            let name = format!("{number:0NAME_BYTES$}");
+            seats.seat(TENANT).restore_channel(&name, channel);
+        }
+        let mut rows = 0;
+        loop {
+            let forget = SeatOp::Forget { rows_max: ROWS_PER_COMMIT };
+            let mut outcome = ask(&mut seats, &tenants, forget);
+            let commit = outcome.commits.pop().unwrap();
+            let bytes = commit.changes.iter().map(CatalogChange::bytes).sum::<usize>();
+            assert!(bytes < ROUND_BYTES_MAX + 4 * NAME_BYTES, "{bytes} bytes in one commit");
+            let is_channel = |it: &&CatalogChange| it.bytes() > NAME_BYTES;
+            rows += commit.changes.iter().filter(is_channel).count();
+            let kept = CatalogAnswer { token: commit.token, result: Ok(()) };
+            let mut outcome = Outcome::default();
+            seats.settle((Now::default(), &tenants), &kept, &mut outcome);
+            if answer(outcome) == Ok(SeatAnswer::Forgotten) {
+                break;
+            }
+        }
+        assert_eq!(rows, CHANNELS);
     }
 
     #[test]

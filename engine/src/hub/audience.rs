@@ -19,7 +19,8 @@ pub enum Audience {
     Insforge,
     /// Clients on the WebSocket of InsForge's documents: they see who is there, and are seen only where they say so.
     InsforgePlain,
-    /// Those of [`Audience::InsforgePlain`] who want some of the messages alone: each is asked about each.
+    /// Those of [`Audience::InsforgePlain`] who want some of the messages alone: each is asked about each, and what it does not want is
+    /// cut out of what it gets.
     InsforgeFiltered,
 }
 

@@ -184,6 +184,10 @@ impl Turn {
     fn gather(&mut self, hub: &Hub, place: usize, outlet: &mut impl Outlet) {
         let mixed = &mut self.mixed[place];
         let Some(conn) = mixed.conn else { return };
+        // Whoever does not want what its group gets has nothing else, as a rule.
+        if mixed.parts.is_empty() {
+            return;
+        }
         let own = self.pool.frame(std::mem::replace(&mut mixed.own, self.pool.blank()));
         for part in &mixed.parts {
             let piece = match *part {

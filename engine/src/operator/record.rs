@@ -106,9 +106,8 @@ impl KeptSecrets {
         let damaged = || Refused::disk(format!("{}: holds no signing secret", path.display()));
         // Files of earlier versions begin with the tenant.
         let is_last = tenants.last().is_some_and(|it| it.name == name);
-        let place = if is_last { tenants.len() - 1 } else { 0 };
-        let own = if tenants.is_empty() { None } else { Some(tenants.remove(place)) };
-        let own = own.ok_or_else(damaged)?;
+        let first = |it: &mut Vec<_>| (!it.is_empty()).then(|| it.remove(0));
+        let own = if is_last { tenants.pop() } else { first(&mut tenants) }.ok_or_else(damaged)?;
         let mut signing = Rotating::of(own.signing_secret.ok_or_else(damaged)?);
         let mut jwt: Option<Rotating> = None;
         for row in tenants {

@@ -8,8 +8,8 @@ use super::record::{KeptSecrets, MADE};
 use super::{Refused, WebhookAsk, WebhookSaid, World};
 use crate::config::{Config, JournalKind, is_name};
 use crate::control::{
-    CatalogChange, POLICIES, REVOKED, ROWS_PER_COMMIT, RuleChange, TABLES, TokenId,
-    kept_revocation, read_rule, tenant_of,
+    CatalogChange, POLICIES, REVOKED, ROUND_BYTES_MAX, ROWS_PER_COMMIT, RuleChange, TABLES,
+    TokenId, kept_revocation, read_rule, tenant_of,
 };
 use crate::ids::TenantId;
 use crate::layout::{self, Layout};
@@ -166,12 +166,49 @@ pub(super) fn forget_rows(layout: &mut Layout, now_ms: u64) -> Result<(), Refuse
     for table in TABLES {
         let rows = layout.entries(table).map_err(Refused::disk)?;
         let is_orphan = |key: &[u8]| tenant_of(key).is_some_and(|(it, _)| !live.contains(&it));
-        let orphans = rows.into_iter().filter(|(key, _)| is_orphan(key));
-        let delete = |(key, _)| OwnedChange::Delete { table: table.to_owned(), key };
-        let changes: Vec<_> = orphans.map(delete).collect();
-        for some in changes.chunks(ROWS_PER_COMMIT) {
-            layout.apply(some, now_ms).map_err(Refused::disk)?;
+        let mut keys = rows.into_iter().map(|(key, _)| key).filter(|it| is_orphan(it)).peekable();
+        while keys.peek().is_some() {
+            let delete = |key| OwnedChange::Delete { table: table.to_owned(), key };
+            let some: Vec<_> = one_commit(&mut keys).into_iter().map(delete).collect();
+            layout.apply(&some, now_ms).map_err(Refused::disk)?;
         }
     }
     Ok(())
+}
+
+/// As many of the next keys as one commit takes away.
+fn one_commit(keys: &mut impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    while some.len() < ROWS_PER_COMMIT
+        && bytes < ROUND_BYTES_MAX
+        && let Some(key) = keys.next()
+    {
+        bytes += key.len();
+        some.push(key);
+    }
+    some
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::CHANNELS;
+
+    /// More rows than one commit has room for, each with a key as long as it may be.
+    #[test]
+    fn rows_of_nobody_go_however_long_their_keys_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut layout = Layout::open(folder.path(), 1, 1, 0).unwrap();
+        let name = [b'x'; 1_024];
+        let put = |number: usize| {
+            let key = [&77_u32.to_be_bytes()[..], &name, &number.to_be_bytes()].concat();
+            OwnedChange::Put { table: CHANNELS.to_owned(), key, value: Vec::new() }
+        };
+        for first in 0..5 {
+            let some: Vec<_> = (first * 1_000..(first + 1) * 1_000).map(put).collect();
+            layout.apply(&some, 0).unwrap();
+        }
+        forget_rows(&mut layout, 0).unwrap();
+        assert!(layout.entries(CHANNELS).unwrap().is_empty());
+    }
 }

@@ -32,10 +32,16 @@ struct Ask {
 pub struct PublishAsked {
     /// Where.
     pub channel: Arc<ChannelKey>,
-    /// What the client calls it.
-    pub id: Option<KeptId>,
-    /// Whether the client is still told.
-    pub is_told: bool,
+    id: Option<KeptId>,
+    is_told: bool,
+}
+
+impl PublishAsked {
+    /// Where, and what the client calls it; `None` when it is told no more.
+    #[must_use]
+    pub fn told(self) -> Option<(Arc<ChannelKey>, Option<KeptId>)> {
+        self.is_told.then_some((self.channel, self.id))
+    }
 }
 
 /// What a frame asks for.
@@ -132,9 +138,8 @@ mod tests {
         assert_eq!(client.joined(new).len(), 2);
         client.hush();
         let third = client.wait_for_publish(&key("c"), None);
-        let told = |it: PublishAsked| (it.channel, it.is_told);
-        assert_eq!(client.published(first).map(told), Some((key("a"), false)));
-        assert_eq!(client.published(third).map(told), Some((key("c"), true)));
+        assert_eq!(client.published(first).map(PublishAsked::told), Some(None));
+        assert_eq!(client.published(third).map(PublishAsked::told), Some(Some((key("c"), None))));
 
         assert!(client.published(first).is_none());
         assert_eq!(client.waiting(), 0);

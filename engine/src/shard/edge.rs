@@ -16,7 +16,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{Stage, State};
+use crate::session::{PublishAsked, Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -37,27 +37,46 @@ impl Shard {
 
     fn on_publication(&mut self, publication: &Publication) {
         let Some(groups) = self.hub.listening(publication.channel()) else { return };
-        self.hub.tell(&groups, Audience::has_messages, |dialect, out| {
+        let choosy = groups.of(Audience::InsforgeFiltered);
+        let choosy = choosy.filter(|group| self.leave_out(*group, publication));
+        let gets = |it: Audience| {
+            it.has_messages() || (it == Audience::InsforgeFiltered && choosy.is_some())
+        };
+        self.hub.tell(&groups, gets, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
-        if let Some(group) = groups.of(Audience::InsforgeFiltered) {
-            self.pick(group, publication);
+        if let Some(group) = choosy {
+            self.left_out.iter().for_each(|it| self.turn.cut(&self.hub, *it, group));
         }
     }
 
-    /// Gives a message to those of a group who want it. It is read and encoded once, however many they are.
-    fn pick(&mut self, group: GroupId, publication: &Publication) {
+    /// Notes who of a group does not want a message, which is read once for all of them: what comes before it is theirs, and it is
+    /// not. Returns whether anyone wants it.
+    fn leave_out(&mut self, group: GroupId, publication: &Publication) -> bool {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
-        let Self { hub, sessions, turn, scratch, .. } = self;
-        scratch.clear();
-        Audience::InsforgeFiltered.dialect().encode_publication(scratch, &view(publication));
-        for conn in hub.conns(group) {
-            let Some(slot) = sessions.slot(*conn) else { continue };
-            let State::Socket(socket) = &mut slot.state else { continue };
-            if socket.insforge().is_some_and(|it| it.wants(publication, || schema.as_deref())) {
-                turn.write(hub, *conn, socket.groups(), |out| out.extend_from_slice(scratch));
+        let Self { hub, sessions, turn, left_out, .. } = self;
+        let mut wants = |conn: ConnId| match sessions.slot(conn).map(|it| &mut it.state) {
+            Some(State::Socket(socket)) => {
+                let client = socket.insforge();
+                client.is_some_and(|it| it.wants(publication, || schema.as_deref()))
             }
+            Some(
+                State::Http(_)
+                | State::Leaving(_)
+                | State::Passing(..)
+                | State::Arriving
+                | State::Ending,
+            )
+            | None => false,
+        };
+        let all = hub.conns(group);
+        left_out.clear();
+        left_out.extend(all.iter().copied().filter(|it| !wants(*it)));
+        let is_wanted = left_out.len() < all.len();
+        if is_wanted {
+            left_out.iter().for_each(|it| turn.settle(hub, *it, group));
         }
+        is_wanted
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
@@ -108,7 +127,7 @@ impl Shard {
             State::Socket(socket) => {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
+                let asked = asked.and_then(PublishAsked::told);
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Ok(publication), asked);
@@ -126,7 +145,7 @@ impl Shard {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
                 let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
                 let paid = asked.as_ref().map(|it| it.channel.tenant());
-                let asked = asked.filter(|it| it.is_told).map(|it| (it.channel, it.id));
+                let asked = asked.and_then(PublishAsked::told);
                 let dialect = socket.dialect();
                 self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
                     told::tell_published(out, dialect, Err(why), asked);

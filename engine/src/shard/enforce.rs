@@ -18,7 +18,7 @@ use super::told::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, RuleChange, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, State};
+use crate::session::{SocketSession, Stage, State, Subscription};
 use crate::tenants::Tenants;
 
 /// Connections that one [`Input::Resume`](super::input::Input::Resume) looks at.
@@ -85,10 +85,11 @@ impl Orders {
         self.line.extend(due.map(|(_, order)| order));
     }
 
-    /// What a change of rules, or one before it, needs could not be done.
+    /// The webhooks that a change of patterns, or one before it, brings could not be set.
     pub(super) fn fail(&mut self, tenant: TenantId, number: u64, why: &Rejection) {
         for (ruling, order) in &mut self.behind {
-            if ruling.tenant == tenant && ruling.number <= number {
+            let is_meant = ruling.tenant == tenant && ruling.number <= number;
+            if is_meant && ruling.change.is_of_patterns() {
                 order.failed = Some(why.clone());
             }
         }
@@ -317,6 +318,8 @@ impl Enforce {
     /// Whether a socket has to go, and what it is told.
     fn ends(&self, socket: &SocketSession) -> Option<End> {
         let policy = |goes: bool, reason| goes.then_some(End::Close(CloseCode::Policy, reason));
+        // Whoever was refused heard so, and has nothing to leave.
+        let is_in = |it: &&Subscription| it.stage != Stage::Refused;
         match self {
             Self::Rules(ruling) => {
                 let is_theirs = socket.tenant == ruling.tenant && takes_resource(ruling);
@@ -328,7 +331,7 @@ impl Enforce {
             }
             Self::DropChannel(_) | Self::DropTenant(_) | Self::DropUntil(..) | Self::Arrive => None,
             Self::CloseChannel(channel) => {
-                let found = socket.subscriptions.of(channel)?;
+                let found = socket.subscriptions.of(channel).filter(is_in)?;
                 Some(match socket.dialect() {
                     Dialect::Cohesivity => End::Close(CloseCode::Policy, "channel deleted"),
                     Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {
@@ -343,8 +346,8 @@ impl Enforce {
                 let Some(name) = channel else {
                     return Some(End::Close(CloseCode::Disconnected, "disconnected"));
                 };
-                let all = socket.subscriptions.list();
-                let found = all.iter().find(|it| it.channel.name() == &**name)?;
+                let mut all = socket.subscriptions.list().iter().filter(is_in);
+                let found = all.find(|it| it.channel.name() == &**name)?;
                 Some(match socket.dialect() {
                     Dialect::Cohesivity => End::Close(CloseCode::Disconnected, "disconnected"),
                     Dialect::Infrai | Dialect::Insforge | Dialect::InsforgePlain => {

@@ -37,9 +37,9 @@ impl HookState {
         to.append(&mut self.asks);
     }
 
-    /// Whether the webhooks are as far as a change of rules.
+    /// Whether the webhooks are as far as a change of rules, if it has to do with them.
     pub(super) fn are_set(&self, ruling: &Ruling) -> bool {
-        let setting = self.tenants.get(&ruling.tenant);
+        let setting = self.tenants.get(&ruling.tenant).filter(|_| ruling.change.is_of_patterns());
         setting.is_none_or(|it| it.set >= ruling.number.min(it.wanted))
     }
 }
@@ -60,11 +60,8 @@ impl Shard {
     /// The rules of a tenant changed: so may have what its webhooks are for.
     pub(super) fn change_hooks(&mut self, ruling: &Ruling) {
         let Ruling { tenant, number, ref change } = *ruling;
-        match change {
-            RuleChange::Pattern(_) | RuleChange::Deleted(_) => {}
-            RuleChange::Retention(_) | RuleChange::Policies(_) | RuleChange::Provisioning(_) => {
-                return;
-            }
+        if !change.is_of_patterns() {
+            return;
         }
         let Some(rules) = self.rules.of(tenant).filter(|_| self.is_seat_of(tenant)) else { return };
         if !self.hooks.tenants.contains_key(&tenant) && !rules.has_webhooks() {

@@ -72,7 +72,7 @@ impl Shard {
         }
     }
 
-    /// Ends the session behind a connection. Its last words wait for the next request, or for a while.
+    /// Ends the session behind a connection. Its last words wait for the next requests, or for a while.
     fn end_poll(&mut self, conn: ConnId, ending: Ending, effects: &mut Effects) {
         let linger_ms = self.limits.body_timeout_ms;
         self.on_closed(conn, effects);
@@ -90,10 +90,13 @@ impl Shard {
         if let Some(probe) = probe {
             self.end_socket(probe, CloseCode::Normal, "", effects);
         }
-        match waiting {
-            Some(waiting) => self.hand_last(conn, &waiting, ending, effects),
-            None if has_words => self.polls.linger(conn, self.now.monotonic_ms + linger_ms),
-            None => _ = self.polls.close(conn),
+        if let Some(waiting) = waiting {
+            self.hand_last(conn, &waiting, ending, effects);
+        }
+        match self.polls.get(conn) {
+            Some(_) if has_words => self.polls.linger(conn, self.now.monotonic_ms + linger_ms),
+            Some(_) => _ = self.polls.close(conn),
+            None => {}
         }
     }
 

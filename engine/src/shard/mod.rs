@@ -2,6 +2,7 @@
 
 mod answers;
 mod arrivals;
+mod asking;
 mod batches;
 mod calls;
 mod claiming;
@@ -145,6 +146,8 @@ pub struct Shard {
     /// Connections without a socket.
     polls: Polls,
     scratch: Vec<u8>,
+    /// Who does not want the publication that is handed out.
+    left_out: Vec<ConnId>,
     health: Health,
     counters: Counters,
     /// The time of the input that is being handled.
@@ -204,6 +207,7 @@ impl Shard {
             reading: None,
             due: Vec::new(),
             scratch: Vec::new(),
+            left_out: Vec::new(),
             health: Health { draining: false, storage: true },
             counters: Counters::default(),
             now: options.now,

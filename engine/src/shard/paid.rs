@@ -15,7 +15,7 @@ use super::input::{HistoryAsk, Keep, ReplyTo, Request};
 use super::sockets::Opening;
 use super::steps;
 use super::streams::Streaming;
-use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId, seat_of};
+use crate::control::{Metered, SeatOp, Spend, TokenId, seat_of};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
 use crate::session::State;
 
@@ -46,33 +46,20 @@ pub(super) enum Paid {
 impl Paid {
     /// What it takes of a plan.
     fn price(&self) -> Spend {
-        let request = Bill::of(Metered::Requests, 1);
-        let call = Pace::of(Paced::Requests, 1);
-        let message = |publication: &Publication| {
-            let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
-            Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes)
-        };
-        let (bill, pace, sockets) = match self {
-            Self::Session => (request, call, 0),
-            Self::Token { .. } => (request.and(Metered::Mints, 1), call, 0),
-            Self::Publish(publication, _) => {
-                let pace = message(publication).and(Paced::Requests, 1);
-                (request.and(Metered::Messages, 1), pace, 0)
-            }
-            Self::SocketPublish(_, publication, _) => {
-                (Bill::of(Metered::Messages, 1), message(publication), 0)
-            }
-            Self::History(_) => (request.and(Metered::HistoryReads, 1), call, 0),
+        let request = Spend::request();
+        let message = |it: &Publication| Spend::message(it.payload().len());
+        match self {
+            Self::Session => request,
+            Self::Token { .. } => request.billing(Metered::Mints, 1),
+            Self::Publish(publication, _) => request.and(message(publication)),
+            Self::SocketPublish(_, publication, _) => message(publication),
+            Self::History(_) => request.billing(Metered::HistoryReads, 1),
             Self::Stream(it) if it.is_for_participant => {
-                (request.and(Metered::ParticipantTokens, 1), call, 0)
+                request.billing(Metered::ParticipantTokens, 1)
             }
-            Self::Stream(_) => (request, call, 0),
-            Self::Upgrade(_) => {
-                let pace = call.and(Paced::Connections, 1).and(Paced::Subscriptions, 1);
-                (request, pace, 1)
-            }
-        };
-        Spend { bill, pace, sockets }
+            Self::Stream(_) => request,
+            Self::Upgrade(_) => Spend::upgrade().and(Spend::subscription()),
+        }
     }
 }
 

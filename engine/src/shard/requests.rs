@@ -302,7 +302,8 @@ impl Shard {
     ) -> Option<Progress> {
         let max = self.limits.wire.body_bytes_max;
         let pipelined_max = self.limits.pipelined_requests_max;
-        let State::Http(http) = &mut self.sessions.slot(conn)?.state else { return None };
+        let slot = self.sessions.slot(conn)?;
+        let State::Http(http) = &mut slot.state else { return None };
         if http.tickets.len() >= pipelined_max {
             return Some(Progress::Wait);
         }
@@ -322,6 +323,8 @@ impl Shard {
                 return Some(Progress::Wait);
             }
             http.continued = true;
+            // It sends the body from now on, however long it waited to be asked for it.
+            slot.since_ms = self.now.monotonic_ms.max(1);
             let out = http::CONTINUE;
             self.turn.write(&self.hub, conn, std::iter::empty(), |it| it.extend_from_slice(out));
         }

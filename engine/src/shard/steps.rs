@@ -53,16 +53,6 @@ pub(super) enum For {
     Nobody,
 }
 
-impl For {
-    /// Whether it ends when its tenant is removed. What the operator wants done for one goes on.
-    fn is_client(self) -> bool {
-        match self {
-            Self::Connection(_) | Self::Nobody => true,
-            Self::Operator(_) => false,
-        }
-    }
-}
-
 /// One call that runs.
 #[derive(Debug)]
 struct Running {
@@ -324,11 +314,18 @@ impl Shard {
             let Some(running) = self.calls.running.get_mut(&call) else { continue };
             let came = std::mem::take(&mut running.came);
             let Some(work) = running.work.take() else { continue };
-            let is_orphan = running.asker.is_client() && !self.tenants.contains(running.tenant);
-            if is_orphan {
-                self.finish(call, Err(Rejection::CredentialInvalid), effects);
-            } else {
-                self.step(call, work, came, effects);
+            let is_orphan = !self.tenants.contains(running.tenant);
+            match (is_orphan, running.asker) {
+                // What the operator wants done for a tenant that is gone goes on.
+                (false, _) | (true, For::Operator(_)) => self.step(call, work, came, effects),
+                (true, For::Connection(_)) => {
+                    self.finish(call, Err(Rejection::CredentialInvalid), effects);
+                }
+                // It asked the seat, and tells whoever waits for that.
+                (true, For::Nobody) => {
+                    let refused = Came::Seat(Err(Rejection::CredentialInvalid));
+                    self.step(call, work, vec![refused], effects);
+                }
             }
         }
     }

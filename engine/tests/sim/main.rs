@@ -13,6 +13,7 @@
     reason = "a test may stop at the first surprise, and prints the seed that leads there"
 )]
 
+mod alone;
 mod bounds;
 mod catalog;
 mod checker;

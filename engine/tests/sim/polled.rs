@@ -6,6 +6,7 @@ use engine::ids::ConnId;
 use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::client::{self, Target};
+use protocol::engineio::POLL_PACKETS_MAX;
 use protocol::ws::{self, Opcode};
 
 use crate::checker::{DATA_END, Sender, Shown, Truth, View, field, number_of};
@@ -249,6 +250,8 @@ impl PolledClient {
             Some(Asked::Open) => self.sid = field(&body, "sid").map(str::to_owned),
             Some(Asked::Poll) => {
                 scene.seen.note_if(body.contains('\u{1e}'), "several packets in one poll");
+                let packets = body.split('\u{1e}').count();
+                assert!(packets <= POLL_PACKETS_MAX, "{packets} packets in one poll: {body}");
                 body.split('\u{1e}').for_each(|it| self.hear_packet(it, scene));
             }
             Some(Asked::Post) => assert_eq!(body, "ok"),

@@ -113,6 +113,17 @@ pub enum RuleChange {
     Provisioning(Provisioning),
 }
 
+impl RuleChange {
+    /// Whether it is about a pattern, and so may change what webhooks are for.
+    #[must_use]
+    pub fn is_of_patterns(&self) -> bool {
+        match self {
+            Self::Pattern(_) | Self::Deleted(_) => true,
+            Self::Retention(_) | Self::Policies(_) | Self::Provisioning(_) => false,
+        }
+    }
+}
+
 /// A change that a seat decided, with its place among those of its tenant since the node started: the first is 1.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ruling {

@@ -7,17 +7,17 @@ use io_uring::{IoUring, opcode};
 
 use super::start::{StartError, explain};
 
-/// The operations of the driver. `Ring::push` and `Ring::push_send` make no others.
-const OPERATIONS: [u8; 9] = [
-    opcode::AcceptMulti::CODE,
-    opcode::RecvMulti::CODE,
-    opcode::Send::CODE,
-    opcode::SendMsg::CODE,
-    opcode::Shutdown::CODE,
-    opcode::AsyncCancel::CODE,
-    opcode::Close::CODE,
-    opcode::PollAdd::CODE,
-    opcode::MsgRingData::CODE,
+/// The operations of the driver, each with what people are told of it. `Ring::push` and `Ring::push_send` make no others.
+pub(super) const OPERATIONS: [(&str, u8); 9] = [
+    ("accept", opcode::AcceptMulti::CODE),
+    ("receive", opcode::RecvMulti::CODE),
+    ("send", opcode::Send::CODE),
+    ("sendmsg", opcode::SendMsg::CODE),
+    ("shutdown", opcode::Shutdown::CODE),
+    ("cancel", opcode::AsyncCancel::CODE),
+    ("close", opcode::Close::CODE),
+    ("poll", opcode::PollAdd::CODE),
+    ("messages between rings", opcode::MsgRingData::CODE),
 ];
 
 /// How they may be asked for. Not in chains, not on the kernel's worker threads.
@@ -33,7 +33,7 @@ const REGISTRATIONS: [u8; 2] = [4, 24];
 ///
 /// When the kernel refuses.
 pub(super) fn enable(ring: &IoUring) -> Result<(), StartError> {
-    let operations = OPERATIONS.map(Restriction::sqe_op).into_iter();
+    let operations = OPERATIONS.map(|(_, code)| Restriction::sqe_op(code)).into_iter();
     let registrations = REGISTRATIONS.map(Restriction::register_op);
     let flags = Restriction::sqe_flags_allowed(FLAGS.bits());
     let mut all: Vec<_> = operations.chain(registrations).chain([flags]).collect();
@@ -97,7 +97,8 @@ mod tests {
         let mut kernel = Probe::new();
         free.submitter().register_probe(&mut kernel).unwrap();
         let known: Vec<u8> = (0..=u8::MAX).filter(|&code| kernel.is_supported(code)).collect();
-        let others = known.iter().filter(|code| !OPERATIONS.contains(code));
+        let is_ours = |code| OPERATIONS.iter().any(|(_, it)| it == code);
+        let others = known.iter().filter(|code| !is_ours(*code));
         let mut refused = 0;
         for &code in others {
             assert_eq!(result_of(&mut restricted, &operation(code)), -libc::EACCES, "{code}");

@@ -6,6 +6,8 @@ use std::{fmt, io};
 use io_uring::squeue::Entry;
 use io_uring::{IoUring, Probe, opcode};
 
+use super::restrict::OPERATIONS;
+
 /// Why a driver could not start. The text says how to mend it.
 #[derive(Debug)]
 pub enum StartError {
@@ -140,19 +142,9 @@ pub fn probe() -> Result<Features, StartError> {
     ring.submitter()
         .register_probe(&mut kernel)
         .map_err(|cause| explain("io_uring_register(probe)", cause))?;
-    let operations = [
-        ("accept", opcode::AcceptMulti::CODE),
-        ("receive", opcode::RecvMulti::CODE),
-        ("send", opcode::Send::CODE),
-        ("sendmsg", opcode::SendMsg::CODE),
-        ("shutdown", opcode::Shutdown::CODE),
-        ("cancel", opcode::AsyncCancel::CODE),
-        ("close", opcode::Close::CODE),
-        ("poll", opcode::PollAdd::CODE),
-        ("messages between rings", opcode::MsgRingData::CODE),
-        // Of the release that brought multishot receive (6.0) and before the oldest that is supported.
-        ("zero-copy send", opcode::SendZc::CODE),
-    ];
+    // Of the release that brought multishot receive (6.0) and before the oldest that is supported.
+    let sign = ("zero-copy send", opcode::SendZc::CODE);
+    let operations = OPERATIONS.into_iter().chain([sign]);
     found.extend(operations.map(|(name, code)| (name, kernel.is_supported(code))));
     Ok(Features { release: release(), found })
 }

@@ -17,8 +17,8 @@ use super::channels::Looking;
 use super::known::Glance;
 use super::{Asked, Work};
 use crate::control::{
-    Bill, Came, ClaimKey, Costs, Enforce, Metered, Pace, Paced, Priced, Registered, RequestHash,
-    SeatAnswer, SeatOp, Spend, TokenId,
+    Bill, Came, ClaimKey, Costs, Enforce, Metered, Priced, Registered, RequestHash, SeatAnswer,
+    SeatOp, Spend, TokenId,
 };
 use crate::ids::{CallId, ChannelKey, ConnId};
 use crate::side::VendorAsk;
@@ -174,7 +174,7 @@ impl Shard {
     ) -> Result<(), Rejection> {
         let call = self.begin(conn, asked.tenant, shape)?;
         let plan = self.tenants.plan(asked.tenant);
-        let entry = plan.is_metered().then(entry);
+        let entry = plan.is_metered().then(Spend::request);
         let (bill, cost) = price(&plan.costs, asked.operation);
         let bill = Spend { bill, ..Spend::default() };
         match claim {
@@ -307,12 +307,6 @@ fn described(channel: &ChannelKey, found: Registered) -> Reply {
 
 fn deleted(channel: &ChannelKey, deleted: Deleted) -> Reply {
     Reply::data(|out| infrai::data_channel_deleted(out, channel.name(), deleted))
-}
-
-/// What every call takes of its tenant's plan.
-pub(super) fn entry() -> Spend {
-    let (bill, pace) = (Bill::of(Metered::Requests, 1), Pace::of(Paced::Requests, 1));
-    Spend { bill, pace, sockets: 0 }
 }
 
 /// What a node says that its calls cost.

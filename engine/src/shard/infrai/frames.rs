@@ -14,14 +14,12 @@ use super::super::Shard;
 use super::super::calls::{keep, unplaced};
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For, seat_answer};
+use super::super::steps::{self, seat_answer};
 use super::super::subscribe::{Frame, Wanted};
 use super::Work;
 use super::known::Glance;
 use crate::broker::Member;
-use crate::control::{
-    Bill, Came, Metered, Pace, Paced, Priced, SeatAnswer, SeatOp, Spend, TokenId,
-};
+use crate::control::{Came, Metered, Priced, SeatAnswer, SeatOp, Spend, TokenId};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, MessageId, Offset, TenantId};
 use crate::session::{InfraiClient, SocketSession, Speech, State};
@@ -70,15 +68,12 @@ impl Wish {
 
     /// What it takes of its tenant's plan, where a message costs so much.
     fn price(&self, cost: u32) -> Spend {
-        let (bill, pace) = match self {
-            Self::Subscribe { .. } => (Bill::default(), Pace::of(Paced::Subscriptions, 1)),
+        match self {
+            Self::Subscribe { .. } => Spend::subscription(),
             Self::Publish { publication, .. } => {
-                let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
-                let pace = Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
-                (Bill::of(Metered::Messages, 1).and(Metered::Credit, cost), pace)
+                Spend::message(publication.payload().len()).billing(Metered::Credit, cost)
             }
-        };
-        Spend { bill, pace, sockets: 0 }
+        }
     }
 
     /// Whether a token allows it on a channel of a type.
@@ -154,13 +149,14 @@ impl Shard {
         text: &mut [u8],
         effects: &mut Effects,
     ) {
+        // Each counts, whatever it is. One too many is read all the same: what is told has the name that the client gave it.
+        let paced = self.pace_request(conn);
         let limits = self.limits.wire.clone();
-        match infrai::decode_frame(text, &limits) {
-            Ok(command) => match self.pace_request(conn) {
-                Ok(()) => self.obey_infrai(conn, command, effects),
-                Err(why) => self.refuse_frame(conn, &why, command.id(), None),
-            },
-            Err(RefusedFrame { id, why }) => {
+        match (infrai::decode_frame(text, &limits), paced) {
+            (Ok(command), Ok(())) => self.obey_infrai(conn, command, effects),
+            (Ok(command), Err(why)) => self.refuse_frame(conn, &why, command.id(), None),
+            (Err(RefusedFrame { id, why }), paced) => {
+                let why = paced.err().unwrap_or(why);
                 self.refuse_frame(conn, &why, id.as_ref().map(KeptId::id), None);
             }
         }
@@ -224,13 +220,10 @@ impl Shard {
         if let Some(known) = self.known.get(wish.channel()) {
             return self.grant(conn, wish, known.channel_type, effects);
         }
-        let call = match self.begin_for(For::Nobody, tenant) {
+        let call = match self.begin_frame(conn, tenant) {
             Ok(call) => call,
             Err(why) => return self.refuse_wish(conn, &wish, &why),
         };
-        if let Some(client) = self.socket(conn).and_then(SocketSession::infrai) {
-            client.asks.waits = true;
-        }
         let op = self.enrol(wish.channel().name());
         let glance = self.known.glance();
         let then = Work::Wish(conn, Box::new(wish), glance);
@@ -251,10 +244,9 @@ impl Shard {
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
-        self.hand_over(call);
-        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else { return };
-        client.asks.waits = false;
-        self.resumable.push(conn);
+        if !self.end_frame(call, conn) {
+            return;
+        }
         match seat_answer(came) {
             Ok(SeatAnswer::Channel(found)) => {
                 let channel_type = self.known.learn(wish.channel(), found, glance);
@@ -286,13 +278,10 @@ impl Shard {
     ) {
         let tenant = wish.channel().tenant();
         let spend = wish.price(self.tenants.plan(tenant).costs.of(Priced::Publish));
-        let call = match self.begin_for(For::Nobody, tenant) {
+        let call = match self.begin_frame(conn, tenant) {
             Ok(call) => call,
             Err(why) => return self.refuse_wish(conn, &wish, &why),
         };
-        if let Some(client) = self.socket(conn).and_then(SocketSession::infrai) {
-            client.asks.waits = true;
-        }
         let then = steps::Work::Infrai(Work::PaidWish(conn, Box::new(wish), of));
         self.ask_seat(call, SeatOp::Spend(spend), then, effects);
     }
@@ -305,18 +294,14 @@ impl Shard {
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
-        self.hand_over(call);
-        let paid = seat_answer(came);
-        let Some(client) = self.socket(conn).and_then(SocketSession::infrai) else {
-            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
-                self.owe_publish(wish.channel().tenant());
+        let is_there = self.end_frame(call, conn);
+        match seat_answer(came) {
+            Ok(_) if is_there => self.fulfil(conn, wish, of, effects),
+            Ok(_) => {
+                if let Wish::Publish { publication, .. } = &wish {
+                    self.owe_publish(publication.channel().tenant());
+                }
             }
-            return;
-        };
-        client.asks.waits = false;
-        self.resumable.push(conn);
-        match paid {
-            Ok(_) => self.fulfil(conn, wish, of, effects),
             Err(why) => self.refuse_wish(conn, &wish, &why),
         }
     }

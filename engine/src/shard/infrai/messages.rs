@@ -14,8 +14,8 @@ use super::super::effects::Effects;
 use super::super::input::{ReplyTo, Request};
 use super::super::publishing::{self, Publishing};
 use super::Asked;
-use super::deeds::{entry, first_64};
-use crate::control::{ClaimKey, Placed, Priced};
+use super::deeds::first_64;
+use crate::control::{ClaimKey, Placed, Priced, Spend};
 use crate::ids::{ChannelKey, ChannelRef, ConnId};
 
 /// What is answered once messages are published.
@@ -140,7 +140,7 @@ impl Shard {
         work.claim = claim.map(|claim| (claim, items.into()));
         let plan = self.tenants.plan(asked.tenant);
         work.cost_micro_usd = plan.costs.of(Priced::Publish);
-        work.entry = plan.is_metered().then(entry);
+        work.entry = plan.is_metered().then(Spend::request);
         let call = self.begin(conn, asked.tenant, shape)?;
         self.calls.lines.join(call, conn);
         self.publish_by(call, Box::new(work), effects);

@@ -10,7 +10,7 @@ use super::super::answers::{Reply, Shape};
 use super::super::effects::Effects;
 use super::super::steps;
 use super::{Opening, Work};
-use crate::control::{Bill, Metered, Pace, Paced, SeatOp, Spend, TokenId};
+use crate::control::{SeatOp, Spend, TokenId};
 use crate::ids::{ConnId, MessageId, TenantId};
 use crate::session::{CredentialKind, Verified};
 
@@ -125,9 +125,7 @@ impl Shard {
         if self.http(conn).is_some_and(|it| !it.tickets.is_empty()) {
             return Err(Rejection::UpgradeRequired);
         }
-        let bill = Bill::of(Metered::Requests, 1);
-        let pace = Pace::of(Paced::Requests, 1).and(Paced::Connections, 1);
-        let op = SeatOp::Spend(Spend { bill, pace, sockets: 1 });
+        let op = SeatOp::Spend(Spend::upgrade());
         let call = self.begin(conn, opening.tenant(), shape)?;
         let then = steps::Work::Infrai(Work::Upgrade(Box::new(opening)));
         self.ask_seat(call, op, then, effects);

@@ -11,26 +11,22 @@ use protocol::{Rejection, socketio};
 
 use super::super::Shard;
 use super::super::effects::Effects;
-use super::super::steps::{self, For, seat_answer};
+use super::super::steps::{self, seat_answer};
 use super::Work;
 use crate::broker::Member;
-use crate::control::{Bill, Came, Metered, Pace, Paced, SeatOp, Spend};
+use crate::control::{Came, SeatOp, Spend};
 use crate::ids::{CallId, ConnId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{Known, SocketSession, Wire};
 
 impl Shard {
-    /// A client says who it is: over Socket.IO once, on the documents' wire for the first time or as somebody else. To find that
-    /// out is work.
+    /// A client says who it is: over Socket.IO once, on the documents' wire for the first time or as somebody else.
     pub(super) fn let_in(
         &mut self,
         conn: ConnId,
         credential: Credential<'_>,
         effects: &mut Effects,
     ) {
-        if let Err(why) = self.pace_request(conn) {
-            return self.keep_out(conn, &Unwelcome::Refused(why));
-        }
         let client = self.socket(conn).and_then(SocketSession::insforge);
         let host = client.map(|it| it.host.clone()).unwrap_or_default();
         let (tenant, identity) = match self.identify(credential, &host) {
@@ -41,16 +37,11 @@ impl Shard {
         if is_counted || !self.tenants.plan(tenant).is_metered() {
             return self.welcome(conn, (tenant, identity), is_counted, effects);
         }
-        let call = match self.begin_for(For::Nobody, tenant) {
+        let call = match self.begin_frame(conn, tenant) {
             Ok(call) => call,
             Err(why) => return self.keep_out(conn, &Unwelcome::Refused(why)),
         };
-        if let Some(asks) = self.socket(conn).and_then(SocketSession::asks) {
-            asks.waits = true;
-        }
-        let bill = Bill::of(Metered::Requests, 1);
-        let pace = Pace::of(Paced::Requests, 1).and(Paced::Connections, 1);
-        let op = SeatOp::Spend(Spend { bill, pace, sockets: 1 });
+        let op = SeatOp::Spend(Spend::upgrade());
         let then = steps::Work::Insforge(Work::PaidEntry(conn, Box::new(identity)));
         self.ask_seat(call, op, then, effects);
     }
@@ -64,19 +55,10 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let Some(tenant) = self.tenant_of(call) else { return };
-        self.hand_over(call);
-        let granted = seat_answer(came);
-        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else {
-            // It is gone meanwhile.
-            if granted.is_ok() {
-                self.give_socket_back(tenant, effects);
-            }
-            return;
-        };
-        asks.waits = false;
-        self.resumable.push(conn);
-        match granted {
-            Ok(_) => self.welcome(conn, (tenant, identity), true, effects),
+        let is_there = self.end_frame(call, conn);
+        match seat_answer(came) {
+            Ok(_) if is_there => self.welcome(conn, (tenant, identity), true, effects),
+            Ok(_) => self.give_socket_back(tenant, effects),
             Err(why) => self.keep_out(conn, &Unwelcome::Refused(why)),
         }
     }
@@ -114,7 +96,7 @@ impl Shard {
         }
     }
 
-    fn keep_out(&mut self, conn: ConnId, why: &Unwelcome) {
+    pub(super) fn keep_out(&mut self, conn: ConnId, why: &Unwelcome) {
         self.counters.rejected += 1;
         let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else { return };
         match (&mut client.wire, why) {
@@ -167,7 +149,7 @@ impl Shard {
 }
 
 /// Why a client is not let in.
-enum Unwelcome {
+pub(super) enum Unwelcome {
     /// Nobody knows it.
     Unknown(BadCredential),
     /// Its tenant has no room for it.

@@ -10,6 +10,7 @@ use super::super::Shard;
 use super::super::calls::unplaced;
 use super::super::effects::Effects;
 use super::encode::encode_not_joined;
+use super::entry::Unwelcome;
 use super::wishes::Wish;
 use crate::ids::{ConnId, TenantId};
 use crate::session::{SocketSession, Stage, Wire};
@@ -39,7 +40,7 @@ impl Shard {
         match &mut client.wire {
             Wire::Socket { standing, .. } => {
                 let next = standing.take_binary();
-                self.follow(conn, next, effects);
+                self.follow(conn, (next, Ok(())), effects);
             }
             Wire::Plain | Wire::Probe { .. } => {
                 self.end_socket(conn, CloseCode::Unsupported, "text frames only", effects);
@@ -67,21 +68,35 @@ impl Shard {
         }
     }
 
+    /// Each message counts, whatever it is. One too many is read all the same: what is told has the name that the client gave
+    /// it, and how many bytes follow is in it.
     fn hear_message(&mut self, conn: ConnId, message: &mut [u8], effects: &mut Effects) {
+        let paced = self.pace_request(conn);
         let limits = self.limits.wire.clone();
         let Some(client) = self.socket(conn).and_then(SocketSession::insforge) else { return };
         let Wire::Socket { standing, .. } = &mut client.wire else { return };
         let next = standing.take(message, &limits);
-        self.follow(conn, next, effects);
+        self.follow(conn, (next, paced), effects);
     }
 
-    fn follow(&mut self, conn: ConnId, next: Next<'_>, effects: &mut Effects) {
+    fn follow(
+        &mut self,
+        conn: ConnId,
+        (next, paced): (Next<'_>, Result<(), Rejection>),
+        effects: &mut Effects,
+    ) {
         match next {
-            Next::Identify(credential) => self.let_in(conn, credential, effects),
-            Next::Perform(command) => self.obey_insforge(conn, command, effects),
+            Next::Identify(credential) => match paced {
+                Ok(()) => self.let_in(conn, credential, effects),
+                Err(why) => self.keep_out(conn, &Unwelcome::Refused(why)),
+            },
+            Next::Perform(command) => match paced {
+                Ok(()) => self.obey_insforge(conn, command, effects),
+                Err(why) => self.slow_down(conn, command, why, effects),
+            },
             Next::Refuse(refused) => {
-                self.counters.rejected += 1;
-                self.write_to(conn, |out| socket::frame_refused(out, &refused));
+                let why = paced.err().unwrap_or(refused.why);
+                self.refuse_command(conn, &RefusedCommand { why, ..refused });
             }
             Next::RefuseNamespace(name) => {
                 self.counters.rejected += 1;
@@ -104,25 +119,39 @@ impl Shard {
         }
     }
 
+    /// A client goes too fast. Out of a channel it is let all the same: it awaits no answer to that, and ends no more than it was
+    /// let begin.
+    fn slow_down(
+        &mut self,
+        conn: ConnId,
+        command: Command<'_>,
+        why: Rejection,
+        effects: &mut Effects,
+    ) {
+        let (id, channel) = match &command {
+            Command::Unsubscribe { .. } => return self.obey_insforge(conn, command, effects),
+            Command::Subscribe { channel, id, .. } => (id.map(FrameId::keep), channel),
+            Command::PublishTo { publish, .. } => (None, &publish.channel),
+            Command::Publish(_) | Command::Ping { .. } => return,
+        };
+        let channel = Some(channel.as_str().into());
+        self.refuse_command(conn, &RefusedCommand { id, channel, why });
+    }
+
+    fn refuse_command(&mut self, conn: ConnId, refused: &RefusedCommand) {
+        self.counters.rejected += 1;
+        self.write_to(conn, |out| socket::frame_refused(out, refused));
+    }
+
     fn obey_insforge(&mut self, conn: ConnId, command: Command<'_>, effects: &mut Effects) {
         let Some(tenant) = self.socket(conn).map(|it| it.tenant) else { return };
-        let paced = self.pace_request(conn);
         match command {
             Command::Subscribe { channel, id, .. } => {
                 let channel = self.channel_key(tenant, channel.as_str());
                 let wish = Wish::Subscribe { channel, id: id.map(FrameId::keep) };
-                match paced {
-                    Ok(()) => self.wish_insforge(conn, wish, effects),
-                    Err(why) => self.refuse_insforge(conn, &wish, &why),
-                }
+                self.wish_insforge(conn, wish, effects);
             }
             Command::Unsubscribe { channel, .. } => {
-                if let Err(why) = paced {
-                    self.counters.rejected += 1;
-                    let channel = Some(channel.as_str().into());
-                    let refused = RefusedCommand { id: None, channel, why };
-                    return self.write_to(conn, |out| socket::frame_refused(out, &refused));
-                }
                 let key = self.channel_key(tenant, channel.as_str());
                 let frames = self.unsubscribe(conn, &key, effects).unwrap_or_default();
                 let why = Rejection::Internal;
@@ -139,7 +168,7 @@ impl Shard {
                     let why = PublishError::NotSubscribed;
                     return self.write_to(conn, |out| socket::frame_error(out, name, why));
                 }
-                self.publish_insforge(conn, &publish, paced, effects);
+                self.publish_insforge(conn, &publish, effects);
             }
             // Its messages name their channel, and no ping comes as an event.
             Command::Publish(_) | Command::Ping { .. } => {}
@@ -150,7 +179,6 @@ impl Shard {
         &mut self,
         conn: ConnId,
         publish: &ChannelPublish<'_>,
-        paced: Result<(), Rejection>,
         effects: &mut Effects,
     ) {
         let ChannelPublish { channel, publish } = publish;
@@ -159,7 +187,7 @@ impl Shard {
         let sender = socket.insforge().and_then(|it| it.known.as_ref());
         let sender: Box<str> = sender.and_then(|it| it.identity.sender()).unwrap_or("").into();
         let channel = self.channel_key(tenant, channel.as_str());
-        let paced = paced.and_then(|()| self.pace_publishes(conn, 1, publish.data.len()));
+        let paced = self.pace_publishes(conn, 1, publish.data.len());
         let publication = unplaced(&channel, &sender, publish);
         let wish = Wish::Publish { publication };
         match paced {
@@ -168,27 +196,22 @@ impl Shard {
         }
     }
 
-    /// A frame of the documents came.
+    /// A frame of the documents came. Each counts, whatever it is: one too many is not even read.
     fn hear_plain(&mut self, conn: ConnId, text: &mut [u8], effects: &mut Effects) {
         let limits = self.limits.wire.clone();
-        let command = match plain::decode_frame(text, &limits) {
+        let paced = self.pace_request(conn);
+        let command = match paced.and_then(|()| plain::decode_frame(text, &limits)) {
             Ok(command) => command,
             Err(why) => return self.refuse_plain(conn, |out| plain::frame_rejection(out, &why)),
         };
         let Some(socket) = self.socket(conn) else { return };
         let tenant = socket.tenant;
         let is_known = socket.insforge().is_some_and(|it| it.known.is_some());
-        if let PlainCommand::Authenticate(credential) = command {
-            return self.let_in(conn, credential, effects);
-        }
-        if !is_known {
+        if !is_known && !matches!(command, PlainCommand::Authenticate(_)) {
             let why = PlainError::NotAuthenticated;
             return self.refuse_plain(conn, |out| plain::frame_error(out, why));
         }
-        match self.pace_request(conn) {
-            Ok(()) => self.obey_plain(conn, tenant, command, effects),
-            Err(why) => self.refuse_plain(conn, |out| plain::frame_rejection(out, &why)),
-        }
+        self.obey_plain(conn, tenant, command, effects);
     }
 
     fn obey_plain(
@@ -199,7 +222,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         match command {
-            PlainCommand::Authenticate(_) => {}
+            PlainCommand::Authenticate(credential) => self.let_in(conn, credential, effects),
             PlainCommand::Subscribe { channel, filter } => {
                 let channel = self.channel_key(tenant, channel.as_str());
                 self.wish_insforge(conn, Wish::PlainSubscribe { channel, filter }, effects);
@@ -211,7 +234,7 @@ impl Shard {
                 self.write_to(conn, |out| plain::frame_unsubscribed(out, name));
             }
             PlainCommand::Publish(publish) => {
-                self.publish_insforge(conn, &publish, Ok(()), effects);
+                self.publish_insforge(conn, &publish, effects);
             }
             PlainCommand::Ping => self.write_to(conn, plain::frame_pong),
             PlainCommand::Track { channel, state } => {

@@ -211,7 +211,8 @@ impl Shard {
         self.answer_poll(waiting, &body, effects);
     }
 
-    /// Answers a request with the last words of a session, and forgets it.
+    /// Answers a request with what is left of a session that is over, and forgets that with its last words. What is too much for
+    /// one answer is there for the next request.
     pub(in crate::shard) fn hand_last(
         &mut self,
         polled: ConnId,
@@ -220,14 +221,18 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let mut body = Vec::new();
-        match ending {
+        let has_more = match ending {
             Ending::Flush | Ending::Linger => {
-                self.polls.take_payload(polled, usize::MAX, &mut body);
+                // The last word is a packet as well.
+                self.polls.take_payload(polled, POLL_PACKETS_MAX - 1, &mut body);
+                self.polls.get(polled).is_some_and(|it| it.has_mail())
             }
-            Ending::Shed(_) | Ending::Now => {}
+            Ending::Shed(_) | Ending::Now => false,
+        };
+        if !has_more {
+            engineio::push_packet(&mut body, engineio::CLOSE);
+            self.polls.close(polled);
         }
-        engineio::push_packet(&mut body, engineio::CLOSE);
-        self.polls.close(polled);
         self.answer_poll(waiting, &body, effects);
     }
 

@@ -51,13 +51,20 @@ pub(in crate::shard) enum Look {
     Permissions,
 }
 
+/// What an administrator wants.
+#[derive(Debug)]
+pub(in crate::shard) enum Wanted {
+    /// To see something.
+    Look(Look),
+    /// To change something. It is answered with this status.
+    Change(RulesOp, u16),
+}
+
 /// What such a call does next.
 #[derive(Debug)]
 pub(in crate::shard) enum RulesWork {
-    /// The seat counts it; then something is shown.
-    PaidLook(Look),
-    /// The seat counts it; then something is changed, and answered with this status.
-    PaidChange(RulesOp, u16),
+    /// The seat counts it; then it is done.
+    Paid(Wanted),
     /// The seat decides.
     Decided(u16),
     /// Every shard hears of the change.
@@ -81,39 +88,47 @@ impl Shard {
         body: &mut Body<'_>,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let asked = match subject {
-            Subject::Look(look) => Ok(RulesWork::PaidLook(look)),
+        let wanted = match subject {
+            Subject::Look(look) => Ok(Wanted::Look(look)),
             Subject::Create
             | Subject::Update(_)
             | Subject::Delete(_)
             | Subject::Retain
             | Subject::Permit => self.decode_change(subject, body.bytes),
         };
-        let asked = match asked {
-            Ok(asked) => asked,
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
             Err(why) => {
                 self.refuse_rest(conn, body.shape, &why, effects);
                 return Ok(());
             }
         };
-        let call = self.begin(conn, tenant, shape(&asked, body.shape))?;
+        let call = self.begin(conn, tenant, shape(&wanted, body.shape))?;
         if self.tenants.plan(tenant).is_metered() {
-            self.ask_seat(call, SeatOp::Spend(Spend::request()), then(asked), effects);
+            let then = then(RulesWork::Paid(wanted));
+            self.ask_seat(call, SeatOp::Spend(Spend::request()), then, effects);
         } else {
-            self.go_on_rules(call, asked, vec![Came::Seat(Ok(SeatAnswer::Granted))], effects);
+            self.do_rules(call, wanted, effects);
         }
         Ok(())
     }
 
-    fn decode_change(
-        &mut self,
-        subject: Subject,
-        bytes: &mut [u8],
-    ) -> Result<RulesWork, RestError> {
+    /// Does what is paid for.
+    fn do_rules(&mut self, call: CallId, wanted: Wanted, effects: &mut Effects) {
+        match wanted {
+            Wanted::Look(look) => self.show_rules(call, look, &mut effects.closes),
+            Wanted::Change(op, status) => {
+                let decided = then(RulesWork::Decided(status));
+                self.ask_seat(call, SeatOp::Rules(op), decided, effects);
+            }
+        }
+    }
+
+    fn decode_change(&mut self, subject: Subject, bytes: &mut [u8]) -> Result<Wanted, RestError> {
         const CREATED: u16 = 201;
         let limits = &self.limits.wire;
         let op = match subject {
-            Subject::Look(look) => return Ok(RulesWork::PaidLook(look)),
+            Subject::Look(look) => return Ok(Wanted::Look(look)),
             Subject::Create => {
                 let asked = rest::decode_channel_create(bytes, limits)?;
                 let draft = PatternDraft {
@@ -123,7 +138,7 @@ impl Shard {
                     webhook_urls: asked.webhook_urls.map(boxed),
                     enabled: asked.enabled,
                 };
-                return Ok(RulesWork::PaidChange(RulesOp::Create(Box::new(draft)), CREATED));
+                return Ok(Wanted::Change(RulesOp::Create(Box::new(draft)), CREATED));
             }
             Subject::Update(id) => {
                 let asked = rest::decode_channel_update(bytes, limits)?;
@@ -139,7 +154,7 @@ impl Shard {
             Subject::Retain => RulesOp::Retain(rest::decode_retention_update(bytes, limits)?.days),
             Subject::Permit => RulesOp::Permit(Arc::new(rest::decode_permissions(bytes, limits)?)),
         };
-        Ok(RulesWork::PaidChange(op, 200))
+        Ok(Wanted::Change(op, 200))
     }
 
     /// Does the next step of such a call.
@@ -151,15 +166,8 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let result = match work {
-            RulesWork::PaidLook(look) => match seat_answer(came) {
-                Ok(_) => return self.show_rules(call, look, &mut effects.closes),
-                Err(why) => Err(why),
-            },
-            RulesWork::PaidChange(op, status) => match seat_answer(came) {
-                Ok(_) => {
-                    let decided = then(RulesWork::Decided(status));
-                    return self.ask_seat(call, SeatOp::Rules(op), decided, effects);
-                }
+            RulesWork::Paid(wanted) => match seat_answer(came) {
+                Ok(_) => return self.do_rules(call, wanted, effects),
                 Err(why) => Err(why),
             },
             RulesWork::Decided(status) => match seat_answer(came) {
@@ -252,8 +260,8 @@ fn subject(head: &Head<'_>, call: insforge::Call) -> Result<Subject, RestError> 
 }
 
 /// HTTP/1.0 knows no chunks: a list of unknown length ends with the connection.
-fn shape(asked: &RulesWork, shape: Shape) -> Shape {
-    let is_old = matches!(asked, RulesWork::PaidLook(Look::Channels(Version::Http10)));
+fn shape(wanted: &Wanted, shape: Shape) -> Shape {
+    let is_old = matches!(wanted, Wanted::Look(Look::Channels(Version::Http10)));
     Shape { then: if is_old { KeepAlive::Close } else { shape.then }, ..shape }
 }
 

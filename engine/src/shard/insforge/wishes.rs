@@ -11,12 +11,12 @@ use storage::Publication;
 use super::super::Shard;
 use super::super::effects::Effects;
 use super::super::input::{Keep, ReplyTo, Request};
-use super::super::steps::{self, For, seat_answer};
+use super::super::steps::{self, seat_answer};
 use super::super::subscribe::{Frame, Wanted};
 use super::super::told::{tell_not_joined, tell_published};
 use super::Work;
 use super::encode::encode_plain_rejection;
-use crate::control::{Bill, Came, Metered, Pace, Paced, Priced, SeatOp, Spend};
+use crate::control::{Came, Metered, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
 use crate::planted::{self, Fault};
@@ -56,17 +56,12 @@ impl Wish {
 
     /// What it takes of its tenant's plan, where a message costs so much.
     fn price(&self, cost: u32) -> Spend {
-        let (bill, pace) = match self {
-            Self::Subscribe { .. } | Self::PlainSubscribe { .. } => {
-                (Bill::default(), Pace::of(Paced::Subscriptions, 1))
-            }
+        match self {
+            Self::Subscribe { .. } | Self::PlainSubscribe { .. } => Spend::subscription(),
             Self::Publish { publication } => {
-                let bytes = u32::try_from(publication.payload().len()).unwrap_or(u32::MAX);
-                let pace = Pace::of(Paced::Publishes, 1).and(Paced::Bytes, bytes);
-                (Bill::of(Metered::Messages, 1).and(Metered::Credit, cost), pace)
+                Spend::message(publication.payload().len()).billing(Metered::Credit, cost)
             }
-        };
-        Spend { bill, pace, sockets: 0 }
+        }
     }
 }
 
@@ -126,13 +121,10 @@ impl Shard {
     fn pay_for_insforge(&mut self, conn: ConnId, wish: Wish, effects: &mut Effects) {
         let tenant = wish.channel().tenant();
         let spend = wish.price(self.tenants.plan(tenant).costs.of(Priced::Publish));
-        let call = match self.begin_for(For::Nobody, tenant) {
+        let call = match self.begin_frame(conn, tenant) {
             Ok(call) => call,
             Err(why) => return self.refuse_insforge(conn, &wish, &why),
         };
-        if let Some(asks) = self.socket(conn).and_then(SocketSession::asks) {
-            asks.waits = true;
-        }
         let then = steps::Work::Insforge(Work::PaidWish(conn, Box::new(wish)));
         self.ask_seat(call, SeatOp::Spend(spend), then, effects);
     }
@@ -145,18 +137,14 @@ impl Shard {
         came: Vec<Came>,
         effects: &mut Effects,
     ) {
-        self.hand_over(call);
-        let paid = seat_answer(came);
-        let Some(asks) = self.socket(conn).and_then(SocketSession::asks) else {
-            if paid.is_ok() && matches!(wish, Wish::Publish { .. }) {
-                self.owe_publish(wish.channel().tenant());
+        let is_there = self.end_frame(call, conn);
+        match seat_answer(came) {
+            Ok(_) if is_there => self.fulfil_insforge(conn, wish, effects),
+            Ok(_) => {
+                if let Wish::Publish { publication } = &wish {
+                    self.owe_publish(publication.channel().tenant());
+                }
             }
-            return;
-        };
-        asks.waits = false;
-        self.resumable.push(conn);
-        match paid {
-            Ok(_) => self.fulfil_insforge(conn, wish, effects),
             Err(why) => self.refuse_insforge(conn, &wish, &why),
         }
     }

@@ -1,0 +1,35 @@
+//! How long a request may take to come.
+
+use engine::limits::Limits;
+
+use super::Alone;
+use super::polls::{get, open, post_head};
+
+/// Two pongs.
+const BODY: &str = "3\u{1e}3";
+
+/// A body that is asked for late has its time from then on: its client kept it back only because it was not asked for.
+#[test]
+fn a_body_that_is_asked_for_late_has_its_whole_time() {
+    let mut alone = Alone::new(Limits::default());
+    let (conn, sid) = open(&mut alone);
+    let waits = format!("{}{}", get(&sid), post_head(&sid, BODY.len(), "Expect: 100-continue\r\n"));
+    assert_eq!(alone.say(conn, &waits), "");
+    // The poll is answered by a ping, long after a body that nobody asked for would have had to be there.
+    alone.pass(24);
+    assert_eq!(alone.heard(conn), "");
+    alone.pass(2);
+    let heard = alone.heard(conn);
+    assert!(heard.contains("\r\n\r\n2HTTP/1.1 100 Continue\r\n\r\n"), "{heard}");
+    alone.pass(8);
+    assert_eq!(alone.heard(conn), "", "it is told to go on, and given up");
+    assert!(alone.say(conn, BODY).ends_with("\r\n\r\nok"));
+    // Nor has it more than that.
+    let late = post_head(&sid, BODY.len(), "Expect: 100-continue\r\n");
+    assert_eq!(alone.say(conn, &late), "HTTP/1.1 100 Continue\r\n\r\n");
+    alone.pass(9);
+    assert_eq!(alone.heard(conn), "");
+    alone.pass(2);
+    let heard = alone.heard(conn);
+    assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
+}
