@@ -197,9 +197,12 @@ fn a_session_ends_by_whoever_ends_it() {
         assert_eq!(client.hear(), "1", "{body:?}");
         assert!(client.is_unknown(&node));
     }
-    // The node ends.
+    node.stop();
+    // The node ends. It has one shard: once it answered what was said later, it has read the poll.
+    let node = Node::with(&["--ephemeral", "--shards", "1"]);
     let mut client = Client::connect(&node);
     client.wait();
+    client.say("3");
     node.signal(rustix::process::Signal::TERM);
     let last = client.heard();
     assert!(last.starts_with("42[\"notification\",") && last.ends_with("\u{1e}1"), "{last}");
