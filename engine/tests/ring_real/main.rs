@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use engine::frame::{Frame, Piece};
 use engine::ids::ConnId;
-use engine::outbox::OutboxLimits;
+use engine::outbox::{OutboxBound, OutboxLimits};
 use engine::reactor::ring::{Driver, Event, How, Settings, Wait, Why};
 
 use support::{Core, PATIENCE, pattern, read_to_end};
@@ -148,6 +148,7 @@ fn a_slow_reader_overruns_and_gets_whole_pieces_and_the_last_words() {
         core.driver.reap(now_ms);
         if let Some(Event::Overrun(over)) = core.driver.next() {
             assert_eq!(over, conn);
+            assert_eq!(core.driver.overrun_bound(conn), Some(OutboxBound::Bytes));
             break;
         }
     }
