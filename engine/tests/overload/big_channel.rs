@@ -11,7 +11,7 @@ use super::socket::Room;
 use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 /// Messages a second to everybody.
-const PER_S: u32 = 10;
+const PER_S: u32 = 5;
 /// Resident memory at most.
 const MOST_MIB: u64 = 256;
 

@@ -35,21 +35,22 @@ impl Crowd {
                 let place = crowd.connect(port, room).expect("a connection");
                 crowd.client(place).unwrap().upgrade(target);
             }
-            let (mut told, until) = (0, Instant::now() + GATHER);
-            while told < more {
-                assert!(Instant::now() < until, "{told} of {more} were let in");
-                crowd.pump(Duration::from_millis(100), |_, _, frame| match frame {
-                    Frame::Text(text) if text.contains("\"subscribed\"") => told += 1,
-                    Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
-                    Frame::Text(_)
-                    | Frame::Ping(_)
-                    | Frame::Pong
-                    | Frame::Close(..)
-                    | Frame::Other => {}
-                });
-            }
+            crowd.let_in(more);
         }
         crowd
+    }
+
+    /// Waits until so many were told that they listen.
+    fn let_in(&mut self, count: usize) {
+        let (mut told, until) = (0, Instant::now() + GATHER);
+        while told < count {
+            assert!(Instant::now() < until, "{told} of {count} were let in");
+            self.pump(Duration::from_millis(100), |_, _, frame| match frame {
+                Frame::Text(text) => told += usize::from(text.contains("\"subscribed\"")),
+                Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
+                Frame::Ping(_) | Frame::Pong | Frame::Close(..) | Frame::Other => {}
+            });
+        }
     }
 
     /// One more connection. Gives its place; `None`: nobody is there, or takes no more.

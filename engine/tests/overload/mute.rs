@@ -133,7 +133,7 @@ fn who_does_not_read_is_closed_and_costs_nobody_else() {
     assert!(channel.told.keys().all(|why| is_named(why)), "{:?}", channel.told);
     assert!(!channel.told.is_empty(), "nobody was told why");
     assert_eq!(world.kept("demo", "kept"), kept.acknowledged);
-    kept.check(Duration::from_millis(100));
+    kept.check(Duration::from_millis(500));
     seen.check(Duration::from_millis(20));
     assert!(peak <= MOST_MIB, "{peak} MiB");
     world.node.kill();

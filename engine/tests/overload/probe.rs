@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::{Client, Frame};
 use super::node::PATIENCE;
 use super::socket::Room;
-use super::world::{World, is_full};
+use super::world::{World, go_first, is_full};
 
 /// Who listens beside the one who publishes, and hears it too.
 const LISTENERS: usize = 10;
@@ -92,8 +92,8 @@ pub(crate) fn listener(port: u16, target: &str) -> Client {
     }
 }
 
-/// Waits until one of them has something, or so long. Says who has.
-fn wait(clients: &[Client], patience: Duration) -> Vec<bool> {
+/// Waits until one of them has something, or so long. Gives the places of those who have.
+fn wait(clients: &[Client], patience: Duration) -> Vec<usize> {
     let flags = |it: &Client| match it.has_unsent() {
         true => PollFlags::IN | PollFlags::OUT,
         false => PollFlags::IN,
@@ -101,7 +101,8 @@ fn wait(clients: &[Client], patience: Duration) -> Vec<bool> {
     let mut polled: Vec<_> = clients.iter().map(|it| PollFd::new(it, flags(it))).collect();
     // A signal may interrupt it; then nobody has.
     let _ = poll(&mut polled, Some(&Timespec::try_from(patience).unwrap()));
-    polled.iter().map(|it| !it.revents().is_empty()).collect()
+    let ready = polled.iter().enumerate().filter(|(_, it)| !it.revents().is_empty());
+    ready.map(|(place, _)| place).collect()
 }
 
 struct Work {
@@ -120,14 +121,13 @@ impl Work {
     fn run(mut self, stop: &AtomicBool, every: Duration, kept: Kept) -> Seen {
         let keep = if kept == Kept::Yes { "" } else { ",\"persist\":false" };
         if is_full() {
-            // Whoever makes the load shares a processor with the probe, and is not to be measured. Only root may.
-            let _ = rustix::process::nice(-10);
+            go_first();
         }
         let mut next = Instant::now();
         let mut until = None;
         loop {
             if stop.load(Ordering::SeqCst) {
-                until = until.or(Some(Instant::now() + PATIENCE));
+                until = until.or_else(|| Some(Instant::now() + PATIENCE));
             }
             while until.is_none() && next <= Instant::now() {
                 self.seen.sent += 1;
@@ -144,11 +144,7 @@ impl Work {
             }
             let patience = next.saturating_duration_since(Instant::now());
             let patience = if until.is_some() { Duration::from_millis(10) } else { patience };
-            for (place, is_ready) in wait(&self.clients, patience).into_iter().enumerate() {
-                if is_ready {
-                    self.hear(place);
-                }
-            }
+            wait(&self.clients, patience).into_iter().for_each(|place| self.hear(place));
         }
         let missing = self.heard.iter().map(|it| self.seen.sent - self.seen.refused - it);
         self.seen.lost += missing.sum::<u64>();

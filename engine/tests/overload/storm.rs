@@ -56,7 +56,7 @@ impl Everybody {
             let wait = if more > 0 { Duration::ZERO } else { Duration::from_millis(20) };
             self.hear(wait);
             if self.back * 100 >= count * 99 {
-                most = most.or(Some(began.elapsed()));
+                most = most.or_else(|| Some(began.elapsed()));
             }
         }
         (most.unwrap(), began.elapsed())
