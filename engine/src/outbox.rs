@@ -20,6 +20,29 @@ impl Default for OutboxLimits {
     }
 }
 
+/// The bound that a connection was over when it was found too slow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OutboxBound {
+    /// Its own bytes.
+    Bytes,
+    /// The age of the oldest of them.
+    Age,
+    /// The bytes of all connections together.
+    TotalBytes,
+}
+
+impl OutboxBound {
+    /// The name of the setting.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bytes => "outbox_bytes_max",
+            Self::Age => "outbox_age_ms_max",
+            Self::TotalBytes => "outbox_total_bytes_max",
+        }
+    }
+}
+
 /// What became of a piece.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use = "at the limit somebody has to close the connection"]

@@ -133,6 +133,7 @@ impl LimitsConfig {
                 bytes_max: self.outbox_bytes_max,
                 age_ms_max: self.outbox_age_ms_max,
             },
+            unsent_bytes_max: self.kernel_unsent_bytes_max,
             backlog_bytes_max: self.outbox_total_bytes_max / shards.max(1),
             grace_ms: self.close_timeout_ms,
             linger_ms: self.drain_input_ms,

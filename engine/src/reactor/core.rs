@@ -367,7 +367,8 @@ impl Core {
             }
         }
         for (conn, ending) in effects.closes.drain(..) {
-            driver.close(conn, how(ending));
+            let bound = driver.overrun_bound(conn);
+            driver.close(conn, how(ending, bound));
         }
         for shard in lanes.take_touched() {
             if let Some(bell) = bells.get(shard.index()) {

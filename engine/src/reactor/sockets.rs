@@ -5,15 +5,18 @@ use protocol::ws;
 use super::ring::{Driver, How, KernelRing};
 use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
+use crate::outbox::OutboxBound;
 use crate::shard::effects::{Ending, Outlet};
 
-pub(super) fn how(ending: Ending) -> How {
+/// How a connection is closed that ends so. `over` is what it was over, if it was too slow.
+pub(super) fn how(ending: Ending, over: Option<OutboxBound>) -> How {
     match ending {
         Ending::Flush => How::Graceful(None),
         Ending::Linger => How::Linger(None),
         Ending::Shed(code) => {
             let mut bytes = Vec::new();
-            ws::append_close(&mut bytes, code, "too slow");
+            let reason = over.map_or_else(String::new, |it| format!("too slow: {}", it.name()));
+            ws::append_close(&mut bytes, code, &reason);
             How::Graceful(Some(Frame::new(bytes)))
         }
         Ending::Now => How::Now,

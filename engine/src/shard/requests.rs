@@ -184,7 +184,8 @@ impl Shard {
             }
             State::Socket(socket) if socket.waits() => {
                 slot.carry = Vec::new();
-                self.end_socket(conn, CloseCode::TryAgain, "too many frames at once", effects);
+                let why = "too many frames at once: head_bytes_max and body_bytes_max";
+                self.end_socket(conn, CloseCode::TryAgain, why, effects);
             }
             State::Passing(..) | State::Arriving => self.end_passing(conn, effects),
             // No more than one incomplete frame, which its own limit bounds.

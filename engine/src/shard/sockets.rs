@@ -93,7 +93,8 @@ impl Shard {
         let consumed = read.consumed;
         let is_control = matches!(read.step, Step::Ping(_) | Step::Pong(_));
         if is_control && !socket.admit_control(now_ms, control_max) {
-            self.end_socket(conn, CloseCode::Policy, "too many control frames", effects);
+            let why = "too many control frames: control_frames_per_s_max";
+            self.end_socket(conn, CloseCode::Policy, why, effects);
             return Progress::Used(at_hand);
         }
         match read.step {

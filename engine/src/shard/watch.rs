@@ -83,7 +83,8 @@ impl Shard {
             }
             Duty::Speak(at_ms) if at_ms <= now_ms => self.ping(conn),
             Duty::Answer(at_ms) if at_ms <= now_ms => {
-                self.end_socket(conn, CloseCode::Policy, "no answer to a ping", effects);
+                let why = "no answer to a ping: pong_timeout_ms";
+                self.end_socket(conn, CloseCode::Policy, why, effects);
             }
             Duty::Go(at_ms) if at_ms <= now_ms => {
                 self.end_socket(conn, CloseCode::Policy, "token expired", effects);
@@ -103,11 +104,14 @@ impl Shard {
         let Some(slot) = self.sessions.slot(conn) else { return };
         match &slot.state {
             State::Http(_) => {
+                let is_in_body = slot.is_in_body();
+                let limit = if is_in_body { "body_timeout_ms" } else { "head_timeout_ms" };
                 let closes = &mut effects.closes;
-                self.reject_and_close(conn, &Rejection::TimedOut, closes);
+                self.reject_and_close(conn, &Rejection::TimedOut { limit }, closes);
             }
             State::Socket(_) => {
-                self.end_socket(conn, CloseCode::Policy, "message took too long", effects);
+                let why = "message took too long: body_timeout_ms";
+                self.end_socket(conn, CloseCode::Policy, why, effects);
             }
             State::Arriving => self.end_passing(conn, effects),
             State::Leaving(_) | State::Passing(..) | State::Ending => {}

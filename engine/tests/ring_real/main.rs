@@ -19,7 +19,8 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use engine::frame::{Frame, Piece};
-use engine::outbox::OutboxLimits;
+use engine::ids::ConnId;
+use engine::outbox::{OutboxBound, OutboxLimits};
 use engine::reactor::ring::{Driver, Event, How, Settings, Wait, Why};
 
 use support::{Core, PATIENCE, pattern, read_to_end};
@@ -147,6 +148,7 @@ fn a_slow_reader_overruns_and_gets_whole_pieces_and_the_last_words() {
         core.driver.reap(now_ms);
         if let Some(Event::Overrun(over)) = core.driver.next() {
             assert_eq!(over, conn);
+            assert_eq!(core.driver.overrun_bound(conn), Some(OutboxBound::Bytes));
             break;
         }
     }
@@ -159,6 +161,28 @@ fn a_slow_reader_overruns_and_gets_whole_pieces_and_the_last_words() {
     assert_eq!(last, b"bye");
     assert!(body.chunks(10_000).all(|chunk| chunk == piece), "a piece was cut");
     assert_eq!(core.driver.counters().overruns, 1);
+}
+
+/// Sends the same frame until so much of it waits. Gives how often.
+fn fill(core: &mut Core, conn: ConnId, frame: &Frame, bytes: usize) -> usize {
+    let mut count = 0;
+    while core.driver.waiting_bytes(conn) < bytes {
+        core.driver.share(frame, conn);
+        core.driver.submit_and_wait(Wait::Poll).unwrap();
+        let now_ms = core.now_ms();
+        core.driver.reap(now_ms);
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn the_kernel_takes_little_for_a_peer_that_does_not_read() {
+    let mut core = Core::new(Settings::default());
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(10_000, 5));
+    let taken = 10_000 * fill(&mut core, mute, &frame, 1);
+    assert!(taken < 400_000, "{taken} bytes");
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Rejection {
             Self::Forbidden | Self::NotProvisioned => 403,
             Self::NotFound | Self::ChannelNotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
-            Self::TimedOut => 408,
+            Self::TimedOut { .. } => 408,
             Self::IdempotencyConflict | Self::ChannelTypeConflict => 409,
             Self::Gone => 410,
             Self::PayloadTooLarge { .. } => 413,
@@ -92,7 +92,7 @@ impl Rejection {
             | Self::Query(_)
             | Self::Unimplemented { .. }
             | Self::MethodNotAllowed { .. }
-            | Self::TimedOut
+            | Self::TimedOut { .. }
             | Self::PayloadTooLarge { .. }
             | Self::UnsupportedMediaType
             | Self::UpgradeRequired
@@ -154,7 +154,7 @@ impl Rejection {
             | Self::MethodNotAllowed { .. }
             | Self::UpgradeRequired
             | Self::UnsupportedMediaType
-            | Self::TimedOut
+            | Self::TimedOut { .. }
             | Self::PayloadTooLarge { .. }
             | Self::RateLimited { .. }
             | Self::QuotaExceeded { .. }

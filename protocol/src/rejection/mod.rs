@@ -144,7 +144,10 @@ pub enum Rejection {
     /// The body is of a type or coding that nobody reads here.
     UnsupportedMediaType,
     /// The rest of the request did not come in time.
-    TimedOut,
+    TimedOut {
+        /// The limit's name.
+        limit: &'static str,
+    },
     /// The message or body is over its limit.
     PayloadTooLarge {
         /// What it may have.

@@ -48,7 +48,7 @@ impl fmt::Display for Rejection {
             Self::MethodNotAllowed { allow } => write!(f, "Method not allowed. Use: {allow}"),
             Self::UpgradeRequired => f.write_str("WebSocket upgrade required"),
             Self::UnsupportedMediaType => f.write_str("Unsupported media type or coding"),
-            Self::TimedOut => f.write_str("The request did not arrive in time"),
+            Self::TimedOut { limit } => write!(f, "The request did not arrive in time: {limit}"),
             Self::PayloadTooLarge { max } => write!(f, "Payload over limit: {max} bytes"),
             Self::RateLimited { limit, retry_after_s } => {
                 write!(f, "Rate limit reached: {limit}. Retry in {retry_after_s} s")

@@ -168,7 +168,10 @@ impl Reader {
         let is_fragment = header.fin == Fin::More || self.gathered.is_some();
         let fragments = self.gathered.as_ref().map_or(0, |it| it.fragments);
         if is_fragment && fragments >= limits.fragments_max {
-            return Err(Fault { code: CloseCode::Policy, reason: "too many fragments" });
+            return Err(Fault {
+                code: CloseCode::Policy,
+                reason: "too many fragments: fragments_per_message_max",
+            });
         }
         self.unmask_and_check(header, payload, content)?;
         if payload.len() < header.payload_bytes {

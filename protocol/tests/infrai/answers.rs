@@ -40,7 +40,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::MethodNotAllowed { allow: Methods::default().with(Method::Post) },
         Rejection::UpgradeRequired,
         Rejection::UnsupportedMediaType,
-        Rejection::TimedOut,
+        Rejection::TimedOut { limit: "head_timeout_ms" },
         Rejection::PayloadTooLarge { max: 1 },
         Rejection::RateLimited { limit: "publishes_per_s", retry_after_s: 7 },
         Rejection::QuotaExceeded { quota: "x", window: Window::Month, retry_after_s: 9 },

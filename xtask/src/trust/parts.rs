@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 10] = [
+pub(super) const PARTS: [Part; 11] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -62,6 +62,13 @@ pub(super) const PARTS: [Part; 10] = [
         name: "history",
         about: "ten minutes of chaos, and whether the history of its clients keeps every promise",
         commands: &["test --profile=trust --locked --package=engine --test=chaos -- --nocapture"],
+    },
+    Part {
+        name: "overload",
+        about: "peers that are mute, slow or flood, everybody back at once, one channel with everybody, a tenant over its quota",
+        commands: &[
+            "test --profile=trust --locked --package=engine --test=overload -- --nocapture --test-threads=1",
+        ],
     },
     Part {
         name: "fuzz",

@@ -2,7 +2,7 @@
 //! or closing one needs beyond that is boxed.
 
 use crate::frame::Frame;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, OutboxBound};
 
 use super::event::Why;
 use super::message::Message;
@@ -104,6 +104,8 @@ impl Conn {
 #[derive(Default)]
 pub(super) struct Slow {
     pub(super) outbox: Outbox,
+    /// What it was over, once it is sealed for that.
+    pub(super) over: Option<OutboxBound>,
     /// The one send in flight, with what it reads from.
     pub(super) flight: Option<Box<Message>>,
     /// What to send after everything else.

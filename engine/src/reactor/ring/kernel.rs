@@ -48,7 +48,7 @@ impl KernelRing {
         if let Some(missing) = features.missing() {
             return Err(StartError::Kernel { release: features.release, missing });
         }
-        let listener = listen(address)?;
+        let listener = listen(address, settings.unsent_bytes_max)?;
         let descriptor = || event_descriptor().map_err(|cause| explain("eventfd", cause));
         let (wake, signal) = (Arc::new(descriptor()?), Arc::new(descriptor()?));
         let ring = build(settings)?;

@@ -13,9 +13,13 @@ const AF_INET: libc::sa_family_t = libc::AF_INET as libc::sa_family_t;
 #[expect(clippy::cast_possible_truncation, reason = "a small constant that C types in two ways")]
 const AF_INET6: libc::sa_family_t = libc::AF_INET6 as libc::sa_family_t;
 
-/// Listens on `address` with `SO_REUSEPORT`, so that the kernel spreads connections over the cores.
-pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    open(address).map_err(|cause| StartError::Listen { address, cause })
+/// Listens on `address` with `SO_REUSEPORT`, so that the kernel spreads connections over the cores. It takes at most so many
+/// bytes of a connection that it cannot send yet; without that bound it takes megabytes for a peer that does not read.
+pub(super) fn listen(
+    address: SocketAddr,
+    unsent_bytes_max: u32,
+) -> Result<TcpListener, StartError> {
+    open(address, unsent_bytes_max).map_err(|cause| StartError::Listen { address, cause })
 }
 
 /// Sees that nobody listens on `address` yet. `listen` cannot: with `SO_REUSEPORT` it would share the port with another
@@ -31,15 +35,17 @@ pub fn claim(address: SocketAddr) -> Result<(), StartError> {
 fn socket_for(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let socket = socket(family)?;
-    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR)?;
+    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
     Ok(socket)
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+fn open(address: SocketAddr, unsent_bytes_max: u32) -> io::Result<TcpListener> {
     let socket = socket_for(address)?;
-    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT)?;
-    // Accepted sockets inherit it; as direct descriptors they have no number to set it on.
-    set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY)?;
+    set(&socket, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
+    // Accepted sockets inherit these; as direct descriptors they have no number to set them on.
+    set(&socket, libc::IPPROTO_TCP, libc::TCP_NODELAY, 1)?;
+    let unsent_bytes_max = i32::try_from(unsent_bytes_max).unwrap_or(i32::MAX);
+    set(&socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, unsent_bytes_max)?;
     bind(&socket, address)?;
     start(&socket)?;
     Ok(TcpListener::from(socket))
@@ -64,9 +70,8 @@ fn socket(family: i32) -> io::Result<OwnedFd> {
 }
 
 #[expect(unsafe_code, reason = "std has no such option")]
-fn set(socket: &OwnedFd, level: i32, option: i32) -> io::Result<()> {
-    let one: i32 = 1;
-    let at = (&raw const one).cast();
+fn set(socket: &OwnedFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+    let at = (&raw const value).cast();
     // SAFETY: `at` points to an `i32` that lives through the call, and the length is that of an `i32`.
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, at, length::<i32>()) };

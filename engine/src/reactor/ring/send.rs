@@ -6,7 +6,7 @@
 
 use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
-use crate::outbox::{Push, Rest};
+use crate::outbox::{OutboxBound, Push, Rest};
 
 use super::conn::{Conn, IDLE, Phase, QUEUED, Slow};
 use super::driver::Driver;
@@ -62,6 +62,13 @@ impl<R: Ring> Driver<R> {
     pub fn waiting_bytes(&self, conn: ConnId) -> usize {
         let found = self.conns.get(conn.index()).filter(|_| self.is_current(conn));
         found.and_then(|it| it.slow.as_ref()).map_or(0, |it| it.outbox.bytes())
+    }
+
+    /// What a connection was over when it was found too slow.
+    #[must_use]
+    pub fn overrun_bound(&self, conn: ConnId) -> Option<OutboxBound> {
+        let found = self.conns.get(conn.index()).filter(|_| self.is_current(conn));
+        found.and_then(|it| it.slow.as_ref()).and_then(|it| it.over)
     }
 
     fn is_current(&self, conn: ConnId) -> bool {
@@ -133,7 +140,7 @@ impl<R: Ring> Driver<R> {
         self.counters.backlog_bytes += left;
         self.settle_later(conn.slot);
         if push == Push::Full && !was_sealed {
-            self.overrun(conn);
+            self.overrun(conn, OutboxBound::Bytes);
         }
     }
 
@@ -145,31 +152,28 @@ impl<R: Ring> Driver<R> {
         let (now_ms, bytes_max) = (self.now_ms, self.settings.outbox.bytes_max);
         let len = piece.len() as u64;
         let has_room = self.counters.backlog_bytes + len <= self.settings.backlog_bytes_max as u64;
-        let Some(slow) = self.slow(conn.slot) else { return };
-        if slow.outbox.is_sealed() {
-            return;
-        }
-        let push = if has_room {
-            slow.outbox.push(piece, now_ms, bytes_max)
-        } else {
+        let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
+        if !has_room {
             slow.outbox.seal();
-            Push::Full
-        };
-        match push {
+            return self.overrun(conn, OutboxBound::TotalBytes);
+        }
+        match slow.outbox.push(piece, now_ms, bytes_max) {
             Push::Queued => {
                 self.counters.backlog_bytes += len;
                 self.settle_later(conn.slot);
             }
-            Push::Full => self.overrun(conn),
+            Push::Full => self.overrun(conn, OutboxBound::Bytes),
         }
     }
 
     /// The outbox refused something for the first time.
-    pub(super) fn overrun(&mut self, conn: ConnId) {
-        if self.conn(conn).is_some_and(|found| found.phase == Phase::Open) {
-            self.counters.overruns += 1;
-            self.events.push_back(Event::Overrun(conn));
+    pub(super) fn overrun(&mut self, conn: ConnId, over: OutboxBound) {
+        let Some(found) = self.conn(conn).filter(|it| it.phase == Phase::Open) else { return };
+        if let Some(slow) = found.slow.as_mut() {
+            slow.over = Some(over);
         }
+        self.counters.overruns += 1;
+        self.events.push_back(Event::Overrun(conn));
     }
 
     /// The rare state of a connection, made when it is needed; from then on its bytes go through the outbox.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub held_max: u16,
     /// What one connection may have waiting.
     pub outbox: OutboxLimits,
+    /// What the kernel takes of one connection beyond what is on its way.
+    pub unsent_bytes_max: u32,
     /// What all connections of the core may have waiting together.
     pub backlog_bytes_max: usize,
     /// How long a closing connection may take to flush.
@@ -37,6 +39,7 @@ impl Default for Settings {
             buffer_bytes: 4096,
             held_max: 64,
             outbox: OutboxLimits::default(),
+            unsent_bytes_max: 32 * 1024,
             backlog_bytes_max: 256 * 1024 * 1024,
             grace_ms: 5_000,
             linger_ms: 1_000,

@@ -2,6 +2,7 @@
 //! holds, telling the peer, freeing slots. A slot is freed only when nothing refers to it any more.
 
 use crate::ids::ConnId;
+use crate::outbox::OutboxBound;
 
 use super::conn::{Conn, Ending, Owner, Phase, QUEUED, Reading};
 use super::driver::Driver;
@@ -73,7 +74,8 @@ impl<R: Ring> Driver<R> {
                 Phase::Open if is_stale => {
                     slow.outbox.seal();
                     let generation = self.generations.get(slot as usize).copied();
-                    self.overrun(ConnId { slot, generation: generation.unwrap_or_default() });
+                    let conn = ConnId { slot, generation: generation.unwrap_or_default() };
+                    self.overrun(conn, OutboxBound::Age);
                 }
                 Phase::Passing if is_stale => self.cut(slot),
                 Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),
@@ -238,8 +240,9 @@ impl<R: Ring> Driver<R> {
         let old = std::mem::replace(conn, Conn::free());
         conn.is_listed = old.is_listed;
         conn.is_settling = old.is_settling;
-        let waiting = old.slow.map_or(0, |slow| slow.outbox.bytes());
-        self.counters.backlog_bytes -= waiting as u64;
+        if let Some(slow) = old.slow {
+            self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
+        }
         self.counters.closes += 1;
         self.counters.conns -= 1;
         self.set_mark(slot, QUEUED);

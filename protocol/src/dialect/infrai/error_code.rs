@@ -198,7 +198,7 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         Rejection::NotFound => ErrorCode::NotFound,
         Rejection::ChannelNotFound => ErrorCode::ChannelNotFound,
         Rejection::MethodNotAllowed { .. } => ErrorCode::MethodNotAllowed,
-        Rejection::TimedOut => ErrorCode::RequestTimeout,
+        Rejection::TimedOut { .. } => ErrorCode::RequestTimeout,
         Rejection::IdempotencyConflict => ErrorCode::IdempotencyConflict,
         Rejection::ChannelTypeConflict => ErrorCode::ChannelTypeConflict,
         Rejection::Gone => ErrorCode::Gone,

@@ -73,7 +73,7 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         | Rejection::Query(_)
         | Rejection::UnsupportedMediaType
         | Rejection::UpgradeRequired
-        | Rejection::TimedOut
+        | Rejection::TimedOut { .. }
         | Rejection::VendorNotConfigured { .. }
         | Rejection::UnknownAction(_) => ErrorCode::InvalidInput,
         Rejection::Item { cause, .. } => error_code(cause),

@@ -1,0 +1,150 @@
+//! Everybody is cut at once and comes back at once, behind the last message that each of them has.
+
+use std::time::{Duration, Instant};
+
+use super::client::Frame;
+use super::crowd::Crowd;
+use super::node::figures;
+use super::probe::{Kept, Probe, Window};
+use super::publisher::{CHANNELS, Publisher};
+use super::socket::Room;
+use super::world::{World, is_full, scaled, seconds, sockets_at_most, tenant};
+
+/// Connections that are asked for in a row before somebody looks what came of them.
+const AT_ONCE: usize = 100;
+/// How long a storm may last.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Time in which 99 of 100 listen again.
+const BACK: Duration = Duration::from_secs(10);
+/// Resident memory at most.
+const MOST_MIB: u64 = 384;
+
+/// Everybody: each listens to one channel, and remembers the last offset.
+struct Everybody {
+    crowd: Crowd,
+    last: Vec<u64>,
+    /// How many listen.
+    back: usize,
+    /// Who did not get what it missed.
+    gapped: usize,
+    target: String,
+}
+
+impl Everybody {
+    fn new(world: &World, count: usize) -> Self {
+        let (crowd, last, target) = (Crowd::new(), vec![0; count], world.infrai_socket("demo"));
+        Self { crowd, last, back: 0, gapped: 0, target }
+    }
+
+    /// Cuts all of them without a word.
+    fn cut(&mut self) {
+        (self.crowd, self.back) = (Crowd::new(), 0);
+    }
+
+    /// All of them come. Gives when 99 of 100 listened, and when all did.
+    fn come(&mut self, world: &World) -> (Duration, Duration) {
+        let (began, count) = (Instant::now(), self.last.len());
+        let (mut most, mut asked) = (None, 0);
+        while self.back < count {
+            assert!(began.elapsed() < PATIENCE, "{} of {count} are back", self.back);
+            let more = AT_ONCE.min(count - asked);
+            for _ in 0..more {
+                let place = self.crowd.connect(world.port(), Room::Usual).expect("a connection");
+                self.crowd.client(place).unwrap().upgrade(&self.target);
+            }
+            asked += more;
+            let wait = if more > 0 { Duration::ZERO } else { Duration::from_millis(20) };
+            self.hear(wait);
+            if self.back * 100 >= count * 99 {
+                most = most.or_else(|| Some(began.elapsed()));
+            }
+        }
+        (most.unwrap(), began.elapsed())
+    }
+
+    fn hear(&mut self, patience: Duration) {
+        let Self { crowd, last, back, gapped, .. } = self;
+        let gone = crowd.pump(patience, |place, client, frame| match frame {
+            Frame::Text(text) if text.contains("\"type\":\"connected\"") => {
+                let after = last[place];
+                let after = if after > 0 { format!(",\"after\":{after}") } else { String::new() };
+                let channel = place % CHANNELS;
+                client.say(&format!(
+                    "{{\"type\":\"subscribe\",\"channel\":\"storm{channel}\"{after}}}"
+                ));
+            }
+            Frame::Text(text) if text.contains("\"type\":\"subscribed\"") => {
+                *back += 1;
+                if last[place] == 0 {
+                    last[place] = field(&text, "position").unwrap_or_default();
+                } else {
+                    *gapped += usize::from(!text.contains("\"recovered\":true"));
+                }
+            }
+            Frame::Text(text) if text.contains("\"type\":\"message\"") => {
+                let offset = field(&text, "offset").unwrap();
+                assert_eq!(offset, last[place] + 1, "client {place}");
+                last[place] = offset;
+            }
+            Frame::Text(text) => assert!(!text.contains("\"error\""), "{text}"),
+            Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
+            Frame::Close(code, why) => panic!("client {place} was closed: {code} {why}"),
+            Frame::Ping(_) | Frame::Pong | Frame::Other => {}
+        });
+        assert!(gone.is_empty(), "{} are gone", gone.len());
+    }
+}
+
+/// A number of a frame.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let rest = text.split(&format!("\"{name}\":")).nth(1)?;
+    rest.split(|it: char| !it.is_ascii_digit()).next()?.parse().ok()
+}
+
+#[test]
+fn everybody_comes_back_at_once_and_nobody_misses_anything() {
+    let count = sockets_at_most(scaled(400, 8_000));
+    let world = World::start(&tenant("demo", '1'), &[]);
+    let quiet = world.socket("demo", "quiet");
+    let publisher = Publisher::begin(&world, "demo");
+    let mut everybody = Everybody::new(&world, count);
+    everybody.come(&world);
+    let probe = Probe::begin(&world, &quiet, 100, Kept::No);
+    let mut worst = (Duration::ZERO, Duration::ZERO);
+    let storms = scaled(1, 5);
+    for _ in 0..storms {
+        probe.enter(Window::Alone);
+        let rest = Instant::now() + seconds(1, 3);
+        while Instant::now() < rest {
+            everybody.hear(Duration::from_millis(5));
+        }
+        probe.enter(Window::Beside);
+        everybody.cut();
+        let times = everybody.come(&world);
+        probe.enter(Window::Between);
+        worst = (worst.0.max(times.0), worst.1.max(times.1));
+    }
+    let (published, seen) = (publisher.end(), probe.end());
+    let until = Instant::now() + PATIENCE;
+    let has_all =
+        |it: &Everybody| (0..count).all(|at| it.last[at] == published.last[at % CHANNELS]);
+    while !has_all(&everybody) {
+        assert!(Instant::now() < until, "somebody misses something: {:?}", published.last);
+        everybody.hear(Duration::from_millis(20));
+    }
+    let peak = world.peak_mib();
+    figures(&format!(
+        "{{\"what\":\"storm\",\"clients\":{count},\"storms\":{storms},\"back_99_s\":{:.2},\"back_all_s\":{:.2},\
+         \"acknowledged\":{},\"gapped\":{},{seen},\"peak_mib\":{peak}}}",
+        worst.0.as_secs_f64(),
+        worst.1.as_secs_f64(),
+        published.acknowledged,
+        everybody.gapped
+    ));
+    assert_eq!(everybody.gapped, 0, "somebody did not get what it missed");
+    assert!(published.acknowledged > 20, "little was published");
+    assert!(peak <= MOST_MIB, "{peak} MiB");
+    assert!(!is_full() || worst.0 <= BACK, "{:?}", worst.0);
+    seen.check(Duration::from_millis(50));
+    world.node.kill();
+}

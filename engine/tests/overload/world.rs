@@ -1,0 +1,168 @@
+//! A node that is to be overloaded: where it runs, who may speak to it, and what it takes of the machine.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit, nice};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde_json::{Value, json};
+
+use super::http::Http;
+use super::node::{Node, tell};
+
+/// Whether the full numbers are asked for.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("TRUST").is_some()
+}
+
+/// The short number, or so much of the full one as is asked for.
+pub(crate) fn scaled(short: usize, full: usize) -> usize {
+    if !is_full() {
+        return short;
+    }
+    let scale = std::env::var("TRUST_SCALE").map_or(1.0, |it| it.parse().unwrap());
+    let scaled = Duration::from_secs(full as u64).mul_f64(scale).as_secs();
+    usize::try_from(scaled).unwrap().max(short)
+}
+
+/// The same as a time.
+pub(crate) fn seconds(short: usize, full: usize) -> Duration {
+    Duration::from_secs(scaled(short, full) as u64)
+}
+
+/// As many sockets as this process and the node may have each, with some to spare.
+pub(crate) fn sockets_at_most(wanted: usize) -> usize {
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = usize::try_from(allowed).unwrap().saturating_sub(500);
+    if room < wanted {
+        tell(&format!("{room} sockets instead of {wanted}: a process may not open more"));
+    }
+    wanted.min(room)
+}
+
+/// Keeps this thread, and whatever it starts, on one processor.
+fn keep_to(cpu: usize) {
+    let mut set = CpuSet::new();
+    set.set(cpu);
+    sched_setaffinity(None, &set).unwrap();
+}
+
+/// How much sooner than other work of the machine.
+const FIRST: i32 = 10;
+
+/// Has this thread, and whatever it starts, run before other work of the machine: that is not to be measured.
+pub(crate) fn go_first() {
+    let _ = nice(-FIRST); // only root may
+}
+
+/// The first two processors, if there are two.
+fn cpus() -> Option<(usize, usize)> {
+    let allowed = sched_getaffinity(None).unwrap();
+    let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+    Some((cpus.next()?, cpus.next()?))
+}
+
+/// A configuration with a tenant that speaks Cohesivity and Infrai.
+pub(crate) fn tenant(name: &str, digit: char) -> String {
+    let digits = digit.to_string().repeat(20);
+    format!(
+        "[[tenant]]\nname = \"{name}\"\n[tenant.cohesivity]\napplication_key = \"coh_app_{digits}\"\n\
+         management_key = \"coh_man_{digits}\"\n[tenant.infrai]\nproject_key = \"ifr_pk_proj_{digits}\"\n"
+    )
+}
+
+/// A node and its folder.
+pub(crate) struct World {
+    pub(crate) node: Node,
+    /// Removed with the node.
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// A node of one shard with this configuration and these flags. For full numbers it has a processor of its own.
+    pub(crate) fn start(config: &str, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("stentor.toml"), config).unwrap();
+        let flags = [&["--config", "stentor.toml", "--shards", "1"], flags].concat();
+        let node = Self::start_alone(folder.path(), &flags);
+        Self { node, _folder: folder }
+    }
+
+    fn start_alone(folder: &Path, flags: &[&str]) -> Node {
+        let Some((first, second)) = cpus().filter(|_| is_full()) else {
+            return Node::start(folder, flags);
+        };
+        keep_to(first);
+        go_first();
+        let node = Node::start(folder, flags);
+        let _ = nice(FIRST); // as above
+        keep_to(second);
+        node
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.node.address().port()
+    }
+
+    fn tenant(&self, name: &str) -> &Value {
+        let all = self.node.ready()["tenants"].as_array().unwrap();
+        all.iter().find(|it| it["name"] == name).unwrap()
+    }
+
+    /// The path of a socket that listens to a channel of a tenant in Cohesivity's words.
+    pub(crate) fn socket(&self, tenant: &str, channel: &str) -> String {
+        let key = self.tenant(tenant)["application_key"].as_str().unwrap();
+        let path = format!("/edge/realtime/token?key={key}");
+        let body = json!({"user_id": "somebody"}).to_string();
+        let answer = Http::once(self.port(), &path, None, Some(&body)).unwrap().json();
+        let token = answer["token"].as_str().unwrap();
+        format!("/edge/realtime?channel={channel}&token={token}")
+    }
+
+    /// The path on which a tenant's server publishes, or reads with `/history` behind.
+    pub(crate) fn keyed(&self, tenant: &str, path: &str) -> String {
+        let key = self.tenant(tenant)["application_key"].as_str().unwrap();
+        let join = if path.contains('?') { '&' } else { '?' };
+        format!("/edge/realtime{path}{join}key={key}")
+    }
+
+    /// The path of a socket in Infrai's words.
+    pub(crate) fn infrai_socket(&self, tenant: &str) -> String {
+        let key = self.tenant(tenant)["project_key"].as_str().unwrap();
+        let body = json!({
+            "client_id": "somebody",
+            "capabilities": ["subscribe", "publish", "history"],
+        });
+        let (path, body) = ("/v1/realtime/token/issue", body.to_string());
+        let answer = Http::once(self.port(), path, Some(key), Some(&body)).unwrap().json();
+        format!("/v1/realtime/ws?token={}", answer["data"]["token"].as_str().unwrap())
+    }
+
+    /// How many messages a channel keeps.
+    pub(crate) fn kept(&self, tenant: &str, channel: &str) -> u64 {
+        let (mut count, mut last) = (0, 0);
+        loop {
+            let query = format!("/history?channel={channel}&after={last}&limit=100");
+            let path = self.keyed(tenant, &query);
+            let answer = Http::once(self.port(), &path, None, None).unwrap().json();
+            let page = answer["messages"].as_array().unwrap();
+            let Some(newest) = page.last() else { return count };
+            (count, last) = (count + page.len() as u64, newest["id"].as_u64().unwrap());
+        }
+    }
+
+    /// A line of what the kernel says about the node's memory, in bytes.
+    fn memory(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.node.ready()["pid"]);
+        let status = fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|it| it.strip_prefix(name)).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib * 1024
+    }
+
+    /// Resident memory at its highest so far, in MiB.
+    pub(crate) fn peak_mib(&self) -> u64 {
+        self.memory("VmHWM") >> 20
+    }
+}
