@@ -28,6 +28,7 @@ mod insforge;
 mod journal;
 mod keys;
 mod lanes;
+mod memory;
 mod naps;
 mod net;
 mod operator;

@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 10] = [
+pub(super) const PARTS: [Part; 11] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -62,6 +62,14 @@ pub(super) const PARTS: [Part; 10] = [
         name: "history",
         about: "ten minutes of chaos, and whether the history of its clients keeps every promise",
         commands: &["test --profile=trust --locked --package=engine --test=chaos -- --nocapture"],
+    },
+    Part {
+        name: "resources",
+        about: "few descriptors and none, little memory, pages of other origins; as root, or a part is skipped",
+        commands: &[
+            "test --profile=trust --locked --package=storage --test=descriptors",
+            "test --profile=trust --locked --package=engine --test=limits -- --nocapture --test-threads=1",
+        ],
     },
     Part {
         name: "fuzz",
