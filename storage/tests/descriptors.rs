@@ -22,11 +22,7 @@ const ROUNDS: u64 = 400;
 #[test]
 fn a_log_without_descriptors_refuses_by_name_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let options = JournalOptions {
-        segment_bytes: 512 * 1024,
-        prepare: Prepare::InPlace,
-        ..JournalOptions::default()
-    };
+    let options = JournalOptions { segment_bytes: 512 * 1024, prepare: Prepare::InPlace };
     let mut journal = open(JournalKind::Segment, folder.path(), &options).unwrap();
     let key = channel(7);
     let (epoch, mut kept) = (journal.fresh_epoch().0, 0);
