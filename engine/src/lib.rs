@@ -17,6 +17,7 @@ pub mod node;
 pub mod operator;
 pub mod outbox;
 pub mod planted;
+pub mod pressure;
 pub mod reactor;
 pub mod session;
 pub mod shard;

@@ -82,6 +82,16 @@ pub struct Limits {
     pub echo: Option<Box<protocol::Limits>>,
 }
 
+/// Connections that are refused at the same time, by name, while there is a slot for each: with the last slot taken, the kernel
+/// ends the next one without a word.
+pub const REFUSED_AT_ONCE: u32 = 64;
+
+/// The slots that are kept for them, of so many.
+#[must_use]
+pub fn refused_at_once(slots: u32) -> u32 {
+    REFUSED_AT_ONCE.min(slots / 4)
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let wire = protocol::Limits::default();

@@ -29,6 +29,8 @@ pub enum OutboxBound {
     Age,
     /// The bytes of all connections together.
     TotalBytes,
+    /// The memory of the node.
+    Memory,
 }
 
 impl OutboxBound {
@@ -39,6 +41,7 @@ impl OutboxBound {
             Self::Bytes => "outbox_bytes_max",
             Self::Age => "outbox_age_ms_max",
             Self::TotalBytes => "outbox_total_bytes_max",
+            Self::Memory => "memory_bytes_max",
         }
     }
 }

@@ -58,11 +58,13 @@ pub enum Fault {
     SilenceIgnored,
     /// A peer that says half of something, and then nothing, stays.
     HalfStays,
+    /// What there is no memory for is taken all the same.
+    PressureIgnored,
 }
 
 impl Fault {
     /// Those that the life of connections and channels shows.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AnswerBeforeCommit,
         Self::NoCut,
         Self::NoRollBack,
@@ -81,6 +83,7 @@ impl Fault {
         Self::KeysUnseen,
         Self::SilenceIgnored,
         Self::HalfStays,
+        Self::PressureIgnored,
     ];
 
     /// Those that the control plane shows.

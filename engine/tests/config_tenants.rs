@@ -38,6 +38,7 @@ fn everything() -> String {
     format!(
         "[tiers.team]\nsockets_max = 7\nrequests_per_minute = 5\nmints_in_all = 9\n\
          [[tenant]]\nname = \"demo\"\ntier = \"team\"\nclose_on_token_expiry = true\n\
+         allowed_origins = [\"https://App.example:443\", \"null\"]\n\
          [tenant.cohesivity]\napplication_key = \"coh_app_abcdefghij0123456789\"\n\
          management_key = \"coh_man_abcdefghij0123456789\"\n\
          [tenant.infrai]\nproject_key = \"{PROJECT_KEY}\"\n\
@@ -65,6 +66,8 @@ fn every_section_of_a_tenant_reaches_the_shards() {
     assert_eq!(tenants.liveblocks_base_url(id), "http://127.0.0.1:9/v");
     let plan = tenants.plan(id);
     assert_eq!(plan.on_token_end, OnTokenEnd::Close);
+    let origins: Vec<_> = plan.origins.iter().flat_map(protocol::Origins::iter).collect();
+    assert_eq!(origins, ["https://app.example", "null"]);
     let quota = |what, window, max| Quota { what, window, max };
     let tier = Tier {
         sockets_max: Some(7),
@@ -121,6 +124,15 @@ fn wrong_sections_are_refused_with_their_place_and_the_nearest_name() {
     check(
         "close_on_token_expiry = 1\n",
         "stentor.toml:3: tenant.close_on_token_expiry is of type integer; it must be true or false",
+    );
+    check(
+        "allowed_origins = \"https://a\"\n",
+        "stentor.toml:3: tenant.allowed_origins is of type string; it must be a list of origins",
+    );
+    let rule = "each must be https://name, with a port if it is no usual one and nothing behind it, or null";
+    check(
+        "allowed_origins = [\"https://a\", \"https://*.a\"]\n",
+        &format!("stentor.toml:3: tenant.allowed_origins is \"https://*.a\"; {rule}"),
     );
     check(
         "[tenant.ably]\nkey = \"nothing\"\n",

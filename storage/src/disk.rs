@@ -84,6 +84,7 @@ pub trait DiskFile: Send + Sync {
 pub struct RealDisk {
     dir: PathBuf,
     handle: File,
+    spares: Spares,
     /// Locked for as long as this lives.
     _lock: File,
 }
@@ -105,7 +106,9 @@ impl RealDisk {
         if let Some(parent) = dir.parent().filter(|it| !it.as_os_str().is_empty()) {
             File::open(parent)?.sync_all()?;
         }
-        Ok(Some(Self { dir: dir.to_owned(), handle: File::open(dir)?, _lock: lock }))
+        let handle = File::open(dir)?;
+        let spares = Spares::new(&handle)?;
+        Ok(Some(Self { dir: dir.to_owned(), handle, spares, _lock: lock }))
     }
 }
 
@@ -120,14 +123,16 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.dir.join(name))?;
-        Ok(Box::new(RealFile(file)))
+        let path = self.dir.join(name);
+        let open = || OpenOptions::new().read(true).write(true).open(&path);
+        Ok(Box::new(RealFile(self.spares.open(name, &self.handle, open)?)))
     }
 
     fn create(&self, name: &str, bytes: u64, fill: Fill) -> io::Result<Box<dyn DiskFile>> {
         let path = self.dir.join(name);
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
+        let open =
+            || OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path);
+        let file = self.spares.open(name, &self.handle, open)?;
         if bytes > 0 {
             allocate(&file, bytes)?;
         }
@@ -151,9 +156,58 @@ impl Disk for RealDisk {
 
     fn random(&self) -> io::Result<u64> {
         let mut bytes = [0; 8];
-        io::Read::read_exact(&mut File::open("/dev/urandom")?, &mut bytes)?;
+        // So few bytes come at once, and without a descriptor.
+        rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
         Ok(u64::from_le_bytes(bytes))
     }
+}
+
+/// Descriptors that a disk keeps back.
+const SPARES_MAX: usize = 4;
+
+/// Descriptors that are kept back, so that files which the log cannot do without are opened when the process has none left. They
+/// last for a few files; then the log refuses, until there are some again.
+#[derive(Debug)]
+struct Spares {
+    give: flume::Sender<File>,
+    take: flume::Receiver<File>,
+}
+
+impl Spares {
+    fn new(of: &File) -> io::Result<Self> {
+        let (give, take) = flume::bounded(SPARES_MAX);
+        let spares = Self { give, take };
+        for _ in 0..SPARES_MAX {
+            let _ = spares.give.try_send(of.try_clone()?); // There is room for so many.
+        }
+        Ok(spares)
+    }
+
+    /// Opens a file, at the expense of a spare if need be. Of a sealed segment the log can do without index and list.
+    fn open(&self, name: &str, of: &File, open: impl Fn() -> io::Result<File>) -> io::Result<File> {
+        let is_needed = !name.ends_with(".idx") && !name.ends_with(".list");
+        let mut opened = open();
+        while is_needed
+            && opened.as_ref().is_err_and(wants_descriptors)
+            && let Ok(spare) = self.take.try_recv()
+        {
+            drop(spare);
+            opened = open();
+        }
+        if opened.is_ok()
+            && !self.give.is_full()
+            && let Ok(spare) = of.try_clone()
+        {
+            let _ = self.give.try_send(spare); // Another thread was faster.
+        }
+        opened
+    }
+}
+
+/// Whether a file could not be opened because the process, or the system, has no descriptor left.
+pub(crate) fn wants_descriptors(cause: &io::Error) -> bool {
+    let errno = rustix::io::Errno::from_io_error(cause);
+    matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE))
 }
 
 fn allocate(file: &File, bytes: u64) -> io::Result<()> {

@@ -17,6 +17,8 @@ pub enum JournalError {
         /// The byte in it where the damage begins.
         at: u64,
     },
+    /// The process, or the system, has no descriptor left for a file. Nothing was kept; the next append tries anew.
+    Descriptors,
     /// The disk refused.
     Io {
         /// The call that failed.
@@ -47,6 +49,7 @@ impl JournalError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Full { .. }
+            | Self::Descriptors
             | Self::TooLarge { .. }
             | Self::OutOfOrder
             | Self::Corrupt { .. }
@@ -62,6 +65,7 @@ impl fmt::Display for JournalError {
             Self::Full { needed_bytes } => {
                 write!(f, "storage full: no room for {needed_bytes} bytes")
             }
+            Self::Descriptors => f.write_str("no descriptor left for a file: raise RLIMIT_NOFILE"),
             Self::Corrupt { segment, at } => {
                 write!(f, "journal damaged: segment {segment} at byte {at}")
             }

@@ -121,7 +121,7 @@ impl Writer {
             return false;
         }
         match self.journal.count(&self.counts) {
-            Err(JournalError::Full { .. }) => return false,
+            Err(JournalError::Full { .. } | JournalError::Descriptors) => return false,
             // What is refused for good is lost, as nothing more is kept at all.
             Ok(()) | Err(_) => self.counts.clear(),
         }

@@ -7,6 +7,7 @@ use engine::config::{Config, Secrets, Tenant};
 
 use super::exit::Failure;
 use super::host::{Host, bytes_text, count_text, features_text};
+use super::room;
 use super::token::{Holder, issue};
 use super::version::VERSION;
 
@@ -101,6 +102,7 @@ fn node_lines(facts: &Facts<'_>, out: &mut String) {
     line(out, "shards", &format!("{} on {}", facts.shards, config.server.reactor.name()));
     line(out, "descriptors", &host.descriptors.text(count_text));
     line(out, "locked memory", &host.locked_memory.text(bytes_text));
+    line(out, "memory", &room::memory_text(&room::memory(host, config)));
     line(out, "data", &data);
     line(out, "http", &urls.http);
     line(out, "websocket", &format!("{}/edge/realtime", urls.ws));

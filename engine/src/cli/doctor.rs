@@ -8,12 +8,11 @@ use engine::reactor::ring::StartError;
 
 use super::exit::{Failure, Status};
 use super::host::{Host, bytes_text, count_text, features_text};
+use super::room;
 use super::{load, print};
 
 /// What glommio asks of a process before it starts an executor.
 const GLOMMIO_LOCKED_BYTES_MIN: u64 = 512 * 1024;
-/// Descriptors that a node needs beside its connections: segments, rings, the catalog.
-const DESCRIPTORS_BESIDE_CONNECTIONS: u64 = 256;
 /// With fewer, a node runs but deserves a warning.
 const DESCRIPTORS_ADVISED: u64 = 65_536;
 
@@ -68,7 +67,13 @@ pub(crate) fn failure(findings: Vec<Finding>) -> Option<Failure> {
 
 /// Judges a host for a configuration.
 pub(crate) fn examine(host: &Host, config: &Config) -> Vec<Finding> {
-    vec![ring(host), shards(host, config), descriptors(host, config), locked_memory(host, config)]
+    vec![
+        ring(host),
+        shards(host, config),
+        descriptors(host, config),
+        locked_memory(host, config),
+        memory(host, config),
+    ]
 }
 
 fn ring(host: &Host) -> Finding {
@@ -110,16 +115,29 @@ fn descriptors(host: &Host, config: &Config) -> Finding {
     ];
     let subject = format!("descriptors {}", host.descriptors.text(count_text));
     let hard = host.descriptors.hard.unwrap_or(u64::MAX);
-    let connections = hard.saturating_sub(DESCRIPTORS_BESIDE_CONNECTIONS);
-    let verdict = if connections == 0 {
-        let rule = format!("a node needs {DESCRIPTORS_BESIDE_CONNECTIONS} beside its connections");
+    let (needed, shards) = (room::descriptors_needed(host, config), room::shards(host, config));
+    let connections = room::connections_of_shard(hard);
+    let verdict = if hard < needed {
+        let rule =
+            format!("a node of {shards} shards needs {needed}, with the files of its journals");
         Verdict::Fatal(denied(&subject, &rule, &fixes))
     } else if connections < u64::from(config.limits.connections_max) && hard < DESCRIPTORS_ADVISED {
-        let reason = format!("room for about {connections} connections");
+        let reason = format!("room for {connections} connections on each shard");
         Verdict::Short { reason, fixes: fixes.to_vec() }
     } else {
         Verdict::Good
     };
+    Finding { subject, verdict }
+}
+
+fn memory(host: &Host, config: &Config) -> Finding {
+    let subject = format!("memory {}", room::memory_text(&room::memory(host, config)));
+    let fixes = vec![
+        "a host, or a cgroup, with more memory",
+        "lower bounds: docs/decisions/memory.md lists them, and what each is for",
+    ];
+    let verdict =
+        room::excess(host, config).map_or(Verdict::Good, |reason| Verdict::Short { reason, fixes });
     Finding { subject, verdict }
 }
 
@@ -151,6 +169,7 @@ fn denied(subject: &str, rule: &str, fixes: &[&str]) -> Failure {
 mod tests {
     use super::super::host::Bounds;
     use super::*;
+    use engine::node::Memory;
     use engine::reactor::ring::Features;
 
     fn host(descriptors: u64, locked_bytes: u64) -> Host {
@@ -159,6 +178,7 @@ mod tests {
             cores: 2,
             descriptors: bounds(descriptors),
             locked_memory: bounds(locked_bytes),
+            memory: Memory::look(),
             ring: Ok(Features { release: "6.6.0".to_owned(), found: vec![("send", true)] }),
         }
     }
@@ -171,9 +191,9 @@ mod tests {
     #[test]
     fn a_host_is_refused_with_the_limit_and_its_value() {
         let config = Config::default();
-        check(&host(257, GLOMMIO_LOCKED_BYTES_MIN), &config, None);
-        let few = "descriptors 256: a node needs 256 beside its connections";
-        check(&host(256, GLOMMIO_LOCKED_BYTES_MIN), &config, Some((Status::Denied, few)));
+        check(&host(128, GLOMMIO_LOCKED_BYTES_MIN), &config, None);
+        let few = "descriptors 127: a node of 2 shards needs 128, with the files of its journals";
+        check(&host(127, GLOMMIO_LOCKED_BYTES_MIN), &config, Some((Status::Denied, few)));
         let little = "locked memory 511 KiB: glommio needs 512 KiB";
         check(&host(1024, GLOMMIO_LOCKED_BYTES_MIN - 1), &config, Some((Status::Denied, little)));
     }
@@ -199,7 +219,7 @@ mod tests {
             .iter()
             .map(Finding::text)
             .collect();
-        assert!(texts.contains("room for about 19744 connections"), "{texts}");
+        assert!(texts.contains("room for 19936 connections on each shard"), "{texts}");
         assert!(texts.contains("LimitNOFILE=1048576"), "{texts}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use engine::node::Memory;
 use engine::reactor::ring::{Features, StartError, probe};
 use rustix::fs::Mode;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,6 +15,8 @@ pub(crate) struct Host {
     pub(crate) descriptors: Bounds,
     /// Locked memory, in bytes.
     pub(crate) locked_memory: Bounds,
+    /// Memory.
+    pub(crate) memory: Memory,
     /// What the kernel's rings can do, or why they cannot be had.
     pub(crate) ring: Result<Features, StartError>,
 }
@@ -34,6 +37,7 @@ impl Host {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             descriptors: Bounds::of(Resource::Nofile),
             locked_memory: Bounds::of(Resource::Memlock),
+            memory: Memory::look(),
             ring: probe(),
         }
     }

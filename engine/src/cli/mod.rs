@@ -12,6 +12,7 @@ mod operate;
 mod policy;
 mod publish;
 mod ready;
+mod room;
 mod serve;
 mod tenant;
 mod token;

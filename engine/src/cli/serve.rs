@@ -13,6 +13,7 @@ use engine::layout::{Layout, LayoutError};
 use engine::node::{Node, NodeOptions, StartError, WEBHOOKS, WebhookSettings};
 use engine::operator::{Door, Roster, finish_removals};
 use engine::reactor::{Clock, Reactor};
+use engine::side::webhook::WebhookOptions;
 use engine::side::{Authorities, KitOptions, SideOptions};
 use engine::tenants::TenantSpec;
 use protocol::ws::CloseCode;
@@ -23,7 +24,7 @@ use storage::{Catalog, JournalOptions, Keep, Retention};
 use super::banner::{self, Facts};
 use super::exit::{Failure, Status};
 use super::host::{self, Host};
-use super::{command, doctor, load, logs, print, ready, secrets};
+use super::{command, doctor, load, logs, print, ready, room, secrets};
 
 /// Runs a node until it is told to stop.
 pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
@@ -60,6 +61,9 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     print(&banner::text(&facts)?)?;
     if let Some(path) = matches.get_one::<PathBuf>(command::READY_FILE) {
         ready::write(path, &facts, secrets(matches))?;
+    }
+    if let Some(why) = room::excess(&host, &config) {
+        tracing::warn!(why, memory = room::memory_text(&room::memory(&host, &config)));
     }
     tracing::info!(listen = %local, shards = options.shards, "node listens");
     until_told(signals, node, config.server.drain_deadline_ms)
@@ -135,14 +139,25 @@ fn options(
             shards,
         }),
         webhooks: Some(WebhookSettings {
-            options: config.webhooks.options(authorities(config)?, seed),
+            options: webhooks(config, host, seed)?,
             dir: (!matches!(kind, storage::JournalKind::Memory)).then(|| data_dir.join(WEBHOOKS)),
         }),
+        memory: Some(room::memory(host, config)),
         stream_part_bytes_max: limits.side_part_bytes_max(),
         seed,
         pepper: *provisioned.node_secret.reveal(),
     };
     Ok((options, kept))
+}
+
+fn webhooks(config: &Config, host: &Host, seed: u64) -> Result<WebhookOptions, Failure> {
+    let mut options = config.webhooks.options(authorities(config)?, seed);
+    let calls_max = room::webhook_calls_max(host, config, options.limits.calls_max);
+    if calls_max < options.limits.calls_max {
+        tracing::warn!(calls_max, "few descriptors: fewer deliveries of webhooks run at once");
+        options.limits.calls_max = calls_max;
+    }
+    Ok(options)
 }
 
 /// Where RealtimeKit is, once everything that it takes is there.

@@ -28,10 +28,12 @@ A tenant of the configuration is changed there.";
 /// What tenants are made for.
 const DIALECTS: [&str; 3] = ["cohesivity", "infrai", "insforge"];
 
-/// The subcommand.
-pub(crate) fn command() -> Command {
-    let name = || Arg::new("name").value_name("NAME").required(true).help("The tenant");
-    let add = Command::new("add")
+fn name() -> Arg {
+    Arg::new("name").value_name("NAME").required(true).help("The tenant")
+}
+
+fn add_command() -> Command {
+    Command::new("add")
         .about("Make a tenant, and print its keys: once, they are kept only as hashes")
         .arg(name())
         .arg(Arg::new("tier").long("tier").value_name("TIER").help(
@@ -49,7 +51,17 @@ pub(crate) fn command() -> Command {
             Arg::new("host").long("host").value_name("NAME").action(ArgAction::Append).help(
                 "A host where tokens are of its users (InsForge); may be given again [default: wherever no other tenant's are]",
             ),
-        );
+        )
+        .arg(
+            Arg::new("origin").long("origin").value_name("ORIGIN").action(ArgAction::Append).help(
+                "An origin whose pages may use it, as https://app.example, or null; may be given again [default: any]",
+            ),
+        )
+}
+
+/// The subcommand.
+pub(crate) fn command() -> Command {
+    let add = add_command();
     let list =
         Command::new("list").about("List tenants and the kinds of their keys").arg(json_flag());
     let rotate = Command::new("rotate-key")
@@ -115,9 +127,10 @@ fn add(matches: &ArgMatches) -> Result<(), Failure> {
     let given: Vec<&String> = matches.get_many("dialect").into_iter().flatten().collect();
     let dialects = if given.is_empty() { json!(DIALECTS) } else { json!(given) };
     let hosts: Vec<&String> = matches.get_many("host").into_iter().flatten().collect();
+    let origins: Vec<&String> = matches.get_many("origin").into_iter().flatten().collect();
     let tier = matches.get_one::<String>("tier");
     let name = text(matches, "name");
-    let asked = json!({"do": "tenant.add", "name": name, "tier": tier, "dialects": dialects, "hosts": hosts});
+    let asked = json!({"do": "tenant.add", "name": name, "tier": tier, "dialects": dialects, "hosts": hosts, "origins": origins});
     let made = ask(&config, &asked)?;
     let mut out = format!("tenant           {name}\n");
     for (kind, key) in made.get("keys").and_then(Value::as_object).into_iter().flatten() {

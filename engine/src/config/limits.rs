@@ -4,7 +4,7 @@ use protocol::engineio::Heartbeat;
 
 use super::table::LimitsConfig;
 use crate::control::{Paced, Rate, Rates, SeatLimits};
-use crate::limits::Limits;
+use crate::limits::{Limits, REFUSED_AT_ONCE};
 use crate::outbox::OutboxLimits;
 use crate::reactor::ring::Settings;
 use crate::side::{DatabaseLimits, ListLimits, SideLimits};
@@ -125,7 +125,7 @@ impl LimitsConfig {
         Settings {
             sq_entries: self.submissions_max,
             cq_entries: self.completions_max,
-            conns_max: self.connections_max,
+            conns_max: self.connections_max.saturating_add(REFUSED_AT_ONCE),
             buffers: self.receive_buffers,
             buffer_bytes: self.receive_buffer_bytes,
             held_max: self.receive_buffers_per_connection_max,
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(limits.for_decoders(), protocol::Limits::default());
         assert_eq!(format!("{:?}", limits.for_shard()), format!("{:?}", Limits::default()));
         assert_eq!(format!("{:?}", limits.for_side()), format!("{:?}", SideLimits::default()));
-        let conns_max = limits.connections_max;
+        let conns_max = limits.connections_max + REFUSED_AT_ONCE;
         let driver = Settings { conns_max, ..Settings::default() };
         assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));
         assert_eq!(limits.for_driver(4).backlog_bytes_max, driver.backlog_bytes_max / 4);

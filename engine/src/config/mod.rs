@@ -7,6 +7,7 @@ mod file;
 mod insforge;
 mod limits;
 mod load;
+mod memory;
 mod secret;
 mod setting;
 mod table;
@@ -36,6 +37,7 @@ pub use tenant::{
     MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, PusherConfig, TenantConfig,
     VendorConfig, is_name,
 };
+pub(crate) use tenant_file::{ORIGIN_RULE, ORIGINS_MAX};
 pub use text::{Secrets, default_file, flag_help, settings_page, shown};
 pub use upstream::{ApiToken, BaseUrl, UpstreamId};
 pub use value::{JournalKind, LogFormat, LogLevel, ReactorKind, WebhookFormat};

@@ -1,5 +1,6 @@
 //! Tenants as a file names them, and the forms of their keys.
 
+use protocol::Origins;
 use protocol::auth::vendor::{AblyKey, KeyError, LiveblocksKey, PusherKeys, VendorKeys};
 
 use super::error::ConfigError;
@@ -30,6 +31,8 @@ pub struct TenantConfig {
     pub rates: Vec<(Paced, Rate)>,
     /// Whether a socket ends with its token.
     pub close_on_token_expiry: bool,
+    /// The pages that may use its sockets; without a list all may.
+    pub allowed_origins: Option<Origins>,
 }
 
 /// `[tenant.pusher]`, `[tenant.ably]` and `[tenant.liveblocks]`.

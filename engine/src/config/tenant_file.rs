@@ -1,5 +1,7 @@
 //! Reads the tenants and the tiers of a file.
 
+use protocol::{NoOrigin, Origins};
+
 use super::error::{ConfigError, Place};
 use super::file::{Item, Source, Table};
 use super::load::nearest;
@@ -11,6 +13,12 @@ use super::tenant::{
 use super::tier::{CREDIT_KEY, QUOTA_KEYS, RATE_KEYS, SOCKETS_KEY};
 use super::value::quoted;
 use crate::control::{Paced, Quota, Rate, Tier};
+
+/// Origins of one tenant.
+pub(crate) const ORIGINS_MAX: usize = 64;
+/// What each is.
+pub(crate) const ORIGIN_RULE: &str =
+    "each must be https://name, with a port if it is no usual one and nothing behind it, or null";
 
 /// A table whose keys are known.
 pub(super) struct Fields<'s, 'v, 'a> {
@@ -72,12 +80,13 @@ impl<'a> Source<'a> {
     }
 
     fn tenant(&self, value: &Item<'a>) -> Result<TenantConfig, ConfigError> {
-        const KNOWN: [&str; 12] = [
+        const KNOWN: [&str; 13] = [
             "name",
             "signing_secret",
             "tier",
             CREDIT_KEY,
             "close_on_token_expiry",
+            "allowed_origins",
             "rates",
             "cohesivity",
             "infrai",
@@ -109,6 +118,7 @@ impl<'a> Source<'a> {
                 Some(it) => self.switch("tenant.close_on_token_expiry", it)?,
                 None => false,
             },
+            allowed_origins: table("allowed_origins").map(|it| self.origins(it)).transpose()?,
         };
         // The vendors' own rules; they name the key and never show it.
         tenant.vendors.keys().map_err(|why| ConfigError::Wrong {
@@ -140,6 +150,23 @@ impl<'a> Source<'a> {
     pub(super) fn is_no(&self, key: &str, value: &Item<'a>, rule: &str) -> ConfigError {
         let found = format!("of type {}", value.get_ref().type_str());
         ConfigError::value(&self.place(value.span()), key, &found, rule)
+    }
+
+    fn origins(&self, value: &Item<'a>) -> Result<Origins, ConfigError> {
+        const KEY: &str = "tenant.allowed_origins";
+        let list = value.get_ref().as_array();
+        let list = list.ok_or_else(|| self.is_no(KEY, value, "it must be a list of origins"))?;
+        if list.len() > ORIGINS_MAX {
+            let (found, rule) =
+                (format!("a list of {}", list.len()), format!("it may have {ORIGINS_MAX} origins"));
+            return Err(ConfigError::value(&self.place(value.span()), KEY, &found, &rule));
+        }
+        list.iter().try_fold(Origins::default(), |origins, item| {
+            let text = self.text(KEY, item)?;
+            origins.and(text).map_err(|NoOrigin| {
+                ConfigError::value(&self.place(item.span()), KEY, &quoted(text), ORIGIN_RULE)
+            })
+        })
     }
 
     fn tenant_name(&self, value: &Item<'a>) -> Result<String, ConfigError> {

@@ -38,6 +38,7 @@ const TENANT_EXAMPLE: &str = "\
 #tier = \"free\"                       # ephemeral, free, plus, pro or one of [tiers.NAME]; nothing is counted if absent
 #credit_micro_usd = 2000000            # what its calls of Infrai may cost in all, by [costs]; nothing bounds it if absent
 #close_on_token_expiry = false         # whether a socket ends with its token
+#allowed_origins = [\"https://app.example\"]  # pages whose scripts may use it, \"null\" for those without an origin; any if absent
 #[tenant.cohesivity]
 #application_key = \"coh_app_…\"       # then 20 of a-z and 0-9; for servers that publish
 #management_key = \"coh_man_…\"        # the same; for provisioning
@@ -143,6 +144,10 @@ impl TenantConfig {
         }
         if self.close_on_token_expiry {
             line("close_on_token_expiry", "true".to_owned());
+        }
+        if let Some(origins) = &self.allowed_origins {
+            let origins: Vec<_> = origins.iter().map(quoted).collect();
+            line("allowed_origins", format!("[{}]", origins.join(", ")));
         }
         let tables = [self.key_rows(secrets), self.vendor_rows(secrets), self.rate_rows()];
         for (table, rows) in tables.into_iter().flatten() {

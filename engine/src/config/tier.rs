@@ -80,6 +80,7 @@ impl Config {
             costs: self.costs.table(),
             rates,
             on_token_end: if ends { OnTokenEnd::Close } else { OnTokenEnd::Stay },
+            origins: tenant.allowed_origins.clone(),
         }
     }
 }

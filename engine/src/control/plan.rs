@@ -1,6 +1,6 @@
 //! What one tenant may do, beside what every tenant may: its tier, its rates, its options.
 
-use protocol::Rejection;
+use protocol::{Origins, Rejection};
 
 use super::bucket::{Bucket, Rate};
 use super::costs::Costs;
@@ -171,6 +171,8 @@ pub struct Plan {
     pub on_token_end: OnTokenEnd,
     /// What its calls of Infrai cost.
     pub costs: Costs,
+    /// The pages that may use its sockets; without a list all may.
+    pub origins: Option<Origins>,
 }
 
 /// See [`Plan::on_token_end`].

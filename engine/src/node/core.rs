@@ -16,6 +16,7 @@ use super::StartError;
 use crate::broker::Rest;
 use crate::control::Kept;
 use crate::ids::ShardId;
+use crate::pressure::Gauge;
 use crate::reactor::ring::{self, Bell, Driver, Waker};
 use crate::reactor::{
     self, CatalogPort, Clock, Core, JournalPort, Lanes, Order, Parts, Reactor, SidePort,
@@ -61,6 +62,7 @@ pub(super) struct Plan {
     pub(super) orders: flume::Receiver<Order>,
     pub(super) inputs_per_turn_max: usize,
     pub(super) busy_cores: Arc<AtomicUsize>,
+    pub(super) gauge: Arc<Gauge>,
     pub(super) side: Option<SideDoor>,
     pub(super) read_timeout: Duration,
     pub(super) stream_part_bytes_max: usize,
@@ -139,6 +141,7 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
         orders: plan.orders,
         inputs_per_turn_max: plan.inputs_per_turn_max,
         busy_cores: plan.busy_cores,
+        gauge: plan.gauge,
     };
     Ok(Core::new(parts, clock))
 }

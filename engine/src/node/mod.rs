@@ -1,6 +1,7 @@
 //! A node: one process, a core a shard, started together and stopped together.
 
 mod core;
+mod memory;
 mod options;
 mod webhooks;
 
@@ -14,6 +15,8 @@ use protocol::ws::CloseCode;
 use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, Wake};
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
+use self::memory::Watch;
+pub use self::memory::{Group, Memory, MemoryBound};
 pub use self::options::{NodeOptions, StartError};
 use self::webhooks::Deliveries;
 pub use self::webhooks::{WEBHOOKS, WebhookSettings};
@@ -36,6 +39,8 @@ pub struct Node {
     deliveries: Option<Deliveries>,
     /// For the operator's door.
     link: Option<NodeLink>,
+    /// Looks at its memory.
+    watch: Option<Watch>,
 }
 
 struct CoreHandle {
@@ -59,6 +64,7 @@ impl Node {
         let journals = open_journals(options)?;
         let kept = Arc::new(read_kept(options, catalog.as_ref(), &journals, clock)?);
         let busy_cores = Arc::new(AtomicUsize::new(usize::from(options.shards)));
+        let gauge = options.gauge();
         let (mut bells, mut wakes, mut tellers) = (Vec::new(), Vec::new(), Vec::new());
         let mut stores = Vec::new();
         let lanes = between(options.shards, options.lane_capacity);
@@ -79,6 +85,7 @@ impl Node {
                 orders,
                 inputs_per_turn_max: options.inputs_per_turn_max,
                 busy_cores: Arc::clone(&busy_cores),
+                gauge: Arc::clone(&gauge),
                 side: node.side.as_ref().map(Side::door),
                 read_timeout: options.read_timeout(),
                 stream_part_bytes_max: options.stream_part_bytes_max,
@@ -106,12 +113,13 @@ impl Node {
             let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }
+        node.watch = options.memory.clone().map(|it| Watch::start(it, gauge)).transpose()?;
         Ok(node)
     }
 
     fn new(local_addr: SocketAddr, side: Option<Side>) -> Self {
-        let (cores, catalog, deliveries, link) = (Vec::new(), None, None, None);
-        Self { local_addr, cores, catalog, side, deliveries, link }
+        let (cores, catalog, deliveries, link, watch) = (Vec::new(), None, None, None, None);
+        Self { local_addr, cores, catalog, side, deliveries, link, watch }
     }
 
     /// Starts webhooks over the journals, with the hooks that were kept: before any core takes a message.

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use storage::{JournalError, JournalKind, JournalOptions, OpenError, QueueLimits, Retention};
 
+use super::memory::MemoryBound;
 use super::webhooks::WebhookSettings;
 use crate::ids::ShardId;
 use crate::limits::Limits;
+use crate::pressure::Gauge;
 use crate::reactor::ring;
 use crate::reactor::{Clock, Reactor};
 use crate::shard::ShardOptions;
@@ -49,6 +51,8 @@ pub struct NodeOptions {
     pub side: Option<SideOptions>,
     /// What delivers webhooks; without it they are refused.
     pub webhooks: Option<WebhookSettings>,
+    /// What memory it may take; without it nobody looks.
+    pub memory: Option<MemoryBound>,
     /// Bytes of one part of a streamed answer.
     pub stream_part_bytes_max: usize,
     /// Random: seeds the hashers and the message ids.
@@ -89,7 +93,15 @@ impl std::fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+/// Without a bound there is no pressure, and nothing to give back.
+const NOTHING: fn() = || ();
+
 impl NodeOptions {
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        let give_back = self.memory.as_ref().map_or(NOTHING, |it| it.give_back);
+        Arc::new(Gauge::new(give_back))
+    }
+
     pub(super) fn queue(&self) -> QueueLimits {
         QueueLimits {
             messages_max: self.limits.journal_queue_messages_max,

@@ -43,6 +43,8 @@ pub(super) struct Record {
     pub(super) anon_key: Option<String>,
     /// Where tokens are of its users.
     pub(super) hosts: Vec<String>,
+    /// The pages that may use its sockets; without any all may.
+    pub(super) origins: Vec<String>,
 }
 
 impl Record {
@@ -55,6 +57,7 @@ impl Record {
             "keys": keys,
             "anon_key": self.anon_key,
             "hosts": self.hosts,
+            "origins": self.origins,
         });
         row.to_string().into_bytes()
     }
@@ -70,11 +73,14 @@ impl Record {
             Some(KeptKey { kind, hash, until_ms: it.get("until_ms")?.as_u64() })
         };
         let keys = value.get("keys")?.as_array()?.iter().map(key).collect::<Option<_>>()?;
-        // Rows of older versions have neither.
+        // Rows of older versions have none of these.
         let anon_key = value.get("anon_key").and_then(Value::as_str).map(str::to_owned);
-        let hosts = value.get("hosts").and_then(Value::as_array).into_iter().flatten();
-        let hosts = hosts.map(|it| it.as_str().map(str::to_owned)).collect::<Option<_>>()?;
-        Some(Self { id, tier, keys, anon_key, hosts })
+        let texts = |name| -> Option<Vec<String>> {
+            let list = value.get(name).and_then(Value::as_array).into_iter().flatten();
+            list.map(|it| it.as_str().map(str::to_owned)).collect()
+        };
+        let (hosts, origins) = (texts("hosts")?, texts("origins")?);
+        Some(Self { id, tier, keys, anon_key, hosts, origins })
     }
 }
 
@@ -191,10 +197,11 @@ mod tests {
             keys: vec![key(KeyKind::Project, None), key(KeyKind::Application, Some(u64::MAX))],
             anon_key: Some("anon_a".to_owned()),
             hosts: vec!["a.example".to_owned()],
+            origins: vec!["https://a.example".to_owned()],
         };
         assert_eq!(Record::decode(&record.encode()), Some(record));
         let older = Record::decode(b"{\"id\":1,\"tier\":null,\"keys\":[]}").unwrap();
-        assert!(older.anon_key.is_none() && older.hosts.is_empty());
+        assert!(older.anon_key.is_none() && older.hosts.is_empty() && older.origins.is_empty());
         for damaged in ["", "{}", "{\"id\":1}", "{\"id\":1,\"tier\":null,\"keys\":[{}]}"] {
             assert_eq!(Record::decode(damaged.as_bytes()), None, "{damaged}");
         }

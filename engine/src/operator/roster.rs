@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
+use protocol::Origins;
 use protocol::auth::insforge::UserKeys;
 use serde_json::Value;
 
@@ -98,7 +99,11 @@ impl Roster {
         let Made { record, secrets } = made;
         let keys = record.keys.iter().filter(|it| it.until_ms.is_none_or(|it| it > now_ms));
         let before = secrets.signing.before(now_ms);
-        let tenant = TenantConfig { tier: record.tier.clone(), ..TenantConfig::default() };
+        let tenant = TenantConfig {
+            tier: record.tier.clone(),
+            allowed_origins: origins(&record.origins),
+            ..TenantConfig::default()
+        };
         let mut spec = TenantSpec {
             id: record.id,
             name: name.to_owned(),
@@ -216,6 +221,12 @@ impl Roster {
 pub(super) fn texts<'a>(ask: &'a Value, name: &str) -> impl Iterator<Item = &'a str> {
     let list = ask.get(name).and_then(Value::as_array).into_iter().flatten();
     list.map(|it| it.as_str().unwrap_or_default())
+}
+
+/// The list that a record has; none is no list. They were checked when they were asked for.
+fn origins(texts: &[String]) -> Option<Origins> {
+    let list = texts.iter().try_fold(Origins::default(), |list, it| list.and(it));
+    (!texts.is_empty()).then(|| list.unwrap_or_default())
 }
 
 /// What a tenant has to speak InsForge; `None` where it has nothing of it.

@@ -1,5 +1,6 @@
 //! Making, listing and removing tenants, and new keys for them.
 
+use protocol::{NoOrigin, Origins};
 use serde_json::{Map, Value, json};
 use storage::OwnedChange;
 
@@ -9,8 +10,8 @@ use super::rotating::Rotating;
 use super::{Refused, World};
 use crate::config::{
     ANON_KEY_PREFIX, API_KEY_PREFIX, APPLICATION_KEY_PREFIX, HOSTS_MAX, KEY_TAIL_BYTES,
-    MANAGEMENT_KEY_PREFIX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES, Secret, SigningSecret,
-    VendorConfig, generate_hex_key, generate_key, is_host, is_name,
+    MANAGEMENT_KEY_PREFIX, ORIGIN_RULE, ORIGINS_MAX, PROJECT_KEY_PREFIX, PROJECT_KEY_TAIL_BYTES,
+    Secret, SigningSecret, VendorConfig, generate_hex_key, generate_key, is_host, is_name,
 };
 use crate::control::Tier;
 use crate::ids::TenantId;
@@ -74,6 +75,7 @@ impl Roster {
         if !hosts.is_empty() && jwt.is_none() {
             return Err(Refused::asked("hosts are of the dialect insforge"));
         }
+        let origins = origins(ask)?;
         let (mut keys, mut shown, mut anon_key) = (Vec::new(), Map::new(), None);
         for kind in kinds {
             let key = new_key(kind)?;
@@ -91,7 +93,7 @@ impl Roster {
         let (jwt, vendors) = (jwt.map(Rotating::of), VendorConfig::default());
         let secrets = KeptSecrets { signing, jwt, vendors };
         let id = TenantId(self.last_id + 1);
-        let record = Record { id, tier: tier.map(str::to_owned), keys, anon_key, hosts };
+        let record = Record { id, tier: tier.map(str::to_owned), keys, anon_key, hosts, origins };
         // The row makes the tenant: a file without one is overwritten by the next tenant of its name.
         secrets.write(&self.data_dir, name)?;
         world.apply(vec![layout::numbered(name, id), put(name, &record)])?;
@@ -132,16 +134,16 @@ impl Roster {
             let tenant = self.config.tenants.iter().find(|config| config.name == it.name);
             let tier = tenant.and_then(|it| it.tier.as_deref());
             let hosts = it.insforge.as_ref().map(|it| it.hosts.as_slice()).unwrap_or_default();
-            let origin = "configuration";
-            json!({"name": it.name, "tier": tier, "origin": origin, "keys": keys, "hosts": hosts})
+            let origins: Vec<_> = it.plan.origins.iter().flat_map(Origins::iter).collect();
+            json!({"name": it.name, "tier": tier, "origin": "configuration", "keys": keys, "hosts": hosts, "origins": origins})
         });
         let made = self.made.iter().map(|(name, it)| {
             let live = |it: &&KeptKey| it.until_ms.is_none_or(|it| it > now_ms);
             let keys = it.record.keys.iter().filter(live);
             let keys = keys.map(|it| json!({"kind": it.kind.name(), "until_ms": it.until_ms}));
             let keys: Vec<_> = keys.collect();
-            let (tier, hosts) = (&it.record.tier, &it.record.hosts);
-            json!({"name": name, "tier": tier, "origin": "command", "keys": keys, "hosts": hosts})
+            let Record { tier, hosts, origins, .. } = &it.record;
+            json!({"name": name, "tier": tier, "origin": "command", "keys": keys, "hosts": hosts, "origins": origins})
         });
         Value::Array(configured.chain(made).collect())
     }
@@ -229,4 +231,18 @@ impl Roster {
         world.apply(vec![layout::dropped(id)])?;
         Ok(json!({"name": name, "removed": true}))
     }
+}
+
+/// The origins that an ask names.
+fn origins(ask: &Value) -> Result<Vec<String>, Refused> {
+    let mut origins = Origins::default();
+    for text in texts(ask, "origins") {
+        let why = |NoOrigin| Refused::asked(format!("{ORIGIN_RULE}; \"{text}\" is none"));
+        origins = origins.and(text).map_err(why)?;
+    }
+    let origins: Vec<_> = origins.iter().map(str::to_owned).collect();
+    if origins.len() > ORIGINS_MAX {
+        return Err(Refused::asked(format!("a tenant may have {ORIGINS_MAX} origins")));
+    }
+    Ok(origins)
 }

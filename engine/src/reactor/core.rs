@@ -6,25 +6,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hashbrown::HashMap;
-use protocol::Rejection;
-use protocol::ws::CloseCode;
 use storage::Retention;
 
 use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
+use super::order::{Go, OperationAnswer, Order};
 use super::retention::kept_for;
 use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
 use super::sockets::{Sockets, how};
 use super::thirst::Thirst;
-use crate::control::Operation;
 use crate::ids::{ConnId, Now, PassId};
+use crate::pressure::{Gauge, Pressure};
 use crate::shard::Shard;
 use crate::shard::effects::Effects;
 use crate::shard::input::Input;
-use crate::tenants::Tenants;
 
 /// Time between two looks at what passes with time.
 const TICK_MS: u64 = 100;
@@ -57,31 +55,8 @@ pub struct Parts {
     pub inputs_per_turn_max: usize,
     /// Cores of the node that have connections, or may still get some.
     pub busy_cores: Arc<AtomicUsize>,
-}
-
-/// What came of an operation.
-pub type OperationAnswer = Result<Vec<u8>, Rejection>;
-
-/// What the node tells its cores.
-#[derive(Clone, Debug)]
-pub enum Order {
-    /// Take these tenants for the node's.
-    Tenants(Arc<Tenants>),
-    /// Do this for a tenant; the answer goes there. Nobody has to be there any more.
-    Operate(Box<Operation>, flume::Sender<OperationAnswer>),
-    /// Say goodbye with this code, and end after so many milliseconds at the latest.
-    Drain(CloseCode, u64),
-}
-
-/// Whether the core goes on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Go {
-    /// There was something to do.
-    Busy,
-    /// There was nothing to do.
-    Idle,
-    /// It is over.
-    Over,
+    /// How short memory is.
+    pub gauge: Arc<Gauge>,
 }
 
 /// One core at work.
@@ -98,6 +73,7 @@ pub struct Core {
     /// Its connections are gone for good. Others may still wait for answers of channels that live here.
     is_drained: bool,
     worked: bool,
+    pressure: Pressure,
     /// Who waits for which operation.
     operations: HashMap<u64, flume::Sender<OperationAnswer>>,
     next_operation: u64,
@@ -118,6 +94,7 @@ impl Core {
             end_ms: None,
             is_drained: false,
             worked: false,
+            pressure: Pressure::Calm,
             operations: HashMap::new(),
             next_operation: 0,
         }
@@ -135,6 +112,7 @@ impl Core {
         self.worked = false;
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
         side.reap(has_room(driver, *stream_backlog_bytes_max));
+        self.feel_pressure(now);
         self.take_deliveries(now);
         self.take_inputs(now);
         self.take_time(now);
@@ -193,6 +171,15 @@ impl Core {
             && parts.side.is_quiet()
             && self.thirst.is_quiet(has_room(&parts.driver, parts.stream_backlog_bytes_max))
             && !parts.shard.is_resumable()
+    }
+
+    /// The shard hears of it at once, whatever else waits: it causes no lane traffic.
+    fn feel_pressure(&mut self, now: Now) {
+        let level = self.parts.gauge.level();
+        if level != self.pressure {
+            self.pressure = level;
+            self.handle(now, Input::Pressure(level));
+        }
     }
 
     /// Deliveries are always taken: they cause no lane traffic (invariant 5). What comes meanwhile is for the next turn.
@@ -311,9 +298,13 @@ impl Core {
             self.worked = was_worked;
         }
         self.parts.journal.write_counts();
+        if self.pressure == Pressure::Consumers {
+            self.parts.driver.shed_slowest();
+        }
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
+            self.parts.gauge.ease();
         }
         if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use glommio::io::PollableFd;
 use glommio::{LocalExecutorBuilder, Placement};
 
-use super::core::{Core, Go};
+use super::core::Core;
+use super::order::Go;
 use super::pin;
 
 /// Longest wait of an idle core: its timers are looked at as often.

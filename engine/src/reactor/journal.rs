@@ -233,6 +233,7 @@ fn went(cuts: &[Cut], ask: &DropAsk) -> LetGo {
 fn rejection(why: &JournalError) -> Rejection {
     match why {
         JournalError::Full { .. } | JournalError::OutOfOrder => Rejection::StorageFull,
+        JournalError::Descriptors => Rejection::Overloaded { limit: "RLIMIT_NOFILE" },
         JournalError::TooLarge { .. } | JournalError::Corrupt { .. } => Rejection::Internal,
         JournalError::Io { .. }
         | JournalError::Fenced

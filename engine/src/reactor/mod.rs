@@ -11,6 +11,7 @@ mod journal;
 mod lanes;
 #[cfg(test)]
 mod lanes_tests;
+mod order;
 mod pin;
 mod retention;
 pub mod ring;
@@ -24,7 +25,8 @@ pub use clock::Clock;
 pub use host::{Reactor, run};
 pub use journal::JournalPort;
 pub use lanes::{Lanes, between};
+pub use order::{Go, OperationAnswer, Order};
 pub use pin::cpus;
 pub use side::SidePort;
 
-pub use self::core::{Core, Go, OperationAnswer, Order, Parts};
+pub use self::core::{Core, Parts};

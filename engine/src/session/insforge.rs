@@ -21,14 +21,23 @@ pub struct InsforgeClient {
     pub wire: Wire,
     /// Who it is, once it said so.
     pub known: Option<Box<Known>>,
-    /// The host that it asked for: it may tell which tenant its token is for.
-    pub host: Box<str>,
+    /// Where it came, and from where.
+    pub whence: Whence,
     /// When it has to have said who it is, on the monotonic clock.
     pub introduced_by_ms: u64,
     /// Its frames that wait.
     pub asks: Asks,
     /// Of the channels that it hears in part, what it wants.
     filters: Vec<(Arc<ChannelKey>, Filter)>,
+}
+
+/// Where a client came, and from where: once it has said who it is, its tenant judges both.
+#[derive(Clone, Debug, Default)]
+pub struct Whence {
+    /// The host that it asked for: it may tell which tenant its token is for.
+    pub host: Box<str>,
+    /// The origin of its page; kept where a tenant lists origins.
+    pub page: Option<Box<str>>,
 }
 
 /// How a client is spoken with.
@@ -66,9 +75,9 @@ pub struct Known {
 impl InsforgeClient {
     /// A client that has not said who it is.
     #[must_use]
-    pub fn new(wire: Wire, host: &str, introduced_by_ms: u64) -> Self {
+    pub fn new(wire: Wire, whence: Whence, introduced_by_ms: u64) -> Self {
         let (asks, filters) = (Asks::default(), Vec::new());
-        Self { wire, known: None, host: host.into(), introduced_by_ms, asks, filters }
+        Self { wire, known: None, whence, introduced_by_ms, asks, filters }
     }
 
     /// What it wants of a channel from now on.

@@ -13,7 +13,7 @@ mod tickets;
 pub use asks::{Asks, PublishAsked};
 pub use http::{CredentialKind, HttpSession, KnownPublish, Verified};
 pub use infrai::InfraiClient;
-pub use insforge::{InsforgeClient, Known, Wire};
+pub use insforge::{InsforgeClient, Known, Whence, Wire};
 pub use socket::{Lease, SocketSession, Speech};
 pub use subscriptions::{Stage, Subscription, Subscriptions};
 pub use surface::Surface;

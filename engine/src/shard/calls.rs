@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use protocol::http::{Head, HeaderValue, Methods, Route, Routed, route, write_preflight};
-use protocol::{Rejection, engineio};
+use protocol::{Rejection, engineio, page_of};
 use storage::{Draft, Publication, SenderKind};
 
 use super::Shard;
@@ -59,7 +59,9 @@ impl Shard {
             Routed::Found(found) => found,
             Routed::Preflight { allow } => {
                 let is_poll = head.path() == engineio::PATH;
-                let origin = head.header("origin").filter(|_| is_poll).map(Box::from);
+                let page = page_of(head);
+                self.tenants.admit_page_anywhere(page.as_deref())?;
+                let origin = page.filter(|_| is_poll);
                 return Ok(Call::Preflight { allow, origin });
             }
             Routed::MethodNotAllowed { allow } => {

@@ -77,7 +77,9 @@ impl Shard {
         match route {
             Route::EdgeSession => {
                 let key = head.query("key")?.ok_or(Rejection::CredentialMissing)?;
-                self.served(self.keyed_tenant(&key)?).map(Call::Session)
+                let tenant = self.keyed_tenant(&key)?;
+                self.admit_page(tenant, head)?;
+                self.served(tenant).map(Call::Session)
             }
             Route::RealtimeToken => self.tenant(conn, head).map(Call::Token),
             Route::RealtimePublish => self.tenant(conn, head).map(Call::Publish),
@@ -227,7 +229,8 @@ impl Shard {
         match cohesivity::decode_credential(head)? {
             Credential::Bearer(key) => {
                 let found = self.tenants.of_management_key(key);
-                found.ok_or_else(|| self.unknown_key(KeyKind::Management, key))
+                let tenant = found.ok_or_else(|| self.unknown_key(KeyKind::Management, key))?;
+                self.admit_page(tenant, head).map(|()| tenant)
             }
             Credential::Key(_) => Err(Rejection::CredentialMissing),
         }
@@ -259,6 +262,7 @@ impl Shard {
         let (now_s, generation) = (self.now.wall_ms / 1000, self.tenants_generation);
         let known = self.http(conn).and_then(|it| it.verified());
         if let Some(tenant) = known.and_then(|it| it.tenant_of((kind, text), now_s, generation)) {
+            self.admit_page(tenant, head)?;
             return self.served(tenant);
         }
         let verified = match kind {
@@ -271,6 +275,7 @@ impl Shard {
         if let Some(http) = self.http(conn) {
             http.verify(verified);
         }
+        self.admit_page(tenant, head)?;
         self.served(tenant)
     }
 
@@ -295,6 +300,7 @@ impl Shard {
         let verify = |key: &[u8]| auth::verify_realtime(&token, key, now_s, limits);
         let claims =
             self.tenants.verify(tenant, verify).map_err(|_| Rejection::CredentialInvalid)?;
+        self.admit_page(tenant, head)?;
         self.served(tenant)?;
         let token_id = TokenId::parse(&claims.token_id);
         if token_id.is_some_and(|it| self.revoked.contains(tenant, it)) {

@@ -11,6 +11,7 @@ use crate::control::{Buckets, Came, CatalogAnswer, Enforce, Operation, Ruling, S
 use crate::ids::{
     CallId, ChannelKey, ConnId, MessageId, Offset, PassId, ShardId, SubscriptionId, TenantId,
 };
+use crate::pressure::Pressure;
 use crate::side::SideAnswer;
 use crate::side::webhook::Hooked;
 use crate::tenants::Tenants;
@@ -54,6 +55,8 @@ pub enum Input<'a> {
     Operation(Box<Operation>),
     /// These are the node's tenants from now on.
     Tenants(Arc<Tenants>),
+    /// Memory of the node is so short from now on.
+    Pressure(Pressure),
     /// Time has passed: deadlines may be due.
     Tick,
     /// The node stops: accept nothing new and say goodbye with this code.

@@ -25,9 +25,11 @@ mod line;
 mod mailing;
 mod operate;
 mod pace;
+mod pages;
 mod paid;
 mod passing;
 mod polled;
+mod pressure;
 mod publishing;
 mod requests;
 mod rules;
@@ -58,6 +60,7 @@ use insforge::ChannelLists;
 use mailing::Mail;
 use passing::Passes;
 use polled::Polls;
+use pressure::Squeeze;
 use side::Sides;
 use steps::Calls;
 
@@ -66,7 +69,7 @@ use crate::control::{Revocations, Rules, Seats, TokenId};
 use crate::hasher::{self, ShardHasher};
 use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
-use crate::limits::Limits;
+use crate::limits::{Limits, refused_at_once};
 use crate::message_ids::MessageIds;
 use crate::session::{Load, State, Table};
 use crate::tenants::Tenants;
@@ -148,6 +151,9 @@ pub struct Shard {
     scratch: Vec<u8>,
     /// Who does not want the publication that is handed out.
     left_out: Vec<ConnId>,
+    /// Connections that the table of the ring has a slot for, but for those that are being refused.
+    room: usize,
+    squeeze: Squeeze,
     health: Health,
     counters: Counters,
     /// The time of the input that is being handled.
@@ -208,6 +214,8 @@ impl Shard {
             due: Vec::new(),
             scratch: Vec::new(),
             left_out: Vec::new(),
+            room: usize::MAX,
+            squeeze: Squeeze::new(limits.polling_total_bytes_max),
             health: Health { draining: false, storage: true },
             counters: Counters::default(),
             now: options.now,
@@ -220,9 +228,10 @@ impl Shard {
         self.broker.restore(channel, rest);
     }
 
-    /// Has room for so many connections in one piece.
-    pub fn expect(&mut self, connections: u32) {
-        self.sessions.expect(connections as usize);
+    /// Has room in one piece for the connections of a ring with so many slots.
+    pub fn expect(&mut self, slots: u32) {
+        self.sessions.expect(slots as usize);
+        self.room = (slots - refused_at_once(slots)) as usize;
     }
 
     /// Says in which epoch channels begin that the journal does not know.
@@ -253,6 +262,7 @@ impl Shard {
             Input::Operation(operation) => self.on_operation(*operation, effects),
             Input::Tenants(tenants) => self.on_tenants(tenants),
             Input::Resume => self.on_resume(effects),
+            Input::Pressure(level) => self.on_pressure(level),
             Input::Tick => self.on_tick(effects),
             Input::Drain(code) => self.on_drain(code, effects),
         }

@@ -5,6 +5,7 @@ use protocol::Rejection;
 use super::Shard;
 use crate::control::{Pace, Paced, Whose};
 use crate::ids::ConnId;
+use crate::pressure::Pressure;
 
 impl Shard {
     /// Counts a request, or a frame, of a connection.
@@ -18,13 +19,14 @@ impl Shard {
     /// Counts what a connection publishes: so many messages, with so many bytes of data.
     ///
     /// # Errors
-    /// When it goes too fast: then none of them is counted.
+    /// When it goes too fast, or memory is short: then none of them is counted.
     pub(super) fn pace_publishes(
         &mut self,
         conn: ConnId,
         count: usize,
         bytes: usize,
     ) -> Result<(), Rejection> {
+        self.has_memory_for(Pressure::Publishes)?;
         let narrow = |it: usize| u32::try_from(it).unwrap_or(u32::MAX);
         let pace = Pace::of(Paced::Publishes, narrow(count)).and(Paced::Bytes, narrow(bytes));
         self.pace(conn, &pace)

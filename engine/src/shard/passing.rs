@@ -91,12 +91,12 @@ impl Shard {
 
     /// A connection came from another shard.
     pub(super) fn on_arrived(&mut self, conn: ConnId, number: PassId, effects: &mut Effects) {
-        let is_full = self.open(conn, State::Arriving);
+        let full = self.open(conn, State::Arriving);
         if let Some(slot) = self.sessions.slot(conn) {
             slot.since_ms = self.now.monotonic_ms.max(1);
         }
-        if is_full {
-            self.refuse_conn(conn, effects);
+        if let Err(why) = full {
+            self.refuse_conn(conn, &why, effects);
         }
         match self.passes.parcels.remove(&number) {
             Some(parcel) => self.unpack(conn, parcel),

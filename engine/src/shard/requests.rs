@@ -11,6 +11,7 @@ use super::calls::{Body, Call};
 use super::cohesivity;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
+use crate::pressure::Pressure;
 use crate::session::{HttpSession, State, Surface};
 
 /// How far reading came.
@@ -33,29 +34,37 @@ struct Outline {
 
 impl Shard {
     pub(super) fn on_opened(&mut self, conn: ConnId, effects: &mut Effects) {
-        if self.open(conn, State::Http(Box::<HttpSession>::default())) {
-            self.refuse_conn(conn, effects);
+        let full = self.open(conn, State::Http(Box::<HttpSession>::default()));
+        if let Err(why) = full.and_then(|()| self.has_memory_for(Pressure::Connections)) {
+            self.refuse_conn(conn, &why, effects);
         }
         self.watch(conn);
     }
 
-    /// Takes a connection. Returns whether there is one too many.
-    pub(super) fn open(&mut self, conn: ConnId, state: State) -> bool {
+    /// Takes a connection.
+    ///
+    /// # Errors
+    /// When there is one too many: then it is to be refused.
+    pub(super) fn open(&mut self, conn: ConnId, state: State) -> Result<(), Rejection> {
         self.counters.opened += 1;
-        let is_full = self.sessions.count() >= self.limits.connections_max;
+        let count = self.sessions.count();
+        let full = match (self.limits.connections_max, self.room) {
+            (max, _) if count >= max => Some("connections_max"),
+            (_, room) if count >= room => Some("RLIMIT_NOFILE"),
+            _ => None,
+        };
         if let Some(slot) = self.sessions.open(conn, state) {
             slot.heard_at_ms = self.now.monotonic_ms;
         }
-        is_full
+        full.map_or(Ok(()), |limit| Err(Rejection::Overloaded { limit }))
     }
 
     /// Refuses a connection for which there is no room.
-    pub(super) fn refuse_conn(&mut self, conn: ConnId, effects: &mut Effects) {
+    pub(super) fn refuse_conn(&mut self, conn: ConnId, why: &Rejection, effects: &mut Effects) {
         if let Some(slot) = self.sessions.slot(conn) {
             slot.state = State::Http(Box::<HttpSession>::default());
         }
-        let why = Rejection::Overloaded { limit: "connections_max" };
-        self.reject_and_close(conn, &why, &mut effects.closes);
+        self.reject_and_close(conn, why, &mut effects.closes);
     }
 
     pub(super) fn on_bytes(&mut self, conn: ConnId, bytes: &mut [u8], effects: &mut Effects) {
@@ -102,6 +111,7 @@ impl Shard {
         }
         let Some(slot) = self.sessions.slot(conn) else { return };
         if slot.carry.len() < slot.want {
+            self.end_large(conn, effects);
             return;
         }
         let mut carry = std::mem::take(&mut slot.carry);
@@ -167,6 +177,9 @@ impl Shard {
 
     /// Notes since when something is incomplete, and ends a peer that sends faster than it lets itself be answered.
     fn check_unread(&mut self, conn: ConnId, effects: &mut Effects) {
+        if self.end_large(conn, effects) {
+            return;
+        }
         let now_ms = self.now.monotonic_ms;
         let unread_bytes_max = self.limits.unread_bytes_max;
         let Some(slot) = self.sessions.slot(conn) else { return };

@@ -99,7 +99,8 @@ impl Shard {
         }
         match read.step {
             Step::Need => return Progress::Need(at_hand + 1),
-            Step::Part | Step::Pong(_) => {}
+            Step::Part => self.end_fragmented(conn, effects),
+            Step::Pong(_) => {}
             Step::Ping(payload) => {
                 self.turn.write(&self.hub, conn, socket.groups(), |out| {
                     ws::append_pong(out, payload);

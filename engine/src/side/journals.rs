@@ -11,6 +11,7 @@ pub(super) fn rejection(why: &JournalError, limit: &'static str) -> Rejection {
     match why {
         JournalError::TimedOut => Rejection::Overloaded { limit },
         JournalError::Corrupt { .. } => Rejection::Internal,
+        JournalError::Descriptors => Rejection::Overloaded { limit: "RLIMIT_NOFILE" },
         JournalError::Full { .. }
         | JournalError::Io { .. }
         | JournalError::Fenced

@@ -1,6 +1,7 @@
 //! Who may use this node: the tenants and their keys. Made once, shared by all shards, never changed.
 
 mod insforge;
+mod origins;
 
 use hashbrown::{HashMap, HashSet};
 use protocol::auth;
@@ -8,6 +9,7 @@ use protocol::auth::vendor::VendorKeys;
 
 use insforge::{Door, Hosts};
 pub use insforge::{InsforgeSpec, PolicyMode, host_name};
+use origins::Pages;
 
 use crate::config::LIVEBLOCKS_URL;
 use crate::control::{Costs, Plan};
@@ -122,6 +124,7 @@ pub struct Tenants {
     /// The last keys of tenants that were removed.
     gone: HashSet<(KeyKind, KeyHash)>,
     hosts: Hosts,
+    pages: Pages,
     pepper: [u8; 32],
     /// Makes session ids that nobody can guess.
     sid_key: [u8; 32],
@@ -169,6 +172,7 @@ impl Tenants {
             by_key: HashMap::new(),
             gone: HashSet::new(),
             hosts: Hosts::of(specs),
+            pages: Pages::of(specs),
             pepper,
             sid_key: auth::hmac_sha256(&pepper, b"session ids"),
             nobody: Tenant::default(),

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::client::Frame;
 use super::crowd::Crowd;
 use super::http::Http;
-use super::node::{figures, pause};
+use super::node::pause;
 use super::probe::{Kept, Probe, Window, number};
 use super::socket::Room;
+use super::trust::figures;
 use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 /// Messages a second to everybody.
@@ -78,11 +79,14 @@ fn a_channel_with_everybody_does_not_hold_up_quiet_ones() {
         last = everybody.shout(&world, last, seconds(2, 10));
     }
     let (seen, peak) = (probe.end(), world.peak_mib());
-    figures(&format!(
-        "{{\"what\":\"big channel\",\"listeners\":{count},\"per_s\":{PER_S},\"messages\":{last},\"deliveries\":{},\
-         {seen},\"peak_mib\":{peak}}}",
-        everybody.deliveries
-    ));
+    figures(
+        "big channel",
+        &format!(
+            "\"listeners\":{count},\"per_s\":{PER_S},\"messages\":{last},\"deliveries\":{},\
+         {seen},\"peak_mib\":{peak}",
+            everybody.deliveries
+        ),
+    );
     assert_eq!(everybody.deliveries, last * count as u64);
     assert!(peak <= MOST_MIB, "{peak} MiB");
     seen.check(Duration::from_millis(10));

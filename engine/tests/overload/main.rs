@@ -31,4 +31,7 @@ mod slow_heads;
 #[allow(dead_code, reason = "it belongs to the tests of chaos")]
 mod socket;
 mod storm;
+#[path = "../server/trust.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod trust;
 mod world;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use super::client::Frame;
 use super::crowd::Crowd;
 use super::http::Http;
-use super::node::{figures, pause};
+use super::node::pause;
 use super::probe::{Kept, Probe, Window, number};
 use super::socket::Room;
-use super::world::{World, is_full, scaled, seconds, sockets_at_most, tenant};
+use super::trust::{figures, is_long};
+use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 const READERS: usize = 10;
 /// So many of those who do not read begin to, once they were given up: they find out why.
@@ -105,7 +106,7 @@ impl Channel {
 #[test]
 fn who_does_not_read_is_closed_and_costs_nobody_else() {
     let count = sockets_at_most(scaled(600, 9_000));
-    let flags: &[&str] = if is_full() { &[] } else { &["--limits-outbox-age-ms-max", "1000"] };
+    let flags: &[&str] = if is_long() { &[] } else { &["--limits-outbox-age-ms-max", "1000"] };
     let world = World::start(&tenant("demo", '1'), flags);
     let probe = Probe::begin(&world, &world.socket("demo", "quiet"), 100, Kept::No);
     let keeper = Probe::begin(&world, &world.socket("demo", "kept"), 20, Kept::Yes);
@@ -123,11 +124,14 @@ fn who_does_not_read_is_closed_and_costs_nobody_else() {
     }
     channel.end();
     let (seen, kept, peak) = (probe.end(), keeper.end(), world.peak_mib());
-    figures(&format!(
-        "{{\"what\":\"mute\",\"mutes\":{count},\"readers\":{READERS},\"messages\":{sent},\"bytes\":{PAYLOAD_BYTES},\
-         \"told\":{:?},{seen},\"acknowledged\":{},\"peak_mib\":{peak}}}",
-        channel.told, kept.acknowledged
-    ));
+    figures(
+        "mute",
+        &format!(
+            "\"mutes\":{count},\"readers\":{READERS},\"messages\":{sent},\"bytes\":{PAYLOAD_BYTES},\
+         \"told\":{:?},{seen},\"acknowledged\":{},\"peak_mib\":{peak}",
+            channel.told, kept.acknowledged
+        ),
+    );
     let names = ["outbox_bytes_max", "outbox_age_ms_max", "outbox_total_bytes_max"];
     let is_named = |why: &str| why.starts_with("1013") && names.iter().any(|it| why.contains(it));
     assert!(channel.told.keys().all(|why| is_named(why)), "{:?}", channel.told);

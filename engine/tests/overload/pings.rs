@@ -7,9 +7,10 @@ use protocol::ws::{Opcode, append_masked};
 
 use super::client::Frame;
 use super::crowd::Crowd;
-use super::node::{figures, pause};
+use super::node::pause;
 use super::probe::{Kept, Probe, Window};
 use super::socket::Room;
+use super::trust::figures;
 use super::world::{World, scaled, seconds, tenant};
 
 /// Pings that one connection sends at once.
@@ -65,11 +66,14 @@ fn a_flood_of_pings_ends_its_connection_and_delays_nobody() {
     probe.enter(Window::Between);
     let (seen, peak) = (probe.end(), world.peak_mib());
     let most = pongs.iter().max().copied().unwrap_or_default();
-    figures(&format!(
-        "{{\"what\":\"pings\",\"pings\":{sent},\"seconds\":{took:.1},\"connections\":{},\"told\":{ends:?},\
-         \"pongs_most\":{most},\"polite\":{polite},{seen},\"peak_mib\":{peak}}}",
-        pongs.len()
-    ));
+    figures(
+        "pings",
+        &format!(
+            "\"pings\":{sent},\"seconds\":{took:.1},\"connections\":{},\"told\":{ends:?},\
+         \"pongs_most\":{most},\"polite\":{polite},{seen},\"peak_mib\":{peak}",
+            pongs.len()
+        ),
+    );
     let told = ends
         .iter()
         .filter(|(why, _)| why.starts_with("1008") && why.contains("control_frames_per_s_max"));

@@ -13,7 +13,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::{Client, Frame};
 use super::node::PATIENCE;
 use super::socket::Room;
-use super::world::{World, go_first, is_full};
+use super::trust::is_long;
+use super::world::{World, go_first};
 
 /// Who listens beside the one who publishes, and hears it too.
 const LISTENERS: usize = 10;
@@ -120,7 +121,7 @@ struct Work {
 impl Work {
     fn run(mut self, stop: &AtomicBool, every: Duration, kept: Kept) -> Seen {
         let keep = if kept == Kept::Yes { "" } else { ",\"persist\":false" };
-        if is_full() {
+        if is_long() {
             go_first();
         }
         let mut next = Instant::now();
@@ -233,7 +234,7 @@ impl Seen {
         assert_eq!((self.refused, self.lost, self.wrong), (0, 0, 0), "{self} {}", self.refusal);
         assert_eq!(self.acknowledged, self.sent, "{self}");
         assert!(self.times.iter().all(|it| !it.is_empty()), "{self}");
-        if is_full() {
+        if is_long() {
             let most = floor.max(self.p99(Window::Alone).mul_f64(1.5));
             assert!(self.p99(Window::Beside) <= most, "{self}, at most {most:?}");
         }

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::http::Http;
-use super::node::{figures, pause};
+use super::node::pause;
 use super::probe::{Kept, Probe, Window};
+use super::trust::figures;
 use super::world::{World, scaled, seconds, tenant};
 
 /// Messages a second that the greedy tenant may publish.
@@ -73,9 +74,10 @@ fn a_tenant_over_its_quota_is_refused_and_one_within_it_does_not_notice() {
     let seen = probe.end();
     let admitted = answers.get("200").copied().unwrap_or_default();
     let refused = answers.get("429 publishes_per_s").copied().unwrap_or_default();
-    figures(&format!(
-        "{{\"what\":\"quota\",\"per_s_max\":{PER_S},\"seconds\":{beside:.1},\"answers\":{answers:?},{seen}}}"
-    ));
+    figures(
+        "quota",
+        &format!("\"per_s_max\":{PER_S},\"seconds\":{beside:.1},\"answers\":{answers:?},{seen}"),
+    );
     assert_eq!(answers.values().sum::<u64>(), admitted + refused, "{answers:?}");
     assert!(refused > admitted, "it asked for too little: {answers:?}");
     // What comes in the time, and a burst before each.

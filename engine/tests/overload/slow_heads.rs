@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Frame};
 use super::crowd::Crowd;
-use super::node::{figures, pause};
+use super::node::pause;
 use super::probe::listener;
 use super::socket::Room;
-use super::world::{World, is_full, scaled, seconds, sockets_at_most, tenant};
+use super::trust::{figures, is_long};
+use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 /// Time between two bytes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -138,7 +139,7 @@ fn newcomers(world: &World, target: &str, stop: &Arc<AtomicBool>) -> JoinHandle<
 fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
     let count = sockets_at_most(scaled(150, 2_000));
     let time = seconds(3, 30);
-    let (head_ms, body_ms) = if is_full() { (5_000, 10_000) } else { (1_000, 2_000) };
+    let (head_ms, body_ms) = if is_long() { (5_000, 10_000) } else { (1_000, 2_000) };
     let world = World::start(
         &tenant("demo", '1'),
         &[
@@ -181,20 +182,23 @@ fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
         slow.hear(Duration::from_millis(50));
     }
     let closed: usize = slow.ends.values().sum();
-    figures(&format!(
-        "{{\"what\":\"slow heads\",\"at_once\":{count},\"closed\":{closed},\"told\":{:?},\"longest\":\"{:?}\",\
-         \"newcomers\":{},\"newcomer_p99_ms\":{:.1},\"peak_mib\":{}}}",
-        slow.ends,
-        slow.longest,
-        times.len(),
-        p99.as_secs_f64() * 1_000.0,
-        world.peak_mib()
-    ));
+    figures(
+        "slow heads",
+        &format!(
+            "\"at_once\":{count},\"closed\":{closed},\"told\":{:?},\"longest\":\"{:?}\",\
+         \"newcomers\":{},\"newcomer_p99_ms\":{:.1},\"peak_mib\":{}",
+            slow.ends,
+            slow.longest,
+            times.len(),
+            p99.as_secs_f64() * 1_000.0,
+            world.peak_mib()
+        ),
+    );
     assert!(slow.surprises.is_empty(), "{:?}", &slow.surprises[..slow.surprises.len().min(5)]);
     assert_eq!(slow.crowd.len(), 0, "some were never ended");
     assert_eq!(closed, slow.halves.len());
     assert!(slow.ends.len() == 3 && times.len() > 10, "little happened");
-    if is_full() {
+    if is_long() {
         assert!(p99 <= NEWCOMER, "{p99:?}");
     }
     world.node.kill();

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::client::Frame;
 use super::crowd::Crowd;
-use super::node::figures;
 use super::probe::{Kept, Probe, Window};
 use super::publisher::{CHANNELS, Publisher};
 use super::socket::Room;
-use super::world::{World, is_full, scaled, seconds, sockets_at_most, tenant};
+use super::trust::{figures, is_long};
+use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 /// Connections that are asked for in a row before somebody looks what came of them.
 const AT_ONCE: usize = 100;
@@ -133,18 +133,21 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
         everybody.hear(Duration::from_millis(20));
     }
     let peak = world.peak_mib();
-    figures(&format!(
-        "{{\"what\":\"storm\",\"clients\":{count},\"storms\":{storms},\"back_99_s\":{:.2},\"back_all_s\":{:.2},\
-         \"acknowledged\":{},\"gapped\":{},{seen},\"peak_mib\":{peak}}}",
-        worst.0.as_secs_f64(),
-        worst.1.as_secs_f64(),
-        published.acknowledged,
-        everybody.gapped
-    ));
+    figures(
+        "storm",
+        &format!(
+            "\"clients\":{count},\"storms\":{storms},\"back_99_s\":{:.2},\"back_all_s\":{:.2},\
+         \"acknowledged\":{},\"gapped\":{},{seen},\"peak_mib\":{peak}",
+            worst.0.as_secs_f64(),
+            worst.1.as_secs_f64(),
+            published.acknowledged,
+            everybody.gapped
+        ),
+    );
     assert_eq!(everybody.gapped, 0, "somebody did not get what it missed");
     assert!(published.acknowledged > 20, "little was published");
     assert!(peak <= MOST_MIB, "{peak} MiB");
-    assert!(!is_full() || worst.0 <= BACK, "{:?}", worst.0);
+    assert!(!is_long() || worst.0 <= BACK, "{:?}", worst.0);
     seen.check(Duration::from_millis(50));
     world.node.kill();
 }

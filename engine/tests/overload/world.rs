@@ -10,20 +10,11 @@ use serde_json::{Value, json};
 
 use super::http::Http;
 use super::node::{Node, tell};
-
-/// Whether the full numbers are asked for.
-pub(crate) fn is_full() -> bool {
-    std::env::var_os("TRUST").is_some()
-}
+use super::trust::{self, is_long};
 
 /// The short number, or so much of the full one as is asked for.
 pub(crate) fn scaled(short: usize, full: usize) -> usize {
-    if !is_full() {
-        return short;
-    }
-    let scale = std::env::var("TRUST_SCALE").map_or(1.0, |it| it.parse().unwrap());
-    let scaled = Duration::from_secs(full as u64).mul_f64(scale).as_secs();
-    usize::try_from(scaled).unwrap().max(short)
+    usize::try_from(trust::rounds(short as u64, full as u64)).unwrap().max(short)
 }
 
 /// The same as a time.
@@ -90,7 +81,7 @@ impl World {
     }
 
     fn start_alone(folder: &Path, flags: &[&str]) -> Node {
-        let Some((first, second)) = cpus().filter(|_| is_full()) else {
+        let Some((first, second)) = cpus().filter(|_| is_long()) else {
             return Node::start(folder, flags);
         };
         keep_to(first);

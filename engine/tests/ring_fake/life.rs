@@ -116,6 +116,9 @@ impl Life {
         let wait = if self.chance.is(50) { Wait::Poll } else { Wait::For(Duration::ZERO) };
         self.driver.submit_and_wait(wait).unwrap();
         self.driver.reap(self.now_ms);
+        if self.chance.is(1) {
+            self.driver.shed_slowest();
+        }
         if self.chance.is(20) {
             self.driver.sweep(self.now_ms);
         }

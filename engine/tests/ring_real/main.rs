@@ -11,6 +11,7 @@
 
 mod close;
 mod pass;
+mod shed;
 mod support;
 mod wake;
 

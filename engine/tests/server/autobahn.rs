@@ -53,6 +53,7 @@ impl Echo {
             keyed_max: 0,
             side: None,
             webhooks: None,
+            memory: None,
             stream_part_bytes_max: limits.side_part_bytes_max(),
             seed: 1,
             pepper: [0; 32],

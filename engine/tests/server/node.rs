@@ -71,8 +71,12 @@ impl Node {
 
     /// A node with these flags in a folder that outlives it. Returns once it listens.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::launch(stentor(folder), folder, arguments)
+    }
+
+    /// The same, by a command to which `serve` and the flags are added.
+    pub(crate) fn launch(mut command: Command, folder: &Path, arguments: &[&str]) -> Self {
         let ready_file = folder.join("ready.json");
-        let mut command = stentor(folder);
         command.args(["serve", "--log-format", "text"]).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -125,8 +129,13 @@ impl Node {
         format!("{}{join}key={}", self.url(path), self.key())
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> i32 {
+        Pid::from_child(&self.child).as_raw_nonzero().get()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(Pid::from_raw(self.pid()).unwrap(), signal).unwrap();
     }
 
     /// Waits until the log says this.

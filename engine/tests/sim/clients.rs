@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use engine::pressure::Pressure;
 use protocol::client::{self, Target};
 use protocol::{Keep, auth};
 
@@ -279,7 +280,7 @@ impl HttpClient {
                 scene.truth.refuse(number);
                 scene.seen.note("answer refused over HTTP");
                 scene.seen.note_if(status == 413, "message over its limit");
-                scene.seen.note_if(body.contains("connections_max"), "connection limit");
+                note_limits(body, scene);
             }
             (Some(Asked::History(past)), 200) => {
                 self.check_history(body, past, scene);
@@ -292,7 +293,7 @@ impl HttpClient {
             }
             // Full, or too slow: nobody asked, and nothing follows.
             (None, 408 | 503) => {
-                scene.seen.note_if(body.contains("connections_max"), "connection limit");
+                note_limits(body, scene);
             }
             (asked, status) => panic!("{status} answers {asked:?}: {body}"),
         }
@@ -350,6 +351,11 @@ impl HttpClient {
             None => client::write_get(out, &target),
         }
     }
+}
+
+fn note_limits(body: &str, scene: &mut Scene<'_>) {
+    scene.seen.note_if(body.contains("connections_max"), "connection limit");
+    scene.seen.note_if(body.contains(Pressure::LIMIT), "refused for want of memory");
 }
 
 /// How much longer than its least a payload is.

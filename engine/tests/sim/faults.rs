@@ -73,11 +73,13 @@ pub enum Fault {
     CrashInDrain,
     /// The node crashes again as soon as it has started.
     CrashTwice,
+    /// Memory of the node runs short, and suffices again.
+    ShortMemory,
 }
 
 impl Fault {
     /// Those that came last, in order, each in about a sixth of the seeds.
-    const LATER: [Self; 17] = [
+    const LATER: [Self; 18] = [
         Self::LateBells,
         Self::Stalls,
         Self::FailingReads,
@@ -95,6 +97,7 @@ impl Fault {
         Self::DrainedRestart,
         Self::CrashInDrain,
         Self::CrashTwice,
+        Self::ShortMemory,
     ];
 }
 

@@ -29,6 +29,7 @@ mod insforge;
 mod journal;
 mod keys;
 mod lanes;
+mod memory;
 mod naps;
 mod net;
 mod operator;

@@ -275,6 +275,21 @@ impl Net {
         }
     }
 
+    /// Gives up on the connections that have most waiting, as the driver does.
+    pub fn shed_slowest(&mut self) {
+        let is_behind = |it: &&mut Wire| {
+            let is_whole = !it.outbox.is_empty() && !it.outbox.is_sealed();
+            is_whole && it.is_open() && it.passing.is_none()
+        };
+        let mut behind: Vec<_> = self.wires.values_mut().filter(is_behind).collect();
+        behind.sort_by_key(|it| std::cmp::Reverse(it.outbox.bytes()));
+        let count = behind.len().div_ceil(8);
+        for wire in behind.into_iter().take(count) {
+            wire.outbox.seal();
+            wire.overrun = true;
+        }
+    }
+
     /// Begins to close what the shard wants closed.
     pub fn end_turn(&mut self, now_ms: u64, seen: &mut Seen) {
         self.freed.clear();

@@ -46,6 +46,7 @@ fn plan(fault: Fault, seed: u64) -> Plan {
         | Fault::PublishOvertakes
         | Fault::LeaverHears
         | Fault::DeniedPublishes => plan,
+        Fault::PressureIgnored => plan.suffering(Trouble::ShortMemory),
     }
 }
 

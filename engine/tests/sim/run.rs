@@ -1,5 +1,6 @@
 //! One run: trouble for a while, then none, and in the end everything has settled.
 
+use engine::pressure::Pressure;
 use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::ws::CloseCode;
@@ -107,6 +108,8 @@ impl World {
             }
         }
         self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
+        self.pressure = Pressure::Calm;
+        (0..self.shards.len()).for_each(|it| self.tell_pressure(it));
         self.hooks.is_late = false;
         self.sides.iter_mut().for_each(|it| it.is_late = false);
         for journal in &mut self.journals {

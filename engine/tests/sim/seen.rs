@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 106] = [
+pub const WANTED: [&str; 110] = [
     "InsForge client came again",
     "InsForge client hears another dialect",
     "InsForge client kept out",
@@ -61,6 +61,9 @@ pub const WANTED: [&str; 106] = [
     "member disconnected",
     "message delivered",
     "message on the documents' wire",
+    "memory short for connections",
+    "memory short for consumers",
+    "memory short for messages",
     "message over its limit",
     "messages let go",
     "messages listed",
@@ -88,6 +91,7 @@ pub const WANTED: [&str; 106] = [
     "read failed once",
     "read overtook a slow one",
     "recovered in parts",
+    "refused for want of memory",
     "restarted after a drain",
     "resumed",
     "rules changed",

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use engine::broker::Rest;
 use engine::control::{Kept, Metered, Plan, Quota, Tier};
 use engine::ids::{ChannelKey, ConnId, ShardId, TenantId};
+use engine::pressure::Pressure;
 use engine::shard::input::Input;
 use engine::shard::{Shard, ShardOptions};
 use engine::tenants::TenantSpec;
@@ -92,6 +93,7 @@ impl World {
         let tenants = self.tenants();
         let count = usize::from(self.plan.shards);
         self.told_generations = vec![self.generation; count];
+        self.told_pressures = vec![Pressure::Calm; count];
         self.naps = vec![Nap::default(); count];
         self.sides = (0..count).map(|_| Sides::default()).collect();
         self.requests = Lanes::new(count, self.plan.lane_max);

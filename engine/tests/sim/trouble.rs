@@ -44,6 +44,7 @@ impl World {
             self.operate();
         }
         self.rotate();
+        self.squeeze();
         self.hold_up();
         self.end();
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use engine::ids::{ChannelKey, ConnId, Now, ShardId, TenantId};
+use engine::pressure::Pressure;
 use engine::shard::effects::Effects;
 use engine::shard::input::{Delivery, Input, JournalAnswer, Keep, Request};
 use engine::shard::{Shard, home};
@@ -46,6 +47,9 @@ pub struct World {
     /// Which signing keys tenants have, and which of them each shard knows.
     pub generation: u32,
     pub told_generations: Vec<u32>,
+    /// How short memory is, and what each shard knows of it.
+    pub pressure: Pressure,
+    pub told_pressures: Vec<Pressure>,
     /// What was published with a key and not answered.
     pub unknown: Vec<Unknown>,
     pub requests: Lanes<Request>,
@@ -79,6 +83,8 @@ impl World {
             ends: Ends::default(),
             generation: 0,
             told_generations: Vec::new(),
+            pressure: Pressure::Calm,
+            told_pressures: Vec::new(),
             unknown: Vec::new(),
             requests: Lanes::new(shards, plan.lane_max),
             deliveries: Lanes::new(shards, plan.lane_max),
@@ -208,7 +214,11 @@ impl World {
             None
         };
         let is_home = matches!(&input, Input::Journal(_));
+        let is_said = matches!(&input, Input::Bytes(..));
         self.shards[shard].handle(self.now, input, &mut effects);
+        if is_said {
+            self.check_pressure(shard, &effects);
+        }
         if let Some(channel) = changed {
             self.check_told(shard, is_home, &channel, &effects.deliveries);
         }

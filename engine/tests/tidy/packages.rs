@@ -74,6 +74,7 @@ const PLACES: &[(&str, &[&str])] = &[
         &[
             "engine/src/reactor/",
             "engine/src/cli/host.rs",
+            "engine/src/node/memory.rs",
             "engine/src/operator/",
             "engine/tests/",
             "storage/",

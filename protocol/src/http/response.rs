@@ -78,6 +78,8 @@ pub enum HeaderLine<'a> {
     Authenticate,
     /// The page whose script asks, and may read the answer even if it asks with credentials. Without it any page may, without them.
     Origin(HeaderValue<'a>),
+    /// No page may read the answer.
+    NoOrigin,
     /// `Upgrade` and `Sec-WebSocket-Version`: what an upgrade has to be.
     WebSocketVersion,
     /// Any other.
@@ -96,6 +98,7 @@ impl HeaderLine<'_> {
         match (rejection, rejection.retry_after_s()) {
             (_, Some(seconds)) => Some(Self::RetryAfter(seconds)),
             (Rejection::MethodNotAllowed { allow }, None) => Some(Self::Allow(*allow)),
+            (Rejection::OriginDenied { .. }, None) => Some(Self::NoOrigin),
             (Rejection::UpgradeRequired, None) => Some(Self::WebSocketVersion),
             (Rejection::CredentialMissing | Rejection::CredentialInvalid, None) => {
                 Some(Self::Authenticate)
@@ -142,6 +145,7 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             HeaderLine::Allow(methods) => write_line(out, "Allow", &methods.to_string()),
             HeaderLine::Authenticate => write_line(out, "WWW-Authenticate", "Bearer"),
             HeaderLine::Origin(origin) => write_origin(out, origin),
+            HeaderLine::NoOrigin => write_line(out, "Vary", "Origin"),
             HeaderLine::WebSocketVersion => {
                 // RFC 9110 §7.8: the one line has to name the other.
                 write_line(out, "Connection", "Upgrade");
@@ -151,7 +155,9 @@ pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
             HeaderLine::Other { name, value } => write_line(out, name, value.as_str()),
         }
     }
-    let is_for_one = response.headers.iter().any(|it| matches!(it, HeaderLine::Origin(_)));
+    let is_of_origin =
+        |it: &HeaderLine<'_>| matches!(it, HeaderLine::Origin(_) | HeaderLine::NoOrigin);
+    let is_for_one = response.headers.iter().any(is_of_origin);
     if is_for_one {
         write_then(out, response.then);
     } else {
@@ -269,6 +275,16 @@ mod tests {
         let mut out = Vec::new();
         write_response(&mut out, response);
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_page_that_is_not_let_in_reads_nothing() {
+        let why = Rejection::OriginDenied { origin: "null".into() };
+        let header = HeaderLine::of_rejection(&why);
+        let headers = header.as_slice();
+        let response =
+            Response { status: 403, content: Content::Empty, headers, then: KeepAlive::Keep };
+        check(&response, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nVary: Origin\r\n\r\n");
     }
 
     #[test]

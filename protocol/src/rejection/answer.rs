@@ -30,7 +30,7 @@ impl Rejection {
             Self::Item { cause, .. } => cause.status(),
             Self::CredentialMissing | Self::CredentialInvalid => 401,
             Self::InsufficientCredit => 402,
-            Self::Forbidden | Self::NotProvisioned => 403,
+            Self::Forbidden | Self::OriginDenied { .. } | Self::NotProvisioned => 403,
             Self::NotFound | Self::ChannelNotFound => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::TimedOut { .. } => 408,
@@ -79,6 +79,7 @@ impl Rejection {
             | Self::CredentialInvalid
             | Self::InsufficientCredit
             | Self::Forbidden
+            | Self::OriginDenied { .. }
             | Self::NotProvisioned
             | Self::NotFound
             | Self::ChannelNotFound
@@ -139,6 +140,7 @@ impl Rejection {
             | Self::CredentialInvalid
             | Self::InsufficientCredit
             | Self::Forbidden
+            | Self::OriginDenied { .. }
             | Self::NotProvisioned
             | Self::NotFound
             | Self::ChannelNotFound

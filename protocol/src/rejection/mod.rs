@@ -93,6 +93,11 @@ pub enum Rejection {
     InsufficientCredit,
     /// The credential does not allow this.
     Forbidden,
+    /// The tenant takes requests of other pages alone.
+    OriginDenied {
+        /// The origin of the page, as its browser says it.
+        origin: Box<str>,
+    },
     /// The tenant has not asked for this service.
     NotProvisioned,
     /// There is no such thing.

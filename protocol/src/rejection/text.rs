@@ -31,6 +31,7 @@ impl fmt::Display for Rejection {
             Self::CredentialInvalid => f.write_str("Invalid or expired credential"),
             Self::InsufficientCredit => f.write_str("Insufficient credit"),
             Self::Forbidden => f.write_str("Not allowed"),
+            Self::OriginDenied { origin } => write!(f, "Origin not allowed: \"{origin}\""),
             Self::NotProvisioned => f.write_str("Service not provisioned"),
             Self::NotFound => f.write_str("Not found"),
             Self::ChannelNotFound => f.write_str("Channel not found"),

@@ -26,6 +26,7 @@ fn every_rejection() -> Vec<Rejection> {
         Rejection::CredentialInvalid,
         Rejection::InsufficientCredit,
         Rejection::Forbidden,
+        Rejection::OriginDenied { origin: "https://evil.example".into() },
         Rejection::NotProvisioned,
         Rejection::NotFound,
         Rejection::ChannelNotFound,

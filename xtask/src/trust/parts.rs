@@ -7,7 +7,7 @@ pub(super) struct Part {
     pub(super) commands: &'static [&'static str],
 }
 
-pub(super) const PARTS: [Part; 11] = [
+pub(super) const PARTS: [Part; 12] = [
     Part {
         name: "seeds",
         about: "100,000 seeds of the simulator",
@@ -68,6 +68,14 @@ pub(super) const PARTS: [Part; 11] = [
         about: "peers that are mute, slow or flood, everybody back at once, one channel with everybody, a tenant over its quota",
         commands: &[
             "test --profile=trust --locked --package=engine --test=overload -- --nocapture --test-threads=1",
+        ],
+    },
+    Part {
+        name: "resources",
+        about: "few descriptors and none, little memory, pages of other origins; as root, or a part is skipped",
+        commands: &[
+            "test --profile=trust --locked --package=storage --test=descriptors",
+            "test --profile=trust --locked --package=engine --test=limits -- --nocapture --test-threads=1",
         ],
     },
     Part {

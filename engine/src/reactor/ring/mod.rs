@@ -21,6 +21,7 @@ mod restrict;
 mod send;
 mod settings;
 mod settle;
+mod shed;
 mod sleeping;
 mod start;
 mod tag;

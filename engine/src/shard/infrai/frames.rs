@@ -101,6 +101,7 @@ impl Shard {
         };
         let claims = self.infrai_claims(&text)?;
         let tenant = self.tenants.of_name(&claims.tenant).ok_or(Rejection::CredentialInvalid)?;
+        self.admit_page(tenant, head)?;
         let token = TokenId(claims.jti);
         if self.is_revoked(tenant, token) {
             return Err(Rejection::CredentialInvalid);

@@ -25,13 +25,13 @@ impl Shard {
         let known = self.http(conn).and_then(|it| it.verified());
         let offered = (CredentialKind::Project, key);
         if let Some(tenant) = known.and_then(|it| it.tenant_of(offered, now_s, generation)) {
-            return Ok(tenant);
+            return self.admit_page(tenant, head).map(|()| tenant);
         }
         let tenant = self.tenants.of_project_key(key).ok_or(Rejection::CredentialInvalid)?;
         if let Some(http) = self.http(conn) {
             http.verify(Verified::key(CredentialKind::Project, key, tenant, generation));
         }
-        Ok(tenant)
+        self.admit_page(tenant, head).map(|()| tenant)
     }
 
     /// What a client's token says, if it opens a connection now.

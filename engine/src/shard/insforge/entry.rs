@@ -28,11 +28,14 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let client = self.socket(conn).and_then(SocketSession::insforge);
-        let host = client.map(|it| it.host.clone()).unwrap_or_default();
-        let (tenant, identity) = match self.identify(credential, &host) {
+        let whence = client.map(|it| it.whence.clone()).unwrap_or_default();
+        let (tenant, identity) = match self.identify(credential, &whence.host) {
             Ok(found) => found,
             Err(why) => return self.keep_out(conn, &Unwelcome::Unknown(why)),
         };
+        if let Err(why) = self.tenants.admit_page(tenant, whence.page.as_deref()) {
+            return self.keep_out(conn, &Unwelcome::Refused(why));
+        }
         let is_counted = self.socket(conn).is_some_and(|it| counts(it, tenant));
         if is_counted || !self.tenants.plan(tenant).is_metered() {
             return self.welcome(conn, (tenant, identity), is_counted, effects);

@@ -28,6 +28,15 @@ impl Shard {
         found.map(|(tenant, _)| tenant).map_err(RestError::Credential)
     }
 
+    /// Refuses an administrator's call from a page that their tenant does not take.
+    pub(super) fn admit_admin_page(&self, head: &Head<'_>) -> Result<(), Rejection> {
+        if !self.tenants.list_origins() || head.header("origin").is_none() {
+            return Ok(());
+        }
+        // Who is none is told so by the call itself.
+        self.insforge_admin(head).map_or(Ok(()), |tenant| self.admit_page(tenant, head))
+    }
+
     /// The key of the browsers of the tenant whose administrator makes a call.
     pub(super) fn anon_key(&self, head: &Head<'_>) -> Result<Box<str>, RestError> {
         let tenant = self.insforge_admin(head)?;

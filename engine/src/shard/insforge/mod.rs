@@ -87,6 +87,9 @@ impl Shard {
         head: &Head<'_>,
         call: insforge::Call,
     ) -> Result<Call, Rejection> {
+        if !matches!(call, insforge::Call::Engine | insforge::Call::PlainSocket) {
+            self.admit_admin_page(head)?;
+        }
         match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use protocol::Rejection;
 use protocol::auth::hmac_sha256;
 use protocol::dialect::insforge::socket::Standing;
 use protocol::engineio::{self, Ask, OpenFault, Sid, Transport};
 use protocol::http::{Head, Method};
 use protocol::ws::{check_handshake, write_accept};
+use protocol::{Rejection, page_of};
 
 use super::super::Shard;
 use super::super::answers::Shape;
@@ -16,7 +16,8 @@ use super::Call;
 use super::polling::{Poll, PollWish};
 use crate::broker::Member;
 use crate::ids::{ConnId, TenantId};
-use crate::session::{InsforgeClient, SocketSession, Speech, State, Wire};
+use crate::pressure::Pressure;
+use crate::session::{InsforgeClient, SocketSession, Speech, State, Whence, Wire};
 
 /// A WebSocket that may be opened.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(in crate::shard) struct Opening {
     accept: Vec<u8>,
     /// Which of the two wires.
     kind: Kind,
-    host: Box<str>,
+    whence: Whence,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,12 +48,18 @@ impl Shard {
                 return Ok(Call::RefuseEngine { why, is_upgrade, origin });
             }
         };
+        let sid = match asked {
+            Ask::Session { sid, .. } => Some(sid),
+            Ask::Open(_) => None,
+        };
+        let whence = self.whence(head);
+        self.admit_session_page(sid, whence.page.as_deref())?;
         let wish = match (asked, head.method()) {
-            (Ask::Open(Transport::WebSocket), _) => return opening(head, Kind::Socket),
+            (Ask::Open(Transport::WebSocket), _) => return opening(head, Kind::Socket, whence),
             (Ask::Session { transport: Transport::WebSocket, sid }, _) => {
-                return opening(head, Kind::Probe(sid));
+                return opening(head, Kind::Probe(sid), whence);
             }
-            (Ask::Open(Transport::Polling), _) => PollWish::Open { host: head.host().into() },
+            (Ask::Open(Transport::Polling), _) => PollWish::Open { whence },
             (Ask::Session { sid, .. }, Method::Get) => PollWish::Fetch(sid),
             (Ask::Session { sid, .. }, Method::Post) => PollWish::Bring(sid),
             // What waits would be lost to the answer to HEAD.
@@ -66,7 +73,14 @@ impl Shard {
 
     /// Who wants to open a socket of the documents.
     pub(super) fn plain_opening(&mut self, head: &Head<'_>) -> Result<Call, Rejection> {
-        opening(head, Kind::Plain)
+        let whence = self.whence(head);
+        self.admit_session_page(None, whence.page.as_deref())?;
+        opening(head, Kind::Plain, whence)
+    }
+
+    fn whence(&self, head: &Head<'_>) -> Whence {
+        let page = self.tenants.list_origins().then(|| page_of(head)).flatten();
+        Whence { host: head.host().into(), page }
     }
 
     pub(super) fn open_insforge(
@@ -76,7 +90,7 @@ impl Shard {
         opening: Opening,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let Opening { accept, kind, host } = opening;
+        let Opening { accept, kind, whence } = opening;
         let sid = self.new_sid();
         let heartbeat = self.limits.heartbeat;
         let (wire, patience_ms) = match kind {
@@ -105,7 +119,7 @@ impl Shard {
             return Err(Rejection::UpgradeRequired);
         }
         let introduced_by_ms = self.now.monotonic_ms + patience_ms;
-        slot.state = State::Socket(stranger(wire, sid, &host, introduced_by_ms));
+        slot.state = State::Socket(stranger(wire, sid, whence, introduced_by_ms));
         self.counters.sockets += 1;
         if let Kind::Probe(sid) = kind {
             self.note_probe(sid, conn);
@@ -120,13 +134,14 @@ impl Shard {
     }
 
     /// Starts a session that has no socket.
-    pub(super) fn open_polled(&mut self, host: &str) -> Result<Sid, Rejection> {
+    pub(super) fn open_polled(&mut self, whence: Whence) -> Result<Sid, Rejection> {
+        self.has_memory_for(Pressure::Connections)?;
         if self.polls.count() >= self.limits.polling_sessions_max {
             return Err(Rejection::Overloaded { limit: "polling_sessions_max" });
         }
         let sid = self.new_sid();
         let introduced_by_ms = self.now.monotonic_ms + self.limits.connect_timeout_ms;
-        let state = State::Socket(stranger(self.engine_wire(sid), sid, host, introduced_by_ms));
+        let state = State::Socket(stranger(self.engine_wire(sid), sid, whence, introduced_by_ms));
         let conn = self.polls.open(sid);
         if let Some(slot) = self.sessions.open(conn, state) {
             slot.heard_at_ms = self.now.monotonic_ms;
@@ -154,8 +169,8 @@ impl Shard {
 }
 
 /// A client that has not said who it is.
-fn stranger(wire: Wire, sid: Sid, host: &str, introduced_by_ms: u64) -> Box<SocketSession> {
-    let client = InsforgeClient::new(wire, host, introduced_by_ms);
+fn stranger(wire: Wire, sid: Sid, whence: Whence, introduced_by_ms: u64) -> Box<SocketSession> {
+    let client = InsforgeClient::new(wire, whence, introduced_by_ms);
     let nobody = Member {
         id: sid.as_str().into(),
         name: None,
@@ -167,11 +182,11 @@ fn stranger(wire: Wire, sid: Sid, host: &str, introduced_by_ms: u64) -> Box<Sock
     Box::new(SocketSession::new(speech, TenantId::UNKNOWN, Arc::new(nobody)))
 }
 
-fn opening(head: &Head<'_>, kind: Kind) -> Result<Call, Rejection> {
+fn opening(head: &Head<'_>, kind: Kind, whence: Whence) -> Result<Call, Rejection> {
     let handshake = check_handshake(head)?;
     // A browser that offers protocols wants one of them.
     let chosen = handshake.subprotocols().next();
     let mut accept = Vec::new();
     write_accept(&mut accept, &handshake, chosen);
-    Ok(Call::Upgrade(Box::new(Opening { accept, kind, host: head.host().into() })))
+    Ok(Call::Upgrade(Box::new(Opening { accept, kind, whence })))
 }

@@ -16,6 +16,7 @@ use super::super::input::ReplyTo;
 use super::super::polled::Waiting;
 use super::origin_line;
 use crate::ids::ConnId;
+use crate::session::Whence;
 
 /// What a request wants of a session without a socket.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(in crate::shard) struct Poll {
 #[derive(Debug)]
 pub(in crate::shard) enum PollWish {
     /// A new one.
-    Open { host: Box<str> },
+    Open { whence: Whence },
     /// What waits for it.
     Fetch(Sid),
     /// To say something.
@@ -47,8 +48,8 @@ impl Shard {
         let Poll { wish, origin } = poll;
         let shape = body.shape;
         let done = match wish {
-            PollWish::Open { host } => {
-                let sid = self.open_polled(&host)?;
+            PollWish::Open { whence } => {
+                let sid = self.open_polled(whence)?;
                 let mut open = Vec::new();
                 engineio::push_open(&mut open, sid, Transport::Polling, &self.limits.heartbeat);
                 self.answer(conn, shape.then, &mut effects.closes, |out| {

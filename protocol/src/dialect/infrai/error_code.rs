@@ -194,7 +194,9 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         Rejection::Item { cause, .. } => error_code(cause),
         Rejection::CredentialMissing | Rejection::CredentialInvalid => ErrorCode::Unauthorized,
         Rejection::InsufficientCredit => ErrorCode::InsufficientCredit,
-        Rejection::Forbidden | Rejection::NotProvisioned => ErrorCode::Forbidden,
+        Rejection::Forbidden | Rejection::OriginDenied { .. } | Rejection::NotProvisioned => {
+            ErrorCode::Forbidden
+        }
         Rejection::NotFound => ErrorCode::NotFound,
         Rejection::ChannelNotFound => ErrorCode::ChannelNotFound,
         Rejection::MethodNotAllowed { .. } => ErrorCode::MethodNotAllowed,

@@ -80,9 +80,10 @@ pub fn error_code(rejection: &Rejection) -> ErrorCode {
         Rejection::CredentialMissing | Rejection::CredentialInvalid => {
             ErrorCode::AuthInvalidCredentials
         }
-        Rejection::InsufficientCredit | Rejection::Forbidden | Rejection::NotProvisioned => {
-            ErrorCode::Forbidden
-        }
+        Rejection::InsufficientCredit
+        | Rejection::Forbidden
+        | Rejection::OriginDenied { .. }
+        | Rejection::NotProvisioned => ErrorCode::Forbidden,
         Rejection::NotFound | Rejection::Gone => ErrorCode::NotFound,
         Rejection::ChannelNotFound => ErrorCode::RealtimeChannelNotFound,
         Rejection::MethodNotAllowed { .. } => ErrorCode::MethodNotAllowed,

@@ -96,7 +96,7 @@ impl SegmentJournal {
         let Some(rewritten) = self.rewritten(id, nonce, &blocks) else { return Ok(false) };
         match self.shelf.replace(id, &rewritten.header, &rewritten.bytes) {
             Ok(()) => {}
-            Err(JournalError::Full { .. }) => return Ok(false),
+            Err(JournalError::Full { .. } | JournalError::Descriptors) => return Ok(false),
             Err(why) => return Err(why),
         }
         for (key, notes) in &rewritten.notes {

@@ -14,7 +14,7 @@ use super::{
     sidecar::Sidecar,
 };
 use crate::{
-    disk::{Disk, DiskFile, Fill},
+    disk::{Disk, DiskFile, Fill, wants_descriptors},
     error::JournalError,
     options::Prepare,
 };
@@ -93,6 +93,8 @@ pub(super) fn segment_id(name: &str) -> Option<u64> {
 pub(super) fn failed(operation: &'static str, cause: io::Error, needed_bytes: u64) -> JournalError {
     if matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         JournalError::Full { needed_bytes }
+    } else if wants_descriptors(&cause) {
+        JournalError::Descriptors
     } else {
         JournalError::Io { operation, cause }
     }

@@ -1,0 +1,28 @@
+//! The built binary where something is short: descriptors, memory, origins that may come. It refuses early, by name, and recovers.
+//!
+//! `TRUST=1` runs what takes tens of thousands of sockets, or a group of processes with little memory, as root.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test may stop at the first surprise, and looks at the clock"
+)]
+
+mod cgroup;
+mod client;
+mod crowd;
+mod descriptors;
+mod memory;
+#[path = "../server/node.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod node;
+mod origins;
+#[path = "../server/raw.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod raw;
+mod tight;
+#[path = "../server/trust.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod trust;
