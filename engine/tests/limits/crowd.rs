@@ -18,7 +18,7 @@ const MIB: u64 = 1 << 20;
 const MEMORY: u64 = 512 * MIB;
 /// In the tests of every day: enough that every kind of load is there.
 const FEW: usize = 300;
-const MANY: usize = 10_000;
+const MANY: u64 = 10_000;
 const MESSAGE_BYTES: usize = 48_000;
 const PUBLISHERS: usize = 4;
 const LIMIT: &str = "memory_bytes_max";
@@ -33,7 +33,8 @@ fn sockets() -> usize {
         return FEW;
     }
     let scale = std::env::var("TRUST_SCALE").map_or(1.0, |it| it.parse::<f64>().unwrap());
-    FEW.max((MANY as f64 * scale.min(1.0)) as usize)
+    let scaled = Duration::from_secs(MANY).mul_f64(scale.min(1.0)).as_secs();
+    FEW.max(usize::try_from(scaled).unwrap())
 }
 
 /// Sockets that listen and do not read. Returns them, and how many were refused by name.
@@ -120,6 +121,7 @@ fn a_node_in_little_memory_sheds_and_is_never_killed() {
     let (published, bodies) = thread::scope(|scope| {
         let bodies = scope.spawn(|| hogs(door, count / 10));
         let share = count.div_ceil(PUBLISHERS);
+        #[expect(clippy::needless_collect, reason = "all begin before one is waited for")]
         let publishers: Vec<_> = (0..PUBLISHERS)
             .map(|it| share * it..count.min(share * (it + 1)))
             .map(|it| scope.spawn(move || publish_to(door, it, rounds)))
