@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::node::tell;
+use super::trust::skipped;
 
 /// A group. It is gone once it is dropped, if nobody is left in it.
 pub(crate) struct Cgroup {
@@ -25,9 +25,7 @@ impl Cgroup {
                 fs::write(group.dir.join(limit), bytes.to_string()).ok().map(|()| group)
             });
         if made.is_none() {
-            tell(&format!(
-                "skipped: {test}: no group of processes with a limit of memory can be made here (root can)"
-            ));
+            skipped(test, "only root may limit the memory of a group of processes");
         }
         made
     }

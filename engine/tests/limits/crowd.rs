@@ -1,7 +1,6 @@
 //! A node with little memory under far more sockets, waiting bytes and messages than fit: it gives up what it has to, in order, and the
 //! kernel never ends it.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::thread;
@@ -113,6 +112,7 @@ fn a_node_in_little_memory_sheds_and_is_never_killed() {
     let (published, bodies) = thread::scope(|scope| {
         let bodies = scope.spawn(|| hogs(door, count / 10));
         let share = count.div_ceil(PUBLISHERS);
+        #[expect(clippy::needless_collect, reason = "all begin before one is waited for")]
         let publishers: Vec<_> = (0..PUBLISHERS)
             .map(|it| share * it..count.min(share * (it + 1)))
             .map(|it| scope.spawn(move || publish_to(door, it, rounds)))

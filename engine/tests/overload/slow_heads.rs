@@ -55,6 +55,17 @@ struct Slow {
 }
 
 impl Slow {
+    fn new(head: Duration, body: Duration) -> Self {
+        Self {
+            crowd: Crowd::new(),
+            halves: Vec::new(),
+            ends: BTreeMap::new(),
+            surprises: Vec::new(),
+            longest: BTreeMap::new(),
+            limits: (head, body),
+        }
+    }
+
     fn come(&mut self, world: &World, half: Half, target: &str) {
         let place = self.crowd.connect(world.port(), Room::Usual).expect("a connection");
         let client = self.crowd.client(place).unwrap();
@@ -150,14 +161,7 @@ fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
         ],
     );
     let (target, door) = (world.socket("demo", "slow"), world.socket("demo", "door"));
-    let mut slow = Slow {
-        crowd: Crowd::new(),
-        halves: Vec::new(),
-        ends: BTreeMap::new(),
-        surprises: Vec::new(),
-        longest: BTreeMap::new(),
-        limits: (Duration::from_millis(head_ms), Duration::from_millis(body_ms)),
-    };
+    let mut slow = Slow::new(Duration::from_millis(head_ms), Duration::from_millis(body_ms));
     let stop = Arc::new(AtomicBool::new(false));
     let coming = newcomers(&world, &door, &stop);
     let began = Instant::now();
