@@ -1,12 +1,12 @@
 //! Cores that do what `reactor/core.rs` and `reactor/host.rs` do between two waits, with the engine's own lanes and its own flag. A
 //! bell that is lost leaves everybody waiting, which the checker reports.
 
-use std::sync::Arc as StdArc;
+use std::sync::Arc;
 
 use engine::ids::{ChannelKey, ShardId, SubscriptionId, TenantId};
 use engine::shard::effects::Effects;
 use engine::shard::input::{Leave, Request};
-use loom::sync::{Arc, Condvar, Mutex};
+use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
 use crate::lanes::{Lanes, between};
@@ -21,34 +21,48 @@ pub enum Wait {
     InHost,
 }
 
-/// What a bell makes readable.
-#[derive(Clone, Default)]
-pub struct Signal(Arc<(Mutex<bool>, Condvar)>);
+/// What a bell does.
+#[derive(Clone)]
+pub struct Signal {
+    is_given: Arc<(Mutex<bool>, Condvar)>,
+    wait: Wait,
+}
 
 impl Signal {
-    pub fn give(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_one();
+    pub fn new(wait: Wait) -> Self {
+        Self { is_given: Arc::default(), wait }
     }
 
+    pub fn give(&self) {
+        *self.is_given.0.lock().unwrap() = true;
+        self.is_given.1.notify_one();
+    }
+
+    /// A completion ends one wait in a ring, this one or the next; a descriptor stays readable until it is drained.
     pub fn wait(&self) {
-        let mut is_given = self.0.0.lock().unwrap();
+        let mut is_given = self.is_given.0.lock().unwrap();
         while !*is_given {
-            is_given = self.0.1.wait(is_given).unwrap();
+            is_given = self.is_given.1.wait(is_given).unwrap();
         }
-        *is_given = false;
+        *is_given = self.wait == Wait::InHost;
     }
 
     fn drain(&self) {
-        *self.0.0.lock().unwrap() = false;
+        *self.is_given.0.lock().unwrap() = false;
     }
 }
 
 /// How to wake a core.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Bell {
     sleeping: Sleeping,
     signal: Signal,
+}
+
+impl Bell {
+    fn new(wait: Wait) -> Self {
+        Self { sleeping: Sleeping::default(), signal: Signal::new(wait) }
+    }
 }
 
 /// All cores.
@@ -74,7 +88,7 @@ struct Core {
 impl Node {
     /// Cores with lanes between them.
     pub fn new(count: u16, capacity: usize, wait: Wait) -> Self {
-        let bells: Vec<Bell> = (0..count).map(|_| Bell::default()).collect();
+        let bells: Vec<Bell> = (0..count).map(|_| Bell::new(wait)).collect();
         let core = |(place, lanes): (usize, Lanes)| Core {
             lanes,
             own: bells[place].clone(),
@@ -85,7 +99,7 @@ impl Node {
             to_send: 0,
             to_get: 0,
             to_answer: 0,
-            worked: false,
+            worked: true,
         };
         let lanes = between(count, capacity).into_iter();
         Self { cores: lanes.enumerate().map(core).collect() }
@@ -143,13 +157,18 @@ impl Core {
     fn wait_in_ring(&mut self) {
         let sleeps = !self.worked && self.to_send == 0 && self.doze();
         self.submit();
-        if sleeps { self.own.signal.wait() } else { thread::yield_now() }
+        if sleeps {
+            self.own.signal.wait();
+        } else if !self.worked {
+            // Nobody rings for room.
+            thread::yield_now();
+        }
     }
 
     /// What a host does with a core that found nothing: one more turn behind the drained signal, and sleep if that found nothing.
     fn wait_in_host(&mut self) {
         if self.worked || !self.queued.is_empty() {
-            return thread::yield_now();
+            return;
         }
         self.own.signal.drain();
         self.turn();
@@ -157,6 +176,9 @@ impl Core {
         let is_waiting = self.to_send == 0 && self.to_get > 0;
         if is_idle && is_waiting && self.doze() {
             self.own.signal.wait();
+        } else if is_idle {
+            // Nobody rings for room.
+            thread::yield_now();
         }
     }
 
@@ -210,6 +232,6 @@ impl Core {
 }
 
 fn message() -> Request {
-    let channel = StdArc::new(ChannelKey::new(TenantId(0), "c"));
+    let channel = Arc::new(ChannelKey::new(TenantId(0), "c"));
     Request::Leave(Box::new(Leave { channel, subscription: SubscriptionId(0), member: None }))
 }

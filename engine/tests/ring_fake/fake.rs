@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use engine::reactor::ring::{Completion, Full, Op, Ring, SendOp};
 
+use crate::loan;
 use crate::world::{Entry, World, byte_of};
 
 pub(crate) struct FakeRing {
@@ -20,7 +21,9 @@ impl FakeRing {
             let mut world = world.borrow_mut();
             (world.lent.len(), 4 + world.chance.below(60))
         };
-        Self { world, pool: vec![vec![0xDD; bytes]; count] }
+        let mut pool = vec![vec![0; bytes]; count];
+        pool.iter_mut().for_each(|buffer| loan::end(buffer));
+        Self { world, pool }
     }
 
     fn progress_receive(&mut self, slot: usize) {
@@ -44,6 +47,7 @@ impl FakeRing {
         let buffer = &mut self.pool[usize::from(id)];
         let count = 1 + world.chance.below(left.min(buffer.len()));
         let begin = world.peers[index].delivered;
+        loan::begin(&mut buffer[..count]);
         for (at, byte) in buffer[..count].iter_mut().enumerate() {
             *byte = byte_of(index, begin + at);
         }
@@ -138,7 +142,7 @@ impl Ring for FakeRing {
         let mut world = self.world.borrow_mut();
         let was_lent = std::mem::take(&mut world.lent[usize::from(id)]);
         assert!(was_lent, "a buffer is given back twice");
-        self.pool[usize::from(id)].fill(0xDD);
+        loan::end(&mut self.pool[usize::from(id)]);
         world.free.push_back(id);
     }
 

@@ -9,8 +9,11 @@
 
 mod fake;
 mod life;
+mod loan;
 mod passing;
 mod world;
+
+use std::fs;
 
 use life::live;
 use world::byte_of;
@@ -62,5 +65,16 @@ fn any_bytes_make_a_life() {
     for length in [0, 1, 100, 5_000] {
         let bytes: Vec<u8> = (0..length).map(|at| byte_of(3, at * at)).collect();
         live(length as u64, &bytes);
+    }
+}
+
+#[test]
+fn every_input_that_the_fuzzer_kept_is_a_life() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/ring");
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() > 10, "{} inputs", paths.len());
+    for path in paths {
+        live(0, &fs::read(path).unwrap());
     }
 }

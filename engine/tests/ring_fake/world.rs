@@ -16,12 +16,33 @@ impl Chance {
         Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, bytes: bytes.to_vec().into() }
     }
 
+    /// Whether every byte is used up.
+    pub(crate) fn is_out(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Goes on from the seed.
+    pub(crate) fn forget_bytes(&mut self) {
+        self.bytes.clear();
+    }
+
     pub(crate) fn below(&mut self, bound: usize) -> usize {
+        let drawn = self.next_byte().map(|byte| match bound {
+            0..=256 => byte,
+            _ => byte << 8 | self.next_byte().unwrap_or(0),
+        });
+        drawn.unwrap_or_else(|| self.roll()) % bound.max(1)
+    }
+
+    fn next_byte(&mut self) -> Option<usize> {
+        self.bytes.pop_front().map(usize::from)
+    }
+
+    fn roll(&mut self) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
-        let byte = self.bytes.pop_front().map_or(0, |byte| u64::from(byte) << 20);
-        usize::try_from(((self.state >> 11) ^ byte) % bound.max(1) as u64).unwrap()
+        usize::try_from(self.state >> 11).unwrap()
     }
 
     pub(crate) fn is(&mut self, percent: usize) -> bool {

@@ -1,7 +1,7 @@
 //! Each third-party package and the places where it may be used. `docs/decisions/dependencies.md` says why it is there.
 
 use crate::manifests::dependencies;
-use crate::workspace::{CRATES, Workspace, has_word};
+use crate::workspace::{CRATES, Text, Workspace, has_word};
 
 const DECISIONS: &str = "docs/decisions/dependencies.md";
 
@@ -146,7 +146,8 @@ pub(crate) fn in_place(workspace: &Workspace) -> Vec<String> {
     let mut faults = Vec::new();
     for (package, places) in PLACES {
         let path = format!("{}::", package.replace('-', "_"));
-        for file in workspace.rust().filter(|it| !it.is_in(places)) {
+        let names_it = |it: &&Text| !it.is_in(places) && it.text.contains(&path);
+        for file in workspace.rust().filter(names_it) {
             let is_used = |line: &str| uses(line, &path);
             let used = file.code().find(|(_, line)| is_used(line));
             let tested = || file.text.lines().enumerate().find(|(_, line)| is_used(line));

@@ -24,6 +24,8 @@ impl Sleeping {
     /// Whether the caller, whose work is in the lane, has to ring. True for one caller per sleep.
     pub(super) fn claim(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
+        // Whoever comes too late writes nothing.
+        let is_set = self.0.load(Ordering::Relaxed);
+        is_set && self.0.compare_exchange(true, false, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }
