@@ -36,7 +36,8 @@ const STAMP: &str = ".installed-from";
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages()?;
-    let npm = [&places.clients, &places.chat].into_iter().filter_map(|it| node_packages(it).err());
+    let npm = [&places.clients, &places.chat, &places.peers];
+    let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
     let python = [
         (&places.venv, places.clients.join("requirements.txt")),
         // In a folder of its own: it brings programs, and no client needs it.

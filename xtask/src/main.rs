@@ -94,6 +94,8 @@ pub(crate) struct Places {
     pub(crate) clients: PathBuf,
     /// The example that they run: a chat, with clients of its own.
     pub(crate) chat: PathBuf,
+    /// Servers that the load test is tried on.
+    pub(crate) peers: PathBuf,
     /// The Python that has what they need.
     pub(crate) venv: PathBuf,
     /// The one that has the suite of WebSocket cases.
@@ -111,6 +113,7 @@ impl Places {
         Self {
             clients: root.join("engine/tests/e2e"),
             chat: root.join("docs/examples/chat"),
+            peers: root.join("loadtest/tests/peers"),
             venv: target.join("e2e-venv"),
             kosoku: target.join("kosoku-venv"),
             coverage: target.join("coverage"),
