@@ -59,7 +59,8 @@ const STAMP: &str = ".installed-from";
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages(&TOOLS)?;
-    let npm = [&places.clients, &places.chat].into_iter().filter_map(|it| node_packages(it).err());
+    let npm = [&places.clients, &places.chat, &places.peers];
+    let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
     let python = [
         (&places.venv, places.clients.join("requirements.txt")),
         // In a folder of its own: it brings programs, and no client needs it.
@@ -85,7 +86,7 @@ pub(crate) fn peers(places: &Places, with: Option<&str>) {
     }
     if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
         say(&format!("   without it: {missing}"));
-    } else if let Err(missing) = node_packages(&places.peers) {
+    } else if let Err(missing) = node_packages(&places.compared) {
         say(&format!("   without it: {missing}"));
     }
     if let Some((name, version)) = with.and_then(|name| BUILT.iter().find(|it| it.0 == name)) {

@@ -98,12 +98,14 @@ pub(crate) struct Places {
     pub(crate) clients: PathBuf,
     /// The example that they run: a chat, with clients of its own.
     pub(crate) chat: PathBuf,
+    /// Servers that the load test is tried on.
+    pub(crate) peers: PathBuf,
     /// The Python that has what they need.
     pub(crate) venv: PathBuf,
     /// The one that has the suite of WebSocket cases.
     pub(crate) kosoku: PathBuf,
     /// Small servers that Stentor is compared with.
-    pub(crate) peers: PathBuf,
+    pub(crate) compared: PathBuf,
     /// Larger ones, built.
     pub(crate) built: PathBuf,
     /// Where coverage is counted.
@@ -119,7 +121,8 @@ impl Places {
         Self {
             clients: root.join("engine/tests/e2e"),
             chat: root.join("docs/examples/chat"),
-            peers: root.join("benches/peers"),
+            peers: root.join("loadtest/tests/peers"),
+            compared: root.join("benches/peers"),
             built: root.join("target/peers"),
             venv: target.join("e2e-venv"),
             kosoku: target.join("kosoku-venv"),
