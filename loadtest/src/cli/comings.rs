@@ -307,6 +307,10 @@ impl CommonArgs {
             return Err(Failure::Usage(format!("--payload must be {range}: {payload}")));
         }
         let dialect = self.target.dialect()?;
+        if dialect.is_native() {
+            let what = "--target nats, mqtt and redis are for fanout, soak, publish and connect";
+            return Err(Failure::Usage(what.to_owned()));
+        }
         if self.target.is_silent() {
             let what = "who comes and goes has to know when it is in: give --subscribed";
             return Err(Failure::Usage(what.to_owned()));

@@ -2,6 +2,7 @@
 
 use super::args::Via;
 use crate::client::dialect::Dialect;
+use crate::client::native::Protocol;
 use crate::client::peer::{App, Peer, Templates};
 use crate::failure::Failure;
 use crate::scenario::load::Load;
@@ -106,6 +107,12 @@ pub(crate) enum TargetKind {
     Socketio,
     /// A server that takes and sends texts on a WebSocket.
     Raw,
+    /// NATS over TCP, without headers.
+    Nats,
+    /// An MQTT 3.1.1 broker over TCP, at QoS 0.
+    Mqtt,
+    /// Redis over TCP: PUBLISH and SUBSCRIBE.
+    Redis,
 }
 
 impl TargetArgs {
@@ -125,6 +132,9 @@ impl TargetArgs {
             TargetKind::Pusher => Dialect::Pusher,
             TargetKind::Socketio => Dialect::SocketIo,
             TargetKind::Raw => Dialect::Raw,
+            TargetKind::Nats => Dialect::Native(Protocol::Nats),
+            TargetKind::Mqtt => Dialect::Native(Protocol::Mqtt),
+            TargetKind::Redis => Dialect::Native(Protocol::Redis),
         })
     }
 
@@ -136,9 +146,9 @@ impl TargetArgs {
     /// How publishers publish if nothing is said about it.
     pub(crate) fn usual_via(&self) -> Via {
         match self.target {
-            TargetKind::Stentor | TargetKind::Pusher => Via::Http,
+            TargetKind::Stentor | TargetKind::Pusher | TargetKind::Redis => Via::Http,
             TargetKind::Raw if self.peer.publish_path.is_some() => Via::Http,
-            TargetKind::Socketio | TargetKind::Raw => Via::Ws,
+            TargetKind::Socketio | TargetKind::Raw | TargetKind::Nats | TargetKind::Mqtt => Via::Ws,
         }
     }
 
@@ -234,6 +244,9 @@ impl PeerArgs {
                 publish: or(&self.publish_event, "publish"),
             },
             TargetKind::Raw => Peer::Raw(self.templates(url)?),
+            TargetKind::Nats => Peer::Native(Protocol::Nats),
+            TargetKind::Mqtt => Peer::Native(Protocol::Mqtt),
+            TargetKind::Redis => Peer::Native(Protocol::Redis),
         })
     }
 

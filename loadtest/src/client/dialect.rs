@@ -1,5 +1,7 @@
 //! What the server is spoken to in: the dialects of ours, and the protocols of others.
 
+use super::native::Protocol;
+use super::walk::{self, Step};
 use clap::ValueEnum;
 
 /// What connections speak.
@@ -20,6 +22,9 @@ pub(crate) enum Dialect {
     /// Texts on a WebSocket, from templates.
     #[value(skip)]
     Raw,
+    /// A protocol without WebSockets.
+    #[value(skip)]
+    Native(Protocol),
 }
 
 impl Dialect {
@@ -32,6 +37,7 @@ impl Dialect {
             Self::Pusher => "pusher",
             Self::SocketIo => "socketio",
             Self::Raw => "raw",
+            Self::Native(protocol) => protocol.name(),
         }
     }
 
@@ -39,7 +45,7 @@ impl Dialect {
     pub(crate) fn is_ours(self) -> bool {
         match self {
             Self::Cohesivity | Self::Infrai | Self::Insforge => true,
-            Self::Pusher | Self::SocketIo | Self::Raw => false,
+            Self::Pusher | Self::SocketIo | Self::Raw | Self::Native(_) => false,
         }
     }
 
@@ -47,9 +53,12 @@ impl Dialect {
     pub(crate) fn channel_prefix(self) -> &'static str {
         match self {
             Self::Pusher => "bench-",
-            Self::Cohesivity | Self::Infrai | Self::Insforge | Self::SocketIo | Self::Raw => {
-                "bench:"
-            }
+            Self::Cohesivity
+            | Self::Infrai
+            | Self::Insforge
+            | Self::SocketIo
+            | Self::Raw
+            | Self::Native(_) => "bench:",
         }
     }
 
@@ -57,7 +66,12 @@ impl Dialect {
     pub(crate) fn pulse(self) -> &'static [u8] {
         match self {
             Self::Pusher => br#"{"event":"pusher:pong","data":{}}"#,
-            Self::Cohesivity | Self::Infrai | Self::Insforge | Self::SocketIo | Self::Raw => b"3",
+            Self::Cohesivity
+            | Self::Infrai
+            | Self::Insforge
+            | Self::SocketIo
+            | Self::Raw
+            | Self::Native(_) => b"3",
         }
     }
 
@@ -65,7 +79,32 @@ impl Dialect {
     pub(crate) fn sign_of_life(self) -> Option<&'static [u8]> {
         match self {
             Self::Pusher => Some(br#"{"event":"pusher:ping","data":{}}"#),
-            Self::Cohesivity | Self::Infrai | Self::Insforge | Self::SocketIo | Self::Raw => None,
+            Self::Cohesivity
+            | Self::Infrai
+            | Self::Insforge
+            | Self::SocketIo
+            | Self::Raw
+            | Self::Native(_) => None,
         }
+    }
+
+    /// Reads the first frame, or what is one without WebSockets.
+    #[inline]
+    pub(crate) fn step(self, bytes: &[u8]) -> Step<'_> {
+        match self {
+            Self::Native(protocol) => protocol.step(bytes),
+            Self::Cohesivity
+            | Self::Infrai
+            | Self::Insforge
+            | Self::Pusher
+            | Self::SocketIo
+            | Self::Raw => walk::step(bytes),
+        }
+    }
+
+    /// Whether connections speak without an upgrade, those that publish as well.
+    #[inline]
+    pub(crate) fn is_native(self) -> bool {
+        matches!(self, Self::Native(_))
     }
 }

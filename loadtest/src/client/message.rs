@@ -56,7 +56,7 @@ impl Finder {
             }
             Dialect::SocketIo => (b"\"", b",}]"),
             // In a template the payload stands bare: what it stands in is the template's affair.
-            Dialect::Raw => {
+            Dialect::Raw | Dialect::Native(_) => {
                 filler.pop();
                 (b"", b"")
             }
@@ -111,6 +111,7 @@ impl Finder {
             Dialect::Infrai => infrai(text),
             Dialect::Insforge | Dialect::SocketIo => socketio(text),
             Dialect::Pusher => pusher(text),
+            Dialect::Native(protocol) => protocol.message(text),
             Dialect::Raw => {
                 let confirms = |sign: &String| holds(text, sign.as_bytes());
                 if self.subscribed.as_ref().is_some_and(confirms) {

@@ -5,6 +5,7 @@ pub(crate) mod dialect;
 pub(crate) mod doorway;
 pub(crate) mod message;
 pub(crate) mod mint;
+pub(crate) mod native;
 pub(crate) mod opening;
 pub(crate) mod peer;
 pub(crate) mod request;

@@ -3,7 +3,7 @@
 use super::conn::{Arrived, Conn, READ_BUFFER_BYTES, Stage};
 use super::doorway::{Doorway, Handshake, Passed};
 use super::socket::{self, Poller, Ready};
-use super::walk::{self, Frame, Step};
+use super::walk::{Frame, Step};
 use crate::failure::Failure;
 use crate::pace::Clock;
 use crate::record::latency::Times;
@@ -185,7 +185,8 @@ impl Opener<'_> {
         match wish {
             Wish::Http => self.on_live(index, now_ns),
             Wish::Socket(handshake) => {
-                conn.stage = Stage::Upgrading;
+                let is_native = self.doorway.dialect.is_native();
+                conn.stage = if is_native { Stage::Subscribing } else { Stage::Upgrading };
                 conn.out().extend_from_slice(&handshake.upgrade);
             }
         }
@@ -221,7 +222,7 @@ impl Opener<'_> {
             }
         }
         loop {
-            match walk::step(rest) {
+            match self.doorway.dialect.step(rest) {
                 Step::Frame(frame, taken) => {
                     rest = rest.get(taken..).unwrap_or_default();
                     self.on_frame(index, &frame, now_ns)?;

@@ -1,6 +1,7 @@
 //! Servers that are not ours: Pusher's protocol, events of Socket.IO, and texts from templates.
 
 use super::doorway::{Handshake, Until};
+use super::native::Protocol;
 use super::request::{Template, payload};
 use super::socketio::{self, frame};
 use crate::pace::unix_seconds;
@@ -20,6 +21,8 @@ pub(crate) enum Peer {
     SocketIo { subscribe: String, publish: String },
     /// Templates.
     Raw(Templates),
+    /// A protocol without WebSockets.
+    Native(Protocol),
 }
 
 /// An app of Pusher's.
@@ -48,7 +51,7 @@ pub(crate) struct Templates {
     pub(crate) subscribed: Option<String>,
     /// A publish: a text, or the body of a request.
     pub(crate) publish: String,
-    /// Where bodies are posted to.
+    /// Where bodies are posted to; `{channel}` may stand in it.
     pub(crate) publish_path: Option<String>,
 }
 
@@ -67,6 +70,9 @@ impl Peer {
         };
         match self {
             Self::Ours => None,
+            Self::Native(protocol) => {
+                Some(Handshake::of([protocol.hello(), protocol.subscribe(channel)].concat()))
+            }
             Self::Pusher(App { keys, .. }) => {
                 let path = format!("/app/{}?protocol=7&client=bench&version=1", keys.key());
                 let say = json!({ "event": "pusher:subscribe", "data": { "channel": channel } });
@@ -97,7 +103,8 @@ impl Peer {
     /// A publish on a WebSocket; `None` where nothing is published so.
     pub(crate) fn on_socket(&self, channel: &str, payload_bytes: usize) -> Option<Template> {
         match self {
-            Self::Ours | Self::Pusher(_) => None,
+            Self::Ours | Self::Pusher(_) | Self::Native(Protocol::Redis) => None,
+            Self::Native(protocol) => Some(protocol.template(channel, payload_bytes)),
             Self::SocketIo { publish, .. } => {
                 Some(Template::frame(socketio::tell(publish, channel, &payload(payload_bytes))))
             }
@@ -121,6 +128,9 @@ impl Peer {
         };
         match self {
             Self::Ours | Self::SocketIo { .. } => None,
+            Self::Native(protocol) => {
+                protocol.answers_publishes().then(|| protocol.template(channel, payload_bytes))
+            }
             Self::Pusher(app) => {
                 let data = payload(payload_bytes);
                 let data = String::from_utf8_lossy(&data);
@@ -132,9 +142,11 @@ impl Peer {
                 Some(Template::signed(bytes, signer))
             }
             Self::Raw(templates) => {
-                let path = templates.publish_path.as_ref()?;
+                let mut name = String::new();
+                write_percent_encoded(&mut name, channel);
+                let path = templates.publish_path.as_ref()?.replace("{channel}", &name);
                 let body = templates.filled(channel, payload_bytes);
-                Some(Template::request(post(path, &body)))
+                Some(Template::request(post(&path, &body)))
             }
         }
     }
@@ -143,7 +155,7 @@ impl Peer {
     pub(crate) fn subscribed(&self) -> Option<String> {
         match self {
             Self::Raw(templates) => templates.subscribed.clone(),
-            Self::Ours | Self::Pusher(_) | Self::SocketIo { .. } => None,
+            Self::Ours | Self::Pusher(_) | Self::SocketIo { .. } | Self::Native(_) => None,
         }
     }
 
@@ -227,7 +239,7 @@ mod tests {
             path: "/ws?c={channel}".into(),
             subscribe: Some("SUB {channel}".into()),
             publish: r#"{"to":"{channel}","x":"{payload}"}"#.into(),
-            publish_path: Some("/pub".into()),
+            publish_path: Some("/pub/{channel}".into()),
             ..Templates::default()
         };
         let peer = Peer::Raw(templates);
@@ -239,7 +251,7 @@ mod tests {
         let stamp = Stamp::new(1, 2, 3, 4);
         peer.over_http("h:1", "bench:1", 40).unwrap().append(&mut out, &stamp, [0; 4]);
         let text = String::from_utf8(out).unwrap();
-        assert!(text.starts_with("POST /pub HTTP/1.1\r\n"), "{text}");
+        assert!(text.starts_with("POST /pub/bench%3A1 HTTP/1.1\r\n"), "{text}");
         let body: serde_json::Value =
             serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
         assert_eq!(body["to"], "bench:1");

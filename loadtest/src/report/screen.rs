@@ -33,6 +33,9 @@ pub(super) fn load_title(load: &Load) -> String {
         Dialect::Pusher => format!("{} of Pusher", many(layout.channels, "channel")),
         Dialect::SocketIo => format!("{} of Socket.IO", many(layout.channels, "channel")),
         Dialect::Raw => format!("{} of templates", many(layout.channels, "channel")),
+        Dialect::Native(protocol) => {
+            format!("{} of {}", many(layout.channels, "channel"), protocol.name())
+        }
     };
     let mut parts = vec![match load.subscribers {
         0 => channels,
@@ -40,6 +43,7 @@ pub(super) fn load_title(load: &Load) -> String {
     }];
     if layout.publishers > 0 {
         let wire = match load.wire {
+            _ if load.dialect.is_native() => "TCP",
             Wire::Http => "HTTP",
             Wire::WebSocket => "WebSocket",
         };

@@ -31,7 +31,7 @@ pub(crate) fn wishes(
         Dialect::Cohesivity => cohesivity(plan, at, names, nonce)?,
         Dialect::Infrai => infrai(plan, at, names, nonce)?,
         Dialect::Insforge => insforge(plan, at, names, nonce)?,
-        Dialect::Pusher | Dialect::SocketIo | Dialect::Raw => {
+        Dialect::Pusher | Dialect::SocketIo | Dialect::Raw | Dialect::Native(_) => {
             names.filter_map(|name| at.peer.handshake(&at.endpoint.host, name, nonce)).collect()
         }
     };

@@ -8,7 +8,7 @@ use crate::client::message::Message;
 use crate::client::response::{self, Response};
 use crate::client::socket::Ready;
 use crate::client::stamp::Stamp;
-use crate::client::walk::{self, Frame, Step};
+use crate::client::walk::{Frame, Step};
 use crate::record::check::Seen;
 use protocol::ws::{Opcode, append_masked};
 
@@ -42,7 +42,7 @@ impl Run<'_> {
             Arrived::Bytes(count) => {
                 let now_ns = self.clock.now_ns();
                 let bytes = buffer.get(..count).unwrap_or_default();
-                if index < self.load.hearers() {
+                if index < self.load.hearers() || self.load.dialect.is_native() {
                     self.on_frames(index, bytes, now_ns);
                 } else {
                     self.on_responses(index, bytes, now_ns);
@@ -61,7 +61,7 @@ impl Run<'_> {
         let mut longest_ns = 0;
         let mut rest = bytes;
         let after = loop {
-            let after = match walk::step(rest) {
+            let after = match self.load.dialect.step(rest) {
                 Step::Frame(frame, taken) => {
                     rest = rest.get(taken..).unwrap_or_default();
                     self.on_frame(index, &frame, now_ns)
