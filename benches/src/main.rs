@@ -1,10 +1,12 @@
 //! `cargo run --release -p benches -- all`: what Stentor's rooms cost, and what the whole server costs next to the least
 //! that the machine allows. Prints tables in Markdown; progress goes to standard error.
 
+mod compare;
 mod floor;
 mod machine;
 mod micro;
 mod ratio;
+mod serve;
 mod table;
 
 use std::cell::Cell;
@@ -17,6 +19,7 @@ use std::{env, fs};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
+use floor::epoll::Epoll;
 use floor::ring::Ring;
 use floor::server::{Bare, Then};
 use machine::Cores;
@@ -54,6 +57,13 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// The whole server beside servers that others wrote.
+    Compare {
+        #[command(flatten)]
+        choice: compare::Choice,
+        #[command(flatten)]
+        options: Options,
+    },
     /// The load generator that both sides of a ratio are driven with: `stentor bench`.
     #[command(hide = true)]
     Generate(Box<loadtest::cli::BenchArgs>),
@@ -62,6 +72,14 @@ enum Command {
     Floor {
         /// What it does with publishes.
         then: Service,
+        /// Where it says that it is ready.
+        ready_file: PathBuf,
+    },
+    /// A minimal broadcaster on a WebSocket library.
+    #[command(hide = true)]
+    Serve {
+        /// Which library.
+        library: serve::Library,
         /// Where it says that it is ready.
         ready_file: PathBuf,
     },
@@ -93,6 +111,8 @@ enum Command {
 enum Service {
     Answer,
     Broadcast,
+    /// The same on epoll with plain sends.
+    BroadcastByEpoll,
 }
 
 /// How long and with what.
@@ -129,7 +149,11 @@ fn main() -> ExitCode {
         Command::All(options) => all(&options),
         Command::Micro { rooms, options } => tables(&options, &rooms, &[]),
         Command::Ratio { rows, options } => tables(&options, &[], &rows),
-        Command::Floor { then, ready_file } => serve(then, &ready_file),
+        Command::Compare { choice, options } => compare(&choice, &options),
+        Command::Floor { then, ready_file } => bare(then, &ready_file),
+        Command::Serve { library, ready_file } => {
+            listen(&ready_file).and_then(|it| Ok(serve::run(library, it)?))
+        }
         Command::Send { sockets, bytes, rate, seconds, reader_core } => {
             let load = floor::send::Load {
                 sockets,
@@ -167,14 +191,7 @@ fn tables(options: &Options, rooms: &[micro::Room], rows: &[Row]) -> Result<(), 
     fs::create_dir_all(&options.data)?;
     let mut text = table::preamble(&options.server);
     if !rows.is_empty() {
-        let bench = Bench {
-            server: options.server.clone(),
-            data: options.data.clone(),
-            rounds: options.rounds.max(1),
-            seconds: options.seconds,
-            cores: Cores { server: options.server_core, generator: options.generator_core },
-            stolen: Cell::new(0.0),
-        };
+        let bench = bench(options);
         let mut table = Table::new(ratio::COLUMNS);
         for row in rows {
             ratio::measure(*row, &bench, &mut table)?;
@@ -192,9 +209,29 @@ fn tables(options: &Options, rooms: &[micro::Room], rows: &[Row]) -> Result<(), 
     }
     table::print(&text)?;
     if let Some(page) = &options.page {
-        table::write_between_markers(page, &text)?;
+        table::TABLES.write(page, &text)?;
     }
     Ok(())
+}
+
+fn bench(options: &Options) -> Bench {
+    Bench {
+        server: options.server.clone(),
+        data: options.data.clone(),
+        rounds: options.rounds.max(1),
+        seconds: options.seconds,
+        cores: Cores { server: options.server_core, generator: options.generator_core },
+        stolen: Cell::new(0.0),
+    }
+}
+
+fn compare(choice: &compare::Choice, options: &Options) -> Result<(), Failure> {
+    fs::create_dir_all(&options.data)?;
+    let mut bench = bench(options);
+    if let Some((rounds, seconds)) = choice.hurried() {
+        (bench.rounds, bench.seconds) = (rounds, seconds);
+    }
+    compare::compare(&bench, choice, options.page.as_ref())
 }
 
 /// How much of the ratios' time was not this machine's.
@@ -206,12 +243,25 @@ fn disturbance(stolen: f64) -> String {
     )
 }
 
-fn serve(then: Service, ready_file: &Path) -> Result<(), Failure> {
+fn bare(then: Service, ready_file: &Path) -> Result<(), Failure> {
+    let listener = listen(ready_file)?;
+    let mut service = Bare::new(match then {
+        Service::Answer => Then::Answer,
+        Service::Broadcast | Service::BroadcastByEpoll => Then::Broadcast,
+    });
+    match then {
+        Service::Answer | Service::Broadcast => Ring::start(listener)?.run(&mut service)?,
+        Service::BroadcastByEpoll => Epoll::start(listener)?.run(&mut service)?,
+    }
+    Ok(())
+}
+
+/// Listens, and says where, as a node does.
+fn listen(ready_file: &Path) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     rustix::net::sockopt::set_tcp_nodelay(&listener, true)?;
     rustix::net::listen(&listener, 4096)?;
     let address = listener.local_addr()?;
-    let ring = Ring::start(listener)?;
     let ready = json!({
         "pid": std::process::id(),
         "ws": format!("ws://{address}"),
@@ -220,9 +270,5 @@ fn serve(then: Service, ready_file: &Path) -> Result<(), Failure> {
     let draft = ready_file.with_extension("draft");
     fs::write(&draft, ready.to_string())?;
     fs::rename(draft, ready_file)?;
-    let mut service = Bare::new(match then {
-        Service::Answer => Then::Answer,
-        Service::Broadcast => Then::Broadcast,
-    });
-    Ok(ring.run(&mut service)?)
+    Ok(listener)
 }

@@ -6,8 +6,23 @@ use std::path::Path;
 
 use crate::machine;
 
-const BEGIN: &str = "<!-- tables: what `benches` was run with stands below; `--page docs/benchmarks.md` writes up to the end -->\n";
-const END: &str = "<!-- end of tables -->\n";
+/// A part of a page that a program writes, between marks.
+pub(crate) struct Section {
+    begin: &'static str,
+    end: &'static str,
+}
+
+/// What `all`, `ratio` and `micro` write.
+pub(crate) const TABLES: Section = Section {
+    begin: "<!-- tables: what `benches` was run with stands below; `--page docs/benchmarks.md` writes up to the end -->\n",
+    end: "<!-- end of tables -->\n",
+};
+
+/// What `compare` writes.
+pub(crate) const PEERS: Section = Section {
+    begin: "<!-- peers: `cargo xtask compare` writes up to the end -->\n",
+    end: "<!-- end of peers -->\n",
+};
 
 /// Rows of text under a heading.
 pub(crate) struct Table {
@@ -64,13 +79,16 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     io::stdout().write_all(text.as_bytes())
 }
 
-/// Replaces what stands between the markers of a page.
-pub(crate) fn write_between_markers(page: &Path, text: &str) -> io::Result<()> {
-    let old = fs::read_to_string(page)?;
-    let begin = old.find(BEGIN).map(|at| at + BEGIN.len());
-    let (Some(begin), Some(end)) = (begin, old.find(END)) else {
-        return Err(io::Error::other(format!("{} has no markers for tables", page.display())));
-    };
-    let (before, after) = (old.get(..begin), old.get(end..));
-    fs::write(page, [before.unwrap_or_default(), text, after.unwrap_or_default()].concat())
+impl Section {
+    /// Replaces what stands between the marks of a page.
+    pub(crate) fn write(&self, page: &Path, text: &str) -> io::Result<()> {
+        let old = fs::read_to_string(page)?;
+        let begin = old.find(self.begin).map(|at| at + self.begin.len());
+        let (Some(begin), Some(end)) = (begin, old.find(self.end)) else {
+            let begin = self.begin.trim_end();
+            return Err(io::Error::other(format!("{} has no line {begin}", page.display())));
+        };
+        let (before, after) = (old.get(..begin), old.get(end..));
+        fs::write(page, [before.unwrap_or_default(), text, after.unwrap_or_default()].concat())
+    }
 }

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Io { operation: &'static str, cause: io::Error },
     /// The server answered otherwise than it should.
     Server(String),
+    /// A file that is not what it should be.
+    Data(String),
     /// A signal asked to stop.
     Interrupted,
 }
@@ -26,7 +28,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(what) | Self::Server(what) => out.write_str(what),
+            Self::Usage(what) | Self::Server(what) | Self::Data(what) => out.write_str(what),
             Self::Io { operation, cause } => write!(out, "{operation}: {cause}"),
             Self::Interrupted => out.write_str("interrupted"),
         }

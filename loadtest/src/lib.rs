@@ -8,7 +8,9 @@
 
 pub mod cli;
 mod client;
+mod crowd;
 mod failure;
+mod fleet;
 pub mod history;
 mod pace;
 mod publish;

@@ -1,27 +1,50 @@
 //! Time: the generator's clock, and when each message is due.
 
-use std::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECOND_NS: u128 = 1_000_000_000;
 
-/// Nanoseconds since the run began.
+/// Nanoseconds since the run began, by the clock that all processes of a host share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
-    origin: Instant,
+    origin_ns: u64,
 }
 
 impl Clock {
     /// A clock that begins at zero.
-    #[expect(clippy::disallowed_methods, reason = "this is where time enters the load test")]
     pub(crate) fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self::of(monotonic_ns())
+    }
+
+    /// The clock of another process on this host.
+    pub(crate) fn of(origin_ns: u64) -> Self {
+        Self { origin_ns }
+    }
+
+    /// What makes another process' clock the same.
+    pub(crate) fn origin_ns(&self) -> u64 {
+        self.origin_ns
     }
 
     /// The time.
     #[inline]
     pub(crate) fn now_ns(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        monotonic_ns().saturating_sub(self.origin_ns)
     }
+}
+
+#[inline]
+fn monotonic_ns() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// Seconds since 1970, for what is signed with a time.
+#[expect(clippy::disallowed_methods, reason = "this is where time enters the load test")]
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// How messages follow each other.

@@ -1,5 +1,6 @@
 //! The server under test: one that runs somewhere, or one started for the occasion.
 
+use crate::client::peer::Peer;
 use crate::client::request::Endpoint;
 use crate::failure::Failure;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -21,6 +22,8 @@ pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// What else lets clients in.
     pub(crate) keys: Keys,
+    /// How it is spoken to, if it is not one of ours.
+    pub(crate) peer: Peer,
     /// Where it listens.
     pub(crate) to: SocketAddr,
     /// Its process, if that is on this machine.
@@ -34,12 +37,16 @@ pub(crate) struct Target {
 /// Keys of the dialects that have several. Each is needed only for what it opens.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Keys {
+    /// Mints tokens of Infrai's clients.
+    pub(crate) project: Option<String>,
     /// Allows channels, and publishes on sockets.
     pub(crate) api: Option<String>,
     /// Lets anyone in.
     pub(crate) anon: Option<String>,
     /// Signs the tokens of users.
     pub(crate) jwt_secret: Option<String>,
+    /// Signs publishes to an app of Pusher's.
+    pub(crate) app: Option<String>,
 }
 
 impl Target {
@@ -52,7 +59,8 @@ impl Target {
         };
         let cores = pid.map(|_| 1);
         let endpoint = Endpoint { host, key: key.to_owned() };
-        Ok(Self { endpoint, keys: Keys::default(), to, pid, cores, _own: None })
+        let (keys, peer) = (Keys::default(), Peer::Ours);
+        Ok(Self { endpoint, keys, peer, to, pid, cores, _own: None })
     }
 
     /// Starts a server on its cores and waits until it is ready.
@@ -70,9 +78,11 @@ impl Target {
         target.cores = Some(if cores.is_empty() { shards as usize } else { cores.len() });
         let key_of = |kind: &str| ready.pointer(&format!("/tenants/0/{kind}")).and_then(text);
         target.keys = Keys {
+            project: key_of("project_key"),
             api: key_of("api_key"),
             anon: key_of("anon_key"),
             jwt_secret: key_of("jwt_secret"),
+            app: None,
         };
         target._own = Some(spawned);
         Ok(target)
@@ -80,9 +90,12 @@ impl Target {
 
     /// Whether a word of the command line holds a key, and does not belong into a report.
     pub(crate) fn is_secret(&self, word: &str) -> bool {
-        let Keys { api, anon, jwt_secret } = &self.keys;
-        let keys = [Some(&self.endpoint.key), api.as_ref(), anon.as_ref(), jwt_secret.as_ref()];
-        keys.into_iter().flatten().any(|key| !key.is_empty() && word.contains(key.as_str()))
+        let Keys { project, api, anon, jwt_secret, app } = &self.keys;
+        let keys = [Some(&self.endpoint.key), project.as_ref(), api.as_ref(), anon.as_ref()];
+        keys.into_iter()
+            .chain([jwt_secret.as_ref(), app.as_ref()])
+            .flatten()
+            .any(|key| !key.is_empty() && word.contains(key.as_str()))
     }
 }
 

@@ -14,6 +14,15 @@ struct Tool {
     any_of: &'static [&'static [&'static str]],
 }
 
+/// Servers that `cargo install` builds, which takes long.
+const BUILT: [(&str, &str); 1] = [("sockudo", "5.2.0")];
+
+/// What small servers in JavaScript need.
+const NODE: [Tool; 2] = [
+    Tool { package: "nodejs", any_of: &[&["node", "--version"]] },
+    Tool { package: "npm", any_of: &[&["npm", "--version"]] },
+];
+
 const TOOLS: [Tool; 9] = [
     Tool { package: "curl", any_of: &[&["curl", "--version"]] },
     Tool {
@@ -32,6 +41,20 @@ const TOOLS: [Tool; 9] = [
     Tool { package: "systemd", any_of: &[&["systemd-analyze", "--version"]] },
 ];
 
+/// Servers that Stentor is compared with. Nothing but the comparison needs them.
+const PEERS: [Tool; 5] = [
+    Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] },
+    Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] },
+    Tool { package: "redis-server", any_of: &[&["redis-server", "--version"]] },
+    Tool {
+        package: "nats-server",
+        any_of: &[&["nats-server", "--version"], &["/usr/sbin/nats-server", "--version"]],
+    },
+    // It has no option that only tells its version.
+    Tool { package: "mosquitto", any_of: &[&["test", "-x", "/usr/sbin/mosquitto"]] },
+];
+const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
 /// Keeps what was installed from which list, inside what was installed.
 const STAMP: &str = ".installed-from";
 
@@ -40,8 +63,9 @@ const STAMP: &str = ".installed-from";
 /// # Errors
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
-    debian_packages()?;
-    let npm = [&places.clients, &places.chat].into_iter().filter_map(|it| node_packages(it).err());
+    debian_packages(&TOOLS)?;
+    let npm = [&places.clients, &places.chat, &places.peers];
+    let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
     let python = [
         (&places.venv, places.clients.join("requirements.txt")),
         // In a folder of its own: it brings programs, and no client needs it.
@@ -50,6 +74,38 @@ pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     let python = python.into_iter().filter_map(|(venv, list)| python_packages(venv, &list).err());
     let missing: Vec<String> = npm.chain(python).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
+}
+
+/// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it. What
+/// Debian starts by itself is stopped, if it was installed here.
+pub(crate) fn peers(places: &Places, with: Option<&str>) {
+    let missing = missing_of(&PEERS);
+    if !missing.is_empty() {
+        install_as_root(&missing);
+        for package in &missing {
+            let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
+        }
+    }
+    for package in missing_of(&PEERS) {
+        say(&format!("   without it: sudo apt-get install --no-install-recommends {package}"));
+    }
+    if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
+        say(&format!("   without it: {missing}"));
+    } else if let Err(missing) = node_packages(&places.compared) {
+        say(&format!("   without it: {missing}"));
+    }
+    if let Some((name, version)) = with.and_then(|name| BUILT.iter().find(|it| it.0 == name)) {
+        let mut build = Command::new(crate::steps::cargo());
+        build.args(["install", "--locked", name, "--version", version, "--root"]);
+        if !run(build.arg(&places.built)) {
+            say(&format!("   without it: {name} {version} could not be built"));
+        }
+    }
+}
+
+/// Whether a server can be built for the comparison.
+pub(crate) fn is_built(name: &str) -> bool {
+    BUILT.iter().any(|it| it.0 == name)
 }
 
 /// Where the tools are that read what the compiler's programs count: of the same LLVM, or they cannot.
@@ -84,13 +140,13 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|it| it.success())
 }
 
-fn debian_packages() -> Result<(), Vec<String>> {
-    let missing = missing_packages();
+fn debian_packages(tools: &[Tool]) -> Result<(), Vec<String>> {
+    let missing = missing_of(tools);
     if missing.is_empty() {
         return Ok(());
     }
     install_as_root(&missing);
-    let missing = missing_packages();
+    let missing = missing_of(tools);
     if missing.is_empty() {
         return Ok(());
     }
@@ -116,14 +172,14 @@ fn apt_get() -> Command {
     command
 }
 
-fn missing_packages() -> Vec<&'static str> {
+fn missing_of(tools: &[Tool]) -> Vec<&'static str> {
     let is_there = |tool: &Tool| {
         tool.any_of.iter().any(|words| match words.split_first() {
             Some((program, arguments)) => succeeds(Command::new(program).args(arguments)),
             None => false,
         })
     };
-    TOOLS.iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
+    tools.iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
 }
 
 fn node_packages(project: &Path) -> Result<(), String> {

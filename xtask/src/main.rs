@@ -1,5 +1,6 @@
 //! Developer tasks that no user needs: `cargo xtask test`, and the longer ones that its help names.
 
+mod compare;
 mod coverage;
 mod fuzz;
 mod install;
@@ -18,12 +19,14 @@ usage: cargo xtask test
        cargo xtask coverage
        cargo xtask fuzz [PART]
        cargo xtask trust PART
+       cargo xtask compare [--rounds N] [--only NAME,…] [--with sockudo] [--quick]
        cargo xtask supply
        cargo xtask sbom
 
   test      install what the tests need, then check formatting, lints and documentation, and run all tests
   coverage  which lines of protocol its tests run; fewer than 95 of 100 are a failure
   fuzz      run every fuzz target, or those with this in their name, for FUZZ_SECONDS each: 60, unless that says otherwise
+  compare   install the servers that Stentor is compared with, run all in turns, write docs/benchmarks.md and target/compare.html
   supply    whether what is linked is allowed: licences, sources, versions, known faults
   sbom      write what is linked to target/stentor.cdx.json, a list in CycloneDX
   trust     a part of what docs/reliability.md claims, at its full length, or all of them:";
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         ["fuzz"] => fuzz::run(""),
         ["fuzz", part] => fuzz::run(part),
         ["trust", part] => trust::run(part),
+        ["compare", options @ ..] => compare::run(options),
         ["supply"] => supply::check(),
         ["sbom"] => supply::sbom(),
         [] | ["--help" | "-h" | "help"] => {
@@ -94,10 +98,16 @@ pub(crate) struct Places {
     pub(crate) clients: PathBuf,
     /// The example that they run: a chat, with clients of its own.
     pub(crate) chat: PathBuf,
+    /// Servers that the load test is tried on.
+    pub(crate) peers: PathBuf,
     /// The Python that has what they need.
     pub(crate) venv: PathBuf,
     /// The one that has the suite of WebSocket cases.
     pub(crate) kosoku: PathBuf,
+    /// Small servers that Stentor is compared with.
+    pub(crate) compared: PathBuf,
+    /// Larger ones, built.
+    pub(crate) built: PathBuf,
     /// Where coverage is counted.
     pub(crate) coverage: PathBuf,
 }
@@ -111,6 +121,9 @@ impl Places {
         Self {
             clients: root.join("engine/tests/e2e"),
             chat: root.join("docs/examples/chat"),
+            peers: root.join("loadtest/tests/peers"),
+            compared: root.join("benches/peers"),
+            built: root.join("target/peers"),
             venv: target.join("e2e-venv"),
             kosoku: target.join("kosoku-venv"),
             coverage: target.join("coverage"),

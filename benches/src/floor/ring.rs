@@ -19,6 +19,7 @@ use io_uring::types::{Fd, Fixed};
 use io_uring::{IoUring, cqueue, opcode};
 
 use super::buffers::Buffers;
+use super::{Outlet, Part, Service};
 
 const ENTRIES: u32 = 4096;
 const COMPLETIONS: u32 = 16_384;
@@ -30,18 +31,6 @@ const RECEIVE: u64 = 2;
 const INLINE: u64 = 3;
 const ARMED: u64 = 4;
 const QUIET: u64 = 5;
-
-/// What runs on the loop. Bytes come in one by one; everything goes out in `flush`, once a turn.
-pub(crate) trait Service {
-    /// A connection was accepted.
-    fn opened(&mut self, slot: u32);
-    /// Bytes came. Returns whether the connection stays.
-    fn received(&mut self, slot: u32, bytes: &mut [u8]) -> bool;
-    /// The connection is gone.
-    fn closed(&mut self, slot: u32);
-    /// Sends what the turn has made: at most one send to each connection.
-    fn flush(&mut self, ring: &mut Ring);
-}
 
 /// One ring with its connections.
 pub(crate) struct Ring {
@@ -58,13 +47,6 @@ pub(crate) struct Ring {
 struct Conn {
     backlog: VecDeque<Part>,
     open: bool,
-}
-
-/// A part of a frame that waits.
-struct Part {
-    frame: Rc<Vec<u8>>,
-    start: usize,
-    end: usize,
 }
 
 impl Ring {
@@ -104,31 +86,6 @@ impl Ring {
             }
             service.flush(&mut self);
         }
-    }
-
-    /// Makes a frame that this turn's sends may name.
-    pub(crate) fn frame(&mut self, bytes: Rc<Vec<u8>>) -> usize {
-        self.frames.push(bytes);
-        self.frames.len() - 1
-    }
-
-    /// Sends a frame, now or behind what waits.
-    pub(crate) fn send(&mut self, slot: u32, frame: usize) -> io::Result<()> {
-        let (Some(conn), Some(bytes)) = (self.conns.get_mut(slot as usize), self.frames.get(frame))
-        else {
-            return Ok(());
-        };
-        if !conn.backlog.is_empty() {
-            let end = bytes.len();
-            conn.backlog.push_back(Part { frame: Rc::clone(bytes), start: 0, end });
-            return Ok(());
-        }
-        let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), bytes.len() as u32)
-            .flags(SEND_FLAGS | libc::MSG_DONTWAIT)
-            .build()
-            .flags(Flags::SKIP_SUCCESS);
-        let tag = INLINE << 56 | (frame as u64 & 0xff_ffff) << 32 | u64::from(slot);
-        self.push(&entry.user_data(tag))
     }
 
     fn on_completion(
@@ -255,6 +212,31 @@ impl Ring {
             self.ring.submit()?;
         }
         Ok(())
+    }
+}
+
+impl Outlet for Ring {
+    fn frame(&mut self, bytes: Rc<Vec<u8>>) -> usize {
+        self.frames.push(bytes);
+        self.frames.len() - 1
+    }
+
+    fn send(&mut self, slot: u32, frame: usize) -> io::Result<()> {
+        let (Some(conn), Some(bytes)) = (self.conns.get_mut(slot as usize), self.frames.get(frame))
+        else {
+            return Ok(());
+        };
+        if !conn.backlog.is_empty() {
+            let end = bytes.len();
+            conn.backlog.push_back(Part { frame: Rc::clone(bytes), start: 0, end });
+            return Ok(());
+        }
+        let entry = opcode::Send::new(Fixed(slot), bytes.as_ptr(), bytes.len() as u32)
+            .flags(SEND_FLAGS | libc::MSG_DONTWAIT)
+            .build()
+            .flags(Flags::SKIP_SUCCESS);
+        let tag = INLINE << 56 | (frame as u64 & 0xff_ffff) << 32 | u64::from(slot);
+        self.push(&entry.user_data(tag))
     }
 }
 

@@ -9,11 +9,14 @@ use std::rc::Rc;
 use protocol::ws::{accept_key, append_text};
 
 use super::http::{self, find};
-use super::ring::{Ring, Service};
+use super::{Outlet, Service};
 
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 82\r\n\r\n\
+/// What a publish is answered with.
+pub(crate) const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 82\r\n\r\n\
     {\"channel\":\"bench-0\",\"action\":\"m\",\"event\":\"message\",\"created_at_ms\":1700000000000}";
-const SUBSCRIBED: &[u8] = b"{\"action\":\"subscribed\",\"channel\":\"bench-0\",\"presence\":[]}";
+/// What a subscriber hears first.
+pub(crate) const SUBSCRIBED: &str =
+    "{\"action\":\"subscribed\",\"channel\":\"bench-0\",\"presence\":[]}";
 
 /// What is done with a publish.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,20 +84,12 @@ impl Bare {
         if request.head.starts_with(b"POST /edge/realtime?") {
             conn.due += 1;
             if self.then == Then::Broadcast {
-                append_message(&mut self.pending, request.body);
+                append_frame(&mut self.pending, request.body);
             }
         } else if request.head.starts_with(b"POST /edge/realtime/token") {
             append_json(&mut conn.own, "{\"token\":\"t\"}");
-        } else if let Some(at) = find(request.head, b"Sec-WebSocket-Key: ") {
-            let key =
-                request.head.get(at + 19..at + 43).and_then(|it| std::str::from_utf8(it).ok());
-            conn.own.extend_from_slice(
-                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                  Sec-WebSocket-Accept: ",
-            );
-            conn.own.extend_from_slice(accept_key(key.unwrap_or_default()).as_bytes());
-            conn.own.extend_from_slice(b"\r\n\r\n");
-            append_text(&mut conn.own, SUBSCRIBED);
+        } else if append_upgrade(&mut conn.own, request.head) {
+            append_text(&mut conn.own, SUBSCRIBED.as_bytes());
             conn.is_socket = true;
             self.joining.push(slot);
         } else {
@@ -102,7 +97,7 @@ impl Bare {
         }
     }
 
-    fn send(&mut self, ring: &mut Ring) -> io::Result<()> {
+    fn send(&mut self, ring: &mut impl Outlet) -> io::Result<()> {
         if !self.pending.is_empty() {
             let frame = Rc::new(std::mem::take(&mut self.pending));
             let place = ring.frame(Rc::clone(&frame));
@@ -170,22 +165,35 @@ impl Service for Bare {
         self.joining.retain(|it| *it != slot);
     }
 
-    fn flush(&mut self, ring: &mut Ring) {
-        // The ring breaks at its next call as well, and ends the loop.
+    fn flush(&mut self, ring: &mut impl Outlet) {
+        // A ring that breaks does so at its next call as well, and ends the loop.
         let _ = self.send(ring);
     }
 }
 
-/// The frame that Stentor would make of a publish, with the same bytes around the payload.
-fn append_message(out: &mut Vec<u8>, body: &[u8]) {
+/// The frame that Stentor would make of a publish.
+fn append_frame(out: &mut Vec<u8>, body: &[u8]) {
+    let parts = message_parts(body);
+    let length = parts.iter().map(|it| it.len()).sum();
+    protocol::ws::append_header(out, protocol::ws::Opcode::Text, length);
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// The text in that frame.
+pub(crate) fn append_message(out: &mut Vec<u8>, body: &[u8]) {
+    message_parts(body).iter().for_each(|part| out.extend_from_slice(part));
+}
+
+/// A publish as its subscribers see it, with the same bytes around the payload as Stentor's.
+fn message_parts(body: &[u8]) -> [&[u8]; 8] {
     const DATA: &[u8] = b",\"data\":";
-    let Some(at) = find(body, DATA) else { return };
+    let at = find(body, DATA).unwrap_or_default();
     let channel = find(body, b",\"event\":").and_then(|end| body.get(1..end)).unwrap_or_default();
     let event = body.get(1 + channel.len() + 9..at).unwrap_or_default();
     let rest = body.get(at..).unwrap_or_default();
     let rest = rest.strip_suffix(b"}").unwrap_or(rest);
     let data = rest.strip_suffix(b",\"persist\":false").unwrap_or(rest);
-    let parts: [&[u8]; 8] = [
+    [
         b"{\"action\":",
         event,
         b",\"event\":",
@@ -194,15 +202,24 @@ fn append_message(out: &mut Vec<u8>, body: &[u8]) {
         channel,
         data,
         b",\"created_at_ms\":1700000000000}",
-    ];
-    let length = parts.iter().map(|it| it.len()).sum();
-    protocol::ws::append_header(out, protocol::ws::Opcode::Text, length);
-    for part in parts {
-        out.extend_from_slice(part);
-    }
+    ]
 }
 
-fn append_json(out: &mut Vec<u8>, body: &str) {
+/// The answer to an upgrade; whether the request is one.
+pub(crate) fn append_upgrade(out: &mut Vec<u8>, head: &[u8]) -> bool {
+    let Some(at) = find(head, b"Sec-WebSocket-Key: ") else { return false };
+    let key = head.get(at + 19..at + 43).and_then(|it| std::str::from_utf8(it).ok());
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Accept: ",
+    );
+    out.extend_from_slice(accept_key(key.unwrap_or_default()).as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
+    true
+}
+
+/// An answer with a JSON text.
+pub(crate) fn append_json(out: &mut Vec<u8>, body: &str) {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -222,7 +239,7 @@ mod tests {
     fn a_bare_frame_is_the_frame_of_stentor() {
         let (mut body, mut bare, mut own) = (Vec::new(), Vec::new(), Vec::new());
         write_publish_body(&mut body, "bench-0", "message", b"\"abc\"", Keep::Pass);
-        append_message(&mut bare, &body);
+        append_frame(&mut bare, &body);
         let view = MessageView {
             id: 1,
             sender: None,

@@ -19,7 +19,9 @@ use crate::floor::send;
 use crate::machine::{self, Cores};
 use crate::table::{self, Table};
 
-pub(crate) use quiet::STOLEN_MAX;
+pub(crate) use quiet::{STOLEN_MAX, quiet};
+pub(crate) use rows::sends_alone;
+pub(crate) use side::{Server, Side, number};
 
 /// The columns of the table.
 pub(crate) const COLUMNS: &[&str] =
@@ -126,7 +128,8 @@ pub(crate) fn send_floor(load: send::Load, reader_core: usize) -> Result<(), Fai
     Ok(())
 }
 
-fn median(figures: &[f64]) -> f64 {
+/// The middle of figures.
+pub(crate) fn median(figures: &[f64]) -> f64 {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = |at: usize| sorted.get(at).copied().unwrap_or_default();

@@ -12,7 +12,7 @@ const AGAIN_MAX: u32 = 5;
 
 /// Measures. On a virtual machine others take the cores away now and then; of what is measured meanwhile neither rates nor
 /// CPU time mean anything, so it is measured again, for a bounded number of times. What was disturbed least counts.
-pub(super) fn quiet<T>(
+pub(crate) fn quiet<T>(
     bench: &Bench,
     mut work: impl FnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {

@@ -38,7 +38,7 @@ pub(super) fn fixed(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
         let deliveries = number(&report, "/window/deliveries")?;
         let frame_bytes = (number(&report, "/window/bytes")? / deliveries).round();
         let ours = number(&report, US_PER_DELIVERY)?;
-        sends.push(ours, send_floor(bench, frame_bytes)?);
+        sends.push(ours, sends_alone(bench, frame_bytes)?);
         let report = run(bench, Server::Floor("broadcast"), &load)?;
         broadcasts.push(ours, number(&report, US_PER_DELIVERY)?);
     }
@@ -185,7 +185,8 @@ fn run(bench: &Bench, server: Server<'_>, load: &[String]) -> Result<Value, Fail
     quiet(bench, || Side::start(bench, server)?.drive(bench, load))
 }
 
-fn send_floor(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
+/// Microseconds of a bare send of so many bytes, at the fixed rate.
+pub(crate) fn sends_alone(bench: &Bench, frame_bytes: f64) -> Result<f64, Failure> {
     quiet(bench, || bare_sends(bench, frame_bytes))
 }
 

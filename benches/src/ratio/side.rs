@@ -1,8 +1,8 @@
 //! One side of a ratio: a server process on its core, driven by the generator on the other.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use super::Bench;
 use crate::Failure;
 use crate::machine;
 
+const READY: &str = "ready.json";
 const START_TRIES: u32 = 1000;
 const START_WAIT: Duration = Duration::from_millis(10);
 
 /// A server process. It ends with this value.
-pub(super) struct Side {
+pub(crate) struct Side {
     child: Child,
     folder: tempfile::TempDir,
     url: String,
@@ -26,28 +27,31 @@ pub(super) struct Side {
 
 /// What serves.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Server<'a> {
-    /// Stentor, with further options.
+pub(crate) enum Server<'a> {
+    /// Stentor with one shard, and further options.
     Stentor(&'a [&'a str]),
+    /// Stentor with so many shards on as many cores as there are.
+    Shards(&'a str, &'a [&'a str]),
     /// A floor.
     Floor(&'a str),
 }
 
 impl Side {
     /// Starts a server on its core and waits until it listens.
-    pub(super) fn start(bench: &Bench, server: Server<'_>) -> Result<Self, Failure> {
+    pub(crate) fn start(bench: &Bench, server: Server<'_>) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
-        let ready = folder.path().join("ready.json");
-        let log = fs::File::create(folder.path().join("log"))?;
-        let mut command = match server {
-            Server::Stentor(options) => {
-                let mut command = Command::new(&bench.server);
-                command.args(["serve", "--shards", "1", "--listen", "127.0.0.1:0"]);
-                command
-                    .args(["--log-level", "warn", "--print-secrets", "--ready-file"])
-                    .arg(&ready)
-                    .args(options);
-                command
+        let ready = folder.path().join(READY);
+        let stentor = |shards: &str, options: &[&str]| {
+            let mut command = Command::new(&bench.server);
+            command.args(["serve", "--shards", shards, "--listen", "127.0.0.1:0"]);
+            command.args(["--log-level", "warn", "--print-secrets", "--ready-file"]).arg(&ready);
+            command.args(options);
+            command
+        };
+        let command = match server {
+            Server::Stentor(options) => stentor("1", options),
+            Server::Shards(shards, options) => {
+                return Self::launch(stentor(shards, options), folder, None)?.ready();
             }
             Server::Floor(service) => {
                 let mut command = Command::new(std::env::current_exe()?);
@@ -55,20 +59,64 @@ impl Side {
                 command
             }
         };
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let child = machine::pinned(bench.cores.server, || command.spawn())?;
-        let (url, key, ready_value) = (String::new(), String::new(), Value::Null);
-        let mut side = Self { child, folder, url, key, ready: ready_value };
-        let ready = side.wait(&ready)?;
-        let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str);
-        side.url = text("/ws").unwrap_or_default().to_owned();
-        side.key = text("/tenants/0/application_key").unwrap_or_default().to_owned();
-        side.ready = ready;
+        Self::launch(command, folder, Some(bench.cores.server))?.ready()
+    }
+
+    /// Starts a command on the server's core; it writes a ready file as a node does.
+    pub(crate) fn start_command(
+        bench: &Bench,
+        command: Command,
+        folder: tempfile::TempDir,
+    ) -> Result<Self, Failure> {
+        Self::launch(command, folder, Some(bench.cores.server))?.ready()
+    }
+
+    /// Starts a command on the server's core; it is ready when it accepts a connection on this port.
+    pub(crate) fn start_at(
+        bench: &Bench,
+        command: Command,
+        folder: tempfile::TempDir,
+        (port, path): (u16, &str),
+    ) -> Result<Self, Failure> {
+        let mut side = Self::launch(command, folder, Some(bench.cores.server))?;
+        side.wait(|| TcpStream::connect(("127.0.0.1", port)).ok())?;
+        side.url = format!("ws://127.0.0.1:{port}{path}");
         Ok(side)
     }
 
+    fn launch(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        core: Option<usize>,
+    ) -> Result<Self, Failure> {
+        let log = fs::File::create(folder.path().join("log"))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = match core {
+            Some(core) => machine::pinned(core, || command.spawn())?,
+            None => command.spawn()?,
+        };
+        let (url, key, ready) = (String::new(), String::new(), Value::Null);
+        Ok(Self { child, folder, url, key, ready })
+    }
+
+    fn ready(mut self) -> Result<Self, Failure> {
+        let file = self.folder.path().join(READY);
+        let ready = self.wait(|| read(&file))?;
+        let text = |pointer: &str| ready.pointer(pointer).and_then(Value::as_str);
+        self.url = text("/ws").unwrap_or_default().to_owned();
+        self.key = text("/tenants/0/application_key").unwrap_or_default().to_owned();
+        self.ready = ready;
+        Ok(self)
+    }
+
+    /// The same server, asked with a key that it does not look at.
+    pub(crate) fn with_any_key(mut self) -> Self {
+        self.key = "coh_app_any".to_owned();
+        self
+    }
+
     /// Drives the server, and returns the generator's report.
-    pub(super) fn drive(&self, bench: &Bench, scenario: &[String]) -> Result<Value, Failure> {
+    pub(crate) fn drive(&self, bench: &Bench, scenario: &[String]) -> Result<Value, Failure> {
         let report = self.folder.path().join("report.json");
         let mut command = self.generator(bench, scenario)?;
         let output = command.arg("--json").arg(&report).stdin(Stdio::null()).output()?;
@@ -86,7 +134,7 @@ impl Side {
     }
 
     /// Drives the server beside everything that follows, until the value that is returned goes.
-    pub(super) fn begin(&self, bench: &Bench, scenario: &[String]) -> Result<Beside, Failure> {
+    pub(crate) fn begin(&self, bench: &Bench, scenario: &[String]) -> Result<Beside, Failure> {
         let mut command = self.generator(bench, scenario)?;
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Ok(Beside(quiet.spawn()?))
@@ -95,7 +143,10 @@ impl Side {
     fn generator(&self, bench: &Bench, scenario: &[String]) -> Result<Command, Failure> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("generate").args(scenario).args(["--no-progress", "--url", &self.url]);
-        command.args(["--key", &self.key, "--server-pid", &self.pid().to_string()]);
+        command.args(["--server-pid", &self.pid().to_string()]);
+        if !self.key.is_empty() {
+            command.args(["--key", &self.key]);
+        }
         command.args(["--client-core", &bench.cores.generator.to_string()]);
         // What no dialect of the scenario asks for is not looked at.
         command.env("STENTOR_BENCH_API_KEY", self.key("api_key"));
@@ -104,33 +155,34 @@ impl Side {
     }
 
     /// A key of its tenant, as the ready file names it.
-    pub(super) fn key(&self, kind: &str) -> String {
+    pub(crate) fn key(&self, kind: &str) -> String {
         let key = self.ready.pointer(&format!("/tenants/0/{kind}")).and_then(Value::as_str);
         key.unwrap_or_default().to_owned()
     }
 
     /// Where it is asked over HTTP.
-    pub(super) fn http(&self) -> String {
+    pub(crate) fn http(&self) -> String {
         let url = self.ready.get("http").and_then(Value::as_str);
         url.unwrap_or_default().to_owned()
     }
 
     /// The server's process.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    fn wait(&mut self, ready: &Path) -> Result<Value, Failure> {
+    /// Waits until there is what is looked for.
+    fn wait<T>(&mut self, look: impl Fn() -> Option<T>) -> Result<T, Failure> {
         for _ in 0..START_TRIES {
-            if let Some(value) = read(&ready.to_path_buf()) {
-                return Ok(value);
+            if let Some(found) = look() {
+                return Ok(found);
             }
             if let Some(status) = self.child.try_wait()? {
                 return Err(format!("the server ended ({status}):\n{}", self.log()).into());
             }
             machine::pause(START_WAIT);
         }
-        Err(io::Error::other("the server was not ready in 10 s").into())
+        Err(format!("the server was not ready in 10 s:\n{}", self.log()).into())
     }
 
     fn log(&self) -> String {
@@ -139,7 +191,7 @@ impl Side {
 }
 
 /// A generator at work.
-pub(super) struct Beside(Child);
+pub(crate) struct Beside(Child);
 
 impl Drop for Beside {
     fn drop(&mut self) {
@@ -161,7 +213,7 @@ impl Drop for Side {
 }
 
 /// A number of a report.
-pub(super) fn number(report: &Value, pointer: &str) -> Result<f64, Failure> {
+pub(crate) fn number(report: &Value, pointer: &str) -> Result<f64, Failure> {
     let found = report.pointer(pointer).and_then(Value::as_f64);
     found.ok_or_else(|| format!("the report has no {pointer}").into())
 }

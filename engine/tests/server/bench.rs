@@ -10,8 +10,15 @@ fn bench(node: &Node, line: &str) -> Value {
     let tenant = &node.ready()["tenants"][0];
     let mut command = stentor(folder.path());
     command.arg("bench").args(line.split(' ')).args(["--no-progress", "--json", "result.json"]);
-    command.args(["--url", &node.url(""), "--warmup", "0.1", "--duration", "0.5"]);
+    command.args(["--url", &node.url("")]);
+    if !line.contains("--duration") {
+        command.args(["--warmup", "0.1", "--duration", "0.5"]);
+    }
+    if !line.contains("--rounds") {
+        command.args(["--server-pid", &node.ready()["pid"].to_string()]);
+    }
     for (name, key) in [
+        ("STENTOR_BENCH_PROJECT_KEY", "project_key"),
         ("STENTOR_BENCH_KEY", "application_key"),
         ("STENTOR_BENCH_API_KEY", "api_key"),
         ("STENTOR_BENCH_ANON_KEY", "anon_key"),
@@ -51,5 +58,90 @@ fn each_dialect_delivers_everything_to_everybody() {
     let load = "fanout --subscribers 20 --rate 200 --publishers 2 --via ws --persist true";
     check(&node, load, 22);
     check(&node, &format!("{load} --dialect insforge"), 22);
+    check(&node, "fanout --subscribers 20 --rate 200 --dialect infrai", 20);
+    node.stop();
+}
+
+/// Nothing was lost, doubled or refused, and nobody was missing. What it took is the machine's affair.
+#[track_caller]
+fn plays(node: &Node, line: &str) -> Value {
+    let result = bench(node, line);
+    let kind = result["verdict"]["kind"].as_str().unwrap_or_default().to_owned();
+    assert!(kind != "wrong" && !kind.is_empty(), "{line}: {}", result["verdict"]);
+    let checked = &result["checked"];
+    for fault in ["lost", "duplicated", "foreign", "damaged"] {
+        assert_eq!(checked[fault], 0, "{line}: {fault}: {checked}");
+    }
+    let missing = checked["missing"].as_object().unwrap();
+    assert!(missing.values().all(|count| *count == 0), "{line}: {checked}");
+    result
+}
+
+#[test]
+fn those_who_come_and_go_hear_everything_while_they_are_there() {
+    let node = Node::ephemeral();
+    let result = plays(&node, "presence --residents 6 --channels 2 --rate 20 --hold 0.2");
+    let counts = &result["counts"];
+    // Ten visitors in the window, each heard by the three residents of its channel when it comes and when it goes.
+    assert_eq!(counts["visits"], 10, "{counts}");
+    assert_eq!((&counts["joins_heard"], &counts["leaves_heard"]), (&30.into(), &30.into()));
+    assert_eq!(result["latency_ns"]["join_seen"]["count"], 30);
+
+    let result = plays(&node, "churn --rate 60 --hold 0.2 --channels 3 --publish-rate 90");
+    assert_eq!(result["counts"]["entered"], 30, "{result}");
+    assert!(result["checked"]["deliveries"].as_u64().unwrap() > 60, "{}", result["checked"]);
+
+    let result = plays(&node, "storm --subscribers 40 --rounds 2 --channels 2 --publish-rate 100");
+    assert_eq!(result["counts"]["back"], 80);
+    assert_eq!(result["latency_ns"]["everybody_back"]["count"], 2);
+    node.stop();
+}
+
+#[test]
+fn those_who_resume_miss_nothing_and_hear_nothing_twice() {
+    let node = Node::ephemeral();
+    let line = "resume --subscribers 12 --channels 2 --cut-every 0.8 --away 0.2 --publish-rate 200 \
+                --warmup 0 --duration 2.5";
+    let result = plays(&node, &line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let counts = &result["counts"];
+    assert!(counts["resumed"].as_u64().unwrap() >= 12, "{counts}");
+    let caught_up = &result["latency_ns"]["caught_up"];
+    assert_eq!(caught_up["count"], counts["resumed"], "{caught_up}");
+    node.stop();
+}
+
+#[test]
+fn a_soak_tells_how_its_end_differs_from_its_beginning() {
+    let node = Node::ephemeral();
+    let result = bench(&node, "soak --subscribers 5 --rate 100 --warmup 0 --duration 1.5");
+    let drift = &result["drift"];
+    assert!(drift["first_p99_ns"].as_u64().unwrap() > 0, "{drift}");
+    assert!(drift["last_rss"].as_u64().unwrap() > 1 << 20, "{drift}");
+    assert!(result["latency_over_time_ns"]["p99"].as_array().unwrap().len() > 10, "{drift}");
+    node.stop();
+}
+
+#[test]
+fn several_generators_measure_one_load() {
+    let node = Node::ephemeral();
+    // Three publishers and ten subscribers on two channels, shared by three processes.
+    let load = "fanout --subscribers 10 --channels 2 --publishers 3 --rate 300 --generators 3";
+    let result = bench(&node, load);
+    let checked = &result["checked"];
+    let sent = checked["sent"].as_u64().unwrap();
+    assert_eq!(checked["deliveries"], sent * 5, "{checked}");
+    for fault in ["lost", "duplicated", "reordered", "foreign", "damaged", "closed"] {
+        assert_eq!(checked[fault], 0, "{fault}: {checked}");
+    }
+    assert_eq!(result["window"]["due"], 150);
+    let heard = &result["latency_ns"]["from_due"]["count"];
+    let acknowledged = &result["latency_ns"]["acknowledged"]["count"];
+    assert_eq!(heard.as_u64().unwrap(), acknowledged.as_u64().unwrap() * 5, "{result}");
+    assert_eq!(result["connections"]["each_ns"]["count"], 13);
+    assert_eq!(result["settings"]["generators"], 3);
+
+    let sockets = "fanout --subscribers 4 --publishers 2 --via ws --rate 200 --generators 2";
+    let checked = &bench(&node, sockets)["checked"];
+    assert_eq!(checked["deliveries"], checked["sent"].as_u64().unwrap() * 6, "{checked}");
     node.stop();
 }

@@ -35,6 +35,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("criterion", &["benches/"]),
     ("crossbeam", &["engine/src/reactor/sync.rs"]),
     ("crypto_secretbox", &["protocol/src/auth/vendor/"]),
+    ("fastwebsockets", &["benches/src/serve/"]),
     (
         "flume",
         &[
@@ -47,6 +48,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ),
     ("foldhash", &["engine/src/hasher.rs"]),
     ("futures-lite", &["engine/src/reactor/"]),
+    ("futures-util", &["benches/src/serve/"]),
     ("getrandom", &["engine/src/config/", "engine/src/cli/"]),
     ("glommio", &["engine/src/reactor/", "benches/"]),
     ("hashbrown", &["engine/", "storage/"]),
@@ -101,7 +103,11 @@ const PLACES: &[(&str, &[&str])] = &[
     ("sled", &["storage/"]),
     ("strsim", &["engine/src/config/"]),
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
-    ("tokio", &["engine/src/side/", "engine/tests/webhook/", "protocol/tests/hyper/"]),
+    (
+        "tokio",
+        &["engine/src/side/", "engine/tests/webhook/", "protocol/tests/hyper/", "benches/src/serve/"],
+    ),
+    ("tokio-tungstenite", &["benches/src/serve/"]),
     ("toml", &["engine/src/config/", "engine/tests/tidy/"]),
     ("tracing", &["engine/", "storage/"]),
     ("tracing-subscriber", &["engine/src/cli/logs.rs"]),

@@ -1,6 +1,8 @@
 //! The options of `stentor bench`, as clap reads them.
 
-use crate::client::dialect::Dialect;
+use super::comings::{ChurnArgs, PresenceArgs, ResumeArgs, StormArgs};
+use super::target::TargetArgs;
+use crate::report::baseline::Rule;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -11,18 +13,28 @@ use std::path::PathBuf;
 /// (no coordinated omission). With --window the load is a closed loop: a new message leaves when an
 /// outstanding one has reached all its subscribers (`publish`: is acknowledged).
 ///
-/// Exit codes: 0 measured; 1 the set-up failed; 2 something went wrong on the wire (lost, doubled, out
+/// Exit codes: 0 measured; 1 a --fail-if came true; 2 something went wrong on the wire (lost, doubled, out
 /// of order or damaged messages, refused publishes, closed connections); 3 the measurement is not one of
-/// the server; 64 wrong usage. Code 3 means, with --rate: the generator used 95 % of its core or waited
+/// the server; 64 wrong usage; 65 a baseline that cannot be compared; 69 no server, or one that answers
+/// otherwise than it should; 74 the system refused. Code 3 means, with --rate: the generator used 95 % of its core or waited
 /// for it, or less than 99 % of the due messages were sent. With --window: the same 95 % while the server
 /// used at least 15 points less of each of its cores, or the server's use is not known; when both ran
 /// hot the result says "both saturated" and stands.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
+#[command(verbatim_doc_comment, after_help = EXAMPLES)]
 pub struct BenchArgs {
     #[command(subcommand)]
     pub(crate) scenario: ScenarioArgs,
 }
+
+const EXAMPLES: &str = "Examples:
+  stentor bench fanout --spawn --subscribers 1000 --rate 100 --html page.html
+  stentor bench fanout --spawn --find-knee --p99-max 20 --duration 3
+  stentor bench fanout --spawn --generators 2 --client-cores 0,1 --rate 200
+  stentor bench publish --spawn --baseline before.json --fail-if 'p99>+10%'
+  stentor bench resume --spawn --subscribers 100 --away 0.5
+  stentor bench fanout --target socketio --url ws://127.0.0.1:3000 --rate 100
+How to read what comes out: docs/bench.md.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScenarioArgs {
@@ -32,6 +44,16 @@ pub(crate) enum ScenarioArgs {
     Publish(PublishArgs),
     /// Subscribers that only listen: time to subscribe, and memory for each connection.
     Connect(ConnectArgs),
+    /// Visitors join and leave: residents have to hear of each once; how late they do.
+    Presence(PresenceArgs),
+    /// Subscribers are cut and go on behind the last offset: no gap, nothing twice, time to catch up.
+    Resume(ResumeArgs),
+    /// Connections come at a rate, hear their channel and leave: time to get in, connections a CPU second.
+    Churn(ChurnArgs),
+    /// All connections are cut at once and come back: time until each and until everybody is.
+    Storm(StormArgs),
+    /// A long fan-out: latency and memory over time, and how the end differs from the beginning.
+    Soak(FanoutArgs),
 }
 
 #[derive(Debug, Args)]
@@ -44,6 +66,8 @@ pub(crate) struct FanoutArgs {
     pub(crate) publishers: u32,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
+    #[command(flatten)]
+    pub(crate) knee: KneeArgs,
     #[command(flatten)]
     pub(crate) opening: OpeningArgs,
     #[command(flatten)]
@@ -59,6 +83,8 @@ pub(crate) struct PublishArgs {
     pub(crate) publishers: u32,
     #[command(flatten)]
     pub(crate) load: LoadArgs,
+    #[command(flatten)]
+    pub(crate) knee: KneeArgs,
     #[command(flatten)]
     pub(crate) opening: OpeningArgs,
     #[command(flatten)]
@@ -92,9 +118,9 @@ pub(crate) struct LoadArgs {
     /// Channels to publish to.
     #[arg(long, default_value_t = 1)]
     pub(crate) channels: u32,
-    /// How publishers publish.
-    #[arg(long, value_enum, default_value_t = Via::Http)]
-    pub(crate) via: Via,
+    /// How publishers publish [http; --target socketio and raw: ws].
+    #[arg(long, value_enum)]
+    pub(crate) via: Option<Via>,
     /// Unacknowledged publishes on one connection at most (HTTP: up to 16).
     #[arg(long)]
     pub(crate) pipeline: Option<u32>,
@@ -113,9 +139,29 @@ pub(crate) struct LoadArgs {
     /// Seconds of load before the measured window (checked, not measured).
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     pub(crate) warmup: f64,
-    /// Seconds of the measured window.
-    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
-    pub(crate) duration: f64,
+    /// Seconds of the measured window [10, of each rate of --find-knee too; soak: 3600].
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+    /// Processes that generate the load together, in an open loop. Their figures are merged.
+    #[arg(long, default_value_t = 1, value_name = "COUNT")]
+    pub(crate) generators: u32,
+    /// Which of several processes this is: they start each other with it.
+    #[arg(long, hide = true)]
+    pub(crate) generator_part: Option<u32>,
+}
+
+/// The search for the highest rate that holds.
+#[derive(Debug, Args)]
+pub(crate) struct KneeArgs {
+    /// Raise the rate from --rate until the 99th percentile breaks, then close in on where it does.
+    #[arg(long, conflicts_with = "window")]
+    pub(crate) find_knee: bool,
+    /// What the 99th percentile may be [ten times the first rate's, and at least 5 ms].
+    #[arg(long, requires = "find_knee", value_name = "MILLISECONDS")]
+    pub(crate) p99_max: Option<f64>,
+    /// How much faster each rate is than the one before.
+    #[arg(long, requires = "find_knee", default_value_t = 1.5, value_name = "FACTOR")]
+    pub(crate) rate_step: f64,
 }
 
 /// How connections are opened.
@@ -135,44 +181,6 @@ pub(crate) struct OpeningArgs {
     pub(crate) anonymous: bool,
 }
 
-/// The server to measure.
-#[derive(Debug, Args)]
-pub(crate) struct TargetArgs {
-    /// The server's address.
-    #[arg(long, default_value = "ws://127.0.0.1:8080", conflicts_with = "spawn")]
-    pub(crate) url: String,
-    /// Start a server of our own (`serve --ephemeral`) and end it afterwards.
-    #[arg(long, conflicts_with_all = ["key", "api_key", "anon_key", "jwt_secret", "server_pid"])]
-    pub(crate) spawn: bool,
-    /// What connections speak to the server.
-    #[arg(long, value_enum, default_value_t = Dialect::Cohesivity)]
-    pub(crate) dialect: Dialect,
-    /// The application key that mints tokens and publishes [InsForge: publishes over HTTP].
-    #[arg(long, env = "STENTOR_BENCH_KEY", hide_env_values = true, value_name = "coh_app_…")]
-    pub(crate) key: Option<String>,
-    /// InsForge's API key: allows the pattern `bench:%`, and publishes over WebSockets.
-    #[arg(long, env = "STENTOR_BENCH_API_KEY", hide_env_values = true, value_name = "ik_…")]
-    pub(crate) api_key: Option<String>,
-    /// InsForge's anon key, for --anonymous.
-    #[arg(long, env = "STENTOR_BENCH_ANON_KEY", hide_env_values = true, value_name = "anon_…")]
-    pub(crate) anon_key: Option<String>,
-    /// The secret that signs tokens of InsForge's users: subscribers are one of them.
-    #[arg(long, env = "STENTOR_BENCH_JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
-    pub(crate) jwt_secret: Option<String>,
-    /// The server's process id, for its CPU and memory (known with --spawn).
-    #[arg(long, value_name = "PID")]
-    pub(crate) server_pid: Option<i32>,
-    /// Cores of the spawned server, such as `0` or `0,2-3`.
-    #[arg(long, requires = "spawn", value_name = "LIST")]
-    pub(crate) server_cores: Option<String>,
-    /// The core of the generator.
-    #[arg(long, value_name = "CORE")]
-    pub(crate) client_core: Option<usize>,
-    /// Shards of the spawned server [one for each of its cores].
-    #[arg(long, requires = "spawn")]
-    pub(crate) shards: Option<u32>,
-}
-
 /// Where the result goes besides the screen.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
@@ -182,6 +190,12 @@ pub(crate) struct OutputArgs {
     /// Write a self-contained page with plots.
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Compare with the --json of an earlier run of the same settings.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// End with 1 if this is so: `p99>+10%`, `deliveries_per_second<-5%`, `p99>5ms`. May stand several times.
+    #[arg(long, value_parser = Rule::parse, value_name = "RULE")]
+    pub(crate) fail_if: Vec<Rule>,
     /// No progress bar.
     #[arg(long)]
     pub(crate) no_progress: bool,
@@ -190,8 +204,8 @@ pub(crate) struct OutputArgs {
 /// How publishers publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Via {
-    /// A WebSocket each, which hears its own channel as well [InsForge: whose echo acknowledges].
+    /// A WebSocket each, which hears its own channel as well [but for Cohesivity its echo acknowledges].
     Ws,
-    /// A keep-alive HTTP connection each, in Cohesivity's dialect.
+    /// A keep-alive HTTP connection each [a server of ours: in Cohesivity's dialect].
     Http,
 }

@@ -1,34 +1,53 @@
 //! The command lines of `stentor bench` and `stentor publish`: from options to an exit code.
 
 mod args;
+mod comings;
+mod finish;
 mod plan;
 pub mod publish;
+mod target;
 
 pub use args::BenchArgs;
 
 use crate::client::mint::Mint;
+use crate::client::peer::Peer;
 use crate::failure::Failure;
+use crate::fleet;
 use crate::record::process;
+use crate::report::json::load_settings;
+use crate::report::knee::KneeReport;
 use crate::report::progress::{Progress, Watch};
-use crate::report::{Environment, Report, html, json, screen};
-use crate::scenario;
-use crate::scenario::load::Load;
-use crate::server::{Keys, Target, parse_cores, pin};
-use args::{OutputArgs, ScenarioArgs, TargetArgs};
+use crate::report::scene::SceneReport;
+use crate::report::{Environment, Report};
+use crate::scenario::knee::{self, Search};
+use crate::scenario::link::Link;
+use crate::scenario::load::Part;
+use crate::scenario::{self, Plan};
+use crate::server::Target;
+use args::{FanoutArgs, LoadArgs, OutputArgs, ScenarioArgs};
+use comings::Comings;
+use finish::{Finished, Judge};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use std::fs;
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use target::TargetArgs;
 
-/// The exit code when the measurement could not be set up.
-pub const EXIT_SETUP: u8 = 1;
+/// The exit code when a figure became worse than it may.
+pub const EXIT_WORSE: u8 = 1;
 /// The exit code when something went wrong on the wire.
 pub const EXIT_WRONG: u8 = 2;
 /// The exit code when the measurement is not one of the server.
 pub const EXIT_GENERATOR: u8 = 3;
 /// The exit code of options that make no sense.
 pub const EXIT_USAGE: u8 = 64;
+/// The exit code of a baseline that is none.
+pub const EXIT_DATA: u8 = 65;
+/// The exit code when there is no server, or it answers otherwise than it should.
+pub const EXIT_SERVER: u8 = 69;
+/// The exit code when the operating system refused.
+pub const EXIT_SYSTEM: u8 = 74;
 /// The exit code after SIGINT or SIGTERM.
 pub const EXIT_INTERRUPTED: u8 = 130;
 
@@ -46,7 +65,9 @@ pub fn run(args: BenchArgs, own_exe: &Path) -> ExitCode {
             let _ = writeln!(std::io::stderr(), "stentor bench: {failure}");
             match failure {
                 Failure::Usage(_) => EXIT_USAGE,
-                Failure::Io { .. } | Failure::Server(_) => EXIT_SETUP,
+                Failure::Data(_) => EXIT_DATA,
+                Failure::Server(_) => EXIT_SERVER,
+                Failure::Io { .. } => EXIT_SYSTEM,
                 Failure::Interrupted => EXIT_INTERRUPTED,
             }
         }
@@ -55,48 +76,130 @@ pub fn run(args: BenchArgs, own_exe: &Path) -> ExitCode {
 }
 
 fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
-    let (plan, target, output) = match args.scenario {
-        ScenarioArgs::Fanout(args) => (plan::fanout(&args)?, args.target, args.output),
-        ScenarioArgs::Publish(args) => (plan::publish(&args)?, args.target, args.output),
-        ScenarioArgs::Connect(args) => (plan::connect(&args)?, args.target, args.output),
-    };
-    raise_descriptors(plan.load.connections() as u64)?;
-    let progress = if output.no_progress { Progress::Hidden } else { Progress::Bar };
-    let mut watch = Watch::new(progress)?;
-    let target = find_target(&target, &plan.load, own_exe)?;
-    let environment = environment(&target);
-    let measured = scenario::measure(&plan, &target, &mut watch);
-    watch.clear();
-    let report = Report::new(plan, measured?, target.cores, environment);
-    drop(target);
-    write_report(&report, &output, out)?;
-    Ok(report.verdict.exit_code())
+    match args.scenario {
+        ScenarioArgs::Fanout(args) => load("fanout", &args, own_exe, out),
+        ScenarioArgs::Soak(args) => load("soak", &args, own_exe, out),
+        ScenarioArgs::Publish(args) => {
+            let plan = plan::publish(&args)?;
+            let search = plan::search(&args.knee, &plan.load)?;
+            let (target, output) = (&args.target, &args.output);
+            let setting = Setting { target, output, own_exe };
+            setting.share(&args.load, (plan, search), out)
+        }
+        ScenarioArgs::Connect(args) => {
+            let plan = plan::connect(&args)?;
+            let (target, output) = (&args.target, &args.output);
+            Setting { target, output, own_exe }.measure((plan, None), out)
+        }
+        ScenarioArgs::Presence(args) => come_and_go(&Comings::Presence(args), own_exe, out),
+        ScenarioArgs::Resume(args) => come_and_go(&Comings::Resume(args), own_exe, out),
+        ScenarioArgs::Churn(args) => come_and_go(&Comings::Churn(args), own_exe, out),
+        ScenarioArgs::Storm(args) => come_and_go(&Comings::Storm(args), own_exe, out),
+    }
 }
 
-/// Finds or starts the server, then pins the generator: a child would inherit its core.
-fn find_target(args: &TargetArgs, load: &Load, own_exe: &Path) -> Result<Target, Failure> {
-    let target = if args.spawn {
-        let cores = args.server_cores.as_deref().map_or(Ok(Vec::new()), parse_cores)?;
-        let default_shards = u32::try_from(cores.len().max(1)).unwrap_or(1);
-        Target::spawn(own_exe, &cores, args.shards.unwrap_or(default_shards))?
-    } else {
-        if args.key.is_none() && load.needs_application_key() {
-            let what = "--key coh_app_… is needed to mint tokens and to publish (or use --spawn)";
-            return Err(Failure::Usage(what.to_owned()));
-        }
-        let key = args.key.as_deref().unwrap_or_default();
-        let mut target = Target::at(&args.url, key, args.server_pid)?;
-        target.keys = Keys {
-            api: args.api_key.clone(),
-            anon: args.anon_key.clone(),
-            jwt_secret: args.jwt_secret.clone(),
+fn load(
+    name: &'static str,
+    args: &FanoutArgs,
+    own_exe: &Path,
+    out: &mut impl Write,
+) -> Result<u8, Failure> {
+    let plan = plan::fanout(name, args)?;
+    let search = plan::search(&args.knee, &plan.load)?;
+    let (target, output) = (&args.target, &args.output);
+    Setting { target, output, own_exe }.share(&args.load, (plan, search), out)
+}
+
+fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
+    let plan = comings.plan()?;
+    let common = comings.common();
+    let setting = Setting { target: &common.target, output: &common.output, own_exe };
+    let judge = Judge::of(&common.output)?;
+    raise_descriptors(comings.descriptors(&plan))?;
+    let mut watch = setting.watch()?;
+    let target = setting.target.find(&plan.load, own_exe)?;
+    let environment = environment(&target);
+    let (title, mut settings) = (comings.title(&plan), load_settings(&plan));
+    if let (Some(all), Value::Object(more)) = (settings.as_object_mut(), comings.settings()) {
+        all.extend(more);
+    }
+    let name = plan.name;
+    let scene = comings.play(plan, (&target, &mut watch));
+    watch.clear();
+    let report = SceneReport::new((name, title), settings, scene?, target.cores, environment);
+    drop(target);
+    judge.finish(&Finished::Scene(Box::new(report)), &common.output, out)
+}
+
+/// Where and how something is measured.
+struct Setting<'a> {
+    target: &'a TargetArgs,
+    output: &'a OutputArgs,
+    own_exe: &'a Path,
+}
+
+impl Setting<'_> {
+    fn watch(&self) -> Result<Watch, Failure> {
+        Watch::new(if self.output.no_progress { Progress::Hidden } else { Progress::Bar })
+    }
+
+    /// Measures a load alone, with others, or as one of them.
+    fn share(
+        &self,
+        args: &LoadArgs,
+        (mut plan, search): (Plan, Option<Search>),
+        out: &mut impl Write,
+    ) -> Result<u8, Failure> {
+        plan::shared(args, &plan, search.is_some())?;
+        plan.generators = args.generators;
+        let Some(nth) = args.generator_part else {
+            return self.measure((plan, search), out);
         };
-        target
-    };
-    pin(args.client_core.as_slice())?;
-    // Due times are kept to the microsecond. Where that may not be set, latency shows the lag.
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1000));
-    Ok(target)
+        let part = Part { nth, of: args.generators };
+        if nth >= args.generators {
+            return Err(Failure::Usage("--generator-part is not for people".to_owned()));
+        }
+        let link = Link::new();
+        let (target, told) = fleet::part::told(&link)?;
+        let own = plan.load.connections().div_ceil(part.of as usize);
+        raise_descriptors(own as u64)?;
+        let target = self.target.join(nth, target)?;
+        let mut watch = Watch::new(Progress::Hidden)?;
+        fleet::part::run(plan, part, (&target, &told), (link, &mut watch))?;
+        Ok(0)
+    }
+
+    /// Measures a load, or looks for its knee.
+    fn measure(
+        &self,
+        (mut plan, search): (Plan, Option<Search>),
+        out: &mut impl Write,
+    ) -> Result<u8, Failure> {
+        let judge = Judge::of(self.output)?;
+        raise_descriptors(plan.load.connections().div_ceil(plan.generators as usize) as u64)?;
+        let mut watch = self.watch()?;
+        let target = self.target.find(&plan.load, self.own_exe)?;
+        let environment = environment(&target);
+        let finished = match search {
+            Some(search) => {
+                let found = knee::find(&mut plan, search, (&target, &mut watch));
+                watch.clear();
+                let report = KneeReport::new(plan, search, found?, environment);
+                Finished::Knee(Box::new(report))
+            }
+            None => {
+                let measured = match plan.generators {
+                    1 => scenario::measure(&plan, &target, &mut watch),
+                    several => fleet::measure(&plan, several, (&target, &mut watch)),
+                };
+                watch.clear();
+                let report = Report::new(plan, measured?, target.cores, environment);
+                Finished::Load(Box::new(report))
+            }
+        };
+        drop(target);
+        judge.finish(&finished, self.output, out)
+    }
 }
 
 /// Every connection is a descriptor: takes all that the hard limit allows.
@@ -120,23 +223,9 @@ fn environment(target: &Target) -> Environment {
     let words =
         std::env::args().map(|word| if target.is_secret(&word) { "…".to_owned() } else { word });
     let command = words.collect::<Vec<_>>().join(" ");
-    let version = Mint::connect(target.to, &target.endpoint).and_then(|mut mint| mint.version());
+    // Only ours are asked: what another answers there may be anything.
+    let ours = matches!(target.peer, Peer::Ours).then_some(target);
+    let version = ours
+        .and_then(|at| Mint::connect(at.to, &at.endpoint).and_then(|mut mint| mint.version()).ok());
     Environment { kernel, processor, cores, command, server: version.unwrap_or_default() }
-}
-
-fn write_report(report: &Report, output: &OutputArgs, out: &mut impl Write) -> Result<(), Failure> {
-    let cannot = || Failure::io("cannot write the report");
-    let json_text = || format!("{:#}\n", json::json(report));
-    let on_screen = match &output.json {
-        Some(path) if path.as_os_str() == "-" => json_text(),
-        Some(path) => {
-            fs::write(path, json_text()).map_err(cannot())?;
-            screen::screen(report)
-        }
-        None => screen::screen(report),
-    };
-    if let Some(path) = &output.html {
-        fs::write(path, html::html(report)).map_err(cannot())?;
-    }
-    out.write_all(on_screen.as_bytes()).map_err(cannot())
 }

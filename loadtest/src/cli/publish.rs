@@ -109,7 +109,7 @@ fn publish_lines(args: &PublishLinesArgs) -> Result<u8, (u8, Failure)> {
     }
     let target = Target::at(&args.url, &args.key, None).map_err(|failure| match failure {
         Failure::Usage(_) => (EXIT_USAGE, failure),
-        Failure::Io { .. } | Failure::Server(_) | Failure::Interrupted => {
+        Failure::Io { .. } | Failure::Server(_) | Failure::Data(_) | Failure::Interrupted => {
             (EXIT_UNAVAILABLE, failure)
         }
     })?;
@@ -142,6 +142,7 @@ fn code_of(failure: &Failure) -> u8 {
         Failure::Usage(_) => EXIT_USAGE,
         Failure::Io { operation, .. } if operation.contains("lines") => EXIT_IO,
         Failure::Io { .. } | Failure::Server(_) => EXIT_UNAVAILABLE,
+        Failure::Data(_) => EXIT_DATA,
         Failure::Interrupted => EXIT_INTERRUPTED,
     }
 }

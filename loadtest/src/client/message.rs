@@ -2,7 +2,7 @@
 
 use super::dialect::Dialect;
 use super::request::filler;
-use super::stamp::{MARK, STAMP_BYTES, Stamp};
+use super::stamp::{SIGN, STAMP_BYTES, Stamp};
 
 /// One message of the server.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,29 +17,56 @@ pub(crate) enum Message {
     Subscribed,
     /// A publish, or a way in, was refused.
     Refused,
-    /// Engine.IO is open: the client says who it is.
+    /// A user of this run came.
+    Joined(u32),
+    /// A user of this run left.
+    Left(u32),
+    /// The server greeted: the client says who it is, or subscribes.
     Greeted,
     /// Socket.IO is connected: the client may subscribe.
     LetIn,
-    /// Engine.IO asks whether the client is still there.
+    /// The server asks whether the client is still there.
     Heartbeat,
     /// Anything else: other greetings, presence.
     Other,
 }
 
 /// Finds stamps. It remembers where the last one stood, because they nearly all stand there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finder {
     dialect: Dialect,
+    /// What stands before a stamp's sign.
+    before: &'static [u8],
     /// What stands between the stamp and the payload's end, closing quote included.
     filler: Vec<u8>,
+    /// What may follow.
+    ends: &'static [u8],
+    /// What confirms a subscription on a server that has a template.
+    subscribed: Option<String>,
     at: usize,
 }
 
 impl Finder {
     /// A finder for payloads of this length.
     pub(crate) fn new(dialect: Dialect, payload_bytes: usize) -> Self {
-        Self { dialect, filler: filler(payload_bytes), at: 0 }
+        let mut filler = filler(payload_bytes);
+        let (before, ends): (&'static [u8], &'static [u8]) = match dialect {
+            Dialect::Cohesivity | Dialect::Infrai | Dialect::Insforge | Dialect::Pusher => {
+                (b"\"data\":\"", b",}")
+            }
+            Dialect::SocketIo => (b"\"", b",}]"),
+            // In a template the payload stands bare: what it stands in is the template's affair.
+            Dialect::Raw | Dialect::Native(_) => {
+                filler.pop();
+                (b"", b"")
+            }
+        };
+        Self { dialect, before, filler, ends, subscribed: None, at: 0 }
+    }
+
+    /// The same for a server of which messages with this text confirm subscriptions.
+    pub(crate) fn confirmed_by(self, subscribed: Option<String>) -> Self {
+        Self { subscribed, ..self }
     }
 
     /// Says what a message is.
@@ -53,29 +80,59 @@ impl Finder {
 
     #[inline]
     fn delivery(&self, text: &[u8], stamp: Stamp) -> Message {
-        let rest = text.get(self.at + MARK.len() + STAMP_BYTES..).unwrap_or_default();
-        match rest.strip_prefix(self.filler.as_slice()) {
-            Some([b',' | b'}', ..]) => Message::Delivery(stamp),
-            _ => Message::Damaged,
-        }
+        let rest = text.get(self.at + SIGN.len() + STAMP_BYTES..).unwrap_or_default();
+        let is_whole = match rest.strip_prefix(self.filler.as_slice()) {
+            Some([next, ..]) if self.ends.is_empty() => *next != b'.',
+            Some([next, ..]) => self.ends.contains(next),
+            Some([]) => self.ends.is_empty(),
+            None => false,
+        };
+        if is_whole { Message::Delivery(stamp) } else { Message::Damaged }
     }
 
     #[cold]
     fn search(&mut self, text: &[u8]) -> Message {
-        const KEY: &[u8] = b"\"data\":";
-        let starts = |text: &[u8], what: &[u8]| text.windows(what.len()).position(|at| at == what);
-        if let Some(at) = starts(text, &[KEY, MARK].concat()) {
-            self.at = at + KEY.len();
-            return match stamp_at(text, self.at) {
+        let key = [self.before, SIGN].concat();
+        let found = text.windows(key.len()).enumerate().filter(|(_, window)| *window == key);
+        // Where texts are anybody's, the sign alone may stand in any of them.
+        let is_ours = !self.before.is_empty();
+        let at = found
+            .map(|(at, _)| at + self.before.len())
+            .find(|at| is_ours || stamp_at(text, *at).is_some());
+        if let Some(at) = at {
+            self.at = at;
+            return match stamp_at(text, at) {
                 Some(stamp) => self.delivery(text, stamp),
                 None => Message::Damaged,
             };
         }
         match self.dialect {
             Dialect::Cohesivity => cohesivity(text),
-            Dialect::Insforge => insforge(text),
+            Dialect::Infrai => infrai(text),
+            Dialect::Insforge | Dialect::SocketIo => socketio(text),
+            Dialect::Pusher => pusher(text),
+            Dialect::Native(protocol) => protocol.message(text),
+            Dialect::Raw => {
+                let confirms = |sign: &String| holds(text, sign.as_bytes());
+                if self.subscribed.as_ref().is_some_and(confirms) {
+                    return Message::Subscribed;
+                }
+                Message::Other
+            }
         }
     }
+}
+
+fn holds(text: &[u8], what: &[u8]) -> bool {
+    !what.is_empty() && text.windows(what.len()).any(|window| window == what)
+}
+
+/// The number of a user of ours whom a message names, `bench-7`.
+fn user_in(text: &[u8]) -> Option<u32> {
+    const NAME: &[u8] = b"\"bench-";
+    let at = text.windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    let digits = text.get(at..)?.split(|byte| !byte.is_ascii_digit()).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 fn cohesivity(text: &[u8]) -> Message {
@@ -83,18 +140,45 @@ fn cohesivity(text: &[u8]) -> Message {
         _ if text.starts_with(b"{\"action\":\"published\"") => Message::Published,
         _ if text.starts_with(b"{\"action\":\"subscribed\"") => Message::Subscribed,
         _ if text.starts_with(b"{\"error\":") => Message::Refused,
+        _ if text.starts_with(b"{\"action\":\"join\"") => {
+            user_in(text).map_or(Message::Other, Message::Joined)
+        }
+        _ if text.starts_with(b"{\"action\":\"leave\"") => {
+            user_in(text).map_or(Message::Other, Message::Left)
+        }
+        _ => Message::Other,
+    }
+}
+
+fn infrai(text: &[u8]) -> Message {
+    match text {
+        _ if text.starts_with(b"{\"type\":\"connected\"") => Message::Greeted,
+        _ if text.starts_with(b"{\"type\":\"subscribed\"") => Message::Subscribed,
+        _ if text.starts_with(b"{\"type\":\"error\"") => Message::Refused,
+        _ => Message::Other,
+    }
+}
+
+fn pusher(text: &[u8]) -> Message {
+    match text {
+        _ if holds(text, b"\"pusher:connection_established\"") => Message::Greeted,
+        _ if holds(text, b"\"pusher_internal:subscription_succeeded\"") => Message::Subscribed,
+        _ if holds(text, b"\"pusher:error\"") => Message::Refused,
+        _ if holds(text, b"\"pusher:subscription_error\"") => Message::Refused,
+        _ if holds(text, b"\"pusher:ping\"") => Message::Heartbeat,
         _ => Message::Other,
     }
 }
 
 /// A publish has no answer of its own here: it is one's own message that comes back.
-fn insforge(text: &[u8]) -> Message {
+fn socketio(text: &[u8]) -> Message {
     match text {
         b"2" => Message::Heartbeat,
         _ if text.starts_with(b"0{") => Message::Greeted,
         _ if text.starts_with(b"40{") => Message::LetIn,
-        _ if text.starts_with(b"430[{\"ok\":true,") => Message::Subscribed,
-        _ if text.starts_with(b"430[") || text.starts_with(b"44{") => Message::Refused,
+        _ if text.starts_with(b"430[{\"ok\":false") => Message::Refused,
+        _ if text.starts_with(b"430[") => Message::Subscribed,
+        _ if text.starts_with(b"44{") => Message::Refused,
         _ if text.starts_with(b"42[\"realtime:error\",") => Message::Refused,
         _ => Message::Other,
     }
@@ -102,7 +186,7 @@ fn insforge(text: &[u8]) -> Message {
 
 #[inline]
 fn stamp_at(text: &[u8], at: usize) -> Option<Stamp> {
-    let letters = text.get(at..)?.strip_prefix(MARK)?.first_chunk::<STAMP_BYTES>()?;
+    let letters = text.get(at..)?.strip_prefix(SIGN)?.first_chunk::<STAMP_BYTES>()?;
     Stamp::read(letters)
 }
 
@@ -177,6 +261,7 @@ mod tests {
             ("2", Message::Heartbeat),
             (r#"430[{"ok":true,"channel":"c"}]"#, Message::Subscribed),
             (r#"430[{"ok":false,"channel":"c"}]"#, Message::Refused),
+            (r#"430[]"#, Message::Subscribed),
             (r#"44{"message":"Invalid token"}"#, Message::Refused),
             (r#"42["realtime:error",{"code":"x"}]"#, Message::Refused),
             (r#"42["presence:join",{"member":{}}]"#, Message::Other),
@@ -185,5 +270,38 @@ mod tests {
         ] {
             assert_eq!(finder.message(text.as_bytes()), message, "{text}");
         }
+    }
+
+    #[test]
+    fn messages_of_other_servers_are_told_apart() {
+        let (data, stamp) = payload(5, "....");
+        let bare = data.trim_matches('"');
+        let check = |dialect, text: String, message: Message| {
+            let mut finder =
+                Finder::new(dialect, data.len()).confirmed_by(Some("joined".to_owned()));
+            assert_eq!(finder.message(text.as_bytes()), message, "{text}");
+        };
+        let (pusher, events, raw) = (Dialect::Pusher, Dialect::SocketIo, Dialect::Raw);
+        let found = || Message::Delivery(stamp);
+        check(pusher, format!(r#"{{"event":"m","channel":"c","data":{data}}}"#), found());
+        check(pusher, r#"{"event":"pusher:ping"}"#.into(), Message::Heartbeat);
+        check(pusher, r#"{"event":"pusher:error","data":{}}"#.into(), Message::Refused);
+        check(events, format!(r#"42["message",{data}]"#), found());
+        check(events, format!(r#"42["message",{{"x":{data}}}]"#), found());
+        check(events, format!(r#"42["message",{}]"#, data.replace("....", "..")), Message::Damaged);
+        check(raw, bare.to_owned(), found());
+        check(raw, format!("MSG S:no {bare} end"), found());
+        check(raw, format!("{bare}."), Message::Damaged);
+        check(raw, "you joined".into(), Message::Subscribed);
+        check(raw, "S:".into(), Message::Other);
+    }
+
+    #[test]
+    fn who_came_and_left_is_known_by_number() {
+        let mut finder = Finder::new(Dialect::Cohesivity, 40);
+        let join = br#"{"action":"join","channel":"c","user":{"id":"bench-17"}}"#;
+        let leave = br#"{"action":"leave","channel":"c","user":{"id":"bench-4"},"last_seen":"x"}"#;
+        assert_eq!(finder.message(join), Message::Joined(17));
+        assert_eq!(finder.message(leave), Message::Left(4));
     }
 }

@@ -24,10 +24,11 @@ pub(crate) struct Mint<'a> {
 impl<'a> Mint<'a> {
     /// Connects to the server.
     pub(crate) fn connect(to: SocketAddr, endpoint: &'a Endpoint) -> Result<Self, Failure> {
-        let cannot = || Failure::io("cannot connect to the server");
-        let stream = TcpStream::connect_timeout(&to, TIMEOUT).map_err(cannot())?;
-        stream.set_nodelay(true).map_err(cannot())?;
-        stream.set_read_timeout(Some(TIMEOUT)).map_err(cannot())?;
+        let cannot =
+            |cause| Failure::Server(format!("cannot connect to the server at {to}: {cause}"));
+        let stream = TcpStream::connect_timeout(&to, TIMEOUT).map_err(cannot)?;
+        stream.set_nodelay(true).map_err(cannot)?;
+        stream.set_read_timeout(Some(TIMEOUT)).map_err(cannot)?;
         Ok(Self { stream, endpoint, path: endpoint.path_with_key("/edge/realtime/token") })
     }
 
@@ -44,6 +45,23 @@ impl<'a> Mint<'a> {
         token.filter(|_| status == 200).ok_or_else(|| {
             let body = String::from_utf8_lossy(&body);
             Failure::Server(format!("no token from the server: status {status}, {body}"))
+        })
+    }
+
+    /// A token for a client of Infrai.
+    pub(crate) fn infrai_token(&mut self, user: &str, key: &str) -> Result<String, Failure> {
+        let capabilities = ["subscribe", "publish", "presence", "history"];
+        let body = json!({ "client_id": user, "capabilities": capabilities }).to_string();
+        let mut request = Vec::new();
+        let path = "/v1/realtime/token/issue";
+        let target = Target { host: &self.endpoint.host, path, bearer: Some(key) };
+        write_post(&mut request, &target, body.as_bytes());
+        let (_, body) = self.ask(&request)?;
+        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let token = answer.pointer("/data/token").and_then(Value::as_str).map(str::to_owned);
+        token.ok_or_else(|| {
+            let body = String::from_utf8_lossy(&body);
+            Failure::Server(format!("no token from the server: {body}"))
         })
     }
 

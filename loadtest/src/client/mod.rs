@@ -2,9 +2,12 @@
 
 pub(crate) mod conn;
 pub(crate) mod dialect;
+pub(crate) mod doorway;
 pub(crate) mod message;
 pub(crate) mod mint;
+pub(crate) mod native;
 pub(crate) mod opening;
+pub(crate) mod peer;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod socket;

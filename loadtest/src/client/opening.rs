@@ -1,17 +1,14 @@
 //! Opens all connections of a run at a given rate, and waits until each is subscribed.
 
 use super::conn::{Arrived, Conn, READ_BUFFER_BYTES, Stage};
-use super::dialect::Dialect;
-use super::message::{Finder, Message};
+use super::doorway::{Doorway, Handshake, Passed};
 use super::socket::{self, Poller, Ready};
-use super::socketio::{HEARTBEAT, Handshake};
-use super::walk::{self, Frame, Step};
+use super::walk::{Frame, Step};
 use crate::failure::Failure;
 use crate::pace::Clock;
 use crate::record::latency::Times;
 use crate::report::progress::Watch;
-use protocol::client::parse_response;
-use protocol::ws::{Opcode, append_masked};
+use std::io;
 use std::net::SocketAddr;
 
 /// Connections that are being opened at one time: fewer than a listener's backlog.
@@ -27,13 +24,27 @@ pub(crate) struct Net {
     pub(crate) conns: Vec<Conn>,
     /// Where all of them read.
     pub(crate) buffer: Vec<u8>,
+    /// The server, and source addresses to take turns with.
+    way: Option<(SocketAddr, u32)>,
 }
 
 impl Net {
     /// No connections yet.
     pub(crate) fn new() -> Result<Self, Failure> {
         let poller = Poller::new().map_err(Failure::io("cannot make an epoll instance"))?;
-        Ok(Self { poller, conns: Vec::new(), buffer: vec![0; READ_BUFFER_BYTES] })
+        let (conns, buffer) = (Vec::new(), vec![0; READ_BUFFER_BYTES]);
+        Ok(Self { poller, conns, buffer, way: None })
+    }
+
+    /// Connects anew where a server closes connections after each answer.
+    pub(crate) fn reopen(&mut self, index: usize) -> io::Result<()> {
+        let (Some((to, sources)), Some(conn)) = (self.way, self.conns.get_mut(index)) else {
+            return Ok(());
+        };
+        conn.close(&self.poller);
+        let socket = socket::open(to, socket::source(index, sources))?;
+        *conn = Conn::new(socket, index, &self.poller)?;
+        Ok(())
     }
 }
 
@@ -46,12 +57,8 @@ pub(crate) struct Opening {
     pub(crate) sources: u32,
     /// Connections a second.
     pub(crate) per_second: u64,
-    /// What connections speak.
-    pub(crate) dialect: Dialect,
     /// What each connection asks for once it is made.
     pub(crate) wishes: Vec<Wish>,
-    /// The accept key that answers the nonce of the upgrades.
-    pub(crate) accept: String,
 }
 
 /// What a connection is for.
@@ -59,10 +66,8 @@ pub(crate) struct Opening {
 pub(crate) enum Wish {
     /// Requests, later.
     Http,
-    /// This upgrade, after which the server subscribes.
-    WebSocket(Vec<u8>),
-    /// An upgrade, and what is said after it.
-    SocketIo(Handshake),
+    /// A WebSocket that hears a channel.
+    Socket(Handshake),
 }
 
 /// How the opening went.
@@ -78,14 +83,15 @@ pub(crate) struct Opened {
 pub(crate) fn open_all(
     net: &mut Net,
     opening: &Opening,
-    clock: Clock,
-    watch: &mut Watch,
+    doorway: &mut Doorway,
+    (clock, watch): (Clock, &mut Watch),
 ) -> Result<Opened, Failure> {
     let start_ns = clock.now_ns();
+    net.way = Some((opening.to, opening.sources));
     let mut opener = Opener {
         net,
         opening,
-        finder: Finder::new(opening.dialect, 0),
+        doorway,
         began_ns: Vec::new(),
         live: 0,
         progress_ns: start_ns,
@@ -102,7 +108,7 @@ pub(crate) fn open_all(
 struct Opener<'a> {
     net: &'a mut Net,
     opening: &'a Opening,
-    finder: Finder,
+    doorway: &'a mut Doorway,
     began_ns: Vec<u64>,
     live: usize,
     progress_ns: u64,
@@ -174,16 +180,13 @@ impl Opener<'_> {
             return Ok(());
         };
         if let Some(cause) = conn.connect_error() {
-            return Err(Failure::Io { operation: "cannot connect to the server", cause });
+            return Err(Failure::Server(format!("cannot connect to the server: {cause}")));
         }
         match wish {
             Wish::Http => self.on_live(index, now_ns),
-            Wish::WebSocket(upgrade) => {
-                conn.stage = Stage::Upgrading;
-                conn.out().extend_from_slice(upgrade);
-            }
-            Wish::SocketIo(handshake) => {
-                conn.stage = Stage::Upgrading;
+            Wish::Socket(handshake) => {
+                let is_native = self.doorway.dialect.is_native();
+                conn.stage = if is_native { Stage::Subscribing } else { Stage::Upgrading };
                 conn.out().extend_from_slice(&handshake.upgrade);
             }
         }
@@ -202,18 +205,24 @@ impl Opener<'_> {
     }
 
     fn on_bytes(&mut self, index: usize, bytes: &[u8], now_ns: u64) -> Result<(), Failure> {
-        let Some(conn) = self.net.conns.get_mut(index) else { return Ok(()) };
+        let (Some(conn), Some(Wish::Socket(handshake))) =
+            (self.net.conns.get_mut(index), self.opening.wishes.get(index))
+        else {
+            return Ok(());
+        };
         let mut rest = bytes;
         if conn.stage == Stage::Upgrading {
-            let Some(head_bytes) = upgraded(bytes, &self.opening.accept)? else {
+            let Some(head_bytes) = self.doorway.upgraded(conn, handshake, bytes)? else {
                 conn.keep(bytes);
                 return Ok(());
             };
-            conn.stage = Stage::Subscribing;
             rest = bytes.get(head_bytes..).unwrap_or_default();
+            if Doorway::is_in_unasked(handshake) {
+                self.on_live(index, now_ns);
+            }
         }
         loop {
-            match walk::step(rest) {
+            match self.doorway.dialect.step(rest) {
                 Step::Frame(frame, taken) => {
                     rest = rest.get(taken..).unwrap_or_default();
                     self.on_frame(index, &frame, now_ns)?;
@@ -229,39 +238,15 @@ impl Opener<'_> {
     }
 
     fn on_frame(&mut self, index: usize, frame: &Frame<'_>, now_ns: u64) -> Result<(), Failure> {
-        let Some(conn) = self.net.conns.get_mut(index) else { return Ok(()) };
-        match frame {
-            Frame::Message(text) => match self.finder.message(text) {
-                Message::Subscribed if conn.stage == Stage::Subscribing => {
-                    self.on_live(index, now_ns);
-                }
-                Message::Refused => {
-                    let text = String::from_utf8_lossy(text);
-                    return Err(Failure::Server(format!("a subscription was refused: {text}")));
-                }
-                Message::Greeted => self.say(index, |it| &it.connect),
-                Message::LetIn => self.say(index, |it| &it.subscribe),
-                Message::Heartbeat => append_masked(conn.out(), Opcode::Text, HEARTBEAT, [0; 4]),
-                Message::Subscribed
-                | Message::Delivery(_)
-                | Message::Damaged
-                | Message::Published
-                | Message::Other => {}
-            },
-            Frame::Ping(payload) => append_masked(conn.out(), Opcode::Pong, payload, [0; 4]),
-            Frame::Pong => {}
-            Frame::Close(_) => return Err(self.ended(index)),
+        let (Some(conn), Some(Wish::Socket(handshake))) =
+            (self.net.conns.get_mut(index), self.opening.wishes.get(index))
+        else {
+            return Ok(());
+        };
+        if self.doorway.on_frame(conn, handshake, frame)? == Passed::In {
+            self.on_live(index, now_ns);
         }
         Ok(())
-    }
-
-    /// Goes on with a handshake. Servers of other dialects greet nobody.
-    fn say(&mut self, index: usize, what: impl Fn(&Handshake) -> &[u8]) {
-        if let (Some(conn), Some(Wish::SocketIo(handshake))) =
-            (self.net.conns.get_mut(index), self.opening.wishes.get(index))
-        {
-            conn.out().extend_from_slice(what(handshake));
-        }
     }
 
     fn flush(&mut self, index: usize) -> Result<(), Failure> {
@@ -275,26 +260,10 @@ impl Opener<'_> {
     fn ended(&self, index: usize) -> Failure {
         let conn = self.net.conns.get(index);
         if let Some(cause) = conn.and_then(Conn::connect_error) {
-            return Failure::Io { operation: "cannot connect to the server", cause };
+            return Failure::Server(format!("cannot connect to the server: {cause}"));
         }
         let stage = conn.map_or(Stage::Closed, |conn| conn.stage);
         let all = self.opening.wishes.len();
         Failure::Server(format!("the server closed connection {index} of {all} while {stage:?}"))
     }
-}
-
-/// Reads the answer to an upgrade: how long it is, or `None` if it is not complete.
-fn upgraded(bytes: &[u8], accept: &str) -> Result<Option<usize>, Failure> {
-    let head = parse_response(bytes)
-        .map_err(|_| Failure::Server("the answer to an upgrade is not HTTP".into()))?;
-    let Some(head) = head else { return Ok(None) };
-    let text = String::from_utf8_lossy(bytes);
-    if head.status != 101 {
-        return Err(Failure::Server(format!("an upgrade was refused: {text}")));
-    }
-    // RFC 6455 §4.1: the answer proves that it is one to this handshake.
-    if !text.get(..head.head_bytes).is_some_and(|head| head.contains(accept)) {
-        return Err(Failure::Server("the answer to an upgrade has a wrong accept key".into()));
-    }
-    Ok(Some(head.head_bytes))
 }

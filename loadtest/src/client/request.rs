@@ -1,7 +1,8 @@
 //! What the load test sends: publishes from templates, in which only the stamp changes.
 
+use super::peer::Signer;
 use super::socketio;
-use super::stamp::{MARK, PAYLOAD_BYTES_MIN, STAMP_BYTES, Stamp};
+use super::stamp::{PAYLOAD_BYTES_MIN, SIGN, STAMP_BYTES, Stamp};
 use protocol::Keep;
 use protocol::client::{Target, write_percent_encoded, write_post, write_publish_body};
 use protocol::client::{write_publish_frame, write_upgrade};
@@ -46,6 +47,8 @@ pub(crate) struct Template {
     stamp_at: usize,
     /// Where the mask stands in a WebSocket frame.
     mask_at: Option<usize>,
+    /// Signs each request anew.
+    signer: Option<Signer>,
 }
 
 impl Template {
@@ -56,7 +59,17 @@ impl Template {
         let mut bytes = Vec::new();
         let path = to.path_with_key("/edge/realtime");
         write_post(&mut bytes, &Target { host: &to.host, path: &path, bearer: None }, &body);
-        Self { stamp_at: stamp_place(&bytes), bytes, mask_at: None }
+        Self::request(bytes)
+    }
+
+    /// Any request with a blank stamp in its body.
+    pub(crate) fn request(bytes: Vec<u8>) -> Self {
+        Self { stamp_at: stamp_place(&bytes), bytes, mask_at: None, signer: None }
+    }
+
+    /// Any request that is signed anew for each stamp.
+    pub(crate) fn signed(bytes: Vec<u8>, signer: Signer) -> Self {
+        Self { signer: Some(signer), ..Self::request(bytes) }
     }
 
     /// A publish on a WebSocket.
@@ -71,15 +84,15 @@ impl Template {
         Self::frame(socketio::publish(channel, EVENT, &payload(payload_bytes)))
     }
 
-    /// A frame with a mask of zeros, which is no mask.
-    fn frame(bytes: Vec<u8>) -> Self {
+    /// A frame with a blank stamp and a mask of zeros, which is no mask.
+    pub(crate) fn frame(bytes: Vec<u8>) -> Self {
         // RFC 6455 §5.2: the mask follows the length, which takes 0, 2 or 8 bytes more than the header.
         let mask_at = match bytes.get(1).map_or(0, |length| length & 127) {
             126 => 4,
             127 => 10,
             _ => 2,
         };
-        Self { stamp_at: stamp_place(&bytes), bytes, mask_at: Some(mask_at) }
+        Self { stamp_at: stamp_place(&bytes), bytes, mask_at: Some(mask_at), signer: None }
     }
 
     /// Appends the publish with a stamp; `mask` is for frames.
@@ -89,6 +102,9 @@ impl Template {
         let Some(letters) = out.get_mut(start + self.stamp_at..) else { return };
         if let Some(letters) = letters.first_chunk_mut() {
             stamp.write(letters);
+        }
+        if let (Some(signer), Some(request)) = (&self.signer, out.get_mut(start..)) {
+            signer.sign(request);
         }
         let Some(mask_at) = self.mask_at else { return };
         let Some(masked) = out.get_mut(start + mask_at..) else { return };
@@ -101,8 +117,8 @@ impl Template {
 }
 
 /// A payload with blank stamp: a JSON string of exactly so many bytes.
-fn payload(bytes: usize) -> Vec<u8> {
-    [MARK, &[b'_'; STAMP_BYTES], &filler(bytes)].concat()
+pub(crate) fn payload(bytes: usize) -> Vec<u8> {
+    [b"\"", SIGN, &[b'_'; STAMP_BYTES], &filler(bytes)].concat()
 }
 
 /// What follows the stamp in a payload of so many bytes, the closing quote included.
@@ -111,9 +127,9 @@ pub(crate) fn filler(payload_bytes: usize) -> Vec<u8> {
 }
 
 fn stamp_place(bytes: &[u8]) -> usize {
-    let blank = [MARK, &[b'_'; STAMP_BYTES]].concat();
+    let blank = [SIGN, &[b'_'; STAMP_BYTES]].concat();
     let at = bytes.windows(blank.len()).position(|window| window == blank);
-    at.unwrap_or(0) + MARK.len()
+    at.unwrap_or(0) + SIGN.len()
 }
 
 #[cfg(test)]

@@ -1,24 +1,9 @@
-//! What a client of Socket.IO says until it hears a channel, written out: Engine.IO 4, protocol 5, namespace `/`.
+//! What a client of Socket.IO says, written out: Engine.IO 4, protocol 5, namespace `/`.
 
 use super::request::Endpoint;
 use protocol::client::{Target, write_upgrade};
 use protocol::ws::{Opcode, append_masked};
 use serde_json::json;
-use std::rc::Rc;
-
-/// The client's half of the heartbeat, which the server begins with `2`.
-pub(crate) const HEARTBEAT: &[u8] = b"3";
-
-/// A way into a channel, in frames.
-#[derive(Clone, Debug)]
-pub(crate) struct Handshake {
-    /// The upgrade.
-    pub(crate) upgrade: Rc<[u8]>,
-    /// After the server's first packet: who it is.
-    pub(crate) connect: Rc<[u8]>,
-    /// After it was let in: what it wants to hear.
-    pub(crate) subscribe: Rc<[u8]>,
-}
 
 /// Who somebody says to be.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +49,27 @@ pub(crate) fn publish(channel: &str, event: &str, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn frame(text: &str) -> Vec<u8> {
+/// The packet that connects to a server that asks for nothing.
+pub(crate) fn connect_plainly() -> Vec<u8> {
+    frame("40")
+}
+
+/// An event of a name with a channel, to be acknowledged as number 0.
+pub(crate) fn join(event: &str, channel: &str) -> Vec<u8> {
+    frame(&format!("420{}", json!([event, channel])))
+}
+
+/// An event of a name with a channel and a payload.
+pub(crate) fn tell(event: &str, channel: &str, payload: &[u8]) -> Vec<u8> {
+    let before = format!("42[{},{},", json!(event), json!(channel));
+    let text = [before.as_bytes(), payload, b"]"].concat();
+    let mut bytes = Vec::new();
+    append_masked(&mut bytes, Opcode::Text, &text, [0; 4]);
+    bytes
+}
+
+/// A text in a frame with a mask of zeros.
+pub(crate) fn frame(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     append_masked(&mut bytes, Opcode::Text, text.as_bytes(), [0; 4]);
     bytes
@@ -89,6 +94,9 @@ mod tests {
         check(publish("order:1", "upd", b"\"x\""), {
             r#"42["realtime:publish",{"channel":"order:1","event":"upd","payload":{"data":"x"}}]"#
         });
+        check(connect_plainly(), "40");
+        check(join("sub", "c"), r#"420["sub","c"]"#);
+        check(tell("pub", "c", b"\"x\""), r#"42["pub","c","x"]"#);
     }
 
     #[test]

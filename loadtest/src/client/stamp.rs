@@ -4,10 +4,10 @@
 
 /// Bytes of a written stamp.
 pub(crate) const STAMP_BYTES: usize = 32;
-/// What stands before a stamp: the payload's opening quote and a sign of ours.
-pub(crate) const MARK: &[u8] = b"\"S:";
-/// Bytes of the smallest payload: mark, stamp, closing quote.
-pub(crate) const PAYLOAD_BYTES_MIN: usize = MARK.len() + STAMP_BYTES + 1;
+/// What stands before a stamp: a sign of ours.
+pub(crate) const SIGN: &[u8] = b"S:";
+/// Bytes of the smallest payload: opening quote, sign, stamp, closing quote.
+pub(crate) const PAYLOAD_BYTES_MIN: usize = SIGN.len() + STAMP_BYTES + 2;
 /// Streams that a stamp can tell apart.
 pub(crate) const STREAMS_MAX: u32 = 1 << 24;
 

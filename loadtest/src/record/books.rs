@@ -3,6 +3,7 @@
 use super::check::{Checker, Seen, Tally};
 use super::latency::Latency;
 use super::series::Series;
+use super::slices::Slices;
 use crate::client::stamp::Stamp;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -44,6 +45,8 @@ pub(crate) struct Books {
     pub(crate) latency: Latency,
     /// Rates over the whole load.
     pub(crate) series: Series,
+    /// Times over the whole load: of deliveries, or of acknowledgements where nobody hears.
+    pub(crate) slices: Slices,
     /// Counts over the whole load.
     pub(crate) counts: Counts,
     /// Refused publishes by what the server said.
@@ -66,6 +69,7 @@ impl Books {
             checker,
             latency: Latency::new(),
             series: Series::new(start_ns),
+            slices: Slices::new(start_ns, window_ns.end),
             counts: Counts::default(),
             refused_by: BTreeMap::new(),
             refused: Vec::new(),
@@ -80,6 +84,7 @@ impl Books {
     #[inline]
     pub(crate) fn delivered(&mut self, subscriber: u32, stamp: &Stamp, now_ns: u64) -> Seen {
         self.counts.deliveries += 1;
+        self.slices.record(now_ns, stamp.since_due_ns(now_ns));
         if self.window_ns.contains(&stamp.due_ns) {
             self.latency.from_due.record(stamp.since_due_ns(now_ns));
             self.latency.from_sent.record(stamp.since_sent_ns(now_ns));
@@ -91,6 +96,9 @@ impl Books {
     pub(crate) fn acknowledged(&mut self, due_ns: u64, now_ns: u64) {
         self.counts.acknowledged += 1;
         self.series.at(now_ns).acknowledged += 1;
+        if !self.checker.has_subscribers() {
+            self.slices.record(now_ns, now_ns.saturating_sub(due_ns));
+        }
         if self.window_ns.contains(&due_ns) {
             self.latency.acknowledged.record(now_ns.saturating_sub(due_ns));
         }

@@ -91,6 +91,11 @@ impl Checker {
         self.expected.resize(self.expected.len() + self.counters, 0);
     }
 
+    /// Whether anybody hears anything.
+    pub(crate) fn has_subscribers(&self) -> bool {
+        !self.channel_of.is_empty()
+    }
+
     /// Notes one received message.
     #[inline]
     pub(crate) fn observe(&mut self, subscriber: u32, stream: u32, seq: u32) -> Seen {

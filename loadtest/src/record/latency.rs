@@ -22,6 +22,19 @@ impl Times {
         self.0.saturating_record(time_ns);
     }
 
+    /// Values and how often they were noted: enough to make the same table elsewhere.
+    pub(crate) fn counts(&self) -> Vec<(u64, u64)> {
+        let values = self.0.iter_recorded();
+        values.map(|it| (it.value_iterated_to(), it.count_since_last_iteration())).collect()
+    }
+
+    /// Notes what another generator counted.
+    pub(crate) fn add(&mut self, counts: &[(u64, u64)]) {
+        for (value, count) in counts {
+            self.0.saturating_record_n(*value, *count);
+        }
+    }
+
     /// How many times were noted.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
@@ -78,5 +91,19 @@ mod tests {
         assert!(near(times.max_ns(), 1_000_000));
         times.record(u64::MAX);
         assert_eq!(times.count(), 1001);
+    }
+
+    #[test]
+    fn tables_of_two_generators_make_the_table_of_both() {
+        let (mut one, mut other, mut both) = (Times::new(), Times::new(), Times::new());
+        for nth in 0..5000_u64 {
+            let time_ns = 2000 + nth * nth * 37;
+            both.record(time_ns);
+            if nth % 3 == 0 { one.record(time_ns) } else { other.record(time_ns) }
+        }
+        one.add(&other.counts());
+        assert_eq!(one.counts(), both.counts());
+        assert_eq!(one.quantile_ns(0.99), both.quantile_ns(0.99));
+        assert_eq!(one.count(), 5000);
     }
 }

@@ -5,3 +5,4 @@ pub(crate) mod check;
 pub(crate) mod latency;
 pub(crate) mod process;
 pub(crate) mod series;
+pub(crate) mod slices;

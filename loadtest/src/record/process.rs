@@ -38,6 +38,13 @@ pub(crate) fn memory(pid: i32) -> Option<Memory> {
     parse_memory(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)
 }
 
+/// Resident bytes of a process, cheaply; `None` if it is not ours to see.
+pub(crate) fn resident(pid: i32) -> Option<u64> {
+    let pages = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = pages.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
 /// The last of the kernel's release, the processor's name and the number of cores.
 pub(crate) fn machine() -> (String, String, usize) {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -90,6 +97,7 @@ mod tests {
         let pid = i32::try_from(std::process::id()).unwrap();
         assert!(cpu_ns(pid).is_some());
         assert!(memory(pid).unwrap().rss > 0);
+        assert!(resident(pid).unwrap() > 100 * 1024);
         let before = own_cpu_ns();
         let work: u64 = (0..100_000_u64).map(std::hint::black_box).sum();
         assert!(work > 0 && own_cpu_ns() > before);

@@ -28,6 +28,11 @@ impl Series {
         Self { start_ns, buckets: vec![Bucket::default()] }
     }
 
+    /// When it begins.
+    pub(crate) fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
     /// The bucket of a time.
     #[inline]
     pub(crate) fn at(&mut self, now_ns: u64) -> &mut Bucket {

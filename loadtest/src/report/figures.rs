@@ -1,5 +1,6 @@
 //! The figures of the measured window, each computed in one place, and how numbers are written.
 
+use crate::record::books::Mark;
 use crate::scenario::Outcome;
 
 /// The figures of the measured window.
@@ -30,11 +31,19 @@ pub(crate) struct Figures {
 impl Figures {
     /// The differences between the window's begin and end.
     pub(crate) fn new(outcome: &Outcome, server_cores: Option<usize>) -> Self {
-        let [begin, end] = outcome.window;
+        Self::between(outcome.window, outcome.due, server_cores)
+    }
+
+    /// The same of a window without a load of its own.
+    pub(crate) fn between(
+        [begin, end]: [Mark; 2],
+        due: Option<u64>,
+        server_cores: Option<usize>,
+    ) -> Self {
         let seconds = |from_ns: u64, to_ns: u64| real(to_ns.saturating_sub(from_ns)) / 1e9;
         Self {
             seconds: seconds(begin.at_ns, end.at_ns),
-            due: outcome.due,
+            due,
             sent: end.counts.sent - begin.counts.sent,
             acknowledged: end.counts.acknowledged - begin.counts.acknowledged,
             deliveries: end.counts.deliveries - begin.counts.deliveries,

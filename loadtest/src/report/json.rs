@@ -1,9 +1,12 @@
 //! The full result as JSON.
 
-use super::Report;
+use super::verdict::Verdict;
+use super::{Environment, Report};
 use crate::pace::Pace;
 use crate::record::latency::{QUANTILES, Times};
 use crate::record::series::BUCKET_NS;
+use crate::record::slices::{Slice, Slices};
+use crate::scenario::Plan;
 use crate::scenario::load::Wire;
 use protocol::Keep;
 use serde_json::{Map, Value, json};
@@ -14,26 +17,16 @@ pub(crate) fn json(report: &Report) -> Value {
     let latency = &books.latency;
     json!({
         "scenario": report.plan.name,
-        "settings": settings(report),
-        "environment": {
-            "kernel": report.environment.kernel,
-            "processor": report.environment.processor,
-            "cores": report.environment.cores,
-            "command": report.environment.command,
-            "generator": env!("CARGO_PKG_VERSION"),
-            "server": report.environment.server,
-        },
-        "verdict": {
-            "kind": report.verdict.name(),
-            "text": report.verdict.text,
-            "exit_code": report.verdict.exit_code(),
-        },
+        "settings": load_settings(&report.plan),
+        "environment": environment(&report.environment),
+        "verdict": verdict(&report.verdict),
         "connections": {
             "count": report.plan.load.connections(),
             "took_ns": report.measured.opened.took_ns,
             "each_ns": times(&report.measured.opened.times),
         },
         "window": window(report),
+        "latency_of": if latency.from_due.count() > 0 { "from_due" } else { "acknowledged" },
         "latency_ns": {
             "from_due": times(&latency.from_due),
             "from_sent": times(&latency.from_sent),
@@ -53,11 +46,61 @@ pub(crate) fn json(report: &Report) -> Value {
         },
         "memory": memory(report),
         "series": series(report),
+        "latency_over_time_ns": slices(&books.slices),
+        "resident_over_time": report.measured.outcome.resident,
+        "drift": drift(report),
     })
 }
 
-fn settings(report: &Report) -> Value {
-    let load = &report.plan.load;
+/// How the end of a run differs from its beginning.
+fn drift(report: &Report) -> Value {
+    let Some(drift) = report.drift() else { return Value::Null };
+    json!({
+        "first_p99_ns": drift.p99_ns[0],
+        "last_p99_ns": drift.p99_ns[1],
+        "first_rss": drift.rss.map(|rss| rss[0]),
+        "last_rss": drift.rss.map(|rss| rss[1]),
+        "rss_per_hour": drift.rss_per_hour(),
+    })
+}
+
+/// Where it was measured.
+pub(super) fn environment(environment: &Environment) -> Value {
+    json!({
+        "kernel": environment.kernel,
+        "processor": environment.processor,
+        "cores": environment.cores,
+        "command": environment.command,
+        "generator": env!("CARGO_PKG_VERSION"),
+        "server": environment.server,
+    })
+}
+
+/// Whether it stands.
+pub(super) fn verdict(verdict: &Verdict) -> Value {
+    json!({
+        "kind": verdict.name(),
+        "text": verdict.text,
+        "exit_code": verdict.exit_code(),
+    })
+}
+
+/// Latency in each part of the run.
+pub(super) fn slices(slices: &Slices) -> Value {
+    let all = slices.all();
+    let each = |of: fn(&Slice) -> u64| all.iter().map(of).collect::<Vec<u64>>();
+    json!({
+        "at": each(|slice| slice.at_ns),
+        "count": each(|slice| slice.count),
+        "p50": each(|slice| slice.p50_ns),
+        "p99": each(|slice| slice.p99_ns),
+        "max": each(|slice| slice.max_ns),
+    })
+}
+
+/// What was to be measured.
+pub(crate) fn load_settings(plan: &Plan) -> Value {
+    let load = &plan.load;
     let (rate, window) = match load.pace {
         Pace::Open { per_second } => (Some(per_second), None),
         Pace::Closed { outstanding } => (None, Some(outstanding)),
@@ -75,8 +118,9 @@ fn settings(report: &Report) -> Value {
         "persist": load.keep == Keep::Persist,
         "warmup_ns": load.warmup_ns,
         "duration_ns": load.duration_ns,
-        "connect_rate": report.plan.connect_rate,
-        "source_addresses": report.plan.sources,
+        "connect_rate": plan.connect_rate,
+        "source_addresses": plan.sources,
+        "generators": plan.generators,
     })
 }
 
@@ -104,7 +148,7 @@ fn window(report: &Report) -> Value {
     })
 }
 
-fn times(times: &Times) -> Value {
+pub(super) fn times(times: &Times) -> Value {
     let mut object = Map::new();
     object.insert("count".into(), times.count().into());
     for (name, part) in QUANTILES {

@@ -1,15 +1,21 @@
 //! Shows a run: on the way as a progress bar, at its end as a screen, JSON and a page.
 
+pub(crate) mod baseline;
+mod chart;
+mod drift;
 pub(crate) mod figures;
 pub(crate) mod html;
 pub(crate) mod json;
+pub(crate) mod knee;
 mod plot;
 pub(crate) mod progress;
+pub(crate) mod scene;
 pub(crate) mod screen;
 pub(crate) mod verdict;
 
 use crate::record::check::Tally;
 use crate::scenario::{Measured, Plan};
+use drift::Drift;
 use figures::Figures;
 use serde_json::Value;
 use verdict::Verdict;
@@ -18,7 +24,7 @@ use verdict::Verdict;
 const CONNECTIONS_WEIGHED_MIN: usize = 100;
 
 /// Where a measurement was made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Environment {
     /// The kernel's release.
     pub(crate) kernel: String,
@@ -59,9 +65,16 @@ impl Report {
     ) -> Self {
         let outcome = &measured.outcome;
         let figures = Figures::new(outcome, server_cores);
-        let tally = outcome.books.tally(&outcome.sent);
+        let tally = outcome.tally;
         let verdict = Verdict::of(&plan.load, &figures, &tally, &outcome.books);
         Self { figures, tally, verdict, plan, measured, environment }
+    }
+
+    /// How the end differs from the beginning, where that is the question.
+    pub(crate) fn drift(&self) -> Option<Drift> {
+        let outcome = &self.measured.outcome;
+        let is_asked = self.plan.name == "soak";
+        is_asked.then(|| Drift::of(&outcome.books.slices.all(), &outcome.resident))?
     }
 
     /// Server memory for each connection, resident and proportional; `None` also for so few

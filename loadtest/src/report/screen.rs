@@ -1,21 +1,41 @@
 //! The result on one screen.
 
-use super::figures::{amount, grouped, time};
+use super::figures::{Figures, amount, grouped, time};
 use super::{Report, plot};
 use crate::client::dialect::Dialect;
 use crate::pace::Pace;
 use crate::record::latency::{QUANTILES, Times};
-use crate::scenario::load::Wire;
+use crate::scenario::load::{Load, Wire};
 use protocol::Keep;
 use std::fmt::{self, Write as _};
 
 /// What was measured, in one line.
 pub(crate) fn title(report: &Report) -> String {
     let load = &report.plan.load;
+    let mut parts = vec![load_title(load)];
+    if load.layout.publishers > 0 {
+        parts.push(match load.pace {
+            Pace::Open { per_second } => format!("{per_second} messages/s due"),
+            Pace::Closed { outstanding } => format!("{outstanding} outstanding"),
+        });
+    }
+    parts.push(format!("{:.1} s", report.figures.seconds));
+    format!("{}: {}", report.plan.name, parts.join(", "))
+}
+
+/// Who publishes what to whom.
+pub(super) fn load_title(load: &Load) -> String {
     let layout = load.layout;
     let channels = match load.dialect {
         Dialect::Cohesivity => many(layout.channels, "channel"),
+        Dialect::Infrai => format!("{} of Infrai", many(layout.channels, "channel")),
         Dialect::Insforge => format!("{} of InsForge", many(layout.channels, "channel")),
+        Dialect::Pusher => format!("{} of Pusher", many(layout.channels, "channel")),
+        Dialect::SocketIo => format!("{} of Socket.IO", many(layout.channels, "channel")),
+        Dialect::Raw => format!("{} of templates", many(layout.channels, "channel")),
+        Dialect::Native(protocol) => {
+            format!("{} of {}", many(layout.channels, "channel"), protocol.name())
+        }
     };
     let mut parts = vec![match load.subscribers {
         0 => channels,
@@ -23,6 +43,7 @@ pub(crate) fn title(report: &Report) -> String {
     }];
     if layout.publishers > 0 {
         let wire = match load.wire {
+            _ if load.dialect.is_native() => "TCP",
             Wire::Http => "HTTP",
             Wire::WebSocket => "WebSocket",
         };
@@ -32,13 +53,8 @@ pub(crate) fn title(report: &Report) -> String {
         };
         parts.push(format!("{} over {wire}", many(layout.publishers, "publisher")));
         parts.push(format!("{} B {keep}", load.payload_bytes));
-        parts.push(match load.pace {
-            Pace::Open { per_second } => format!("{per_second} messages/s due"),
-            Pace::Closed { outstanding } => format!("{outstanding} outstanding"),
-        });
     }
-    parts.push(format!("{:.1} s", report.figures.seconds));
-    format!("{}: {}", report.plan.name, parts.join(", "))
+    parts.join(", ")
 }
 
 /// The whole screen.
@@ -57,6 +73,7 @@ fn write_screen(out: &mut String, report: &Report) -> fmt::Result {
         write_latency(out, report)?;
     }
     write_resources(out, report)?;
+    write_drift(out, report)?;
     writeln!(out, "{:14}{}: {}", "verdict", report.verdict.name(), report.verdict.text)
 }
 
@@ -92,24 +109,30 @@ fn write_rates(out: &mut String, report: &Report) -> fmt::Result {
 
 fn write_latency(out: &mut String, report: &Report) -> fmt::Result {
     let latency = &report.measured.outcome.books.latency;
-    write!(out, "\n{:14}", "latency")?;
-    for (name, _) in QUANTILES {
-        write!(out, "{name:>10}")?;
-    }
-    writeln!(out)?;
     let rows = [
         ("from due", &latency.from_due),
         ("from sent", &latency.from_sent),
         ("acknowledged", &latency.acknowledged),
     ];
-    for (name, times) in rows.into_iter().filter(|(_, times)| times.count() > 0) {
+    write_times(out, &rows)?;
+    writeln!(out, "\n{}", plot::draw(main_times(report)))
+}
+
+/// A table of times, without those that nothing took.
+pub(super) fn write_times(out: &mut String, rows: &[(&str, &Times)]) -> fmt::Result {
+    write!(out, "\n{:14}", "latency")?;
+    for (name, _) in QUANTILES {
+        write!(out, "{name:>10}")?;
+    }
+    writeln!(out)?;
+    for (name, times) in rows.iter().filter(|(_, times)| times.count() > 0) {
         write!(out, "{name:14}")?;
         for (_, part) in QUANTILES {
             write!(out, "{:>10}", time(times.quantile_ns(part)))?;
         }
         writeln!(out)?;
     }
-    writeln!(out, "\n{}", plot::draw(main_times(report)))
+    Ok(())
 }
 
 /// The times that matter most: of deliveries, or of acknowledgements where nothing is delivered.
@@ -120,16 +143,29 @@ pub(super) fn main_times(report: &Report) -> &Times {
 
 fn write_resources(out: &mut String, report: &Report) -> fmt::Result {
     let figures = &report.figures;
+    let cost = match figures.deliveries {
+        0 => ("publish", figures.acknowledged),
+        deliveries => ("delivery", deliveries),
+    };
+    if report.plan.generators > 1 {
+        writeln!(out, "{:14}{}; the hottest:", "generators", report.plan.generators)?;
+    }
+    write_use(out, figures, cost)?;
+    write_memory(out, report)
+}
+
+/// What generator and server used, and what that is for each of so many.
+pub(super) fn write_use(
+    out: &mut String,
+    figures: &Figures,
+    (what, count): (&str, u64),
+) -> fmt::Result {
     let percent = |part: f64| format!("{:.0} %", part * 100.0);
     write!(out, "{:14}{} of its core", "generator", percent(figures.own_use()))?;
     if figures.own_wait() >= 0.01 {
         write!(out, "; waited {} of the time for it", percent(figures.own_wait()))?;
     }
     writeln!(out)?;
-    let (count, what) = match figures.deliveries {
-        0 => (figures.acknowledged, "publish"),
-        deliveries => (deliveries, "delivery"),
-    };
     match figures.server_use() {
         None => writeln!(out, "{:14}CPU unknown (--server-pid)", "server")?,
         Some(server_use) => {
@@ -144,6 +180,23 @@ fn write_resources(out: &mut String, report: &Report) -> fmt::Result {
             writeln!(out)?;
         }
     }
+    Ok(())
+}
+
+fn write_drift(out: &mut String, report: &Report) -> fmt::Result {
+    let Some(drift) = report.drift() else { return Ok(()) };
+    let [first, last] = drift.p99_ns.map(time);
+    write!(out, "{:14}p99 {first} in the first fifth, {last} in the last", "drift")?;
+    if let (Some([first, last]), Some(per_hour)) = (drift.rss, drift.rss_per_hour()) {
+        let kib = |bytes: u64| grouped(bytes / 1024);
+        let per_hour = per_hour / 1024.0;
+        write!(out, "; resident {} KiB, then {} KiB", kib(first), kib(last))?;
+        write!(out, " ({per_hour:+.0} KiB an hour)")?;
+    }
+    writeln!(out)
+}
+
+fn write_memory(out: &mut String, report: &Report) -> fmt::Result {
     if let (Some((rss, pss)), Some(grown)) = (report.bytes_per_connection(), report.measured.memory)
     {
         let (rss, pss) = (rss / 1024.0, pss / 1024.0);
@@ -157,7 +210,7 @@ fn write_resources(out: &mut String, report: &Report) -> fmt::Result {
     Ok(())
 }
 
-fn many(count: u32, what: &str) -> String {
+pub(super) fn many(count: u32, what: &str) -> String {
     let end = if count == 1 { "" } else { "s" };
     format!("{} {what}{end}", grouped(u64::from(count)))
 }

@@ -62,6 +62,28 @@ impl Verdict {
         Self { kind, text }
     }
 
+    /// Judges comings and goings: complaints with their counts, and what was due and happened.
+    pub(crate) fn of_scene(
+        figures: &Figures,
+        complaints: &[(u64, &str)],
+        due: Option<(u64, u64)>,
+        praise: String,
+    ) -> Self {
+        let wrong = counted(complaints);
+        if !wrong.is_empty() {
+            return Self { kind: Kind::Wrong, text: wrong.join(", ") };
+        }
+        if is_hot(figures) {
+            return Self { kind: Kind::GeneratorBound, text: own_use(figures) };
+        }
+        if let Some((due, done)) = due.filter(|(due, done)| real(*done) < real(*due) * HELD) {
+            let part = percent(real(done) / real(due));
+            let text = format!("{part} of what was due happened in time");
+            return Self { kind: Kind::RateNotHeld, text };
+        }
+        Self { kind: Kind::Sound, text: praise }
+    }
+
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.kind {
@@ -95,8 +117,12 @@ fn complaints(tally: &Tally, books: &Books) -> Vec<String> {
         (books.closed, "connections closed by the server"),
         (books.stalls, "times nothing came for 2 s"),
     ];
-    let present = counts.into_iter().filter(|(count, _)| *count > 0);
-    present.map(|(count, what)| format!("{} {what}", grouped(count))).collect()
+    counted(&counts)
+}
+
+fn counted(counts: &[(u64, &str)]) -> Vec<String> {
+    let present = counts.iter().filter(|(count, _)| *count > 0);
+    present.map(|(count, what)| format!("{} {what}", grouped(*count))).collect()
 }
 
 fn open_loop(figures: &Figures, untouched: u64) -> (Kind, Option<String>) {
@@ -161,7 +187,7 @@ mod tests {
     use super::*;
     use crate::client::dialect::Dialect;
     use crate::record::check::{Checker, Layout};
-    use crate::scenario::load::{DoneWhen, Wire};
+    use crate::scenario::load::{DoneWhen, Part, Wire};
     use protocol::Keep;
 
     const OPEN: Pace = Pace::Open { per_second: 100 };
@@ -186,6 +212,7 @@ mod tests {
         let layout = Layout { channels: 1, publishers: 1 };
         let load = Load {
             subscribers: 1,
+            part: Part::ALL,
             layout,
             dialect: Dialect::Cohesivity,
             wire: Wire::Http,

@@ -14,6 +14,35 @@ pub(crate) enum Wire {
     WebSocket,
 }
 
+/// The share of one generator among several: every nth subscriber and publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Which it is.
+    pub(crate) nth: u32,
+    /// How many there are.
+    pub(crate) of: u32,
+}
+
+impl Part {
+    /// The only one.
+    pub(crate) const ALL: Self = Self { nth: 0, of: 1 };
+
+    /// How many of so many are its own.
+    pub(crate) fn share(self, count: u32) -> u32 {
+        (count + self.of - 1 - self.nth) / self.of
+    }
+
+    /// The number among all of one of its own.
+    pub(crate) fn global(self, own: u32) -> u32 {
+        own * self.of + self.nth
+    }
+
+    /// Which of its own has a number among all; `None`: it is another's.
+    pub(crate) fn own(self, global: u32) -> Option<u32> {
+        (global % self.of == self.nth).then_some(global / self.of)
+    }
+}
+
 /// When an outstanding message is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DoneWhen {
@@ -26,8 +55,10 @@ pub(crate) enum DoneWhen {
 /// One run of load.
 #[derive(Debug)]
 pub(crate) struct Load {
-    /// Connections that only listen.
+    /// Connections of this generator that only listen.
     pub(crate) subscribers: u32,
+    /// Which generator this is.
+    pub(crate) part: Part,
     /// Channels, publishers and their streams.
     pub(crate) layout: Layout,
     /// What those who hear speak, and who publishes on WebSockets.
@@ -51,8 +82,13 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Connections that publish.
+    /// Connections of this generator that publish.
     pub(crate) fn senders(&self) -> u32 {
+        self.part.share(self.all_senders())
+    }
+
+    /// Connections that publish, of all generators.
+    pub(crate) fn all_senders(&self) -> u32 {
         match self.wire {
             Wire::Http => self.layout.publishers,
             Wire::WebSocket => self.layout.streams(),
@@ -61,6 +97,7 @@ impl Load {
 
     /// The streams of one sender.
     pub(crate) fn streams_of(&self, sender: u32) -> Vec<u32> {
+        let sender = self.part.global(sender);
         match self.wire {
             Wire::Http => self.layout.streams_of(sender).collect(),
             Wire::WebSocket => vec![sender],
@@ -73,20 +110,21 @@ impl Load {
             Wire::Http => 0,
             Wire::WebSocket => self.senders(),
         };
-        let (layout, subscribers) = (self.layout, self.subscribers);
-        (0..subscribers).chain(0..senders).map(move |nth| layout.channel(nth))
+        let (layout, part, subscribers) = (self.layout, self.part, self.subscribers);
+        (0..subscribers).chain(0..senders).map(move |own| layout.channel(part.global(own)))
     }
 
     /// Whether a publish is acknowledged by the message that comes back.
     #[inline]
     pub(crate) fn is_echoed(&self) -> bool {
-        self.dialect == Dialect::Insforge && self.wire == Wire::WebSocket
+        let is_answered = matches!(self.dialect, Dialect::Cohesivity | Dialect::Infrai);
+        self.wire == Wire::WebSocket && !is_answered
     }
 
     /// Whether anything is asked for with Cohesivity's key.
     pub(crate) fn needs_application_key(&self) -> bool {
         let publishes_over_http = self.layout.publishers > 0 && self.wire == Wire::Http;
-        self.dialect == Dialect::Cohesivity || publishes_over_http
+        self.dialect.is_ours() && (self.dialect == Dialect::Cohesivity || publishes_over_http)
     }
 
     /// Connections that hear.
@@ -101,5 +139,26 @@ impl Load {
     /// Connections in all.
     pub(crate) fn connections(&self) -> usize {
         self.subscribers as usize + self.senders() as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generators_share_everything_and_nothing_twice() {
+        for (count, of) in [(0, 1), (1, 3), (7, 3), (9, 3), (10, 1)] {
+            let mut all: Vec<u32> = (0..of)
+                .flat_map(|nth| {
+                    let part = Part { nth, of };
+                    (0..part.share(count)).map(move |own| part.global(own))
+                })
+                .collect();
+            all.sort_unstable();
+            assert_eq!(all, (0..count).collect::<Vec<_>>(), "{count} among {of}");
+        }
+        let part = Part { nth: 1, of: 3 };
+        assert_eq!([part.own(0), part.own(1), part.own(7)], [None, Some(0), Some(2)]);
     }
 }

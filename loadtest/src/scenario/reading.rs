@@ -3,15 +3,17 @@
 use super::load::DoneWhen;
 use super::run::Run;
 use super::sender::Sender;
-use crate::client::conn::Arrived;
+use crate::client::conn::{Arrived, Stage};
 use crate::client::message::Message;
 use crate::client::response::{self, Response};
 use crate::client::socket::Ready;
-use crate::client::socketio::HEARTBEAT;
 use crate::client::stamp::Stamp;
-use crate::client::walk::{self, Frame, Step};
+use crate::client::walk::{Frame, Step};
 use crate::record::check::Seen;
 use protocol::ws::{Opcode, append_masked};
+
+/// How often a connection says that it is there, where it has to.
+const ALIVE_NS: u64 = 20_000_000_000;
 
 /// What is to be done with a connection after a frame.
 enum After {
@@ -26,6 +28,9 @@ impl Run<'_> {
     pub(super) fn on_event(&mut self, nth: usize) {
         let Some(Ready { index, can_read, can_write }) = self.net.poller.ready(nth) else { return };
         let Some(conn) = self.net.conns.get_mut(index) else { return };
+        if can_write && conn.stage == Stage::Connecting {
+            return self.on_reopened(index);
+        }
         if can_write && conn.flush(index, &self.net.poller).is_err() {
             return self.close(index);
         }
@@ -37,7 +42,7 @@ impl Run<'_> {
             Arrived::Bytes(count) => {
                 let now_ns = self.clock.now_ns();
                 let bytes = buffer.get(..count).unwrap_or_default();
-                if index < self.load.hearers() {
+                if index < self.load.hearers() || self.load.dialect.is_native() {
                     self.on_frames(index, bytes, now_ns);
                 } else {
                     self.on_responses(index, bytes, now_ns);
@@ -56,7 +61,7 @@ impl Run<'_> {
         let mut longest_ns = 0;
         let mut rest = bytes;
         let after = loop {
-            let after = match walk::step(rest) {
+            let after = match self.load.dialect.step(rest) {
                 Step::Frame(frame, taken) => {
                     rest = rest.get(taken..).unwrap_or_default();
                     self.on_frame(index, &frame, now_ns)
@@ -102,8 +107,13 @@ impl Run<'_> {
                 Message::Refused => {
                     self.on_answer(index, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
                 }
-                Message::Heartbeat => self.answer(index, Opcode::Text, HEARTBEAT),
-                Message::Subscribed | Message::Greeted | Message::LetIn | Message::Other => {}
+                Message::Heartbeat => self.answer(index, Opcode::Text, self.load.dialect.pulse()),
+                Message::Subscribed
+                | Message::Greeted
+                | Message::LetIn
+                | Message::Joined(_)
+                | Message::Left(_)
+                | Message::Other => {}
             },
             Frame::Ping(payload) => self.answer(index, Opcode::Pong, payload),
             Frame::Pong => {}
@@ -117,6 +127,7 @@ impl Run<'_> {
         let subscriber = u32::try_from(index).unwrap_or(u32::MAX);
         let seen = self.books.delivered(subscriber, stamp, now_ns);
         if seen == Seen::New {
+            self.heard += 1;
             self.awaited = self.awaited.saturating_sub(1);
             if self.window.received(stamp.stream, stamp.seq) {
                 self.pacer.complete();
@@ -128,8 +139,18 @@ impl Run<'_> {
     /// A publisher hears a message. Where publishes have no answer, its own is one: each has one stream on such a wire.
     fn on_echo(&mut self, index: usize, stamp: &Stamp, now_ns: u64) {
         let which = index - self.load.subscribers as usize;
-        if self.load.is_echoed() && stamp.stream as usize == which {
+        let stream = self.load.part.global(u32::try_from(which).unwrap_or(u32::MAX / 2));
+        if self.load.is_echoed() && stamp.stream == stream {
             self.on_answer(index, None, now_ns);
+        }
+    }
+
+    /// Keeps connections open on servers that close silent ones.
+    pub(super) fn show_life(&mut self, now_ns: u64) {
+        let Some(sign) = self.load.dialect.sign_of_life() else { return };
+        if now_ns.saturating_sub(self.alive_ns) > ALIVE_NS {
+            self.alive_ns = now_ns;
+            (0..self.load.hearers()).for_each(|index| self.answer(index, Opcode::Text, sign));
         }
     }
 
@@ -141,13 +162,25 @@ impl Run<'_> {
         }
     }
 
+    fn on_reopened(&mut self, index: usize) {
+        let Some(conn) = self.net.conns.get_mut(index) else { return };
+        if conn.connect_error().is_some() {
+            self.books.closed += 1;
+            return conn.close(&self.net.poller);
+        }
+        conn.stage = Stage::Live;
+        self.pump(index - self.load.subscribers as usize);
+    }
+
     fn on_responses(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
         let mut rest = bytes;
+        let mut is_last = false;
         loop {
             match response::first(rest) {
                 Ok(Some(answer)) => {
                     let refused = refusal(&answer);
                     self.on_answer(index, refused, now_ns);
+                    is_last |= answer.is_last;
                     rest = rest.get(answer.bytes..).unwrap_or_default();
                 }
                 Ok(None) => break,
@@ -156,6 +189,12 @@ impl Run<'_> {
                     return self.close(index);
                 }
             }
+        }
+        if is_last {
+            if self.net.reopen(index).is_err() {
+                self.close(index);
+            }
+            return;
         }
         if let Some(conn) = self.net.conns.get_mut(index) {
             conn.keep(rest);
@@ -189,7 +228,10 @@ impl Run<'_> {
     }
 }
 
-fn refusal(answer: &Response<'_>) -> Option<String> {
+pub(crate) fn refusal(answer: &Response<'_>) -> Option<String> {
     let body = || String::from_utf8_lossy(answer.body);
-    (answer.status != 200).then(|| format!("{} {}", answer.status, body()))
+    // A server of Pusher's protocol may say 200 and mean it not.
+    let is_refused =
+        !(200..300).contains(&answer.status) || answer.body.starts_with(b"{\"error\":");
+    is_refused.then(|| format!("{} {}", answer.status, body()))
 }

@@ -1,5 +1,6 @@
 //! One run of load: a single loop that sends what is due and reads what comes.
 
+use super::link::Link;
 use super::load::Load;
 use super::sender::Sender;
 use super::window::Window;
@@ -9,12 +10,15 @@ use crate::client::opening::Net;
 use crate::failure::Failure;
 use crate::pace::{Clock, Pacer};
 use crate::record::books::{Books, Mark};
-use crate::record::check::Checker;
+use crate::record::check::{Checker, Tally};
 use crate::record::process;
 use crate::report::progress::Watch;
 
 const WAIT_NS_MAX: u64 = 20_000_000;
 const RELEASED_PER_TURN_MAX: usize = 1024;
+/// How often the server's memory is looked at, and how seldom at least.
+const LOOKS: u64 = 200;
+const LOOK_NS_MIN: u64 = 200_000_000;
 /// How long nothing may come before outstanding messages are given up.
 const SILENCE_NS_MAX: u64 = 2_000_000_000;
 
@@ -23,12 +27,14 @@ const SILENCE_NS_MAX: u64 = 2_000_000_000;
 pub(crate) struct Outcome {
     /// The counts and times.
     pub(crate) books: Books,
-    /// Messages sent, by stream.
-    pub(crate) sent: Vec<u32>,
+    /// What was wrong.
+    pub(crate) tally: Tally,
     /// At the window's begin and end.
     pub(crate) window: [Mark; 2],
     /// Messages that were due within the window, in an open loop.
     pub(crate) due: Option<u64>,
+    /// Resident bytes of the server over time, from the load's start.
+    pub(crate) resident: Vec<(u64, u64)>,
 }
 
 /// One run of load over connections that are open.
@@ -43,29 +49,35 @@ pub(crate) struct Run<'a> {
     pub(super) finder: Finder,
     pub(super) window: Window,
     sent: Vec<u32>,
+    /// The other generators, if there are any.
+    link: Option<Link>,
+    /// Deliveries that came for the first time.
+    pub(super) heard: u64,
     /// Subscribers of each channel.
     pub(super) audience: Vec<u32>,
     begin_ns: u64,
     end_ns: u64,
     marks: Vec<Mark>,
+    resident: Vec<(u64, u64)>,
+    next_look_ns: u64,
     /// Deliveries that are still to come.
     pub(super) awaited: u64,
     pub(super) heard_ns: u64,
+    pub(super) alive_ns: u64,
     /// Senders with something to write, each once: one write of a turn carries all that a connection pipelines.
     unwritten: Vec<usize>,
     is_unwritten: Vec<bool>,
 }
 
 impl<'a> Run<'a> {
-    /// A run that starts now. Connections that hear stand first, senders last.
+    /// A run that starts at a time. Connections that hear stand first, senders last.
     pub(crate) fn new(
         net: &'a mut Net,
         load: &'a Load,
         senders: Vec<Sender>,
-        clock: Clock,
-        server_pid: Option<i32>,
+        (clock, start_ns): (Clock, u64),
+        (server_pid, link): (Option<i32>, Option<Link>),
     ) -> Self {
-        let start_ns = clock.now_ns();
         let is_unwritten = vec![false; senders.len()];
         let begin_ns = start_ns + load.warmup_ns;
         let end_ns = begin_ns + load.duration_ns;
@@ -90,12 +102,17 @@ impl<'a> Run<'a> {
             finder: Finder::new(load.dialect, load.payload_bytes),
             window: Window::new(load),
             sent: vec![0; load.layout.streams() as usize],
+            link,
+            heard: 0,
             audience,
             begin_ns,
             end_ns,
             marks: Vec::new(),
+            resident: Vec::new(),
+            next_look_ns: begin_ns,
             awaited: 0,
             heard_ns: start_ns,
+            alive_ns: start_ns,
             unwritten: Vec::new(),
             is_unwritten,
         }
@@ -106,7 +123,8 @@ impl<'a> Run<'a> {
         loop {
             let now_ns = self.clock.now_ns();
             self.mark(now_ns);
-            if now_ns >= self.end_ns && self.is_drained(now_ns) {
+            self.look(now_ns);
+            if now_ns >= self.end_ns && self.is_agreed(now_ns)? && self.is_drained(now_ns) {
                 break;
             }
             self.forget_stalled(now_ns);
@@ -120,13 +138,16 @@ impl<'a> Run<'a> {
             for nth in 0..count {
                 self.on_event(nth);
             }
+            self.show_life(now_ns);
             self.show(now_ns, watch)?;
         }
         let last = self.take_mark(self.clock.now_ns());
         let mut marks = self.marks.into_iter();
         let window = [marks.next().unwrap_or(last), marks.next().unwrap_or(last)];
         let due = self.pacer.due_between(self.begin_ns, self.end_ns);
-        Ok(Outcome { books: self.books, sent: self.sent, window, due })
+        let (books, resident) = (self.books, self.resident);
+        let tally = books.tally(&self.sent);
+        Ok(Outcome { books, tally, window, due, resident })
     }
 
     fn show(&self, now_ns: u64, watch: &mut Watch) -> Result<(), Failure> {
@@ -137,7 +158,7 @@ impl<'a> Run<'a> {
             _ => "draining",
         };
         let counts = self.books.counts;
-        let part = (now_ns - start_ns, self.end_ns - start_ns);
+        let part = (now_ns.saturating_sub(start_ns), self.end_ns - start_ns);
         watch.show(now_ns, what, part, || {
             format!("{} sent, {} delivered", counts.sent, counts.deliveries)
         })
@@ -152,10 +173,45 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Looks at the server's memory now and then, within the window.
+    fn look(&mut self, now_ns: u64) {
+        if now_ns < self.next_look_ns || now_ns >= self.end_ns {
+            return;
+        }
+        self.next_look_ns = now_ns + (self.load.duration_ns / LOOKS).max(LOOK_NS_MIN);
+        if let Some(bytes) = self.server_pid.and_then(process::resident) {
+            let start_ns = self.begin_ns - self.load.warmup_ns;
+            self.resident.push((now_ns - start_ns, bytes));
+        }
+    }
+
     fn take_mark(&self, at_ns: u64) -> Mark {
         let server_cpu_ns = self.server_pid.and_then(process::cpu_ns);
         let (own_cpu_ns, own_wait_ns) = (process::own_cpu_ns(), process::own_wait_ns());
         Mark { at_ns, counts: self.books.counts, own_cpu_ns, own_wait_ns, server_cpu_ns }
+    }
+
+    /// Whether it is known what all generators sent: only then is it known what has still to come.
+    fn is_agreed(&mut self, now_ns: u64) -> Result<bool, Failure> {
+        let is_answered = self.senders.iter().all(|sender| sender.in_flight() == 0);
+        let is_late = now_ns.saturating_sub(self.end_ns) > SILENCE_NS_MAX;
+        let Some(link) = &mut self.link else { return Ok(true) };
+        if !is_answered && !is_late {
+            return Ok(false);
+        }
+        let Some(all) = link.agree(&self.sent, &self.books.refused)? else { return Ok(false) };
+        self.link = None;
+        let audience = |stream: u32| {
+            let channel = self.load.layout.channel(stream) as usize;
+            u64::from(self.audience.get(channel).copied().unwrap_or(0))
+        };
+        let sent = (0..).zip(&all.sent).map(|(stream, sent)| u64::from(*sent) * audience(stream));
+        let refused = all.refused.iter().map(|(stream, _)| audience(*stream));
+        let due = sent.sum::<u64>().saturating_sub(refused.sum());
+        self.awaited = due.saturating_sub(self.heard);
+        (self.sent, self.books.refused) = (all.sent, all.refused);
+        self.heard_ns = now_ns;
+        Ok(true)
     }
 
     fn is_drained(&self, now_ns: u64) -> bool {
@@ -176,10 +232,11 @@ impl<'a> Run<'a> {
 
     /// Gives due messages to their senders; so many at most, so that reading goes on.
     fn release(&mut self, now_ns: u64) {
-        let count = self.senders.len() as u64;
+        let count = u64::from(self.load.all_senders());
         for _ in 0..RELEASED_PER_TURN_MAX {
             let Some(due) = self.pacer.take(now_ns) else { break };
-            let which = usize::try_from(due.number % count).unwrap_or(0);
+            let which = u32::try_from(due.number % count.max(1)).unwrap_or(0);
+            let Some(which) = self.load.part.own(which).map(|own| own as usize) else { continue };
             if let Some(sender) = self.senders.get_mut(which) {
                 sender.add_due();
                 self.pump(which);
@@ -214,13 +271,14 @@ impl<'a> Run<'a> {
         if conn.stage != Stage::Live {
             return;
         }
-        let count = self.load.senders() as u64;
+        let count = u64::from(self.load.all_senders());
+        let place = u64::from(self.load.part.global(u32::try_from(which).unwrap_or(0)));
         while sender.can_send() {
             let now_ns = self.clock.now_ns();
             if now_ns >= self.end_ns {
                 break;
             }
-            let number = sender.sent() * count + which as u64;
+            let number = sender.sent() * count + place;
             let due_ns = self.pacer.due_ns(number, now_ns);
             let Some(message) = sender.send(conn, due_ns, now_ns) else { break };
             let channel = self.load.layout.channel(message.stream);

@@ -1,0 +1,72 @@
+//! One of several generators: it is told where, when and with whom, and tells what it measured.
+
+use super::figures::{times, written};
+use crate::failure::Failure;
+use crate::pace::Clock;
+use crate::report::progress::Watch;
+use crate::scenario::link::{Link, say};
+use crate::scenario::load::Part;
+use crate::scenario::{Plan, Session, names_of_run};
+use crate::server::{Keys, Target};
+use serde_json::{Value, json};
+
+/// Where a server is and what opens it, for another process of ours: it goes through a pipe, and nowhere else.
+pub(super) fn describe(at: &Target) -> Value {
+    json!({
+        "host": at.endpoint.host,
+        "key": at.endpoint.key,
+        "pid": at.pid,
+        "cores": at.cores,
+        "project": at.keys.project,
+        "api": at.keys.api,
+        "anon": at.keys.anon,
+        "jwt_secret": at.keys.jwt_secret,
+    })
+}
+
+/// Reads what [`describe`] wrote.
+fn found(line: &Value) -> Result<Target, Failure> {
+    let of = |name: &str| line.pointer(&format!("/target/{name}"));
+    let text = |name: &str| of(name).and_then(Value::as_str).map(str::to_owned);
+    let number = |name: &str| of(name).and_then(Value::as_u64);
+    let pid = number("pid").and_then(|pid| i32::try_from(pid).ok());
+    let (host, key) = (text("host").unwrap_or_default(), text("key").unwrap_or_default());
+    let mut target = Target::at(&host, &key, pid)?;
+    target.cores = number("cores").and_then(|cores| usize::try_from(cores).ok());
+    target.keys = Keys {
+        project: text("project"),
+        api: text("api"),
+        anon: text("anon"),
+        jwt_secret: text("jwt_secret"),
+        app: None,
+    };
+    Ok(target)
+}
+
+/// The server, once the process that started this one has said where it is; and what else it said.
+pub(crate) fn told(link: &Link) -> Result<(Target, Value), Failure> {
+    let line = link.hear()?;
+    Ok((found(&line)?, line))
+}
+
+/// Runs this generator's part of a plan.
+pub(crate) fn run(
+    mut plan: Plan,
+    part: Part,
+    (at, told): (&Target, &Value),
+    (link, watch): (Link, &mut Watch),
+) -> Result<(), Failure> {
+    plan.load.subscribers = part.share(plan.load.subscribers);
+    plan.load.part = part;
+    plan.connect_rate = (plan.connect_rate / u64::from(part.of)).max(1);
+    let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let run = u32::try_from(number(told, "run")).unwrap_or(0);
+    let channels = names_of_run(run, plan.load.layout.channels, plan.load.dialect);
+    let clock = Clock::of(number(told, "origin_ns"));
+    let mut session = Session::open_with((&plan, at), (clock, channels), watch)?;
+    let opened = session.opening();
+    say(&json!({ "opened": times(&opened.times), "took_ns": opened.took_ns }))?;
+    let start_ns = number(&link.hear()?, "start_ns");
+    let outcome = session.run_with(&plan.load, (start_ns, Some(link)), watch)?;
+    say(&written(&outcome))
+}

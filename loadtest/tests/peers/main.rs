@@ -1,0 +1,162 @@
+//! The load test against servers that we did not write: Socket.IO, `ws` and Soketi, each in a process of node.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
+
+use clap::Parser;
+use loadtest::cli::{BenchArgs, EXIT_GENERATOR, EXIT_USAGE, EXIT_WRONG, run};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    bench: BenchArgs,
+}
+
+/// A server in a process of its own. Dropping it ends it.
+struct Server {
+    child: Child,
+    port: u16,
+    /// Kept open: who cannot write any more ends.
+    _out: BufReader<ChildStdout>,
+}
+
+impl Server {
+    fn start(script: &str, fault: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
+        let has = folder.join("node_modules/@soketi/soketi").is_dir();
+        assert!(has, "npm packages are missing: cd {} && npm ci", folder.display());
+        let mut command = Command::new("node");
+        command.arg(folder.join(script)).env("FAULT", fault).stdin(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let port = line.trim().parse().unwrap_or_else(|_| panic!("{script} says {line:?}"));
+        Self { child, port, _out: out }
+    }
+
+    /// Runs a command line against it; words are split at spaces, and `~` stands for one.
+    fn bench(&self, line: &str) -> (ExitCode, Value) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("result.json");
+        let (port, pid) = (self.port, self.child.id());
+        let line =
+            format!("bench {line} --server-pid {pid} --no-progress --json {}", path.display());
+        let line = line.replace("PORT", &port.to_string());
+        let words = line.split_whitespace().map(|word| word.replace('~', " "));
+        let args = Line::try_parse_from(words).unwrap_or_else(|why| panic!("{why}"));
+        let code = run(args.bench, Path::new("/bin/false"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        (code, serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// Everybody hears everything. Whether this machine kept the rate is its own affair.
+    fn check(&self, line: &str, listeners: u64) -> Value {
+        let (code, result) = self.bench(line);
+        let told = [ExitCode::SUCCESS, ExitCode::from(EXIT_GENERATOR)].contains(&code);
+        assert!(told, "{line}: {}", result["verdict"]);
+        let checked = &result["checked"];
+        let sent = checked["sent"].as_u64().unwrap();
+        assert!(sent > 20, "{line}: {checked}");
+        assert_eq!(checked["deliveries"], sent * listeners, "{line}: {checked}");
+        assert!(result["window"]["acknowledged"].as_u64().unwrap() > 0, "{line}: {result}");
+        assert!(result["window"]["server_cpu_seconds"].is_number(), "{result}");
+        result
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It fails only when the process is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const SMALL: &str = "fanout --subscribers 9 --channels 3 --rate 200 --warmup 0.1 --duration 0.5";
+
+#[test]
+fn a_server_of_socket_io_is_driven_by_its_events() {
+    let server = Server::start("events.mjs", "");
+    let how =
+        "--target socketio --url ws://127.0.0.1:PORT --subscribe-event enter --publish-event shout";
+    // Three publishing sockets hear their own channels too: four on each.
+    let result = server.check(&format!("{SMALL} {how}"), 4);
+    assert_eq!(
+        (&result["settings"]["dialect"], &result["settings"]["via"]),
+        (&"socketio".into(), &"ws".into())
+    );
+    let (code, _) = server.bench(&format!("connect --subscribers 20 --hold 0.1 {how}"));
+    assert_eq!(code, ExitCode::SUCCESS);
+    let (code, _) = server.bench(&format!("{SMALL} {how} --via http"));
+    assert_eq!(code, ExitCode::from(EXIT_USAGE), "nothing is published over HTTP there");
+}
+
+const TEXTS: &str = r#"--target raw --url ws://127.0.0.1:PORT/live --subscribe {"sub":"{channel}"} --publish {"pub":"{channel}","x":"{payload}"}"#;
+
+#[test]
+fn a_server_of_texts_is_driven_by_templates() {
+    let server = Server::start("texts.mjs", "");
+    server.check(&format!("{SMALL} {TEXTS} --subscribed joined"), 4);
+    server.check(&format!("{SMALL} {TEXTS} --subscribed joined --publish-path /publish"), 3);
+    // Nobody says when a subscription stands: there is time for it.
+    server.check(&format!("{SMALL} {TEXTS}"), 4);
+}
+
+#[test]
+fn what_another_server_loses_is_found() {
+    let server = Server::start("texts.mjs", "drop");
+    let line = format!("{SMALL} {TEXTS} --subscribed joined --publish-path /publish");
+    let (code, result) = server.bench(&line);
+    assert_eq!(code, ExitCode::from(EXIT_WRONG), "{}", result["verdict"]);
+    assert_eq!(result["checked"]["lost"], 1);
+}
+
+#[test]
+fn soketi_is_driven_in_pushers_protocol() {
+    let server = Server::start("soketi.mjs", "");
+    let app = "--target pusher --url ws://127.0.0.1:PORT --app-id app-id --app-key app-key";
+    let result = server.check(&format!("{SMALL} {app} --app-secret app-secret"), 3);
+    assert_eq!(result["checked"]["refused"], serde_json::json!({}));
+    assert!(!result.to_string().contains("app-secret\""), "{}", result["environment"]);
+    let (code, result) = server.bench(&format!("{SMALL} {app} --app-secret wrong"));
+    assert_eq!(code, ExitCode::from(EXIT_WRONG), "{}", result["verdict"]);
+}
+
+#[test]
+fn options_of_another_target_are_refused() {
+    let server = Server::start("texts.mjs", "");
+    for wrong in [
+        "fanout --app-id 7 --key coh_app_x",
+        "fanout --target socketio --subscribe x",
+        "fanout --target socketio --spawn",
+        "fanout --target socketio --dialect insforge",
+        "fanout --target raw --publish x",
+        "fanout --target raw --publish {payload} --persist true",
+        "churn --target raw --publish {payload}",
+        "presence --target socketio",
+        "fanout --target pusher --app-id a/b --app-key k --app-secret s",
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let line = format!("bench {wrong} --no-progress --json {}", dir.path().join("r").display());
+        let args = Line::try_parse_from(line.split_whitespace()).unwrap();
+        assert_eq!(run(args.bench, Path::new("/bin/false")), ExitCode::from(EXIT_USAGE), "{wrong}");
+    }
+    for wrong in
+        ["bench fanout --target pusher", "bench fanout --target raw", "bench fanout --target redis"]
+    {
+        let hint = Line::try_parse_from(wrong.split(' ')).err().unwrap().to_string();
+        assert!(
+            hint.contains("--app-id") || hint.contains("--publish") || hint.contains("stentor"),
+            "{hint}"
+        );
+    }
+    drop(server);
+}
