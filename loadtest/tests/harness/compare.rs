@@ -116,3 +116,23 @@ fn a_page_of_comings_and_goings_refers_to_nothing_outside() {
         assert!(!page.contains(outside), "{outside}");
     }
 }
+
+#[test]
+fn what_a_storm_does_not_hear_is_found_and_named() {
+    let line = "storm --subscribers 4 --rounds 1 --publish-rate 100";
+    for (fault, field) in [
+        (Fault::Drop, "lost"),
+        (Fault::Double, "duplicated"),
+        (Fault::Damage, "damaged"),
+        (Fault::Close, "ended"),
+        (Fault::Refuse, "refused"),
+    ] {
+        let (code, result) = bench(fault, line);
+        assert_eq!(code, ExitCode::from(EXIT_WRONG), "{fault:?}: {}", result["verdict"]);
+        let found = &result["checked"][field];
+        let whys =
+            found.as_object().map(|whys| whys.values().filter_map(serde_json::Value::as_u64).sum());
+        let count: u64 = found.as_u64().or(whys).unwrap();
+        assert!(count >= 1, "{fault:?}: {}", result["checked"]);
+    }
+}
