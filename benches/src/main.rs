@@ -3,6 +3,7 @@
 
 mod compare;
 mod floor;
+mod instructions;
 mod machine;
 mod micro;
 mod ratio;
@@ -63,6 +64,22 @@ enum Command {
         choice: compare::Choice,
         #[command(flatten)]
         options: Options,
+    },
+    /// How many instructions rows of the rooms take, beside the table in `benches/instructions.tsv`; needs valgrind.
+    Instructions {
+        /// Writes the table anew.
+        #[arg(long)]
+        write: bool,
+    },
+    /// A row of a room, called so many times.
+    #[command(hide = true)]
+    Call {
+        /// Which room.
+        room: micro::Room,
+        /// Which row of it, from 0.
+        row: usize,
+        /// How often.
+        calls: u64,
     },
     /// The load generator that both sides of a ratio are driven with: `stentor bench`.
     #[command(hide = true)]
@@ -154,6 +171,8 @@ fn main() -> ExitCode {
         Command::Serve { library, ready_file } => {
             listen(&ready_file).and_then(|it| Ok(serve::run(library, it)?))
         }
+        Command::Instructions { write } => instructions::run(write),
+        Command::Call { room, row, calls } => instructions::one(room, row, calls),
         Command::Send { sockets, bytes, rate, seconds, reader_core } => {
             let load = floor::send::Load {
                 sockets,

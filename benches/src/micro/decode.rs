@@ -9,9 +9,8 @@ use protocol::http::{KnownHead, parse_head};
 use protocol::ws::{Payload, Reader, Role, Step};
 use protocol::{Keep, Limits};
 
-use super::{row, time};
+use super::{Meter, What};
 use crate::Failure;
-use crate::table::Table;
 
 /// A JSON string of so many bytes.
 pub(super) fn payload(bytes: usize) -> Vec<u8> {
@@ -23,30 +22,27 @@ pub(super) fn payload(bytes: usize) -> Vec<u8> {
 }
 
 /// Measures the room.
-pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
+pub(super) fn measure(meter: &mut Meter<'_>) -> Result<(), Failure> {
     let limits = Limits::default();
     let (body, request) = request();
-    let head = time(|| {
+    meter.measure(&What::once("decode", "head of an HTTP publish"), || {
         black_box(parse_head(black_box(&request), &limits)).map_err(|it| it.message)?;
         Ok(())
     })?;
-    table.row(row("decode", "head of an HTTP publish", head));
     let first = parse_head(&request, &limits).map_err(|it| it.message)?;
     let known = first.and_then(|it| KnownHead::of(&request, &it)).ok_or("the head is not known")?;
-    let again = time(|| {
+    meter.measure(&What::once("decode", "the same head again"), || {
         black_box(known.comes_again(black_box(&request), &limits));
         Ok(())
     })?;
-    table.row(row("decode", "the same head again", again));
     let mut scratch = body.clone();
-    let nanoseconds = time(|| {
+    meter.measure(&What::once("decode", "body of an HTTP publish, 128 B"), || {
         scratch.copy_from_slice(&body);
         let publish = decode_publish_body(&mut scratch, &limits).map_err(|it| it.to_string())?;
         black_box(publish);
         Ok(())
     })?;
-    table.row(row("decode", "body of an HTTP publish, 128 B", nanoseconds));
-    table.row(row("decode", "WebSocket frame with a publish, 128 B", frame(&limits)?));
+    frame(meter, &limits)?;
     let data = payload(128);
     let message = MessageView {
         id: 1,
@@ -58,14 +54,12 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
         offset: Some(7),
     };
     let mut out = Vec::new();
-    let nanoseconds = time(|| {
+    meter.measure(&What::once("encode", "message frame, 128 B"), || {
         out.clear();
         Dialect::Cohesivity.encode_publication(&mut out, black_box(&message));
         black_box(&out);
         Ok(())
-    })?;
-    table.row(row("encode", "message frame, 128 B", nanoseconds));
-    Ok(())
+    })
 }
 
 /// A publish: its body, and the whole request.
@@ -78,12 +72,12 @@ fn request() -> (Vec<u8>, Vec<u8>) {
     (body, request)
 }
 
-fn frame(limits: &Limits) -> Result<f64, Failure> {
+fn frame(meter: &mut Meter<'_>, limits: &Limits) -> Result<(), Failure> {
     let mut bytes = Vec::new();
     write_publish_frame(&mut bytes, "message", &payload(128), Keep::Pass, [1, 2, 3, 4]);
     let mut scratch = bytes.clone();
     let mut reader = Reader::new(Role::Server);
-    time(|| {
+    meter.measure(&What::once("decode", "WebSocket frame with a publish, 128 B"), || {
         scratch.copy_from_slice(&bytes);
         let Step::Text(Payload::Whole(text)) = reader.next(&mut scratch, limits).step else {
             return Err("the frame was not read".into());

@@ -5,6 +5,7 @@ mod fanout;
 pub(crate) mod journal;
 mod lanes;
 mod lists;
+mod meter;
 mod patterns;
 mod publish;
 mod shard;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+pub(crate) use self::meter::{Calls, Meter, What};
 use crate::Failure;
 use crate::machine::now;
 use crate::table::Table;
@@ -46,14 +48,35 @@ pub(crate) enum Room {
 /// Measures one room.
 pub(crate) fn measure(room: Room, data: &Path, table: &mut Table) -> Result<(), Failure> {
     match room {
-        Room::Decode => decode::measure(table),
+        Room::Decode => decode::measure(&mut Meter::Clock(table)),
         Room::Lanes => lanes::measure(table),
         Room::Journal => journal::measure(data, table),
         Room::Lists => lists::measure(data, table),
-        Room::Fanout => fanout::measure(table),
-        Room::Publish => publish::measure(table),
-        Room::Patterns => patterns::measure(table),
+        Room::Fanout => fanout::measure(&mut Meter::Clock(table)),
+        Room::Publish => publish::measure(&mut Meter::Clock(table)),
+        Room::Patterns => patterns::measure(&mut Meter::Clock(table)),
         Room::Webhook => webhook::measure(data, table),
+    }
+}
+
+/// Rooms whose instructions can be counted: nothing in them waits, or happens on another thread.
+pub(crate) const PURE: [Room; 4] = [Room::Decode, Room::Fanout, Room::Publish, Room::Patterns];
+
+/// Calls one row of a room, where that has so many.
+pub(crate) fn call(room: Room, calls: Calls) -> Result<Calls, Failure> {
+    let mut meter = Meter::Calls(calls);
+    match room {
+        Room::Decode => decode::measure(&mut meter)?,
+        Room::Fanout => fanout::measure(&mut meter)?,
+        Room::Publish => publish::measure(&mut meter)?,
+        Room::Patterns => patterns::measure(&mut meter)?,
+        Room::Lanes | Room::Journal | Room::Lists | Room::Webhook => {
+            return Err("this room is not alone on its thread".into());
+        }
+    }
+    match meter {
+        Meter::Calls(calls) => Ok(calls),
+        Meter::Clock(_) => Err("nothing was called".into()),
     }
 }
 

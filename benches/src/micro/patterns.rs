@@ -10,9 +10,8 @@ use protocol::auth::insforge::{Identity, Role, User};
 use protocol::dialect::insforge::Pattern;
 use protocol::policy::{Action, Asker, Policies, PolicyRule, Question, Verdict};
 
-use super::{row, time};
+use super::{Meter, What};
 use crate::Failure;
-use crate::table::Table;
 
 /// Patterns of a tenant: as many as the default of `limits.patterns_max` allows.
 const PATTERNS: usize = 10_000;
@@ -24,7 +23,7 @@ const SHAPES: [(&str, &str, &str); 3] = [
 ];
 
 /// Measures the room.
-pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
+pub(super) fn measure(meter: &mut Meter<'_>) -> Result<(), Failure> {
     for (what, shape, name) in SHAPES {
         let mut patterns = Patterns::new(seeded(7));
         for index in 0..PATTERNS {
@@ -35,16 +34,16 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
                 return Err("two patterns have one text".into());
             }
         }
-        let nanoseconds = time(|| {
+        let what = format!("10,000 {what}, one name");
+        meter.measure(&What::once("patterns", &what), || {
             let found = black_box(&patterns).find(black_box(name));
             if found.is_some() { Ok(()) } else { Err("no pattern was found".into()) }
         })?;
-        table.row(row("patterns", &format!("10,000 {what}, one name"), nanoseconds));
     }
-    policies(table)
+    policies(meter)
 }
 
-fn policies(table: &mut Table) -> Result<(), Failure> {
+fn policies(meter: &mut Meter<'_>) -> Result<(), Failure> {
     let rule = PolicyRule {
         name: "own".into(),
         action: Action::Publish,
@@ -62,11 +61,10 @@ fn policies(table: &mut Table) -> Result<(), Failure> {
     let mut asker = Asker::of(&Identity::User(user), &Limits::default());
     let channel = "user:7d7b0e2e-5c1b-4d5a-9b1d-0a2f4c6e8a10";
     let question = Question { action: Action::Publish, channel, event: Some("upd") };
-    let nanoseconds =
-        time(|| match policies.decide(black_box(&mut asker), black_box(&question)) {
+    meter.measure(&What::once("policies", "one with a claim and a segment"), || {
+        match policies.decide(black_box(&mut asker), black_box(&question)) {
             Verdict::Allow => Ok(()),
             Verdict::Deny => Err("the policy denied".into()),
-        })?;
-    table.row(row("policies", "one with a claim and a segment", nanoseconds));
-    Ok(())
+        }
+    })
 }

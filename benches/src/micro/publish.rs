@@ -3,9 +3,8 @@
 use protocol::Keep;
 
 use super::shard::{Alone, request};
-use super::{row, time};
+use super::{Meter, What};
 use crate::Failure;
-use crate::table::Table;
 
 /// Who is there before.
 enum Prepare {
@@ -16,7 +15,7 @@ enum Prepare {
 }
 
 /// Measures the room.
-pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
+pub(super) fn measure(meter: &mut Meter<'_>) -> Result<(), Failure> {
     for (keep, what, prepare) in [
         (Keep::Pass, "HTTP publish of 128 B, not kept", Prepare::Nothing),
         (
@@ -38,7 +37,7 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
         }
         let conn = alone.connect();
         let (bytes, mut scratch) = (request(keep), request(keep));
-        let nanoseconds = time(|| {
+        meter.measure(&What::once("publish", what), || {
             scratch.copy_from_slice(&bytes);
             let before = alone.out.own;
             alone.feed(conn, &mut scratch);
@@ -49,7 +48,6 @@ pub(super) fn measure(table: &mut Table) -> Result<(), Failure> {
                 answers => Err(format!("{answers} answers, {kept} kept").into()),
             }
         })?;
-        table.row(row("publish", what, nanoseconds));
     }
     Ok(())
 }
