@@ -105,7 +105,12 @@ const PLACES: &[(&str, &[&str])] = &[
     ("tempfile", &["engine/tests/", "storage/tests/", "loadtest/tests/", "benches/"]),
     (
         "tokio",
-        &["engine/src/side/", "engine/tests/webhook/", "protocol/tests/hyper/", "benches/src/serve/"],
+        &[
+            "engine/src/side/",
+            "engine/tests/webhook/",
+            "protocol/tests/hyper/",
+            "benches/src/serve/",
+        ],
     ),
     ("tokio-tungstenite", &["benches/src/serve/"]),
     ("toml", &["engine/src/config/", "engine/tests/tidy/"]),

@@ -228,17 +228,22 @@ fn prefixed(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    /// Takes the texts that are whole from a place on; returns how far that came.
+    fn take(protocol: Protocol, bytes: &[u8], mut at: usize, found: &mut Vec<String>) -> usize {
+        while let Step::Frame(Frame::Message(text), taken) = protocol.step(&bytes[at..]) {
+            found.push(String::from_utf8_lossy(text).into_owned());
+            at += taken;
+        }
+        at
+    }
+
     /// What stands in the bytes, wherever they are cut: texts, and what is left.
     fn texts(protocol: Protocol, bytes: &[u8]) -> Vec<String> {
         let mut whole = Vec::new();
         for cut in 0..=bytes.len() {
             let (mut found, mut at) = (Vec::new(), 0);
             for end in [cut, bytes.len()] {
-                while let Step::Frame(Frame::Message(text), taken) = protocol.step(&bytes[at..end])
-                {
-                    found.push(String::from_utf8_lossy(text).into_owned());
-                    at += taken;
-                }
+                at = take(protocol, &bytes[..end], at, &mut found);
             }
             assert_eq!(at, bytes.len(), "cut at {cut}");
             assert!(cut == 0 || found == whole, "cut at {cut}: {found:?}");
