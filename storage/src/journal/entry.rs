@@ -231,15 +231,20 @@ impl LogState {
         let (live, damages) = (bytes.u32()?, bytes.u32()?);
         Some(Self {
             fresh_epoch,
-            live: (0..live).map(|_| bytes.u64()).collect::<Option<_>>()?,
+            live: (0..live).map(|_| segment(bytes)).collect::<Option<_>>()?,
             damages: (0..damages)
                 .map(|_| {
-                    let [segment, from, to] = [bytes.u64()?, bytes.u64()?, bytes.u64()?];
+                    let (segment, from, to) = (segment(bytes)?, bytes.u64()?, bytes.u64()?);
                     Some(Damage { segment, from, to })
                 })
                 .collect::<Option<_>>()?,
         })
     }
+}
+
+/// The id of a segment; no journal comes to one that has none behind it.
+fn segment(bytes: &mut Bytes<'_>) -> Option<u64> {
+    bytes.u64().filter(|it| *it < NUMBER_MAX)
 }
 
 /// Where a buffer begins in which segment: what the checksums of its entries begin with.

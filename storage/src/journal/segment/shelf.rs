@@ -16,6 +16,7 @@ use super::{
 use crate::{
     disk::{Disk, DiskFile, Fill, wants_descriptors},
     error::JournalError,
+    journal::entry::NUMBER_MAX,
     options::Prepare,
 };
 
@@ -84,9 +85,10 @@ pub(super) fn list_name(id: u64) -> String {
     format!("segment-{id:010}.list")
 }
 
-/// The segment that a file name names.
+/// The segment that a file name names. A number that no journal comes to is not one.
 pub(super) fn segment_id(name: &str) -> Option<u64> {
-    name.strip_prefix("segment-")?.strip_suffix(".log")?.parse().ok()
+    let id = name.strip_prefix("segment-")?.strip_suffix(".log")?.parse().ok();
+    id.filter(|it| *it < NUMBER_MAX)
 }
 
 /// What an error of the disk means.
