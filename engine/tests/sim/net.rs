@@ -236,12 +236,19 @@ impl Net {
         Some(wire.conn)
     }
 
-    /// Moves what the turn has into the outboxes. Returns the transcript with it.
-    pub fn send_turn(&mut self, bytes_max: usize, now_ms: u64, transcript: u64) -> u64 {
+    /// Moves what the turn has into the outboxes. Returns the transcript with it. A connection is handed something once, and what
+    /// an earlier turn was `behind` with before that.
+    pub fn send_turn(
+        &mut self,
+        (bytes_max, now_ms): (usize, u64),
+        was_behind: bool,
+        transcript: u64,
+    ) -> u64 {
         let mut hash = transcript;
         let mut served = BTreeSet::new();
         for (conn, pieces) in std::mem::take(&mut self.turn) {
-            assert!(served.insert((conn.slot, conn.generation)), "one hand-out a turn: {conn:?}");
+            let is_first = served.insert((conn.slot, conn.generation));
+            assert!(is_first || was_behind, "one hand-out a turn: {conn:?}");
             for piece in &pieces {
                 let bytes = piece.bytes().iter();
                 hash = bytes

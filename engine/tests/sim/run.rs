@@ -51,8 +51,11 @@ impl World {
     pub fn turn(&mut self, shard: usize) {
         let count = 1 + self.random.below(self.plan.inputs_per_turn);
         let mut moved = false;
+        // As in the reactor: until a fan-out is done only deliveries are taken.
+        let is_behind = self.shards[shard].is_behind();
         for _ in 0..count {
             moved |= match self.random.below(12) {
+                _ if is_behind => self.take_delivery(shard),
                 0..=2 => self.take_delivery(shard),
                 3..=4 => self.take_request(shard),
                 5..=6 => self.take_answer(shard),
@@ -69,7 +72,7 @@ impl World {
             };
         }
         self.flush(shard);
-        if !moved {
+        if !moved && !self.shards[shard].is_behind() {
             self.bell().sleep(shard);
         }
     }
@@ -162,6 +165,10 @@ impl World {
 
     fn round(&mut self, shard: usize) -> bool {
         let mut moved = false;
+        while self.shards[shard].is_behind() {
+            self.flush(shard);
+            moved = true;
+        }
         for _ in 0..4 {
             moved |= self.take_delivery(shard);
             moved |= self.take_request(shard);
@@ -179,7 +186,7 @@ impl World {
             moved |= self.write(shard, conn, usize::MAX);
         }
         let is_idle = self.journals[shard].is_idle() && self.catalogs[shard].is_idle();
-        let is_idle = is_idle && self.sides[shard].is_idle();
+        let is_idle = is_idle && self.sides[shard].is_idle() && !self.shards[shard].is_behind();
         moved || !is_idle || !self.hooks.is_idle()
     }
 

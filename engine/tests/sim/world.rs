@@ -298,10 +298,13 @@ impl World {
     /// Ends a turn: what the shard made for its connections goes out, and what it ends, ends.
     pub fn flush(&mut self, shard: usize) {
         let outlet = &mut self.nets[shard];
+        let was_behind = self.shards[shard].is_behind();
         self.shards[shard].flush(outlet);
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
-        self.transcript = self.nets[shard].send_turn(max, now_ms, self.transcript);
+        let sent = self.nets[shard].send_turn((max, now_ms), was_behind, self.transcript);
+        self.transcript = sent;
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
+        seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
         net.begin_moves();
         net.end_turn(now_ms, seen);
         self.requests.check();
