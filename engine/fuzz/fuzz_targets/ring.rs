@@ -5,6 +5,8 @@
 mod fake;
 #[path = "../../tests/ring_fake/life.rs"]
 mod life;
+#[path = "../../tests/ring_fake/model.rs"]
+mod model;
 #[path = "../../tests/ring_fake/passing.rs"]
 mod passing;
 #[path = "../../tests/ring_fake/world.rs"]

@@ -10,6 +10,7 @@
 mod fake;
 mod life;
 mod loan;
+mod model;
 mod passing;
 mod world;
 

@@ -3,7 +3,8 @@
 use engine::ids::ConnId;
 use engine::reactor::ring::{How, RingFd};
 
-use crate::life::{Closing, Life, Model};
+use crate::life::Life;
+use crate::model::{Closing, Model};
 
 impl Life {
     /// What was passed goes on in another slot.

@@ -150,7 +150,7 @@ fn options_of_another_target_are_refused() {
         assert_eq!(run(args.bench, Path::new("/bin/false")), ExitCode::from(EXIT_USAGE), "{wrong}");
     }
     for wrong in
-        ["bench fanout --target pusher", "bench fanout --target raw", "bench fanout --target redis"]
+        ["bench fanout --target pusher", "bench fanout --target raw", "bench fanout --target kafka"]
     {
         let hint = Line::try_parse_from(wrong.split(' ')).err().unwrap().to_string();
         assert!(
