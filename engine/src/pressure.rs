@@ -64,7 +64,7 @@ impl Gauge {
         self.level.store(level as u8, Ordering::Relaxed);
     }
 
-    /// Gives memory back while it is short. Every thread that has much has to call it, about once a second.
+    /// Gives memory back while it is short. Cores call it, about once a second; other threads do not.
     pub fn ease(&self) {
         if self.level() != Pressure::Calm {
             (self.give_back)();
