@@ -28,7 +28,7 @@ pub(crate) fn run(options: &[&str]) -> ExitCode {
     };
     let places = Places::find();
     header("servers to compare with");
-    install::peers(&places, asked.with);
+    install::peers(&places, asked.only, asked.with);
     header("build");
     let has_built = [&["build", "--release"][..], &["build", "--release", "--package", "benches"]]
         .into_iter()
@@ -41,9 +41,10 @@ pub(crate) fn run(options: &[&str]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     header("compare");
-    let mut compare = Command::new(steps::cargo());
-    compare.args(["run", "--release", "--locked", "--quiet", "--package", "benches", "--"]);
-    compare.args(words(&asked)).current_dir(&places.root);
+    let built = places.target.strip_prefix(&places.root).unwrap_or(&places.target).join("release");
+    let mut compare = Command::new(places.root.join(&built).join("benches"));
+    compare.args(words(&asked)).arg("--server").arg(built.join("stentor"));
+    compare.current_dir(&places.root);
     if compare.status().is_ok_and(|it| it.success()) {
         ExitCode::SUCCESS
     } else {

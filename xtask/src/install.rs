@@ -41,19 +41,25 @@ const TOOLS: [Tool; 9] = [
     Tool { package: "systemd", any_of: &[&["systemd-analyze", "--version"]] },
 ];
 
-/// Servers that Stentor is compared with. Nothing but the comparison needs them.
-const PEERS: [Tool; 5] = [
-    Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] },
-    Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] },
-    Tool { package: "redis-server", any_of: &[&["redis-server", "--version"]] },
-    Tool {
-        package: "nats-server",
-        any_of: &[&["nats-server", "--version"], &["/usr/sbin/nats-server", "--version"]],
-    },
+/// Servers that Stentor is compared with, by the names that the comparison gives them. Nothing else needs them.
+const PEERS: [(&str, Tool); 5] = [
+    ("nchan", Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] }),
+    ("nchan", Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] }),
+    ("redis", Tool { package: "redis-server", any_of: &[&["redis-server", "--version"]] }),
+    (
+        "nats",
+        Tool {
+            package: "nats-server",
+            any_of: &[&["nats-server", "--version"], &["/usr/sbin/nats-server", "--version"]],
+        },
+    ),
     // It has no option that only tells its version.
-    Tool { package: "mosquitto", any_of: &[&["test", "-x", "/usr/sbin/mosquitto"]] },
+    ("mosquitto", Tool { package: "mosquitto", any_of: &[&["test", "-x", "/usr/sbin/mosquitto"]] }),
 ];
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+/// Those that run on Node, from one list of npm packages.
+const NODE_PEERS: [&str; 5] =
+    ["uWebSockets.js", "ws", "Socket.IO", "Socket.IO on uWebSockets.js", "soketi"];
 
 /// Keeps what was installed from which list, inside what was installed.
 const STAMP: &str = ".installed-from";
@@ -78,21 +84,26 @@ pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
 
 /// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it. What
 /// Debian starts by itself is stopped, if it was installed here.
-pub(crate) fn peers(places: &Places, with: Option<&str>) {
-    let missing = missing_of(&PEERS);
+///
+/// `only` names those that take part; `None` is everybody.
+pub(crate) fn peers(places: &Places, only: Option<&str>, with: Option<&str>) {
+    let missing = missing_of(debian_peers(only));
     if !missing.is_empty() {
         install_as_root(&missing);
-        for package in &missing {
+        let lacking = missing_of(debian_peers(only));
+        for package in missing.iter().filter(|it| !lacking.contains(it)) {
             let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
         }
+        for package in lacking {
+            say(&format!("   without it: sudo apt-get install --no-install-recommends {package}"));
+        }
     }
-    for package in missing_of(&PEERS) {
-        say(&format!("   without it: sudo apt-get install --no-install-recommends {package}"));
-    }
-    if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
-        say(&format!("   without it: {missing}"));
-    } else if let Err(missing) = node_packages(&places.compared) {
-        say(&format!("   without it: {missing}"));
+    if takes_part(only, &NODE_PEERS) {
+        if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
+            say(&format!("   without it: {missing}"));
+        } else if let Err(missing) = node_packages(&places.compared) {
+            say(&format!("   without it: {missing}"));
+        }
     }
     if let Some((name, version)) = with.and_then(|name| BUILT.iter().find(|it| it.0 == name)) {
         let mut build = Command::new(crate::steps::cargo());
@@ -101,6 +112,16 @@ pub(crate) fn peers(places: &Places, with: Option<&str>) {
             say(&format!("   without it: {name} {version} could not be built"));
         }
     }
+}
+
+/// What of Debian is needed by those who take part.
+fn debian_peers(only: Option<&str>) -> Vec<&'static Tool> {
+    PEERS.iter().filter(|(name, _)| takes_part(only, &[name])).map(|(_, tool)| tool).collect()
+}
+
+/// Whether one of these takes part. `only` is names with commas between them, as `benches compare` takes them.
+fn takes_part(only: Option<&str>, names: &[&str]) -> bool {
+    only.is_none_or(|only| only.split(',').any(|it| names.contains(&it)))
 }
 
 /// Whether a server can be built for the comparison.
@@ -172,14 +193,14 @@ fn apt_get() -> Command {
     command
 }
 
-fn missing_of(tools: &[Tool]) -> Vec<&'static str> {
+fn missing_of<'a>(tools: impl IntoIterator<Item = &'a Tool>) -> Vec<&'static str> {
     let is_there = |tool: &Tool| {
         tool.any_of.iter().any(|words| match words.split_first() {
             Some((program, arguments)) => succeeds(Command::new(program).args(arguments)),
             None => false,
         })
     };
-    tools.iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
+    tools.into_iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
 }
 
 fn node_packages(project: &Path) -> Result<(), String> {
@@ -218,4 +239,18 @@ fn install(list: &Path, folder: &Path, commands: &mut [Command]) -> Option<()> {
 fn run(command: &mut Command) -> bool {
     say(&format!("   {command:?}"));
     command.stdin(Stdio::null()).status().is_ok_and(|it| it.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_take_part_is_not_installed() {
+        let packages = |only| debian_peers(only).iter().map(|it| it.package).collect::<Vec<_>>();
+        assert_eq!(packages(None).len(), PEERS.len());
+        assert_eq!(packages(Some("redis,nchan")), ["nginx", "libnginx-mod-nchan", "redis-server"]);
+        assert!(packages(Some("ws")).is_empty());
+        assert!(takes_part(Some("nats,ws"), &NODE_PEERS) && !takes_part(Some("nats"), &NODE_PEERS));
+    }
 }

@@ -110,6 +110,8 @@ pub(crate) struct Places {
     pub(crate) built: PathBuf,
     /// Where coverage is counted.
     pub(crate) coverage: PathBuf,
+    /// What is built.
+    pub(crate) target: PathBuf,
 }
 
 impl Places {
@@ -127,6 +129,7 @@ impl Places {
             venv: target.join("e2e-venv"),
             kosoku: target.join("kosoku-venv"),
             coverage: target.join("coverage"),
+            target,
             root,
         }
     }

@@ -4,8 +4,12 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
+use std::thread;
 
 use crate::{Places, install, say};
+
+/// Where nextest is told how many tests to run at once.
+const THREADS: &str = "NEXTEST_TEST_THREADS";
 
 /// One command with its name.
 pub(crate) struct Step {
@@ -66,12 +70,20 @@ impl Step {
         command.args(self.arguments).current_dir(&places.root);
         command.envs(self.variables.iter().copied());
         command.env("E2E_PYTHON", places.venv.join("bin/python"));
+        if env::var_os(THREADS).is_none() {
+            command.env(THREADS, threads().to_string());
+        }
         say(&format!("   cargo {}", self.arguments.join(" ")));
         match self.totals {
             Totals::Told => command.status().is_ok_and(|it| it.success()),
             Totals::Counted => run_and_count(&mut command),
         }
     }
+}
+
+/// How many tests run at once. Most of them wait for a node, a client or a disk.
+fn threads() -> usize {
+    2 * thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The cargo that runs this task.

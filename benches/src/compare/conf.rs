@@ -14,11 +14,14 @@ pub(super) const APP_KEY: &str = "bench-key";
 /// Its secret, which opens nothing but a server of this comparison.
 pub(super) const APP_SECRET: &str = "bench-secret";
 
+/// nginx's module.
+pub(super) const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
 /// nginx with nchan: one process, nothing stored, nothing logged.
 pub(super) fn nchan(place: &Place<'_>) -> io::Result<Command> {
     let (folder, port) = (place.folder.display(), place.port);
     let text = format!(
-        "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\n\
+        "load_module {NCHAN};\n\
          daemon off;\nmaster_process off;\npid {folder}/nginx.pid;\nerror_log {folder}/error.log error;\n\
          events {{ worker_connections 16384; use epoll; }}\n\
          http {{\n\

@@ -56,7 +56,7 @@ pub(super) fn page(bench: &Bench, results: &Results) -> String {
         list.push_str(&format!("<p>{} was left out: {}</p>\n", escape(name), escape(why)));
     }
     for line in results.failures() {
-        list.push_str(&format!("<p>no figure: {}</p>\n", escape(&line)));
+        list.push_str(&format!("<p>no figure, for it failed: {}</p>\n", escape(&line)));
     }
     format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\

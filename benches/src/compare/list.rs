@@ -17,7 +17,7 @@ const PUSHER: Wire = Wire::Http(&[
     conf::APP_SECRET,
 ]);
 const SOCKET_IO: Wire = Wire::Socket(&["--target", "socketio"]);
-const NCHAN: Wire =
+const PUB_SUB: Wire =
     Wire::Http(&["--target", "raw", "--publish", "{payload}", "--publish-path", "/pub/{channel}"]);
 const NATS: Wire = Wire::Socket(&["--target", "nats"]);
 const MQTT: Wire = Wire::Socket(&["--target", "mqtt"]);
@@ -128,9 +128,9 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "nchan",
         kind: Kind::Peer,
-        needs: Need::Debian("/usr/lib/nginx/modules/ngx_nchan_module.so", "libnginx-mod-nchan"),
+        needs: Need::Debian(conf::NCHAN, "libnginx-mod-nchan"),
         about: "nginx in one process: memory store, messages not stored, access log off",
-        wire: NCHAN,
+        wire: PUB_SUB,
         path: "/sub/{channel}",
         says: Says::Port,
         start: conf::nchan,

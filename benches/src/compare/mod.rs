@@ -97,7 +97,8 @@ pub(crate) fn compare(
         fs::write(file, html::page(bench, &results))?;
         table::note(&format!("plots: {}", file.display()));
     }
-    Ok(())
+    let broken = results.broken();
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("; ").into()) }
 }
 
 fn take_turn(
@@ -107,7 +108,7 @@ fn take_turn(
     results: &mut Results,
 ) {
     let Some(of) = LOADS.get(load).filter(|it| who.takes(it)) else { return };
-    let came = run::run(bench, who, of).map_err(|why| why.to_string());
+    let came = run::run(bench, who, of, results.frame_bytes(load)).map_err(|why| why.to_string());
     match &came {
         Ok(figures) => table::note(&format!("  {}: {}", who.name(), page::brief(figures))),
         Err(why) => table::note(&format!("  {}: FAILED: {why}", who.name())),

@@ -38,7 +38,7 @@ pub(super) fn markdown(bench: &Bench, results: &Results, shards: Option<&Shards>
         text.push_str(&format!("- {name} was left out: {why}\n"));
     }
     for line in results.failures() {
-        text.push_str(&format!("- no figure: {line}\n"));
+        text.push_str(&format!("- no figure, for it failed: {line}\n"));
     }
     text
 }
@@ -71,13 +71,17 @@ fn goals(text: &mut String, results: &Results, shards: Option<&Shards>) {
         };
         let beside =
             it.other.map_or_else(|| "-".into(), |(name, it)| format!("{name}: {}", figure(it)));
-        let [middle, low, high] = it.spread;
-        text.push_str(&format!("| {} ({}) | {what} | {} | {beside} | **{middle:.2}** | {low:.2} to {high:.2} | {} | {} |\n",
+        let (middle, range) = it.spread.map_or_else(
+            || ("-".to_owned(), "-".to_owned()),
+            |[middle, low, high]| (format!("**{middle:.2}**"), format!("{low:.2} to {high:.2}")),
+        );
+        text.push_str(&format!(
+            "| {} ({}) | {what} | {} | {beside} | {middle} | {range} | {} | {} |\n",
             goal.load,
             goal.ours,
-            figure(it.ours),
+            it.ours.map_or_else(|| "failed".to_owned(), figure),
             goal.bound.text(),
-            reached(it.is_reached)
+            it.is_reached.map_or("not measured", reached)
         ));
     }
     if let Some(it) = shards {

@@ -104,14 +104,14 @@ const fn goal(
 
 /// How a goal stands.
 pub(crate) struct Standing {
-    /// Stentor's median.
-    pub(crate) ours: f64,
+    /// Stentor's median; `None` if it failed.
+    pub(crate) ours: Option<f64>,
     /// The other's name and median.
     pub(crate) other: Option<(String, f64)>,
-    /// Of the rounds' ratios (or numbers), lowest, median and highest.
-    pub(crate) spread: [f64; 3],
-    /// Whether the median is what was to be reached.
-    pub(crate) is_reached: bool,
+    /// Of the rounds' ratios (or numbers), median, lowest and highest.
+    pub(crate) spread: Option<[f64; 3]>,
+    /// Whether the median is what was to be reached; `None` if there is nobody to compare with.
+    pub(crate) is_reached: Option<bool>,
 }
 
 impl Results {
@@ -125,17 +125,47 @@ impl Results {
         self.samples.push(Sample { load, entrant, round, came });
     }
 
-    /// All values of a figure, by round.
+    /// All values of a figure, by round. Who failed in one round has none: a server that loses messages now and then is not
+    /// one that is fast.
     pub(crate) fn values(&self, load: usize, entrant: usize, figure: Figure) -> Vec<(u32, f64)> {
-        let of = |it: &&Sample| it.load == load && it.entrant == entrant;
-        let runs = self.samples.iter().filter(of);
-        runs.filter_map(|it| Some((it.round, it.came.as_ref().ok()?.get(figure)?))).collect()
+        let came: Result<Vec<_>, _> = self
+            .runs(load, entrant)
+            .map(|it| Ok::<_, &String>((it.round, it.came.as_ref()?)))
+            .collect();
+        let came = came.unwrap_or_default().into_iter();
+        came.filter_map(|(round, figures)| Some((round, figures.get(figure)?))).collect()
+    }
+
+    fn runs(&self, load: usize, entrant: usize) -> impl Iterator<Item = &Sample> {
+        self.samples.iter().filter(move |it| it.load == load && it.entrant == entrant)
+    }
+
+    /// What makes the whole comparison worth nothing: Stentor failed, or somebody never came to an end.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (entrant, it) in self.entrants.iter().enumerate() {
+            let mut runs = self.samples.iter().filter(|it| it.entrant == entrant).peekable();
+            let is_there = runs.peek().is_some();
+            let (failed, all) = runs.fold((0, 0), |(failed, all), it| {
+                (failed + usize::from(it.came.is_err()), all + 1)
+            });
+            if is_there && (failed == all || (it.kind.is_none() && failed > 0)) {
+                lines.push(format!("{} failed in {failed} of {all} runs", it.name));
+            }
+        }
+        lines
     }
 
     /// The median, lowest and highest value.
     pub(crate) fn spread(&self, load: usize, entrant: usize, figure: Figure) -> Option<[f64; 3]> {
         let values = self.values(load, entrant, figure);
         spread(values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    /// Bytes of a frame of Stentor's, once it was measured.
+    pub(crate) fn frame_bytes(&self, load: usize) -> Option<f64> {
+        let ours = self.entrants.iter().position(|it| it.name == PASSED)?;
+        self.spread(load, ours, Figure::Bytes).map(|[middle, ..]| middle.round())
     }
 
     /// What went wrong, once for each entrant and load.
@@ -155,32 +185,36 @@ impl Results {
         lines
     }
 
-    /// How a goal stands; `None` where one of its sides was not measured.
+    /// How a goal stands; `None` where Stentor was not asked.
     pub(crate) fn standing(&self, goal: &Goal) -> Option<Standing> {
         let load = LOADS.iter().position(|it| it.name == goal.load)?;
         let ours = self.entrants.iter().position(|it| it.name == goal.ours)?;
+        self.runs(load, ours).next()?;
         let own = self.values(load, ours, goal.figure);
         let other = match goal.beside {
             Nothing => None,
-            Named(name) => Some(self.entrants.iter().position(|it| it.name == name)?),
-            Best => Some(self.best(load, goal.figure)?),
+            Named(name) => self.entrants.iter().position(|it| it.name == name),
+            Best => self.best(load, goal.figure),
         };
-        let values = match other {
-            None => own.iter().map(|(_, value)| *value).collect(),
-            Some(other) => {
+        let values = match (other, goal.beside) {
+            (_, Nothing) => own.iter().map(|(_, value)| *value).collect(),
+            (None, Named(_) | Best) => Vec::new(),
+            (Some(other), Named(_) | Best) => {
                 let beside = self.values(load, other, goal.figure);
                 let of_round = |round| beside.iter().find(|(other, _)| *other == round);
                 own.iter().filter_map(|(round, value)| Some(value / of_round(*round)?.1)).collect()
             }
         };
-        let spread = spread(values)?;
-        let is_reached = match goal.bound {
-            AtLeast(least) => spread[0] >= least,
-            AtMost(most) => spread[0] <= most,
+        let spread = spread(values);
+        let is_reached = match (spread, goal.bound) {
+            (Some([middle, ..]), AtLeast(least)) => Some(middle >= least),
+            (Some([middle, ..]), AtMost(most)) => Some(middle <= most),
+            // Who failed has reached nothing.
+            (None, _) => own.is_empty().then_some(false),
         };
         let middle = |entrant| self.spread(load, entrant, goal.figure).map(|it| it[0]);
         let other = other.and_then(|it| Some((self.entrants.get(it)?.name.clone(), middle(it)?)));
-        Some(Standing { ours: middle(ours)?, other, spread, is_reached })
+        Some(Standing { ours: middle(ours), other, spread, is_reached })
     }
 
     /// Who has the best median of those that count.
@@ -250,10 +284,10 @@ mod tests {
         ]);
         let stands = |goal: &Goal| {
             let it = results.standing(goal).unwrap();
-            (it.other.unwrap().0, (it.spread[0] * 100.0).round(), it.is_reached)
+            (it.other.unwrap().0, (it.spread.unwrap()[0] * 100.0).round(), it.is_reached)
         };
-        assert_eq!(stands(&GOALS[0]), ("fast".to_owned(), 110.0, true));
-        assert_eq!(stands(&GOALS[1]), ("ring floor".to_owned(), 55.0, false));
+        assert_eq!(stands(&GOALS[0]), ("fast".to_owned(), 110.0, Some(true)));
+        assert_eq!(stands(&GOALS[1]), ("ring floor".to_owned(), 55.0, Some(false)));
         assert!(results.standing(&GOALS[2]).is_none(), "nothing was measured there");
     }
 
@@ -281,6 +315,36 @@ mod tests {
         for goal in GOALS {
             assert!(LOADS.iter().any(|it| it.name == goal.load), "{}", goal.load);
         }
+    }
+
+    #[test]
+    fn who_fails_once_has_no_figure_and_reaches_nothing() {
+        let mut results = results(&[
+            (PASSED, None, &[11.0, 12.0]),
+            ("fast", Some(Kind::Peer), &[10.0, 10.0]),
+            ("losing", Some(Kind::Peer), &[20.0, 20.0]),
+        ]);
+        results.keep((0, 2), 2, Err("it lost 3 messages".into()));
+        let it = results.standing(&GOALS[0]).unwrap();
+        assert_eq!((it.other.unwrap().0.as_str(), it.is_reached), ("fast", Some(true)));
+        assert!(results.broken().is_empty(), "a peer may fail: {:?}", results.broken());
+        results.keep((0, 0), 2, Err("it lost 1 message".into()));
+        let it = results.standing(&GOALS[0]).unwrap();
+        assert_eq!((it.ours, it.spread, it.is_reached), (None, None, Some(false)));
+        assert_eq!(results.broken(), [format!("{PASSED} failed in 1 of 3 runs")]);
+    }
+
+    #[test]
+    fn who_never_came_to_an_end_is_named() {
+        let mut results = results(&[("a", Some(Kind::Peer), &[]), ("b", Some(Kind::Peer), &[])]);
+        results.keep((0, 0), 0, Err("it ended".into()));
+        assert_eq!(results.broken(), ["a failed in 1 of 1 runs"]);
+    }
+
+    #[test]
+    fn a_goal_without_a_peer_is_open() {
+        let results = results(&[(PASSED, None, &[11.0])]);
+        assert_eq!(results.standing(&GOALS[0]).unwrap().is_reached, None);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -12,16 +11,12 @@ use super::loads::{About, FIXED, Figures, Load};
 use super::peers::{Kind, Peer, Place, Says, Wire};
 use super::results::{Entered, KEPT, PASSED, Results};
 use crate::Failure;
-use crate::machine;
 use crate::ratio::{Bench, Server, Side, number, quiet, sends_alone};
 use crate::table;
 
 const IDLE_FIRST: u32 = 2_000;
 const IDLE: u32 = 8_000;
-/// Of a message of 128 B in Stentor's first dialect.
-const FRAME_BYTES: f64 = 237.0;
 const SENDS: &str = "a ring that sends frames of the same length to 1,000 sockets at that rate, and does nothing else";
-const IDLE_FIRST_TIME: Duration = Duration::from_secs(3);
 
 /// Who takes part.
 pub(super) enum Who {
@@ -65,7 +60,7 @@ pub(super) fn everybody(choice: &Choice, results: &mut Results) -> Vec<Who> {
             }
         }
     }
-    if choice.only.is_empty() {
+    if choice.only.is_empty() && !choice.alone {
         who.push(Who::Sends);
     }
     results.entrants = who.iter().map(Who::entered).collect();
@@ -167,9 +162,15 @@ pub(super) fn start(bench: &Bench, peer: &Peer) -> Result<Side, Failure> {
 }
 
 /// Runs a load on a server of its own.
-pub(super) fn run(bench: &Bench, who: &Who, load: &Load) -> Result<Figures, Failure> {
+pub(super) fn run(
+    bench: &Bench,
+    who: &Who,
+    load: &Load,
+    frame_bytes: Option<f64>,
+) -> Result<Figures, Failure> {
     if matches!(who, Who::Sends) {
-        let per_cpu = Some(1e6 / sends_alone(bench, FRAME_BYTES)?);
+        let bytes = frame_bytes.ok_or("nobody has said yet how long a frame is")?;
+        let per_cpu = Some(1e6 / sends_alone(bench, bytes)?);
         return Ok(Figures { per_cpu, ..Figures::default() });
     }
     quiet(bench, || match load.about {
@@ -192,10 +193,9 @@ fn idle(bench: &Bench, who: &Who, load: &Load) -> Result<Figures, Failure> {
         words.extend(who.words(load));
         words
     };
-    let first = running.side.begin(bench, &scenario(IDLE_FIRST, 60))?;
-    machine::pause(IDLE_FIRST_TIME);
+    let first = running.side.hold(bench, &scenario(IDLE_FIRST, 60), IDLE_FIRST)?;
     let report = running.side.drive(bench, &scenario(IDLE, 2))?;
-    drop(first);
+    first.end()?;
     let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
     let kib = grown / f64::from(IDLE) / 1024.0;
     Ok(Figures { kib: Some(kib), ..Figures::default() })

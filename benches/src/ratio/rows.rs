@@ -1,7 +1,6 @@
 //! The rows that need no disk.
 
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -21,8 +20,6 @@ const RATE: u32 = 100;
 const PAYLOAD: usize = 128;
 const IDLE: u32 = 10_000;
 const FIRST: u32 = 2_000;
-/// Until they are connected.
-const FIRST_TIME: Duration = Duration::from_secs(3);
 
 const US_PER_DELIVERY: &str = "/window/server_us_per_delivery";
 const US_PER_PUBLISH: &str = "/window/server_us_per_publish";
@@ -129,10 +126,9 @@ pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
         let scenario = |count, hold| {
             words(&format!("connect --subscribers {count} --channels 100 --hold {hold}"))
         };
-        let first = side.begin(bench, &scenario(FIRST, 60))?;
-        machine::pause(FIRST_TIME);
+        let first = side.hold(bench, &scenario(FIRST, 60), FIRST)?;
         let report = side.drive(bench, &scenario(IDLE - FIRST, 2))?;
-        drop(first);
+        first.end()?;
         let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
         let bytes = grown / f64::from(IDLE - FIRST);
         table::note(&format!("    {bytes:.0} bytes"));

@@ -15,6 +15,10 @@ use crate::machine;
 const READY: &str = "ready.json";
 const START_TRIES: u32 = 1000;
 const START_WAIT: Duration = Duration::from_millis(10);
+const CONNECT_TRIES: u32 = 300;
+const CONNECT_WAIT: Duration = Duration::from_millis(100);
+/// After the last of many is connected.
+const SUBSCRIBE_TIME: Duration = Duration::from_secs(1);
 
 /// A server process. It ends with this value.
 pub(crate) struct Side {
@@ -133,11 +137,27 @@ impl Side {
         }
     }
 
-    /// Drives the server beside everything that follows, until the value that is returned goes.
-    pub(crate) fn begin(&self, bench: &Bench, scenario: &[String]) -> Result<Beside, Failure> {
+    /// Connects so many subscribers, and keeps them beside everything that follows, until the value that is returned goes.
+    pub(crate) fn hold(
+        &self,
+        bench: &Bench,
+        scenario: &[String],
+        count: u32,
+    ) -> Result<Held, Failure> {
         let mut command = self.generator(bench, scenario)?;
         let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Beside(quiet.spawn()?))
+        let mut held = Held(quiet.spawn()?);
+        let port = port(&self.url).ok_or_else(|| format!("{} has no port", self.url))?;
+        for _ in 0..CONNECT_TRIES {
+            held.is_there()?;
+            if connected_to(port)? >= count {
+                // The last of them have not subscribed yet.
+                machine::pause(SUBSCRIBE_TIME);
+                return Ok(held);
+            }
+            machine::pause(CONNECT_WAIT);
+        }
+        Err(format!("{count} subscribers were not connected in 30 s:\n{}", self.log()).into())
     }
 
     fn generator(&self, bench: &Bench, scenario: &[String]) -> Result<Command, Failure> {
@@ -190,10 +210,24 @@ impl Side {
     }
 }
 
-/// A generator at work.
-pub(crate) struct Beside(Child);
+/// A generator that holds its connections.
+pub(crate) struct Held(Child);
 
-impl Drop for Beside {
+impl Held {
+    /// Lets them go; an error if they went before.
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        self.is_there()
+    }
+
+    fn is_there(&mut self) -> Result<(), Failure> {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(format!("who was to stay connected ended ({status})").into()),
+        }
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         // An error here means that it has ended already.
         let _ = self.0.kill();
@@ -218,6 +252,50 @@ pub(crate) fn number(report: &Value, pointer: &str) -> Result<f64, Failure> {
     found.ok_or_else(|| format!("the report has no {pointer}").into())
 }
 
+/// The port of a URL that names one.
+fn port(url: &str) -> Option<u16> {
+    let authority = url.split_once("://")?.1.split('/').next()?;
+    authority.rsplit_once(':')?.1.parse().ok()
+}
+
+/// How many connections of this machine lead to a port: proc(5), `/proc/net/tcp`.
+fn connected_to(port: u16) -> Result<u32, Failure> {
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    Ok(u32::try_from(table.lines().filter(|line| leads_to(line, port)).count())?)
+}
+
+/// Whether a line is of an established connection to a port.
+fn leads_to(line: &str, port: u16) -> bool {
+    let mut fields = line.split_whitespace().skip(2);
+    let (remote, state) = (fields.next(), fields.next());
+    remote.is_some_and(|it| it.ends_with(&format!(":{port:04X}"))) && state == Some(ESTABLISHED)
+}
+
+const ESTABLISHED: &str = "01";
+
 fn read(path: &PathBuf) -> Option<Value> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn connections_to_a_port_are_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert_eq!(connected_to(port).unwrap(), 0);
+        let clients = [0; 3].map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap());
+        assert_eq!(connected_to(port).unwrap(), 3);
+        drop(clients);
+    }
+
+    #[test]
+    fn the_port_of_a_url_is_read() {
+        assert_eq!(port("ws://127.0.0.1:4001/sub/{channel}"), Some(4001));
+        assert_eq!(port("ws://127.0.0.1:4001"), Some(4001));
+        assert_eq!(port("ws://localhost/"), None);
+    }
 }
