@@ -119,7 +119,7 @@ impl Default for Limits {
                 patterns_max: 10_000,
             },
             channels_max: 1_000_000,
-            deliveries_per_turn_max: 16_384,
+            deliveries_per_turn_max: 256,
             tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,
             recovery_messages_max: 256,

@@ -129,6 +129,7 @@ impl LimitsConfig {
             buffers: self.receive_buffers,
             buffer_bytes: self.receive_buffer_bytes,
             held_max: self.receive_buffers_per_connection_max,
+            comings_per_turn_max: self.comings_per_turn_max,
             outbox: OutboxLimits {
                 bytes_max: self.outbox_bytes_max,
                 age_ms_max: self.outbox_age_ms_max,

@@ -11,6 +11,8 @@ mod by_slot;
 mod mixed;
 mod slices;
 mod turn;
+#[cfg(test)]
+mod turn_tests;
 
 use std::sync::Arc;
 
@@ -112,6 +114,11 @@ impl Hub {
     /// Gives a place to another connection.
     pub fn replace(&mut self, seat: Seat, conn: ConnId) {
         self.groups[seat.group.0 as usize].conns[seat.place as usize] = conn;
+    }
+
+    /// How many connections the group has.
+    fn count(&self, group: GroupId) -> usize {
+        self.groups[group.0 as usize].conns.len()
     }
 
     /// Bytes that this turn has for the group so far.

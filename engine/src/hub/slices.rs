@@ -10,11 +10,15 @@ use crate::shard::effects::Outlet;
 
 /// With more than this waiting, a turn sends everything, however long it takes.
 const WAITING_MAX: usize = 64;
+/// With so many fan-outs waiting, what would bring more has to wait: meanwhile it comes together in one frame.
+const FAN_OUTS_MAX: usize = 2;
 
 /// What is left for later turns, oldest first.
 #[derive(Debug)]
 pub(super) struct Slices {
     waiting: VecDeque<Slice>,
+    /// How many of them are fan-outs.
+    fan_outs: usize,
     /// For each connection slot how many slices it waits in.
     owed: BySlot<u16>,
 }
@@ -27,7 +31,7 @@ enum Slice {
 
 impl Default for Slices {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), owed: BySlot::new(0) }
+        Self { waiting: VecDeque::new(), fan_outs: 0, owed: BySlot::new(0) }
     }
 }
 
@@ -35,6 +39,11 @@ impl Slices {
     /// Whether anything waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Whether there is room for one more fan-out.
+    pub(super) fn has_room(&self) -> bool {
+        self.fan_outs < FAN_OUTS_MAX
     }
 
     /// Whether the connection has to wait behind something.
@@ -50,6 +59,7 @@ impl Slices {
         for conn in &conns {
             self.owe(*conn);
         }
+        self.fan_outs += 1;
         self.waiting.push_back(Slice::Share { frame: frame.clone(), conns, sent: 0 });
     }
 
@@ -92,6 +102,8 @@ impl Slices {
         let count = now.len();
         if sent + count < conns.len() {
             self.waiting.push_front(Slice::Share { frame, conns, sent: sent + count });
+        } else {
+            self.fan_outs -= 1;
         }
         count
     }
@@ -140,6 +152,22 @@ mod tests {
         let to_three: Vec<_> = log.0.iter().filter(|it| it.0 == 3).map(|it| it.1.clone()).collect();
         assert_eq!(to_three, [b"f".to_vec(), b"g".to_vec()]);
         assert!(slices.is_empty() && !slices.is_owed(conn(3)));
+    }
+
+    #[test]
+    fn the_last_send_of_a_fan_out_makes_room_for_another() {
+        let mut slices = Slices::default();
+        let frame = Frame::new(b"f".to_vec());
+        for _ in 0..FAN_OUTS_MAX {
+            assert!(slices.has_room());
+            slices.share(&frame, (0..3).map(conn).collect());
+        }
+        slices.gather(conn(7), vec![frame.whole()]);
+        let mut log = Log::default();
+        slices.send(2, &mut log);
+        assert!(!slices.has_room());
+        slices.send(1, &mut log);
+        assert!(slices.has_room() && !slices.is_empty());
     }
 
     #[test]

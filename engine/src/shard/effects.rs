@@ -70,6 +70,17 @@ pub enum Ending {
     Now,
 }
 
+impl Ending {
+    /// Whether everything that is queued comes before it.
+    #[must_use]
+    pub const fn is_last(self) -> bool {
+        match self {
+            Self::Flush | Self::Linger => true,
+            Self::Shed(_) | Self::Now => false,
+        }
+    }
+}
+
 /// Where a shard's output goes at the end of a turn.
 pub trait Outlet {
     /// The same frame goes to one more connection, which gets nothing else this turn.

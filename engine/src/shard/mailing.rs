@@ -58,6 +58,8 @@ impl Shard {
     fn serve_poll(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(pickup) = self.polls.get(conn) else { return };
         match pickup.ending {
+            // What is on its way makes it due again.
+            Some(ending) if ending.is_last() && self.turn.is_owed(conn) => {}
             Some(ending) if pickup.is_said && !pickup.is_over => {
                 self.end_poll(conn, ending, effects);
             }
@@ -77,10 +79,7 @@ impl Shard {
         let linger_ms = self.limits.body_timeout_ms;
         self.on_closed(conn, effects);
         let Some(pickup) = self.polls.get(conn) else { return };
-        let has_words = match ending {
-            Ending::Flush | Ending::Linger => true,
-            Ending::Shed(_) | Ending::Now => false,
-        };
+        let has_words = ending.is_last();
         pickup.is_over = true;
         let (posting, probe) = (pickup.posting.take(), pickup.probe.take());
         let waiting = pickup.waiting.take();

@@ -280,10 +280,25 @@ impl Shard {
         self.wake_movers();
     }
 
-    /// Whether a fan-out was too large for its turn: flush again before taking more than deliveries.
+    /// Whether a fan-out was too large for its turn: flush again before waiting.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.turn.is_behind()
+    }
+
+    /// Whether more than deliveries may be taken: too many fan-outs are not behind.
+    #[must_use]
+    pub fn may_fan_out(&self) -> bool {
+        self.turn.has_room()
+    }
+
+    /// Those of `closes` that are due now. Whoever still gets something of a large fan-out, and is to get what is queued before it
+    /// ends, ends behind that.
+    pub fn due_closes<'a>(
+        &'a self,
+        closes: &'a mut Vec<(ConnId, Ending)>,
+    ) -> impl Iterator<Item = (ConnId, Ending)> + 'a {
+        closes.extract_if(.., |(conn, ending)| !(ending.is_last() && self.turn.is_owed(*conn)))
     }
 
     /// Whether something waits that an [`Input::Resume`] would go on with.

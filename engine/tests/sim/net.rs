@@ -298,9 +298,9 @@ impl Net {
     }
 
     /// Begins to close what the shard wants closed.
-    pub fn end_turn(&mut self, now_ms: u64, seen: &mut Seen) {
+    pub fn end_turn(&mut self, due: Vec<(ConnId, Ending)>, now_ms: u64, seen: &mut Seen) {
         self.freed.clear();
-        for (conn, ending) in std::mem::take(&mut self.closes) {
+        for (conn, ending) in due {
             let Some(wire) = self.wire_mut(conn) else { continue };
             wire.ending.get_or_insert(ending);
             match ending {

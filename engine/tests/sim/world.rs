@@ -306,7 +306,8 @@ impl World {
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
         seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
         net.begin_moves();
-        net.end_turn(now_ms, seen);
+        let due = self.shards[shard].due_closes(&mut net.closes).collect();
+        net.end_turn(due, now_ms, seen);
         self.requests.check();
         self.deliveries.check();
     }

@@ -79,7 +79,7 @@ impl<R: Ring> Driver<R> {
         conn.owner = Owner::Unaware;
         self.set_mark(slot, IDLE);
         self.counters.conns += 1;
-        self.events.push_back(event(ConnId { slot, generation }));
+        self.tell(event(ConnId { slot, generation }));
         self.receive(slot);
     }
 

@@ -5,6 +5,7 @@ use crate::frame::Frame;
 use crate::outbox::{Outbox, OutboxBound};
 
 use super::event::Why;
+use super::line::Place;
 use super::message::Message;
 use super::pass::Passing;
 
@@ -65,6 +66,9 @@ pub(super) struct Conn {
     pub(super) is_listed: bool,
     /// Stands in the driver's list of those to settle. Belongs to the slot, not to the connection.
     pub(super) is_settling: bool,
+    /// How often something was received of it, as far as that matters.
+    pub(super) receptions: u8,
+    pub(super) place: Place,
 }
 
 impl Conn {
@@ -78,6 +82,8 @@ impl Conn {
             owner: Owner::Unaware,
             is_listed: false,
             is_settling: false,
+            receptions: 0,
+            place: Place::default(),
         }
     }
 

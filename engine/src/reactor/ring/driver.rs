@@ -9,6 +9,7 @@ use crate::ids::ConnId;
 use super::accept::Accepting;
 use super::conn::{Conn, Phase};
 use super::event::{Event, Received, Store};
+use super::line::Lines;
 use super::message::{Kept, Message};
 use super::op::{Completion, Op, Ring};
 use super::settings::{Counters, Settings};
@@ -47,7 +48,7 @@ pub struct Driver<R: Ring> {
     pub(super) messages: Vec<Box<Message>>,
     /// Completions taken early, to make room.
     pub(super) stash: VecDeque<Completion>,
-    pub(super) events: VecDeque<Event>,
+    pub(super) lines: Lines,
     pub(super) has_rung: bool,
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
@@ -78,7 +79,7 @@ impl<R: Ring> Driver<R> {
             is_turn_queued: false,
             messages: Vec::new(),
             stash: VecDeque::new(),
-            events: VecDeque::new(),
+            lines: Lines::default(),
             has_rung: false,
             settling: Vec::new(),
             slow: Vec::new(),
@@ -100,7 +101,8 @@ impl<R: Ring> Driver<R> {
     /// When the kernel refuses in a way that does not pass.
     pub fn submit_and_wait(&mut self, wait: Wait) -> io::Result<()> {
         self.feed_starved();
-        let has_more = !self.settling.is_empty() || !self.stash.is_empty();
+        let has_more =
+            !self.settling.is_empty() || !self.stash.is_empty() || !self.lines.is_empty();
         let result = match wait {
             Wait::For(duration) if !has_more => self.enter(Some(duration)),
             Wait::For(_) | Wait::Poll => self.enter(None),
@@ -112,6 +114,7 @@ impl<R: Ring> Driver<R> {
     /// Takes all completions and turns them into events. `now_ms` is monotonic.
     pub fn reap(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
+        self.lines.begin_turn(self.settings.comings_per_turn_max);
         loop {
             while let Some(completion) = self.stash.pop_front().or_else(|| self.ring.complete()) {
                 self.counters.completions += 1;
@@ -130,7 +133,8 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    /// The next event. Stop calling while there is no room for what it may bring; the receive buffers bound what
+    /// The next event. Of connections that come or go there are no more than a turn may take: the others come after the next
+    /// `reap`. Stop calling while there is no room for what it may bring; the receive buffers bound what
     /// waits here.
     #[expect(clippy::should_implement_trait, reason = "more events may come after `None`")]
     pub fn next(&mut self) -> Option<Event> {
@@ -138,15 +142,20 @@ impl<R: Ring> Driver<R> {
             return Some(Event::Doorbell);
         }
         loop {
-            let event = self.events.pop_front()?;
+            let (line, event) = self.take_told()?;
             match event {
                 Event::Opened(conn) | Event::Arrived(conn, _) => self.introduce(conn),
                 Event::Received(received) if self.is_done(received.conn) => {
+                    self.skip_told(line);
                     self.give_back(received);
                     continue;
                 }
-                Event::PeerClosed(conn) | Event::Overrun(conn) if self.is_done(conn) => continue,
-                Event::Stayed(conn) if self.is_done(conn) => continue,
+                Event::PeerClosed(conn) | Event::Overrun(conn) | Event::Stayed(conn)
+                    if self.is_done(conn) =>
+                {
+                    self.skip_told(line);
+                    continue;
+                }
                 Event::Received(_)
                 | Event::Stayed(_)
                 | Event::Passed(_)

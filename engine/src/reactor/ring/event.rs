@@ -27,6 +27,23 @@ pub enum Event {
     Doorbell,
 }
 
+impl Event {
+    /// Whose event it is; that of nobody is a doorbell.
+    pub(super) fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Received(received) => Some(received.conn),
+            Self::Opened(conn)
+            | Self::PeerClosed(conn)
+            | Self::Overrun(conn)
+            | Self::Closed(conn, _)
+            | Self::Arrived(conn, _)
+            | Self::Passed(conn)
+            | Self::Stayed(conn) => Some(*conn),
+            Self::Doorbell => None,
+        }
+    }
+}
+
 /// A receive buffer lent to the core. It must come back through `Driver::give_back`; a connection whose buffers are
 /// out is read no further, and is not freed.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod driver;
 mod event;
 mod host;
 mod kernel;
+mod line;
 mod listen;
 mod message;
 mod op;

@@ -90,7 +90,7 @@ impl<R: Ring> Driver<R> {
             if !has_ended {
                 self.receive(conn.slot);
             }
-            self.events.push_back(Event::Stayed(conn));
+            self.tell(Event::Stayed(conn));
         }
     }
 

@@ -97,10 +97,13 @@ impl<R: Ring> Driver<R> {
         let wanted = found.filter(|found| len > 0 && found.owner != Owner::Done);
         let Some(found) = wanted else { return self.ring.give_back(buffer) };
         let has_share = found.held < u32::from(self.settings.held_max);
+        let has_come = found.has_come();
         found.held += 1;
         self.counters.bytes_received += u64::from(len);
-        let store = self.store(buffer, len, has_share);
-        self.events.push_back(Event::Received(Received { conn, store, len }));
+        // Who waits in a crowd that comes leaves half of the buffers to the others.
+        let is_scarce = self.counters.buffers_lent >= u64::from(self.ring.buffers()) / 2;
+        let store = self.store(buffer, len, has_share && (has_come || !is_scarce));
+        self.tell(Event::Received(Received { conn, store, len }));
     }
 
     /// Leaves the bytes where they are, or copies them out when the connection has its share of buffers already: the
@@ -153,7 +156,7 @@ impl<R: Ring> Driver<R> {
         let is_passing = phase == Some(Phase::Passing);
         self.set_reading(conn.slot, if is_passing { Reading::Off } else { Reading::Ended });
         match phase {
-            Some(Phase::Open) => self.events.push_back(Event::PeerClosed(conn)),
+            Some(Phase::Open) => self.tell(Event::PeerClosed(conn)),
             Some(Phase::Flushing | Phase::Lingering | Phase::Passing | Phase::Ending) => {
                 self.settle_later(conn.slot);
             }

@@ -173,7 +173,7 @@ impl<R: Ring> Driver<R> {
             slow.over = Some(over);
         }
         self.counters.overruns += 1;
-        self.events.push_back(Event::Overrun(conn));
+        self.tell(Event::Overrun(conn));
     }
 
     /// The rare state of a connection, made when it is needed; from then on its bytes go through the outbox.

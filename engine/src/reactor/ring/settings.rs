@@ -17,6 +17,8 @@ pub struct Settings {
     pub buffer_bytes: u32,
     /// Receive buffers that one connection holds before its receiving pauses; at most a quarter of all.
     pub held_max: u16,
+    /// Events of connections that come or go that one turn takes.
+    pub comings_per_turn_max: usize,
     /// What one connection may have waiting.
     pub outbox: OutboxLimits,
     /// What the kernel takes of one connection beyond what is on its way.
@@ -38,6 +40,7 @@ impl Default for Settings {
             buffers: 512,
             buffer_bytes: 4096,
             held_max: 64,
+            comings_per_turn_max: 64,
             outbox: OutboxLimits::default(),
             unsent_bytes_max: 32 * 1024,
             backlog_bytes_max: 256 * 1024 * 1024,

@@ -137,7 +137,16 @@ impl<R: Ring> Driver<R> {
         self.turn = turn;
         self.mark = if self.mark == QUEUED - 1 { 1 } else { self.mark + 1 };
         let mut slots = std::mem::take(&mut self.settling);
+        let mut endings_left = self.settings.comings_per_turn_max;
         for slot in slots.drain(..) {
+            // To end one takes the kernel a while: a crowd that goes at once is let go bit by bit.
+            if self.conns.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Ending) {
+                if endings_left == 0 {
+                    self.settling.push(slot);
+                    continue;
+                }
+                endings_left -= 1;
+            }
             if let Some(conn) = self.conns.get_mut(slot as usize) {
                 conn.is_settling = false;
             }
@@ -240,6 +249,7 @@ impl<R: Ring> Driver<R> {
         let old = std::mem::replace(conn, Conn::free());
         conn.is_listed = old.is_listed;
         conn.is_settling = old.is_settling;
+        conn.place = old.place;
         if let Some(slow) = old.slow {
             self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
         }
@@ -249,7 +259,7 @@ impl<R: Ring> Driver<R> {
         if let Some(generation) = self.generations.get_mut(index) {
             let conn = ConnId { slot, generation: *generation };
             *generation = generation.wrapping_add(1);
-            self.events.push_back(event(conn, old.why));
+            self.tell(event(conn, old.why));
         }
         self.push(Op::Close { slot }, Tag::of(Kind::Quiet));
         self.resume_accepting();

@@ -222,13 +222,10 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let mut body = Vec::new();
-        let has_more = match ending {
-            Ending::Flush | Ending::Linger => {
-                // The last word is a packet as well.
-                self.polls.take_payload(polled, POLL_PACKETS_MAX - 1, &mut body);
-                self.polls.get(polled).is_some_and(|it| it.has_mail())
-            }
-            Ending::Shed(_) | Ending::Now => false,
+        let has_more = ending.is_last() && {
+            // The last word is a packet as well.
+            self.polls.take_payload(polled, POLL_PACKETS_MAX - 1, &mut body);
+            self.polls.get(polled).is_some_and(|it| it.has_mail())
         };
         if !has_more {
             engineio::push_packet(&mut body, engineio::CLOSE);

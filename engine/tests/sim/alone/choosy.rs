@@ -81,6 +81,32 @@ fn each_hears_what_it_wants_in_its_order_and_nothing_else() {
     );
 }
 
+/// A close waits for what was published before it, however many turns that takes (invariant 12).
+#[test]
+fn who_ends_amid_a_large_fan_out_gets_its_share_and_then_its_last_words() {
+    let limits = Limits { deliveries_per_turn_max: 3, ..Limits::default() };
+    let mut alone = Alone::new(limits);
+    let wanting: Vec<_> = (0..7).map(|_| alone.listen("x")).collect();
+    let publisher = alone.plain();
+    alone.publish(publisher, &["x"]);
+    let last = *wanting.last().unwrap();
+    alone.send(last, Opcode::Close, "");
+    let mut turns = 0;
+    while alone.shard.is_behind() {
+        let due = alone.shard.due_closes(&mut alone.effects.closes).count();
+        assert_eq!(due, 0, "it is owed something still");
+        alone.flush();
+        turns += 1;
+    }
+    assert!(turns > 1);
+    let due: Vec<_> = alone.shard.due_closes(&mut alone.effects.closes).collect();
+    assert!(matches!(due[..], [(conn, ending)] if conn == last && ending.is_last()), "{due:?}");
+    let heard = alone.sent.bytes.remove(&last.slot).unwrap();
+    let (said, goodbye) = heard.split_at(heard.len() - 4);
+    assert!(String::from_utf8_lossy(said).contains("\"is\":\"x\""));
+    assert_eq!(goodbye, [0x88, 2, 0x03, 0xe8]);
+}
+
 /// Those who want a message share one frame, as others do, and a turn sends to no more of them than it may (invariants 6 and 12).
 #[test]
 fn those_who_want_a_message_share_its_frame_and_wait_their_turn() {

@@ -1,0 +1,163 @@
+//! What waits for the core, in two lines: who comes or goes waits apart, lest a crowd that does so at once hold up everybody else.
+//! The events of one slot keep their order: as long as one of them waits, the others follow it into its line.
+
+use std::collections::VecDeque;
+
+use super::conn::Conn;
+use super::driver::Driver;
+use super::event::Event;
+use super::op::Ring;
+
+/// Of so many events in a row one is of somebody who comes or goes, however many others wait.
+const ROW: u32 = 8;
+/// A connection has come once so much was received of it: a handshake, who it is, and what it listens to.
+const RECEPTIONS_TO_COME: u8 = 3;
+
+/// One of the two lines.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Line {
+    /// Of connections that are here.
+    #[default]
+    Here,
+    /// Of those that come or go.
+    Passing,
+}
+
+/// What the lines have of a slot. Belongs to the slot, not to the connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    /// Events that wait.
+    waiting: u32,
+    /// Where they do.
+    line: Line,
+}
+
+/// Both lines.
+#[derive(Default)]
+pub(super) struct Lines {
+    here: VecDeque<Event>,
+    passing: VecDeque<Event>,
+    /// Events of those who come or go that the turn may still take.
+    left: usize,
+    /// Others that were taken since the last of them.
+    row: u32,
+}
+
+impl Lines {
+    /// Lets the next turn take so many events of connections that come or go.
+    pub(super) fn begin_turn(&mut self, passing_max: usize) {
+        self.left = passing_max;
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.here.is_empty() && self.passing.is_empty()
+    }
+
+    fn push(&mut self, line: Line, event: Event) {
+        match line {
+            Line::Here => self.here.push_back(event),
+            Line::Passing => self.passing.push_back(event),
+        }
+    }
+
+    fn pop(&mut self) -> Option<(Line, Event)> {
+        let is_due = self.row >= ROW - 1 || self.here.is_empty();
+        if is_due
+            && self.left > 0
+            && let Some(event) = self.passing.pop_front()
+        {
+            (self.left, self.row) = (self.left - 1, 0);
+            return Some((Line::Passing, event));
+        }
+        self.row = self.row.saturating_add(1);
+        Some((Line::Here, self.here.pop_front()?))
+    }
+}
+
+impl Conn {
+    /// Whether it is here, rather than about to come.
+    pub(super) fn has_come(&self) -> bool {
+        self.receptions > RECEPTIONS_TO_COME
+    }
+
+    /// Which line an event waits in if nothing else of its slot does.
+    fn line_of(&self, event: &Event) -> Line {
+        match event {
+            Event::Received(_) if self.has_come() => Line::Here,
+            Event::Overrun(_) | Event::Stayed(_) | Event::Doorbell => Line::Here,
+            Event::Received(_)
+            | Event::Opened(_)
+            | Event::Arrived(..)
+            | Event::PeerClosed(_)
+            | Event::Closed(..)
+            | Event::Passed(_) => Line::Passing,
+        }
+    }
+}
+
+impl<R: Ring> Driver<R> {
+    /// Has the core hear of something.
+    pub(super) fn tell(&mut self, event: Event) {
+        let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
+        let Some(conn) = conn else { return self.lines.push(Line::Here, event) };
+        if matches!(event, Event::Received(_)) {
+            conn.receptions = conn.receptions.saturating_add(1);
+        }
+        if conn.place.waiting == 0 {
+            conn.place.line = conn.line_of(&event);
+        }
+        conn.place.waiting += 1;
+        self.lines.push(conn.place.line, event);
+    }
+
+    /// The next event that is due.
+    pub(super) fn take_told(&mut self) -> Option<(Line, Event)> {
+        let (line, event) = self.lines.pop()?;
+        let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
+        if let Some(conn) = conn {
+            conn.place.waiting -= 1;
+        }
+        Some((line, event))
+    }
+
+    /// An event that nobody wants to hear of any more takes nothing of the turn.
+    pub(super) fn skip_told(&mut self, line: Line) {
+        if line == Line::Passing {
+            self.lines.left += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ConnId;
+
+    fn of(event: &Event) -> u32 {
+        event.conn().unwrap().slot
+    }
+
+    fn overrun(slot: u32) -> Event {
+        Event::Overrun(ConnId { slot, generation: 0 })
+    }
+
+    fn opened(slot: u32) -> Event {
+        Event::Opened(ConnId { slot, generation: 0 })
+    }
+
+    #[test]
+    fn a_crowd_that_comes_takes_one_place_in_a_row_and_no_more_than_its_share_of_a_turn() {
+        let mut lines = Lines::default();
+        lines.begin_turn(3);
+        (100..110).for_each(|slot| lines.push(Line::Passing, opened(slot)));
+        (0..10).for_each(|slot| lines.push(Line::Here, overrun(slot)));
+        let taken: Vec<u32> =
+            std::iter::from_fn(|| lines.pop()).map(|(_, event)| of(&event)).collect();
+        assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 100, 7, 8, 9, 101, 102]);
+        assert!(!lines.is_empty());
+        lines.begin_turn(100);
+        assert_eq!(std::iter::from_fn(|| lines.pop()).count(), 7);
+        assert!(lines.is_empty());
+    }
+}
