@@ -11,6 +11,9 @@ use crate::pressure::{Gauge, Pressure};
 
 /// Between two looks. What comes in meanwhile has to fit between the bound and what the host has.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Looks between two rounds in which everyone gives memory back, while it is short: half a second. A core that does so and then gives
+/// up on consumers has both done within it, and what it freed counts as used until the next.
+const ROUND_LOOKS: u32 = 25;
 const CGROUPS: &str = "sys/fs/cgroup";
 
 /// The memory that there is for a node.
@@ -155,12 +158,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Shows on a gauge how short memory is.
+    /// Shows on a gauge how short memory is, and when cores are to give memory back.
     pub(super) fn start(bound: MemoryBound, gauge: Arc<Gauge>) -> io::Result<Self> {
         let (until, over) = flume::bounded::<()>(0);
         let work = move || {
+            let mut watcher = Watcher { bound, gauge, looks: 0 };
             while over.recv_timeout(LOOK_AGAIN) == Err(flume::RecvTimeoutError::Timeout) {
-                look(&bound, &gauge);
+                watcher.look();
             }
         };
         let thread = thread::Builder::new().name("memory".to_owned()).spawn(work)?;
@@ -177,12 +181,35 @@ impl Drop for Watch {
     }
 }
 
-fn look(bound: &MemoryBound, gauge: &Gauge) {
-    let (used, before) = (bound.memory.used_bytes(), gauge.level());
-    let level = before.after(used, bound.bytes);
-    if level != before {
-        gauge.set(level);
-        tell(level, used, bound.bytes);
+/// What runs on the thread.
+struct Watcher {
+    bound: MemoryBound,
+    gauge: Arc<Gauge>,
+    /// Since memory is short.
+    looks: u32,
+}
+
+impl Watcher {
+    fn look(&mut self) {
+        let used = self.bound.memory.used_bytes();
+        self.judge(used);
+    }
+
+    fn judge(&mut self, used_bytes: u64) {
+        let before = self.gauge.level();
+        let level = before.after(used_bytes, self.bound.bytes);
+        if level == Pressure::Calm {
+            self.looks = 0;
+        } else {
+            if self.looks.is_multiple_of(ROUND_LOOKS) {
+                self.gauge.begin_round();
+            }
+            self.looks = self.looks.wrapping_add(1);
+        }
+        self.gauge.set(level);
+        if level != before {
+            tell(level, used_bytes, self.bound.bytes);
+        }
     }
 }
 
@@ -279,6 +306,23 @@ mod tests {
         let memory = Memory::look();
         let used = memory.used_bytes();
         assert!(used > 0 && memory.bytes() > used, "{used} of {memory:?}");
+    }
+
+    #[test]
+    fn a_round_begins_when_memory_is_short_and_again_while_it_is() {
+        let (bound, gauge) = (Memory::look().bound(3_200), Arc::new(Gauge::new(|| ())));
+        let mut watcher = Watcher { bound, gauge, looks: 0 };
+        let mut check = |used, looks: u32, level, rounds| {
+            (0..looks).for_each(|_| watcher.judge(used));
+            let shown = watcher.gauge.shown();
+            assert_eq!((shown.level, shown.rounds), (level, rounds), "{shown:?}");
+        };
+        check(3_200, 100, Pressure::Calm, 0);
+        check(3_601, 1, Pressure::Consumers, 1);
+        check(3_601, ROUND_LOOKS - 1, Pressure::Consumers, 1);
+        check(3_401, 1, Pressure::Publishes, 2);
+        check(0, 100, Pressure::Calm, 2);
+        check(3_201, 1, Pressure::Connections, 3);
     }
 
     #[test]
