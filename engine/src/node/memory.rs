@@ -150,6 +150,9 @@ fn number_after(text: &str, word: &str) -> Option<u64> {
     })
 }
 
+/// Has a thread that is no core give memory back.
+pub(super) type Tell = Box<dyn Fn() + Send>;
+
 /// The thread that looks. It ends with this.
 pub(super) struct Watch {
     /// Dropped to end it.
@@ -158,11 +161,15 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Shows on a gauge how short memory is, and when cores are to give memory back.
-    pub(super) fn start(bound: MemoryBound, gauge: Arc<Gauge>) -> io::Result<Self> {
+    /// Shows on a gauge how short memory is. Cores see there when to give memory back, `others` are told.
+    pub(super) fn start(
+        bound: MemoryBound,
+        gauge: Arc<Gauge>,
+        others: Vec<Tell>,
+    ) -> io::Result<Self> {
         let (until, over) = flume::bounded::<()>(0);
         let work = move || {
-            let mut watcher = Watcher { bound, gauge, looks: 0 };
+            let mut watcher = Watcher { bound, gauge, others, looks: 0 };
             while over.recv_timeout(LOOK_AGAIN) == Err(flume::RecvTimeoutError::Timeout) {
                 watcher.look();
             }
@@ -185,6 +192,7 @@ impl Drop for Watch {
 struct Watcher {
     bound: MemoryBound,
     gauge: Arc<Gauge>,
+    others: Vec<Tell>,
     /// Since memory is short.
     looks: u32,
 }
@@ -203,6 +211,7 @@ impl Watcher {
         } else {
             if self.looks.is_multiple_of(ROUND_LOOKS) {
                 self.gauge.begin_round();
+                self.others.iter().for_each(|tell| tell());
             }
             self.looks = self.looks.wrapping_add(1);
         }
@@ -311,11 +320,14 @@ mod tests {
     #[test]
     fn a_round_begins_when_memory_is_short_and_again_while_it_is() {
         let (bound, gauge) = (Memory::look().bound(3_200), Arc::new(Gauge::new(|| ())));
-        let mut watcher = Watcher { bound, gauge, looks: 0 };
+        let (told, tells) = flume::unbounded();
+        let others: Vec<Tell> = vec![Box::new(move || told.send(()).unwrap())];
+        let mut watcher = Watcher { bound, gauge, others, looks: 0 };
         let mut check = |used, looks: u32, level, rounds| {
             (0..looks).for_each(|_| watcher.judge(used));
             let shown = watcher.gauge.shown();
             assert_eq!((shown.level, shown.rounds), (level, rounds), "{shown:?}");
+            assert_eq!(tells.len() as u64, rounds, "each of the others is told once a round");
         };
         check(3_200, 100, Pressure::Calm, 0);
         check(3_601, 1, Pressure::Consumers, 1);
@@ -328,7 +340,7 @@ mod tests {
     #[test]
     fn a_watch_shows_that_memory_is_short_and_ends() {
         let gauge = Arc::new(Gauge::new(|| ()));
-        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge)).unwrap();
+        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge), vec![]).unwrap();
         for _ in 0..1_000 {
             if gauge.level() == Pressure::Consumers {
                 break;
