@@ -60,6 +60,15 @@ fn messages_are_refused_once_newcomers_are_and_who_is_there_is_served() {
     node.stop();
 }
 
+#[test]
+fn a_node_says_when_it_begins_that_its_bound_is_never_reached_in_full() {
+    let bound = (1_u64 << 50).to_string();
+    let node = Node::with(&["--ephemeral", "--limits-memory-bytes-max", &bound]);
+    assert_eq!(version(&mut Raw::open(&node)).unwrap().status, 200);
+    let log = node.stop_and_read();
+    assert!(log.contains("set memory_bytes_max to "), "{log}");
+}
+
 /// What one who comes is told.
 fn answer_of_newcomer(node: &Node) -> Option<super::client::Answer> {
     version(&mut Raw::open(node))
