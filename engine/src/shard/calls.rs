@@ -59,7 +59,8 @@ impl Shard {
             Routed::Found(found) => found,
             Routed::Preflight { allow } => {
                 let is_poll = head.path() == engineio::PATH;
-                let page = page_of(head);
+                let is_asked = is_poll || self.tenants.list_origins();
+                let page = is_asked.then(|| page_of(head)).flatten();
                 self.tenants.admit_page_anywhere(page.as_deref())?;
                 let origin = page.filter(|_| is_poll);
                 return Ok(Call::Preflight { allow, origin });
