@@ -11,7 +11,6 @@ use super::calls::{Body, Call};
 use super::cohesivity;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
-use crate::pressure::Pressure;
 use crate::session::{HttpSession, State, Surface};
 
 /// How far reading came.
@@ -35,7 +34,7 @@ struct Outline {
 impl Shard {
     pub(super) fn on_opened(&mut self, conn: ConnId, effects: &mut Effects) {
         let full = self.open(conn, State::Http(Box::<HttpSession>::default()));
-        if let Err(why) = full.and_then(|()| self.has_memory_for(Pressure::Connections)) {
+        if let Err(why) = full.and_then(|()| self.greet(conn)) {
             self.refuse_conn(conn, &why, effects);
         }
         self.watch(conn);
@@ -267,6 +266,9 @@ impl Shard {
                 return Err(Progress::Used(bytes.len()));
             }
         };
+        if self.turn_away(conn, &head, effects) {
+            return Err(Progress::Used(bytes.len()));
+        }
         #[cfg(feature = "echo")]
         if let Some(progress) = self.open_echo(conn, &head) {
             return Err(progress);

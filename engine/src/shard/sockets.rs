@@ -252,6 +252,7 @@ impl Shard {
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::Closed);
         self.lists.abandon(conn);
+        self.squeeze.forget(conn);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);
