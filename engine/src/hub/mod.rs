@@ -38,6 +38,13 @@ impl Groups {
         self.0[audience as usize]
     }
 
+    /// The same, with another one for an audience.
+    #[must_use]
+    pub fn with(mut self, audience: Audience, group: GroupId) -> Self {
+        self.0[audience as usize] = Some(group);
+        self
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = GroupId> + '_ {
         self.0.iter().copied().flatten()
@@ -82,7 +89,10 @@ impl Hub {
     pub fn new(hasher: ShardHasher) -> Self {
         Self {
             channels: HashMap::with_hasher(hasher),
-            groups: Vec::new(),
+            groups: vec![Group {
+                audience: Audience::InsforgeFiltered as usize,
+                ..Group::default()
+            }],
             free: Vec::new(),
             dissolved: Vec::new(),
             dirty: Vec::new(),
@@ -112,6 +122,12 @@ impl Hub {
     /// Gives a place to another connection.
     pub fn replace(&mut self, seat: Seat, conn: ConnId) {
         self.groups[seat.group.0 as usize].conns[seat.place as usize] = conn;
+    }
+
+    /// The group in which nobody sits: what it has pending is for those to whom [`Turn::settle`] gives it.
+    #[must_use]
+    pub fn aside(&self) -> GroupId {
+        GroupId(0)
     }
 
     /// Bytes that this turn has for the group so far.

@@ -35,6 +35,8 @@ pub struct Turn {
 /// Buffers kept for the next turns, and how large they may be.
 const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Connections with frames of their own whose lists are kept for the next turns.
+const SPARE_MIXED_MAX: usize = 1_024;
 
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -151,7 +153,9 @@ impl Turn {
             }
             mixed.parts.clear();
             mixed.cuts.clear();
-            self.spare.push(mixed);
+            if self.spare.len() < SPARE_MIXED_MAX {
+                self.spare.push(mixed);
+            }
         }
         hub.end_turn(dirty);
     }
@@ -224,6 +228,9 @@ impl Turn {
         &mut self.mixed[*mark as usize]
     }
 }
+
+#[cfg(test)]
+mod aside_tests;
 
 #[cfg(test)]
 mod tests {
