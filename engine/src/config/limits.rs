@@ -149,6 +149,8 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Kind, SETTINGS};
+    use crate::limits::refused_at_once;
+    use crate::reactor::ring::SLOTS_MAX;
 
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_rooms() {
@@ -160,6 +162,16 @@ mod tests {
         let driver = Settings { conns_max, ..Settings::default() };
         assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));
         assert_eq!(limits.for_driver(4).backlog_bytes_max, driver.backlog_bytes_max / 4);
+    }
+
+    #[test]
+    fn as_many_connections_as_may_be_set_have_slots() {
+        let row = SETTINGS.iter().find(|it| it.key == "connections_max").unwrap();
+        let Kind::Number { max, .. } = row.kind else { unreachable!("it is a number") };
+        assert_eq!(max, u64::from(SLOTS_MAX - refused_at_once(SLOTS_MAX)));
+        let mut config = Config::default();
+        (row.assign)(&mut config, &max.to_string()).unwrap();
+        assert_eq!(config.limits.for_driver(1).conns_max, SLOTS_MAX);
     }
 
     #[test]

@@ -35,3 +35,4 @@ pub use listen::claim;
 pub use op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
 pub use settings::{Counters, SHED_SHARE, Settings};
 pub use start::{Features, StartError, probe};
+pub use tag::SLOTS_MAX;
