@@ -19,6 +19,8 @@ pub(super) enum Progress {
     Used(usize),
     /// So many bytes are needed before there is something to read.
     Need(usize),
+    /// More is needed, and any byte may be the last of it.
+    More,
     /// The rest stays unread until an earlier request is answered.
     Wait,
 }
@@ -149,7 +151,7 @@ impl Shard {
                     want = count;
                     break;
                 }
-                Progress::Wait => break,
+                Progress::More | Progress::Wait => break,
             }
         }
         if let Some(slot) = self.sessions.slot(conn) {
@@ -259,7 +261,7 @@ impl Shard {
     ) -> Result<(Call, Outline), Progress> {
         let head = match parse_head(bytes, &self.limits.wire) {
             Ok(Some(head)) => head,
-            Ok(None) => return Err(Progress::Need(bytes.len() + 1)),
+            Ok(None) => return Err(Progress::More),
             Err(fault) => {
                 let surface = self.surface(Dialect::of_unread_head(bytes));
                 self.answer_fault(conn, (&fault, surface), effects);

@@ -33,3 +33,24 @@ fn a_body_that_is_asked_for_late_has_its_whole_time() {
     let heard = alone.heard(conn);
     assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
 }
+
+/// However little of it is missing, it is a body that is late, and has a body's time.
+#[test]
+fn a_body_without_its_last_byte_is_no_head() {
+    for (missing, timeout_s, limit) in
+        [(0, 5, "head_timeout_ms"), (1, 10, "body_timeout_ms"), (2, 10, "body_timeout_ms")]
+    {
+        let mut alone = Alone::new(Limits::default());
+        let (_, sid) = open(&mut alone);
+        let conn = alone.connect();
+        let head = post_head(&sid, BODY.len(), "");
+        let body = &BODY[..BODY.len() - missing];
+        let text = if missing == 0 { &head[..head.len() - 1] } else { &format!("{head}{body}") };
+        assert_eq!(alone.say(conn, text), "");
+        alone.pass(timeout_s - 1);
+        assert_eq!(alone.heard(conn), "", "{missing}");
+        alone.pass(2);
+        let heard = alone.heard(conn);
+        assert!(heard.starts_with("HTTP/1.1 408 ") && heard.contains(limit), "{missing}: {heard}");
+    }
+}
