@@ -1,9 +1,10 @@
-//! How long a request may take to come.
+//! How long a request may take to come, and how large a message may be.
 
 use engine::limits::Limits;
+use protocol::ws::Opcode;
 
-use super::Alone;
 use super::polls::{get, open, post_head};
+use super::{Alone, ENGINE, OPEN};
 
 /// Two pongs.
 const BODY: &str = "3\u{1e}3";
@@ -52,5 +53,20 @@ fn a_body_without_its_last_byte_is_no_head() {
         alone.pass(2);
         let heard = alone.heard(conn);
         assert!(heard.starts_with("HTTP/1.1 408 ") && heard.contains(limit), "{missing}: {heard}");
+    }
+}
+
+#[test]
+fn who_sends_too_much_at_once_is_told_by_which_limit() {
+    for (path, bytes, limit) in
+        [("/realtime", 65_537, "message_bytes_max"), (ENGINE, 1_000_001, "maxPayload")]
+    {
+        let mut alone = Alone::new(Limits::default());
+        let conn = alone.open(OPEN, path);
+        alone.heard(conn);
+        alone.send(conn, Opcode::Text, &"x".repeat(bytes));
+        alone.settle();
+        let heard = alone.heard(conn);
+        assert!(heard.contains(&format!("message over its limit: {limit}")), "{path}: {heard}");
     }
 }
