@@ -3,6 +3,7 @@
 mod core;
 mod memory;
 mod options;
+mod watch;
 mod webhooks;
 
 use std::io;
@@ -16,8 +17,8 @@ use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, W
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
 pub use self::memory::{Group, Memory, MemoryBound};
-use self::memory::{Tell, Watch};
 pub use self::options::{NodeOptions, StartError};
+use self::watch::{Tell, Watch};
 use self::webhooks::Deliveries;
 pub use self::webhooks::{WEBHOOKS, WebhookSettings};
 use crate::control::{Kept, Operation};

@@ -1,0 +1,142 @@
+//! A thread that looks at how much memory a node takes. Files of the kernel are read there, never on a core.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::memory::MemoryBound;
+use crate::pressure::{Gauge, Pressure};
+
+/// Between two looks. What comes in meanwhile has to fit between the bound and what the host has.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Looks between two rounds in which everyone gives memory back, while it is short: half a second. A core that does so and then gives
+/// up on consumers has both done within it, and what it freed counts as used until the next.
+const ROUND_LOOKS: u32 = 25;
+
+/// Has a thread that is no core give memory back.
+pub(super) type Tell = Box<dyn Fn() + Send>;
+
+/// The thread that looks. It ends with this.
+pub(super) struct Watch {
+    /// Dropped to end it.
+    until: Option<flume::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Shows on a gauge how short memory is. Cores see there when to give memory back, `others` are told.
+    pub(super) fn start(
+        bound: MemoryBound,
+        gauge: Arc<Gauge>,
+        others: Vec<Tell>,
+    ) -> io::Result<Self> {
+        let (until, over) = flume::bounded::<()>(0);
+        let work = move || {
+            let mut watcher = Watcher { bound, gauge, others, looks: 0 };
+            while over.recv_timeout(LOOK_AGAIN) == Err(flume::RecvTimeoutError::Timeout) {
+                watcher.look();
+            }
+        };
+        let thread = thread::Builder::new().name("memory".to_owned()).spawn(work)?;
+        Ok(Self { until: Some(until), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.until = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // A panic there has been printed.
+        }
+    }
+}
+
+/// What runs on the thread.
+struct Watcher {
+    bound: MemoryBound,
+    gauge: Arc<Gauge>,
+    others: Vec<Tell>,
+    /// Since memory is short.
+    looks: u32,
+}
+
+impl Watcher {
+    fn look(&mut self) {
+        let used = self.bound.memory.used_bytes();
+        self.judge(used);
+    }
+
+    fn judge(&mut self, used_bytes: u64) {
+        let before = self.gauge.level();
+        let level = before.after(used_bytes, self.bound.bytes);
+        if level == Pressure::Calm {
+            self.looks = 0;
+        } else {
+            if self.looks.is_multiple_of(ROUND_LOOKS) {
+                self.gauge.begin_round();
+                self.others.iter().for_each(|tell| tell());
+            }
+            self.looks = self.looks.wrapping_add(1);
+        }
+        self.gauge.set(level);
+        if level != before {
+            tell(level, used_bytes, self.bound.bytes);
+        }
+    }
+}
+
+fn tell(level: Pressure, used_bytes: u64, memory_bytes_max: u64) {
+    match level {
+        Pressure::Calm => tracing::info!(used_bytes, memory_bytes_max, "memory suffices again"),
+        Pressure::Connections => {
+            tracing::warn!(used_bytes, memory_bytes_max, "memory: new connections are refused");
+        }
+        Pressure::Publishes => {
+            tracing::warn!(used_bytes, memory_bytes_max, "memory: messages are refused too");
+        }
+        Pressure::Consumers => {
+            tracing::warn!(used_bytes, memory_bytes_max, "memory: slow consumers are closed too");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Memory;
+
+    #[test]
+    fn a_round_begins_when_memory_is_short_and_again_while_it_is() {
+        let (bound, gauge) = (Memory::look().bound(3_200), Arc::new(Gauge::new(|| ())));
+        let (told, tells) = flume::unbounded();
+        let others: Vec<Tell> = vec![Box::new(move || told.send(()).unwrap())];
+        let mut watcher = Watcher { bound, gauge, others, looks: 0 };
+        let mut check = |used, looks: u32, level, rounds| {
+            (0..looks).for_each(|_| watcher.judge(used));
+            let shown = watcher.gauge.shown();
+            assert_eq!((shown.level, shown.rounds), (level, rounds), "{shown:?}");
+            assert_eq!(tells.len() as u64, rounds, "each of the others is told once a round");
+        };
+        check(3_200, 100, Pressure::Calm, 0);
+        check(3_601, 1, Pressure::Consumers, 1);
+        check(3_601, ROUND_LOOKS - 1, Pressure::Consumers, 1);
+        check(3_401, 1, Pressure::Publishes, 2);
+        check(0, 100, Pressure::Calm, 2);
+        check(3_201, 1, Pressure::Connections, 3);
+    }
+
+    #[test]
+    fn a_watch_shows_that_memory_is_short_and_ends() {
+        let gauge = Arc::new(Gauge::new(|| ()));
+        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge), vec![]).unwrap();
+        for _ in 0..1_000 {
+            if gauge.level() == Pressure::Consumers {
+                break;
+            }
+            thread::park_timeout(LOOK_AGAIN);
+        }
+        assert_eq!(gauge.level(), Pressure::Consumers);
+        drop(watch);
+    }
+}
