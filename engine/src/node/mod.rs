@@ -117,7 +117,7 @@ impl Node {
         }
         if let Some(bound) = &options.memory {
             let others = node.others(readers, bound.give_back);
-            node.watch = Some(Watch::start(bound.clone(), gauge, others)?);
+            node.watch = Some(Watch::start(bound.clone(), gauge, options.shards, others)?);
         }
         Ok(node)
     }

@@ -8,8 +8,12 @@ use std::time::Duration;
 use super::memory::MemoryBound;
 use crate::pressure::{Gauge, Pressure};
 
-/// Between two looks. What comes in meanwhile has to fit between the bound and what the host has.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Between two looks while memory is short, or may be soon. What comes in meanwhile has to fit between the bound and what the host has.
+const LOOK_AGAIN_MS: u64 = 20;
+/// Between two looks while it is far from short.
+const LOOK_AGAIN_MS_MAX: u64 = 1_000;
+/// How much more each core may take in a millisecond at most, 4 GiB a second: its memory has to be cleared by the kernel and filled.
+const GROWTH_BYTES_PER_MS: u64 = 4 << 20;
 /// Looks between two rounds in which everyone gives memory back, while it is short: half a second. A core that does so and then gives
 /// up on consumers has both done within it, and what it freed counts as used until the next.
 const ROUND_LOOKS: u32 = 25;
@@ -25,17 +29,19 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Shows on a gauge how short memory is. Cores see there when to give memory back, `others` are told.
+    /// Shows on a gauge how short memory is. So many cores see there when to give memory back, `others` are told.
     pub(super) fn start(
         bound: MemoryBound,
         gauge: Arc<Gauge>,
+        cores: u16,
         others: Vec<Tell>,
     ) -> io::Result<Self> {
         let (until, over) = flume::bounded::<()>(0);
         let work = move || {
-            let mut watcher = Watcher { bound, gauge, others, looks: 0 };
-            while over.recv_timeout(LOOK_AGAIN) == Err(flume::RecvTimeoutError::Timeout) {
-                watcher.look();
+            let mut watcher = Watcher { bound, gauge, cores, others, looks: 0 };
+            let mut pause = Duration::ZERO;
+            while over.recv_timeout(pause) == Err(flume::RecvTimeoutError::Timeout) {
+                pause = watcher.look();
             }
         };
         let thread = thread::Builder::new().name("memory".to_owned()).spawn(work)?;
@@ -56,15 +62,28 @@ impl Drop for Watch {
 struct Watcher {
     bound: MemoryBound,
     gauge: Arc<Gauge>,
+    cores: u16,
     others: Vec<Tell>,
     /// Since memory is short.
     looks: u32,
 }
 
 impl Watcher {
-    fn look(&mut self) {
+    /// Looks. Returns how long to wait until the next time.
+    fn look(&mut self) -> Duration {
         let used = self.bound.memory.used_bytes();
         self.judge(used);
+        Duration::from_millis(self.pause_ms(used))
+    }
+
+    /// However fast the node grows, it is not over its bound for longer than [`LOOK_AGAIN_MS`] before it is seen.
+    fn pause_ms(&self, used_bytes: u64) -> u64 {
+        if self.gauge.level() != Pressure::Calm {
+            return LOOK_AGAIN_MS;
+        }
+        let growth = GROWTH_BYTES_PER_MS * u64::from(self.cores.max(1));
+        let room_ms = self.bound.bytes.saturating_sub(used_bytes) / growth;
+        room_ms.clamp(LOOK_AGAIN_MS, LOOK_AGAIN_MS_MAX)
     }
 
     fn judge(&mut self, used_bytes: u64) {
@@ -111,7 +130,7 @@ mod tests {
         let (bound, gauge) = (Memory::look().bound(3_200), Arc::new(Gauge::new(|| ())));
         let (told, tells) = flume::unbounded();
         let others: Vec<Tell> = vec![Box::new(move || told.send(()).unwrap())];
-        let mut watcher = Watcher { bound, gauge, others, looks: 0 };
+        let mut watcher = Watcher { bound, gauge, cores: 1, others, looks: 0 };
         let mut check = |used, looks: u32, level, rounds| {
             (0..looks).for_each(|_| watcher.judge(used));
             let shown = watcher.gauge.shown();
@@ -127,14 +146,36 @@ mod tests {
     }
 
     #[test]
+    fn it_looks_seldom_and_sees_in_time_that_memory_is_short() {
+        const GIB: u64 = 1 << 30;
+        for (cores, bound_bytes) in [(1, GIB / 4), (2, 18 * GIB), (64, 200 * GIB)] {
+            let (bound, gauge) = (Memory::look().bound(bound_bytes), Arc::new(Gauge::new(|| ())));
+            let mut watcher = Watcher { bound, gauge, cores, others: vec![], looks: 0 };
+            let growth = GROWTH_BYTES_PER_MS * u64::from(cores);
+            for begin in [0, bound_bytes / 3, bound_bytes - 1] {
+                let (mut used, mut looks) = (begin, 0);
+                while watcher.gauge.level() == Pressure::Calm {
+                    used += watcher.pause_ms(used) * growth;
+                    looks += 1;
+                    watcher.judge(used);
+                }
+                assert!(used - bound_bytes <= LOOK_AGAIN_MS * growth, "{cores} {begin}: {used}");
+                assert!(looks <= 6, "{cores} {begin}: {looks}");
+                assert_eq!(watcher.pause_ms(used), LOOK_AGAIN_MS);
+                watcher.judge(0);
+            }
+        }
+    }
+
+    #[test]
     fn a_watch_shows_that_memory_is_short_and_ends() {
         let gauge = Arc::new(Gauge::new(|| ()));
-        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge), vec![]).unwrap();
+        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge), 1, vec![]).unwrap();
         for _ in 0..1_000 {
             if gauge.level() == Pressure::Consumers {
                 break;
             }
-            thread::park_timeout(LOOK_AGAIN);
+            thread::park_timeout(Duration::from_millis(LOOK_AGAIN_MS));
         }
         assert_eq!(gauge.level(), Pressure::Consumers);
         drop(watch);
