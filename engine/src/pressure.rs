@@ -1,6 +1,6 @@
 //! How short memory is on a node, and what is refused for it. Pure: one number is judged against one bound.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 /// What there is no memory for. Each level includes those before it.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -49,34 +49,64 @@ impl Pressure {
 #[derive(Debug)]
 pub struct Gauge {
     level: AtomicU8,
+    readings: AtomicU64,
+    rounds: AtomicU64,
     give_back: fn(),
+}
+
+/// What a gauge shows at one time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Shown {
+    /// How short memory is.
+    pub level: Pressure,
+    /// How often memory was read.
+    pub readings: u64,
+    /// How often everyone was told to give memory back. While it is short they are told again and again.
+    pub rounds: u64,
 }
 
 impl Gauge {
     /// A calm one. `give_back` has the allocator of the calling thread return what nobody uses: until then it counts as used.
     #[must_use]
     pub fn new(give_back: fn()) -> Self {
-        Self { level: AtomicU8::default(), give_back }
+        let (level, readings, rounds) =
+            (AtomicU8::default(), AtomicU64::default(), AtomicU64::default());
+        Self { level, readings, rounds, give_back }
     }
 
-    /// Sets the level.
+    /// Memory was read, and this is the level. The thread that reads it calls this, and no other.
     pub fn set(&self, level: Pressure) {
-        self.level.store(level as u8, Ordering::Relaxed);
+        self.level.store(level as u8, Ordering::Release);
+        self.readings.fetch_add(1, Ordering::Release);
     }
 
-    /// Gives memory back while it is short. Cores call it, about once a second; other threads do not.
-    pub fn ease(&self) {
-        if self.level() != Pressure::Calm {
-            (self.give_back)();
-        }
+    /// Everyone is to give back what nobody uses. Whoever sees the level that is set behind it sees that it is told so.
+    pub fn begin_round(&self) {
+        self.rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Has the allocator of the calling thread return what nobody uses.
+    pub fn give_back(&self) {
+        (self.give_back)();
+    }
+
+    /// All that it shows.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        let readings = self.readings.load(Ordering::Acquire);
+        let level = level_of(self.level.load(Ordering::Acquire));
+        Shown { level, readings, rounds: self.rounds.load(Ordering::Relaxed) }
     }
 
     /// The level.
     #[must_use]
     pub fn level(&self) -> Pressure {
-        let number = usize::from(self.level.load(Ordering::Relaxed));
-        Pressure::ALL.get(number).copied().unwrap_or_default()
+        level_of(self.level.load(Ordering::Relaxed))
     }
+}
+
+fn level_of(number: u8) -> Pressure {
+    Pressure::ALL.get(usize::from(number)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -124,12 +154,13 @@ mod tests {
 
     #[test]
     fn a_gauge_shows_what_it_was_set_to() {
-        let gauge = Gauge::new(|| panic!("a calm gauge gives nothing back"));
-        gauge.ease();
-        assert_eq!(gauge.level(), Calm);
-        for level in Pressure::ALL {
+        let gauge = Gauge::new(|| ());
+        assert_eq!(gauge.shown(), Shown { level: Calm, readings: 0, rounds: 0 });
+        for (level, readings) in Pressure::ALL.into_iter().zip(1..) {
+            gauge.begin_round();
             gauge.set(level);
             assert_eq!(gauge.level(), level);
+            assert_eq!(gauge.shown(), Shown { level, readings, rounds: readings });
         }
     }
 }

@@ -116,6 +116,15 @@ impl Reader {
         self.with(move |writer| writer.watch(Box::new(tell)))
     }
 
+    /// Has the storage thread call this soon, and does not wait for it. It is left out while another question waits, so that of many
+    /// such calls at most one does.
+    pub fn tell(&self, call: fn()) {
+        let work = Ask::Work(Box::new(move |_| call()));
+        if self.asks.is_empty() && self.asks.try_send(work).is_ok() {
+            self.thread.unpark();
+        }
+    }
+
     /// Has the storage thread do some short work.
     fn with<T: Send + 'static>(
         &self,

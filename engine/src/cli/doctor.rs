@@ -132,12 +132,12 @@ fn descriptors(host: &Host, config: &Config) -> Finding {
 
 fn memory(host: &Host, config: &Config) -> Finding {
     let subject = format!("memory {}", room::memory_text(&room::memory(host, config)));
-    let fixes = vec![
-        "a host, or a cgroup, with more memory",
-        "lower bounds: docs/decisions/memory.md lists them, and what each is for",
-    ];
-    let verdict =
-        room::excess(host, config).map_or(Verdict::Good, |reason| Verdict::Short { reason, fixes });
+    let (reasons, fixes): (Vec<_>, Vec<_>) =
+        room::doubts_of_memory(host, config).into_iter().unzip();
+    let verdict = match reasons.is_empty() {
+        true => Verdict::Good,
+        false => Verdict::Short { reason: reasons.join("\n       "), fixes: fixes.concat() },
+    };
     Finding { subject, verdict }
 }
 
@@ -211,6 +211,17 @@ mod tests {
         old.ring = Ok(Features { release: "5.10.0".to_owned(), found: vec![("send", false)] });
         let message = "this kernel (5.10.0) has no send: use Linux 6.6 or newer";
         check(&old, &Config::default(), Some((Status::Configuration, message)));
+    }
+
+    #[test]
+    fn a_bound_of_memory_that_is_never_reached_in_full_is_told() {
+        let host = host(1_048_576, GLOMMIO_LOCKED_BYTES_MIN);
+        let mut config = Config::default();
+        config.limits.memory_bytes_max = host.memory.bytes();
+        let texts: String = examine(&host, &config).iter().map(Finding::text).collect();
+        for part in ["set memory_bytes_max to ", "limits.memory_bytes_max = 0 "] {
+            assert!(texts.contains(part), "{part}: {texts}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs;
 use engine::config::Config;
 use engine::limits::refused_at_once;
 use engine::node::MemoryBound;
+use engine::pressure::Pressure;
 
 use super::host::{Host, bytes_text};
 
@@ -65,13 +66,63 @@ pub(crate) fn memory_text(bound: &MemoryBound) -> String {
     format!("{bytes} of the {has} of {of}")
 }
 
-/// Why the bound of memory is reached before the others are; `None` where they fit into it together.
-pub(crate) fn excess(host: &Host, config: &Config) -> Option<String> {
-    let bounds = config.byte_bounds(shards(host, config));
+/// Why the bound of memory may not do what it is for, and what to do about it.
+pub(crate) fn doubts_of_memory(
+    host: &Host,
+    config: &Config,
+) -> Vec<(String, &'static [&'static str])> {
+    let bound = memory(host, config);
+    let out_of_reach = out_of_reach(&bound).map(|it| (it, OUT_OF_REACH_FIXES));
+    let excess = excess(&bound, &config.byte_bounds(shards(host, config)));
+    out_of_reach.into_iter().chain(excess.map(|it| (it, EXCESS_FIXES))).collect()
+}
+
+const OUT_OF_REACH_FIXES: &[&str] =
+    &["limits.memory_bytes_max = 0   is four fifths of what there is"];
+const EXCESS_FIXES: &[&str] = &[
+    "a host, or a cgroup, with more memory",
+    "lower bounds: docs/decisions/memory.md lists them, and what each is for",
+];
+
+/// The bound of memory has levels, and the last one never begins: the kernel ends the node before.
+fn out_of_reach(bound: &MemoryBound) -> Option<String> {
+    let (last, has) = (Pressure::Consumers.begins_over(bound.bytes), bound.memory.bytes());
+    (last >= has).then(|| {
+        let most = has.saturating_sub(1) / 9 * 8;
+        format!(
+            "slow consumers are closed over {last} bytes, and there are {has}: set memory_bytes_max to {most} at most"
+        )
+    })
+}
+
+/// The bound of memory is reached before the others are; `None` where they fit into it together.
+fn excess(bound: &MemoryBound, bounds: &[(&str, u64)]) -> Option<String> {
     let sum = bounds.iter().fold(0_u64, |sum, it| sum.saturating_add(it.1));
-    let bound = memory(host, config).bytes;
-    (sum > bound).then(|| {
+    (sum > bound.bytes).then(|| {
         let sum = bytes_text(sum);
         format!("other bounds of bytes allow {sum} together: memory_bytes_max is reached before")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use engine::node::Memory;
+
+    /// The number that is said, of a bound that is too large; `None` where it is not.
+    fn said(bound_bytes: u64) -> Option<u64> {
+        let why = out_of_reach(&Memory::look().bound(bound_bytes))?;
+        let number = why.split("memory_bytes_max to ").nth(1).and_then(|it| it.split(' ').next());
+        Some(number.expect("a number").parse().expect("a number"))
+    }
+
+    #[test]
+    fn a_bound_whose_last_level_never_begins_is_told_with_the_largest_that_does() {
+        let has = Memory::look().bytes();
+        assert_eq!(said(0), None);
+        let most = said(has).expect("it is too large");
+        assert!(has / 10 * 8 < most && most < has / 9 * 8 + 8, "{most} of {has}");
+        assert_eq!(said(most), None);
+        assert_eq!(said(most + 16), Some(most));
+    }
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
     if let Some(path) = matches.get_one::<PathBuf>(command::READY_FILE) {
         ready::write(path, &facts, secrets(matches))?;
     }
-    if let Some(why) = room::excess(&host, &config) {
+    for (why, _) in room::doubts_of_memory(&host, &config) {
         tracing::warn!(why, memory = room::memory_text(&room::memory(&host, &config)));
     }
     tracing::info!(listen = %local, shards = options.shards, "node listens");

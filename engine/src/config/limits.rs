@@ -6,7 +6,7 @@ use super::table::LimitsConfig;
 use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::{Limits, REFUSED_AT_ONCE};
 use crate::outbox::OutboxLimits;
-use crate::reactor::ring::Settings;
+use crate::reactor::ring::{SHED_SHARE, Settings};
 use crate::side::{DatabaseLimits, ListLimits, SideLimits};
 
 impl LimitsConfig {
@@ -136,6 +136,7 @@ impl LimitsConfig {
             },
             unsent_bytes_max: self.kernel_unsent_bytes_max,
             backlog_bytes_max: self.outbox_total_bytes_max / shards.max(1),
+            shed_bytes_min: self.outbox_bytes_max / SHED_SHARE,
             grace_ms: self.close_timeout_ms,
             linger_ms: self.drain_input_ms,
         }
@@ -149,6 +150,8 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Kind, SETTINGS};
+    use crate::limits::refused_at_once;
+    use crate::reactor::ring::SLOTS_MAX;
 
     #[test]
     fn the_defaults_of_the_table_are_those_of_the_rooms() {
@@ -160,6 +163,16 @@ mod tests {
         let driver = Settings { conns_max, ..Settings::default() };
         assert_eq!(format!("{:?}", limits.for_driver(1)), format!("{driver:?}"));
         assert_eq!(limits.for_driver(4).backlog_bytes_max, driver.backlog_bytes_max / 4);
+    }
+
+    #[test]
+    fn as_many_connections_as_may_be_set_have_slots() {
+        let row = SETTINGS.iter().find(|it| it.key == "connections_max").unwrap();
+        let Kind::Number { max, .. } = row.kind else { unreachable!("it is a number") };
+        assert_eq!(max, u64::from(SLOTS_MAX - refused_at_once(SLOTS_MAX)));
+        let mut config = Config::default();
+        (row.assign)(&mut config, &max.to_string()).unwrap();
+        assert_eq!(config.limits.for_driver(1).conns_max, SLOTS_MAX);
     }
 
     #[test]

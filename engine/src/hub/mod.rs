@@ -40,6 +40,13 @@ impl Groups {
         self.0[audience as usize]
     }
 
+    /// The same, with another one for an audience.
+    #[must_use]
+    pub fn with(mut self, audience: Audience, group: GroupId) -> Self {
+        self.0[audience as usize] = Some(group);
+        self
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = GroupId> + '_ {
         self.0.iter().copied().flatten()
@@ -84,7 +91,10 @@ impl Hub {
     pub fn new(hasher: ShardHasher) -> Self {
         Self {
             channels: HashMap::with_hasher(hasher),
-            groups: Vec::new(),
+            groups: vec![Group {
+                audience: Audience::InsforgeFiltered as usize,
+                ..Group::default()
+            }],
             free: Vec::new(),
             dissolved: Vec::new(),
             dirty: Vec::new(),
@@ -119,6 +129,12 @@ impl Hub {
     /// How many connections the group has.
     fn count(&self, group: GroupId) -> usize {
         self.groups[group.0 as usize].conns.len()
+    }
+
+    /// The group in which nobody sits: what it has pending is for those to whom [`Turn::settle`] gives it.
+    #[must_use]
+    pub fn aside(&self) -> GroupId {
+        GroupId(0)
     }
 
     /// Bytes that this turn has for the group so far.

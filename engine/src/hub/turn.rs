@@ -35,6 +35,8 @@ pub struct Turn {
 /// Buffers kept for the next turns, and how large they may be.
 const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
+/// Connections with frames of their own whose lists are kept for the next turns.
+const SPARE_MIXED_MAX: usize = 1_024;
 
 /// A group of at most this part of a turn's sends goes before larger ones.
 const FEW_PART: usize = 4;
@@ -172,7 +174,9 @@ impl Turn {
             }
             mixed.parts.clear();
             mixed.cuts.clear();
-            self.spare.push(mixed);
+            if self.spare.len() < SPARE_MIXED_MAX {
+                self.spare.push(mixed);
+            }
         }
         hub.end_turn(dirty);
     }
@@ -245,3 +249,6 @@ impl Turn {
         &mut self.mixed[*mark as usize]
     }
 }
+
+#[cfg(test)]
+mod aside_tests;

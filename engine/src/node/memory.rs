@@ -1,16 +1,8 @@
-//! The memory that a node may take, and a thread that looks at how much it has. Files of the kernel are read there, never on a core.
+//! The memory that there is for a node, how much of it may be taken, and how much is.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use crate::pressure::{Gauge, Pressure};
-
-/// Between two looks. What comes in meanwhile has to fit between the bound and what the host has.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const CGROUPS: &str = "sys/fs/cgroup";
 
 /// The memory that there is for a node.
@@ -54,7 +46,7 @@ static SECOND_VERSION: Files = Files {
 /// How much a node may take.
 #[derive(Clone, Debug)]
 pub struct MemoryBound {
-    /// Over it new connections are refused, and then more: see [`Pressure`].
+    /// Over it new connections are refused, and then more: see [`Pressure`](crate::pressure::Pressure).
     pub bytes: u64,
     /// What there is.
     pub memory: Memory,
@@ -93,7 +85,7 @@ impl Memory {
 
     /// What is in use and does not come back by itself: of this process, or of its group if that is more. The group's has what the
     /// kernel keeps for it, such as buffers of sockets.
-    fn used_bytes(&self) -> u64 {
+    pub(super) fn used_bytes(&self) -> u64 {
         let own = fs::read_to_string(self.root.join("proc/self/statm")).ok();
         let own = own.and_then(|text| own_pages(&text)).unwrap_or(0);
         let own_bytes = own.saturating_mul(rustix::param::page_size() as u64);
@@ -145,60 +137,6 @@ fn number_after(text: &str, word: &str) -> Option<u64> {
         let mut words = line.split_ascii_whitespace();
         (words.next() == Some(word)).then(|| words.next()?.parse().ok())?
     })
-}
-
-/// The thread that looks. It ends with this.
-pub(super) struct Watch {
-    /// Dropped to end it.
-    until: Option<flume::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    /// Shows on a gauge how short memory is.
-    pub(super) fn start(bound: MemoryBound, gauge: Arc<Gauge>) -> io::Result<Self> {
-        let (until, over) = flume::bounded::<()>(0);
-        let work = move || {
-            while over.recv_timeout(LOOK_AGAIN) == Err(flume::RecvTimeoutError::Timeout) {
-                look(&bound, &gauge);
-            }
-        };
-        let thread = thread::Builder::new().name("memory".to_owned()).spawn(work)?;
-        Ok(Self { until: Some(until), thread: Some(thread) })
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        self.until = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // A panic there has been printed.
-        }
-    }
-}
-
-fn look(bound: &MemoryBound, gauge: &Gauge) {
-    let (used, before) = (bound.memory.used_bytes(), gauge.level());
-    let level = before.after(used, bound.bytes);
-    if level != before {
-        gauge.set(level);
-        tell(level, used, bound.bytes);
-    }
-}
-
-fn tell(level: Pressure, used_bytes: u64, memory_bytes_max: u64) {
-    match level {
-        Pressure::Calm => tracing::info!(used_bytes, memory_bytes_max, "memory suffices again"),
-        Pressure::Connections => {
-            tracing::warn!(used_bytes, memory_bytes_max, "memory: new connections are refused");
-        }
-        Pressure::Publishes => {
-            tracing::warn!(used_bytes, memory_bytes_max, "memory: messages are refused too");
-        }
-        Pressure::Consumers => {
-            tracing::warn!(used_bytes, memory_bytes_max, "memory: slow consumers are closed too");
-        }
-    }
 }
 
 #[cfg(test)]
@@ -279,19 +217,5 @@ mod tests {
         let memory = Memory::look();
         let used = memory.used_bytes();
         assert!(used > 0 && memory.bytes() > used, "{used} of {memory:?}");
-    }
-
-    #[test]
-    fn a_watch_shows_that_memory_is_short_and_ends() {
-        let gauge = Arc::new(Gauge::new(|| ()));
-        let watch = Watch::start(Memory::look().bound(1), Arc::clone(&gauge)).unwrap();
-        for _ in 0..1_000 {
-            if gauge.level() == Pressure::Consumers {
-                break;
-            }
-            thread::park_timeout(LOOK_AGAIN);
-        }
-        assert_eq!(gauge.level(), Pressure::Consumers);
-        drop(watch);
     }
 }

@@ -3,6 +3,7 @@
 mod core;
 mod memory;
 mod options;
+mod watch;
 mod webhooks;
 
 use std::io;
@@ -15,9 +16,9 @@ use protocol::ws::CloseCode;
 use storage::{Catalog, CatalogHandle, CatalogWriter, Counter, Journal, Reader, Wake};
 
 use self::core::{Listening, Meeting, Plan, Told, spawn};
-use self::memory::Watch;
 pub use self::memory::{Group, Memory, MemoryBound};
 pub use self::options::{NodeOptions, StartError};
+use self::watch::{Tell, Watch};
 use self::webhooks::Deliveries;
 pub use self::webhooks::{WEBHOOKS, WebhookSettings};
 use crate::control::{Kept, Operation};
@@ -105,6 +106,7 @@ impl Node {
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
+        let readers: Vec<_> = stores.iter().map(|it: &(Reader, Counter)| it.0.clone()).collect();
         let door = node.deliver(options, stores, &kept, clock)?;
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
@@ -113,8 +115,21 @@ impl Node {
             let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }
-        node.watch = options.memory.clone().map(|it| Watch::start(it, gauge)).transpose()?;
+        if let Some(bound) = &options.memory {
+            let others = node.others(readers, bound.give_back);
+            node.watch = Some(Watch::start(bound.clone(), gauge, options.shards, others)?);
+        }
         Ok(node)
+    }
+
+    /// The threads beside the cores whose memory does not come back by itself, as they are told to give back what nobody uses.
+    fn others(&self, readers: Vec<Reader>, give_back: fn()) -> Vec<Tell> {
+        let of_storage = readers.into_iter().map(|it| Box::new(move || it.tell(give_back)) as Tell);
+        let side = self.side.as_ref().map(Side::door);
+        let side = side.map(|it| Box::new(move || it.give_back(give_back)) as Tell);
+        let webhooks = self.deliveries.as_ref().map(|it| it.door().clone());
+        let webhooks = webhooks.map(|it| Box::new(move || it.give_back(give_back)) as Tell);
+        of_storage.chain(side).chain(webhooks).collect()
     }
 
     fn new(local_addr: SocketAddr, side: Option<Side>) -> Self {
@@ -215,6 +230,7 @@ impl Node {
             let ended = ended.unwrap_or_else(|_| Err(io::Error::other("a core panicked").into()));
             result = result.and(ended);
         }
+        drop(self.watch); // Side threads and deliveries end with the last door to them, and it has one to each.
         drop(self.catalog); // Its thread finishes what waits.
         let ends = [self.side.map(Side::join), self.deliveries.map(Deliveries::join)];
         for ended in ends.into_iter().flatten() {

@@ -13,6 +13,7 @@ use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::order::{Go, OperationAnswer, Order};
+use super::relief::{Due, Relief};
 use super::retention::kept_for;
 use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
@@ -74,6 +75,7 @@ pub struct Core {
     is_drained: bool,
     worked: bool,
     pressure: Pressure,
+    relief: Relief,
     /// Who waits for which operation.
     operations: HashMap<u64, flume::Sender<OperationAnswer>>,
     next_operation: u64,
@@ -95,6 +97,7 @@ impl Core {
             is_drained: false,
             worked: false,
             pressure: Pressure::Calm,
+            relief: Relief::default(),
             operations: HashMap::new(),
             next_operation: 0,
         }
@@ -298,13 +301,14 @@ impl Core {
             self.worked = was_worked;
         }
         self.parts.journal.write_counts();
-        if self.pressure == Pressure::Consumers {
-            self.parts.driver.shed_slowest();
+        match self.relief.next(self.parts.gauge.shown()) {
+            Due::Nothing => {}
+            Due::GiveBack => self.parts.gauge.give_back(),
+            Due::Shed => self.parts.driver.shed_slowest(),
         }
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
-            self.parts.gauge.ease();
         }
         if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;

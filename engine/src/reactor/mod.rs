@@ -13,6 +13,7 @@ mod lanes;
 mod lanes_tests;
 mod order;
 mod pin;
+mod relief;
 mod retention;
 pub mod ring;
 mod side;

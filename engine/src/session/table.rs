@@ -15,7 +15,7 @@ pub struct Slot {
     pub state: State,
     /// The incomplete end of what it sent.
     pub carry: Vec<u8>,
-    /// Bytes that `carry` needs before there is anything new to read in it.
+    /// Bytes that `carry` needs before there is anything new to read in it; zero where each byte may be the last of a head.
     pub want: usize,
     /// When it last sent something.
     pub heard_at_ms: u64,
@@ -61,7 +61,7 @@ impl Slot {
     /// Whether the peer owes the rest of a body whose length is known.
     #[must_use]
     pub fn is_in_body(&self) -> bool {
-        self.want > self.carry.len() + 1
+        self.want > self.carry.len()
     }
 
     fn free() -> Self {

@@ -13,6 +13,7 @@ use super::effects::Effects;
 use super::input::Keep;
 use super::{cohesivity, infrai, insforge};
 use crate::ids::{ChannelKey, ChannelRef, ConnId, Epoch, MessageId, TenantId};
+use crate::pressure::Pressure;
 
 /// What a request asks for, after its head was checked.
 pub(super) enum Call {
@@ -59,7 +60,8 @@ impl Shard {
             Routed::Found(found) => found,
             Routed::Preflight { allow } => {
                 let is_poll = head.path() == engineio::PATH;
-                let page = page_of(head);
+                let is_asked = is_poll || self.tenants.list_origins();
+                let page = is_asked.then(|| page_of(head)).flatten();
                 self.tenants.admit_page_anywhere(page.as_deref())?;
                 let origin = page.filter(|_| is_poll);
                 return Ok(Call::Preflight { allow, origin });
@@ -147,10 +149,12 @@ impl Shard {
         shape: Shape,
         effects: &mut Effects,
     ) -> Result<(), Rejection> {
-        let text = match (self.health.draining, self.health.storage) {
-            (false, true) => return self.say(conn, shape, r#"{"status":"ready"}"#, effects),
-            (true, _) => r#"{"status":"draining"}"#,
-            (false, false) => r#"{"status":"storage_unavailable"}"#,
+        let is_short = self.has_memory_for(Pressure::Connections).is_err();
+        let text = match (self.health.draining, self.health.storage, is_short) {
+            (false, true, false) => return self.say(conn, shape, r#"{"status":"ready"}"#, effects),
+            (true, _, _) => r#"{"status":"draining"}"#,
+            (false, false, _) => r#"{"status":"storage_unavailable"}"#,
+            (false, true, true) => r#"{"status":"memory_short"}"#,
         };
         self.say(conn, Shape { status: 503, ..shape }, text, effects)
     }

@@ -16,7 +16,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{PublishAsked, Stage, State};
+use crate::session::{PublishAsked, SocketSession, Stage, State, Table};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -36,47 +36,57 @@ impl Shard {
     }
 
     fn on_publication(&mut self, publication: &Publication) {
-        let Some(groups) = self.hub.listening(publication.channel()) else { return };
+        let Some(mut groups) = self.hub.listening(publication.channel()) else { return };
         let choosy = groups.of(Audience::InsforgeFiltered);
-        let choosy = choosy.filter(|group| self.leave_out(*group, publication));
-        let gets = |it: Audience| {
-            it.has_messages() || (it == Audience::InsforgeFiltered && choosy.is_some())
-        };
+        let wanted = choosy.map_or(Wanted::ByNobody, |group| self.ask_choosy(group, publication));
+        if matches!(wanted, Wanted::ByFew) {
+            groups = groups.with(Audience::InsforgeFiltered, self.hub.aside());
+        }
+        let is_wanted = !matches!(wanted, Wanted::ByNobody);
+        let gets =
+            |it: Audience| it.has_messages() || (it == Audience::InsforgeFiltered && is_wanted);
         self.hub.tell(&groups, gets, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
-        if let Some(group) = choosy {
-            self.left_out.iter().for_each(|it| self.turn.cut(&self.hub, *it, group));
+        let Self { hub, turn, choosy, .. } = self;
+        match wanted {
+            Wanted::ByNobody => {}
+            Wanted::ByMost(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
+            Wanted::ByFew => {
+                choosy.wanting.iter().for_each(|it| turn.settle(hub, *it, hub.aside()));
+            }
         }
     }
 
-    /// Notes who of a group does not want a message, which is read once for all of them: what comes before it is theirs, and it is
-    /// not. Returns whether anyone wants it.
-    fn leave_out(&mut self, group: GroupId, publication: &Publication) -> bool {
+    /// Notes who of a group wants a message, which is read once for all of them, and gives the fewer of the two sides what comes before
+    /// it: to those who want it, or to those who do not, for whom it is cut out of what the group gets.
+    fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Wanted {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
-        let Self { hub, sessions, turn, left_out, .. } = self;
-        let mut wants = |conn: ConnId| match sessions.slot(conn).map(|it| &mut it.state) {
-            Some(State::Socket(socket)) => {
-                let client = socket.insforge();
-                client.is_some_and(|it| it.wants(publication, || schema.as_deref()))
-            }
-            Some(
-                State::Http(_)
-                | State::Leaving(_)
-                | State::Passing(..)
-                | State::Arriving
-                | State::Ending,
-            )
-            | None => false,
-        };
-        let all = hub.conns(group);
-        left_out.clear();
-        left_out.extend(all.iter().copied().filter(|it| !wants(*it)));
-        let is_wanted = left_out.len() < all.len();
-        if is_wanted {
-            left_out.iter().for_each(|it| turn.settle(hub, *it, group));
+        let Self { hub, sessions, turn, choosy, limits, .. } = self;
+        let Choosy { wanting, others } = choosy;
+        (wanting.clear(), others.clear());
+        for conn in hub.conns(group) {
+            let client = socket_of(sessions, *conn).and_then(SocketSession::insforge);
+            let wants = client.is_some_and(|it| it.wants(publication, || schema.as_deref()));
+            if wants { wanting.push(*conn) } else { others.push(*conn) }
         }
-        is_wanted
+        // What is gathered for them does not wait for a later turn, as a shared frame does.
+        let are_few = wanting.len() <= others.len().min(limits.deliveries_per_turn_max);
+        match (wanting.is_empty(), are_few) {
+            (true, _) => Wanted::ByNobody,
+            (false, true) => {
+                for conn in wanting {
+                    let groups = socket_of(sessions, *conn).into_iter().flat_map(|it| it.groups());
+                    groups.for_each(|it| turn.settle(hub, *conn, it));
+                    turn.cut(hub, *conn, hub.aside());
+                }
+                Wanted::ByFew
+            }
+            (false, false) => {
+                others.iter().for_each(|it| turn.settle(hub, *it, group));
+                Wanted::ByMost(group)
+            }
+        }
     }
 
     fn on_presence(&mut self, change: &PresenceChange) {
@@ -172,6 +182,34 @@ impl Shard {
             | State::Arriving
             | State::Ending => {}
         }
+    }
+}
+
+/// Who of those who want some messages alone wants one.
+enum Wanted {
+    /// Nobody.
+    ByNobody,
+    /// So few that each is given it by itself, behind what it has so far.
+    ByFew,
+    /// So many of the group that it gets it, and the others do not.
+    ByMost(GroupId),
+}
+
+/// Those who want some messages alone, and were asked about the last.
+#[derive(Default)]
+pub(super) struct Choosy {
+    wanting: Vec<ConnId>,
+    others: Vec<ConnId>,
+}
+
+fn socket_of(sessions: &mut Table, conn: ConnId) -> Option<&mut SocketSession> {
+    match &mut sessions.slot(conn)?.state {
+        State::Socket(socket) => Some(socket),
+        State::Http(_)
+        | State::Leaving(_)
+        | State::Passing(..)
+        | State::Arriving
+        | State::Ending => None,
     }
 }
 

@@ -50,6 +50,7 @@ use batches::Batches;
 use cost::Owed;
 pub use counters::Counters;
 use deadlines::Deadlines;
+use edge::Choosy;
 use effects::{Effects, Ending, Outlet};
 use enforce::Orders;
 use hashbrown::HashSet;
@@ -149,8 +150,7 @@ pub struct Shard {
     /// Connections without a socket.
     polls: Polls,
     scratch: Vec<u8>,
-    /// Who does not want the publication that is handed out.
-    left_out: Vec<ConnId>,
+    choosy: Choosy,
     /// Connections that the table of the ring has a slot for, but for those that are being refused.
     room: usize,
     squeeze: Squeeze,
@@ -213,7 +213,7 @@ impl Shard {
             reading: None,
             due: Vec::new(),
             scratch: Vec::new(),
-            left_out: Vec::new(),
+            choosy: Choosy::default(),
             room: usize::MAX,
             squeeze: Squeeze::new(limits.polling_total_bytes_max),
             health: Health { draining: false, storage: true },

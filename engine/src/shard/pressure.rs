@@ -1,12 +1,15 @@
 //! What a shard refuses while memory is short: newcomers first, then what is published, then what waits for the slowest.
 
+use std::collections::BTreeSet;
+
 use protocol::Rejection;
 use protocol::dialect::Dialect;
-use protocol::http::KeepAlive;
+use protocol::http::{Head, KeepAlive, Route, Routed, route};
 use protocol::ws::CloseCode;
 
 use super::Shard;
 use super::answers::Shape;
+use super::calls::{Body, Call};
 use super::effects::Effects;
 use crate::ids::ConnId;
 use crate::planted::{self, Fault};
@@ -15,6 +18,9 @@ use crate::session::State;
 
 /// What a peer may leave unread while there is no memory for messages: a head, not a body.
 const UNREAD_BYTES_MAX: usize = 16 * 1024;
+/// Connections of one shard that came while there was no memory for them, and have not asked for anything yet. Who asks whether the node
+/// lives is among them; each has a head at most, and as long as a head may take. More are refused unheard.
+const NEWCOMERS_MAX: usize = 256;
 
 /// How short memory is.
 #[derive(Debug)]
@@ -22,11 +28,18 @@ pub(super) struct Squeeze {
     level: Pressure,
     /// The limit of that name, while there is memory for consumers.
     polling_total_bytes_max: usize,
+    /// See [`NEWCOMERS_MAX`].
+    newcomers: BTreeSet<ConnId>,
 }
 
 impl Squeeze {
     pub(super) fn new(polling_total_bytes_max: usize) -> Self {
-        Self { level: Pressure::Calm, polling_total_bytes_max }
+        Self { level: Pressure::Calm, polling_total_bytes_max, newcomers: BTreeSet::new() }
+    }
+
+    /// A connection is gone.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        self.newcomers.remove(&conn);
     }
 }
 
@@ -51,6 +64,50 @@ impl Shard {
             return Ok(());
         }
         Err(Rejection::Overloaded { limit: Pressure::LIMIT })
+    }
+
+    /// Lets a connection in, or hears what it asks for before it is refused.
+    ///
+    /// # Errors
+    /// When there is no memory for it, nor for another that is heard.
+    pub(super) fn greet(&mut self, conn: ConnId) -> Result<(), Rejection> {
+        let Err(why) = self.has_memory_for(Pressure::Connections) else { return Ok(()) };
+        if self.squeeze.newcomers.len() >= NEWCOMERS_MAX {
+            return Err(why);
+        }
+        self.squeeze.newcomers.insert(conn);
+        if let Some(slot) = self.sessions.slot(conn) {
+            // As if it had begun to say something: silence is not kept either.
+            slot.since_ms = self.now.monotonic_ms.max(1);
+        }
+        Ok(())
+    }
+
+    /// Refuses the first request of a connection for which there is no memory, unless it asks how the node is: who restarts a node that
+    /// does not answer would make it worse. Says whether the connection ends so.
+    pub(super) fn turn_away(
+        &mut self,
+        conn: ConnId,
+        head: &Head<'_>,
+        effects: &mut Effects,
+    ) -> bool {
+        if !self.squeeze.newcomers.remove(&conn) {
+            return false;
+        }
+        let Err(why) = self.has_memory_for(Pressure::Connections) else { return false };
+        let call = match route(head) {
+            Routed::Found(Route::HealthLive) => Call::Live,
+            Routed::Found(Route::HealthReady) => Call::Ready,
+            Routed::Found(_)
+            | Routed::Preflight { .. }
+            | Routed::MethodNotAllowed { .. }
+            | Routed::NotFound => Call::Reject(why),
+        };
+        let surface = self.surface(Dialect::of_path(head.path()));
+        let shape = Shape { surface, method: head.method(), ..Shape::ok(KeepAlive::Close) };
+        self.counters.requests += 1;
+        self.perform(conn, call, Body { bytes: &mut [], shape }, effects);
+        true
     }
 
     /// Ends a peer that is in the middle of something large while there is no memory for it. Says whether it did.

@@ -11,7 +11,6 @@ use super::calls::{Body, Call};
 use super::cohesivity;
 use super::effects::{Effects, Ending};
 use crate::ids::ConnId;
-use crate::pressure::Pressure;
 use crate::session::{HttpSession, State, Surface};
 
 /// How far reading came.
@@ -20,6 +19,8 @@ pub(super) enum Progress {
     Used(usize),
     /// So many bytes are needed before there is something to read.
     Need(usize),
+    /// More is needed, and any byte may be the last of it.
+    More,
     /// The rest stays unread until an earlier request is answered.
     Wait,
 }
@@ -35,7 +36,7 @@ struct Outline {
 impl Shard {
     pub(super) fn on_opened(&mut self, conn: ConnId, effects: &mut Effects) {
         let full = self.open(conn, State::Http(Box::<HttpSession>::default()));
-        if let Err(why) = full.and_then(|()| self.has_memory_for(Pressure::Connections)) {
+        if let Err(why) = full.and_then(|()| self.greet(conn)) {
             self.refuse_conn(conn, &why, effects);
         }
         self.watch(conn);
@@ -150,7 +151,7 @@ impl Shard {
                     want = count;
                     break;
                 }
-                Progress::Wait => break,
+                Progress::More | Progress::Wait => break,
             }
         }
         if let Some(slot) = self.sessions.slot(conn) {
@@ -260,13 +261,16 @@ impl Shard {
     ) -> Result<(Call, Outline), Progress> {
         let head = match parse_head(bytes, &self.limits.wire) {
             Ok(Some(head)) => head,
-            Ok(None) => return Err(Progress::Need(bytes.len() + 1)),
+            Ok(None) => return Err(Progress::More),
             Err(fault) => {
                 let surface = self.surface(Dialect::of_unread_head(bytes));
                 self.answer_fault(conn, (&fault, surface), effects);
                 return Err(Progress::Used(bytes.len()));
             }
         };
+        if self.turn_away(conn, &head, effects) {
+            return Err(Progress::Used(bytes.len()));
+        }
         #[cfg(feature = "echo")]
         if let Some(progress) = self.open_echo(conn, &head) {
             return Err(progress);

@@ -20,6 +20,9 @@ use crate::ids::{ChannelKey, ConnId, TenantId};
 use crate::planted::{self, Fault};
 use crate::session::{Lease, SocketSession, Speech, State};
 
+/// What a client of Engine.IO is told whose packet is larger than the handshake said that one may be.
+const PACKET_TOO_BIG: &str = "message over its limit: maxPayload";
+
 /// A WebSocket that may be opened.
 #[derive(Debug)]
 pub(super) struct Opening {
@@ -127,7 +130,11 @@ impl Shard {
                 let number = code.unwrap_or_else(|| CloseCode::Normal.number());
                 self.part(conn, effects, |out| ws::append_close_number(out, number, ""));
             }
-            Step::Fault(fault) => self.end_socket(conn, fault.code, fault.reason, effects),
+            Step::Fault(ws::Fault { code, reason }) => {
+                let is_packet = code == CloseCode::TooBig && socket.dialect() == Dialect::Insforge;
+                let why = if is_packet { PACKET_TOO_BIG } else { reason };
+                self.end_socket(conn, code, why, effects);
+            }
         }
         Progress::Used(consumed)
     }
@@ -252,6 +259,7 @@ impl Shard {
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::Closed);
         self.lists.abandon(conn);
+        self.squeeze.forget(conn);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {
                 self.unsubscribe_all(conn, &socket, effects);

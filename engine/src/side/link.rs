@@ -16,6 +16,8 @@ pub(super) enum Order {
     Join(ShardId, Core),
     /// A core asks.
     Ask(ShardId, SideAsk),
+    /// Memory is short: this has the thread's allocator return what nobody uses.
+    GiveBack(fn()),
 }
 
 /// A core, as the side threads see it.
@@ -47,6 +49,11 @@ impl SideDoor {
         let (answers, taken) = flume::unbounded();
         let _ = self.0.send(Order::Join(shard, Core { reader, answers, wake })); // `send` tells when nobody is there
         SideLink { shard, orders: self.0.clone(), answers: taken }
+    }
+
+    /// Has the thread of the tasks call this: it returns to the system what nobody uses of the calling thread's memory.
+    pub fn give_back(&self, call: fn()) {
+        let _ = self.0.send(Order::GiveBack(call)); // threads that have ended have nothing
     }
 }
 

@@ -155,6 +155,7 @@ impl Desk {
                 }
             }
             Order::Ask(shard, ask) => self.begin(shard, ask),
+            Order::GiveBack(call) => call(),
         }
     }
 

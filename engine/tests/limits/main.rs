@@ -14,6 +14,7 @@ mod cgroup;
 mod client;
 mod crowd;
 mod descriptors;
+mod give_back;
 mod memory;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]

@@ -47,6 +47,10 @@ fn messages_are_refused_once_newcomers_are_and_who_is_there_is_served() {
     assert!(began_to_refuse.is_some_and(|it| it <= acked), "{began_to_refuse:?} of {acked}");
     assert!(answer_of_newcomer(&node).unwrap().wants(LIMIT));
     assert_eq!(version(&mut inside).unwrap().status, 200, "who is there is served");
+    let probe = |path| ask(&mut Raw::open(&node), &request("GET", path, "")).unwrap();
+    assert_eq!(probe("/health/live").status, 200, "who would restart it would make it worse");
+    let ready = probe("/health/ready");
+    assert!(ready.status == 503 && ready.body.contains("memory_short"), "{}", ready.body);
     let path = format!("/edge/realtime/history?channel=fill&after=0&limit=5&key={}", node.key());
     let found = ask(&mut inside, &request("GET", &path, "")).unwrap();
     assert_eq!(found.json()["messages"].as_array().unwrap().len(), 5);
@@ -58,6 +62,15 @@ fn messages_are_refused_once_newcomers_are_and_who_is_there_is_served() {
         ),
     );
     node.stop();
+}
+
+#[test]
+fn a_node_says_when_it_begins_that_its_bound_is_never_reached_in_full() {
+    let bound = (1_u64 << 50).to_string();
+    let node = Node::with(&["--ephemeral", "--limits-memory-bytes-max", &bound]);
+    assert_eq!(version(&mut Raw::open(&node)).unwrap().status, 200);
+    let log = node.stop_and_read();
+    assert!(log.contains("set memory_bytes_max to "), "{log}");
 }
 
 /// What one who comes is told.

@@ -1,10 +1,26 @@
-//! Memory is short: who has most waiting is given up first.
+//! Memory is short: who has most waiting is given up first, and who has little not at all.
 
 use engine::frame::Frame;
+use engine::ids::ConnId;
 use engine::outbox::OutboxLimits;
 use engine::reactor::ring::{Event, How, Settings};
 
 use super::support::{Core, pattern};
+
+/// The name of the connection that is given up next.
+fn given_up(core: &mut Core) -> ConnId {
+    core.until(|_, event| match event {
+        Event::Overrun(conn) => Some(conn),
+        Event::Opened(_)
+        | Event::Received(_)
+        | Event::PeerClosed(_)
+        | Event::Closed(..)
+        | Event::Arrived(..)
+        | Event::Passed(_)
+        | Event::Stayed(_)
+        | Event::Doorbell => None,
+    })
+}
 
 const MIB: usize = 1 << 20;
 
@@ -29,18 +45,7 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     assert!(0 < before[0] && before[0] < before[1] && before[2] == 0, "{before:?}");
     for due in [conns[1], conns[0]] {
         core.driver.shed_slowest();
-        let over = core.until(|_, event| match event {
-            Event::Overrun(conn) => Some(conn),
-            Event::Opened(_)
-            | Event::Received(_)
-            | Event::PeerClosed(_)
-            | Event::Closed(..)
-            | Event::Arrived(..)
-            | Event::Passed(_)
-            | Event::Stayed(_)
-            | Event::Doorbell => None,
-        });
-        assert_eq!(over, due);
+        assert_eq!(given_up(&mut core), due);
         core.driver.share(&frame, due);
     }
     core.driver.shed_slowest();
@@ -48,4 +53,30 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     assert!(core.driver.next().is_none(), "nobody is given up twice");
     assert!(waiting(&core) <= before, "who is given up gets nothing more");
     conns.iter().for_each(|it| core.driver.close(*it, How::Now));
+}
+
+/// Less than one has waiting when it is given up.
+const PART: usize = 16 * 1024;
+
+#[test]
+fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
+    let settings = Settings::default();
+    let mut core = Core::new(settings);
+    let _stream = core.connect();
+    let conn = core.opened();
+    let frame = Frame::new(pattern(PART, 1));
+    let send_until = |core: &mut Core, bytes| {
+        while core.driver.waiting_bytes(conn) < bytes {
+            core.driver.share(&frame, conn);
+            core.turn();
+        }
+    };
+    send_until(&mut core, 1);
+    assert!(core.driver.waiting_bytes(conn) < settings.shed_bytes_min);
+    core.driver.shed_slowest();
+    core.turn();
+    assert!(core.driver.next().is_none(), "it is hardly behind");
+    send_until(&mut core, settings.shed_bytes_min);
+    core.driver.shed_slowest();
+    assert_eq!(given_up(&mut core), conn);
 }

@@ -48,6 +48,8 @@ pub(crate) fn stentor(folder: &Path) -> Command {
 /// A running node.
 pub(crate) struct Node {
     child: Child,
+    /// What it said until it listened.
+    began: Vec<String>,
     log: Receiver<String>,
     ready: Value,
     address: SocketAddr,
@@ -100,7 +102,7 @@ impl Node {
         let ready: Value = serde_json::from_slice(&std::fs::read(&ready_file).unwrap()).unwrap();
         let address = ready["http"].as_str().unwrap().strip_prefix("http://").unwrap();
         let address = address.parse().unwrap();
-        Self { child, log, ready, address, _folder: None }
+        Self { child, began: before, log, ready, address, _folder: None }
     }
 
     /// What the ready file says.
@@ -171,7 +173,8 @@ impl Node {
     pub(crate) fn stop_and_read(mut self) -> String {
         self.signal(Signal::TERM);
         assert_eq!(self.wait().code(), Some(0));
-        self.log.iter().collect::<Vec<_>>().join("\n")
+        let began = std::mem::take(&mut self.began);
+        began.into_iter().chain(self.log.iter()).collect::<Vec<_>>().join("\n")
     }
 
     /// Ends it between two instructions.

@@ -307,7 +307,7 @@ fn a_payload_over_its_limit_is_refused_and_the_session_goes_on() {
     socket.read_until("}]");
     socket.send(frame(&publish(1_000_000)));
     let closed = socket.read_to_end_lossy();
-    assert!(closed.contains("message over its limit"), "{closed:?}");
+    assert!(closed.contains("message over its limit: maxPayload"), "{closed:?}");
     let mut client = Client::open(&node);
     client.say(&format!("{enter}\u{1e}{subscribe}"));
     while !client.hear().contains("430[") {}

@@ -282,7 +282,7 @@ impl Net {
         }
     }
 
-    /// Gives up on the connections that have most waiting, as the driver does.
+    /// Gives up on the connections that have most waiting, as the driver does; here however little that is.
     pub fn shed_slowest(&mut self) {
         let is_behind = |it: &&mut Wire| {
             let is_whole = !it.outbox.is_empty() && !it.outbox.is_sealed();

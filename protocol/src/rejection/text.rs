@@ -57,7 +57,9 @@ impl fmt::Display for Rejection {
             Self::QuotaExceeded { quota, window, .. } => {
                 write!(f, "Quota reached: {quota} ({})", window.name())
             }
-            Self::TooManyConnections { max } => write!(f, "Connection limit reached: {max}"),
+            Self::TooManyConnections { max } => {
+                write!(f, "Connection limit reached: sockets_max is {max}")
+            }
             Self::Overloaded { limit } => write!(f, "Overloaded: {limit}"),
             Self::StorageFull => f.write_str("storage is full"),
             Self::StorageUnavailable => f.write_str("storage is unavailable"),

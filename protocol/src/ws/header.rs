@@ -92,7 +92,8 @@ pub(crate) fn parse(
         (true, _) => usize::from(short),
         (false, Some(bytes)) => bytes,
         (false, None) => {
-            return Err(Fault { code: CloseCode::TooBig, reason: "message over its limit" });
+            let reason = "message over its limit: message_bytes_max";
+            return Err(Fault { code: CloseCode::TooBig, reason });
         }
     };
     let header_bytes = length_end + mask_bytes;

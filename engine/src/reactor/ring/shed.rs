@@ -12,7 +12,7 @@ const SHARE: usize = 8;
 
 impl<R: Ring> Driver<R> {
     /// Takes nothing more for the connections that have most waiting, and says so with [`Event::Overrun`](super::Event::Overrun).
-    /// Call it again as long as memory is short.
+    /// Who has less than `shed_bytes_min` waiting is not behind. Call it again once it is known that this was not enough.
     pub fn shed_slowest(&mut self) {
         let mut behind: Vec<(usize, u32)> =
             self.slow.iter().filter_map(|slot| Some((self.backlog(*slot)?, *slot))).collect();
@@ -28,10 +28,11 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    /// What waits for a connection that still takes more.
+    /// What waits for a connection that is behind and still takes more.
     fn backlog(&self, slot: u32) -> Option<usize> {
         let conn = self.conns.get(slot as usize).filter(|it| it.phase == Phase::Open)?;
         let outbox = &conn.slow.as_ref()?.outbox;
-        (!outbox.is_empty() && !outbox.is_sealed()).then(|| outbox.bytes())
+        let is_behind = !outbox.is_empty() && outbox.bytes() >= self.settings.shed_bytes_min;
+        (is_behind && !outbox.is_sealed()).then(|| outbox.bytes())
     }
 }

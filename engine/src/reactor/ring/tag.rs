@@ -8,7 +8,7 @@ const GENERATION_BITS: u32 = 12;
 const GENERATION_MASK: u32 = (1 << GENERATION_BITS) - 1;
 
 /// Slots that a tag can name.
-pub(super) const SLOTS_MAX: u32 = 1 << SLOT_BITS;
+pub const SLOTS_MAX: u32 = 1 << SLOT_BITS;
 /// Places in one turn that a tag can name.
 pub(super) const PLACES_MAX: usize = 1 << PLACE_BITS;
 /// The largest number of a connection that is passed.

@@ -20,21 +20,14 @@ pub(in crate::shard) enum Asked {
 }
 
 impl Shard {
-    /// Whose administrator makes a call.
+    /// Whose administrator makes a call, from a page that their tenant takes or from none.
     pub(super) fn insforge_admin(&self, head: &Head<'_>) -> Result<TenantId, RestError> {
         let (now_s, limits) = (self.now.wall_ms / 1000, &self.limits.wire);
         let credential = decode_head_credential(head);
         let found = self.tenants.identify_admin(credential, head.host(), now_s, limits);
-        found.map(|(tenant, _)| tenant).map_err(RestError::Credential)
-    }
-
-    /// Refuses an administrator's call from a page that their tenant does not take.
-    pub(super) fn admit_admin_page(&self, head: &Head<'_>) -> Result<(), Rejection> {
-        if !self.tenants.list_origins() || head.header("origin").is_none() {
-            return Ok(());
-        }
-        // Who is none is told so by the call itself.
-        self.insforge_admin(head).map_or(Ok(()), |tenant| self.admit_page(tenant, head))
+        let (tenant, _) = found.map_err(RestError::Credential)?;
+        self.admit_page(tenant, head).map_err(RestError::Other)?;
+        Ok(tenant)
     }
 
     /// The key of the browsers of the tenant whose administrator makes a call.

@@ -87,10 +87,7 @@ impl Shard {
         head: &Head<'_>,
         call: insforge::Call,
     ) -> Result<Call, Rejection> {
-        if !matches!(call, insforge::Call::Engine | insforge::Call::PlainSocket) {
-            self.admit_admin_page(head)?;
-        }
-        match call {
+        let found = match call {
             insforge::Call::Engine => self.find_engine(head),
             insforge::Call::PlainSocket => self.plain_opening(head),
             insforge::Call::AnonKey => Ok(match self.anon_key(head) {
@@ -114,6 +111,11 @@ impl Shard {
             | insforge::Call::ConfigUpdate
             | insforge::Call::PermissionsGet
             | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
+        };
+        match found {
+            // Its answer says which pages may read it.
+            Ok(Call::Refuse(RestError::Other(why @ Rejection::OriginDenied { .. }))) => Err(why),
+            found => found,
         }
     }
 

@@ -22,6 +22,7 @@ pub(super) enum Order {
     Status(TenantId, Reply<Vec<EndpointStatus>>),
     Letters(EndpointKey, u64, usize, Reply<Option<Vec<Letter>>>),
     Replay(EndpointKey, u64, Reply<Result<(), ReplayFault>>),
+    GiveBack(fn()),
     End,
 }
 
@@ -100,6 +101,12 @@ impl WebhookDoor {
         reply: Reply<Result<(), ReplayFault>>,
     ) -> Result<(), Busy> {
         self.send(Order::Replay(of, letter, reply))
+    }
+
+    /// Has the thread of the deliveries call this: it returns to the system what nobody uses of the calling thread's memory. With as
+    /// many orders waiting as may it is left out.
+    pub fn give_back(&self, call: fn()) {
+        let _ = self.send(Order::GiveBack(call)); // as above
     }
 
     /// Ends the deliveries: calls under way are cut off, and what ended is saved.

@@ -1,9 +1,10 @@
-//! How long a request may take to come.
+//! How long a request may take to come, and how large a message may be.
 
 use engine::limits::Limits;
+use protocol::ws::Opcode;
 
-use super::Alone;
 use super::polls::{get, open, post_head};
+use super::{Alone, ENGINE, OPEN};
 
 /// Two pongs.
 const BODY: &str = "3\u{1e}3";
@@ -32,4 +33,40 @@ fn a_body_that_is_asked_for_late_has_its_whole_time() {
     alone.pass(2);
     let heard = alone.heard(conn);
     assert!(heard.starts_with("HTTP/1.1 408 "), "{heard}");
+}
+
+/// However little of it is missing, it is a body that is late, and has a body's time.
+#[test]
+fn a_body_without_its_last_byte_is_no_head() {
+    for (missing, timeout_s, limit) in
+        [(0, 5, "head_timeout_ms"), (1, 10, "body_timeout_ms"), (2, 10, "body_timeout_ms")]
+    {
+        let mut alone = Alone::new(Limits::default());
+        let (_, sid) = open(&mut alone);
+        let conn = alone.connect();
+        let head = post_head(&sid, BODY.len(), "");
+        let body = &BODY[..BODY.len() - missing];
+        let text = if missing == 0 { &head[..head.len() - 1] } else { &format!("{head}{body}") };
+        assert_eq!(alone.say(conn, text), "");
+        alone.pass(timeout_s - 1);
+        assert_eq!(alone.heard(conn), "", "{missing}");
+        alone.pass(2);
+        let heard = alone.heard(conn);
+        assert!(heard.starts_with("HTTP/1.1 408 ") && heard.contains(limit), "{missing}: {heard}");
+    }
+}
+
+#[test]
+fn who_sends_too_much_at_once_is_told_by_which_limit() {
+    for (path, bytes, limit) in
+        [("/realtime", 65_537, "message_bytes_max"), (ENGINE, 1_000_001, "maxPayload")]
+    {
+        let mut alone = Alone::new(Limits::default());
+        let conn = alone.open(OPEN, path);
+        alone.heard(conn);
+        alone.send(conn, Opcode::Text, &"x".repeat(bytes));
+        alone.settle();
+        let heard = alone.heard(conn);
+        assert!(heard.contains(&format!("message over its limit: {limit}")), "{path}: {heard}");
+    }
 }

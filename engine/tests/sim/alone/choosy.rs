@@ -128,3 +128,18 @@ fn those_who_want_a_message_share_its_frame_and_wait_their_turn() {
     assert!(wanting.into_iter().all(|it| alone.events(it) == ["x"]));
     assert_eq!(alone.events(other), [""; 0]);
 }
+
+/// What few want is given to them alone: nothing is noted of those who do not, and what they share with others stays shared.
+#[test]
+fn what_one_of_many_wants_costs_the_others_nothing() {
+    const MANY: usize = 7;
+    let mut alone = Alone::new(Limits::default());
+    let others: Vec<_> = (0..MANY).map(|_| alone.listen("y")).collect();
+    let one = alone.listen("x");
+    let publisher = alone.plain();
+    // All of them share what most want, but for the one; and the publisher has its answers.
+    alone.publish(publisher, &["x", "y"]);
+    assert_eq!((alone.sent.shares, alone.sent.sends), (MANY, MANY + 2));
+    assert_eq!(alone.events(one), ["x"]);
+    assert!(others.into_iter().all(|it| alone.events(it) == ["y"]));
+}

@@ -6,6 +6,7 @@ mod choosy;
 mod leaving;
 mod paces;
 mod polls;
+mod pressure;
 mod removal;
 mod webhooks;
 

@@ -138,6 +138,7 @@ impl Desk {
             }
             Order::Letters(of, after, max, reply) => self.list_letters(&of, after, max, reply),
             Order::Replay(of, letter, reply) => self.find_letter(&of, letter, reply),
+            Order::GiveBack(call) => call(),
             Order::End => {} // It is not taken on.
         }
     }

@@ -1,0 +1,74 @@
+//! What is given to some of a group aside, and what a turn with many of them keeps.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::frame::{Frame, Piece};
+use crate::hasher;
+use crate::hub::Audience;
+use crate::ids::{ChannelKey, TenantId};
+
+/// What each connection was sent, and whether by itself.
+#[derive(Default)]
+struct Log(Vec<(u32, &'static str, Vec<u8>)>);
+
+impl Outlet for Log {
+    fn share(&mut self, frame: &Frame, conn: ConnId) {
+        self.0.push((conn.slot, "share", frame.bytes().to_vec()));
+    }
+
+    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
+        let all = pieces.iter().flat_map(|it| it.bytes().to_vec()).collect();
+        self.0.push((conn.slot, "gather", all));
+    }
+}
+
+fn conn(slot: u32) -> ConnId {
+    ConnId { slot, generation: 0 }
+}
+
+fn room(slots: u32) -> (Hub, Turn, GroupId) {
+    let mut hub = Hub::new(hasher::seeded(1));
+    let channel = Arc::new(ChannelKey::new(TenantId(0), "a"));
+    let mut enter = |slot| hub.enter(&channel, Audience::InsforgeFiltered, conn(slot)).group;
+    let group = enter(0);
+    (1..slots).for_each(|slot| assert_eq!(enter(slot), group));
+    (hub, Turn::new(100), group)
+}
+
+fn flush(hub: &mut Hub, turn: &mut Turn) -> Vec<(u32, &'static str, Vec<u8>)> {
+    let mut log = Log::default();
+    turn.flush(hub, &mut log);
+    log.0
+}
+
+#[test]
+fn who_is_given_something_aside_gets_it_where_it_came_about() {
+    let (mut hub, mut turn, group) = room(2);
+    let aside = hub.aside();
+    for (text, is_aside) in [("1", false), ("(one)", true), ("2", false), ("(two)", true)] {
+        if is_aside {
+            turn.settle(&hub, conn(1), group);
+            turn.cut(&hub, conn(1), aside);
+        }
+        let to = if is_aside { aside } else { group };
+        hub.append(to, |_, out| out.extend_from_slice(text.as_bytes()));
+        if is_aside {
+            turn.settle(&hub, conn(1), aside);
+        }
+    }
+    let picked = (1, "gather", b"1(one)2(two)".to_vec());
+    assert_eq!(flush(&mut hub, &mut turn), [(0, "share", b"12".to_vec()), picked]);
+    assert!(flush(&mut hub, &mut turn).is_empty(), "nothing stays aside");
+}
+
+#[test]
+fn a_turn_with_many_keeps_the_memory_of_few() {
+    let (mut hub, mut turn, _) = room(1);
+    let many = SPARE_MIXED_MAX + 1;
+    for slot in 0..u32::try_from(many).unwrap() {
+        turn.write(&hub, conn(slot), std::iter::empty(), |out| out.push(b'x'));
+    }
+    assert_eq!(flush(&mut hub, &mut turn).len(), many);
+    assert_eq!(turn.spare.len(), SPARE_MIXED_MAX);
+}

@@ -1,0 +1,71 @@
+//! What nobody uses goes back to the system while memory is short, on each thread that may have much of it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use engine::config::Config;
+use engine::node::{Memory, MemoryBound, Node, NodeOptions, WebhookSettings};
+use engine::reactor::Reactor;
+use engine::side::webhook::WebhookOptions;
+use engine::side::{Authorities, SideOptions};
+use protocol::ws::CloseCode;
+use storage::{JournalKind, JournalOptions, Keep, Retention};
+
+use super::node::{PATIENCE, pause};
+
+/// The threads that gave memory back.
+static GAVE: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+fn note() {
+    let name = thread::current().name().unwrap_or("without a name").to_owned();
+    GAVE.lock().unwrap().insert(name);
+}
+
+/// A node in this process that has far too little memory.
+fn node() -> Node {
+    let limits = Config::default().limits;
+    let keep = Arc::new(|_: &_| Keep::ALL);
+    let options = NodeOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        shards: 2,
+        reactor: Reactor::Standalone,
+        limits: limits.for_shard(),
+        ring: limits.for_driver(2),
+        lane_capacity: limits.lane_capacity,
+        inputs_per_turn_max: limits.inputs_per_turn_max,
+        tenants: Vec::new(),
+        journal: JournalKind::Memory,
+        journal_dir: "unused".into(),
+        journal_options: JournalOptions::default(),
+        retention: Retention { keep, bytes_max: u64::MAX, idle_ms_max: u64::MAX },
+        keyed_max: 0,
+        side: Some(SideOptions {
+            kit: None,
+            authorities: Authorities::default(),
+            limits: limits.for_side(),
+            shards: 2,
+        }),
+        webhooks: Some(WebhookSettings { options: WebhookOptions::default(), dir: None }),
+        memory: Some(MemoryBound { give_back: note, ..Memory::look().bound(1) }),
+        stream_part_bytes_max: limits.side_part_bytes_max(),
+        seed: 1,
+        pepper: [0; 32],
+    };
+    Node::start(&options, None).unwrap()
+}
+
+#[test]
+fn every_thread_that_holds_messages_gives_memory_back_while_it_is_short() {
+    let node = node();
+    let wanted = ["shard-0", "shard-1", "journal-0", "journal-1", "side", "webhooks"];
+    let began = Instant::now();
+    while !wanted.iter().all(|it| GAVE.lock().unwrap().contains(*it)) {
+        assert!(began.elapsed() < PATIENCE, "{:?} of {wanted:?}", GAVE.lock().unwrap());
+        pause(Duration::from_millis(20));
+    }
+    // The thread that reads memory keeps no other from ending.
+    node.drain(CloseCode::GoingAway, 0);
+    node.join().unwrap();
+}
