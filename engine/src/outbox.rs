@@ -27,7 +27,7 @@ pub enum OutboxBound {
     Bytes,
     /// The age of the oldest of them.
     Age,
-    /// The bytes of all connections together.
+    /// The bytes of all connections together; for it something waited longest.
     TotalBytes,
     /// The memory of the node.
     Memory,

@@ -1,11 +1,13 @@
-//! Memory is short: who has most waiting is given up first, and who has little not at all.
+//! Memory is short: who has most waiting is given up first, and who has little not at all. All outboxes together hold too much: who
+//! waits longest is.
 
 use engine::frame::Frame;
 use engine::ids::ConnId;
-use engine::outbox::OutboxLimits;
-use engine::reactor::ring::{Event, How, Settings};
+use engine::outbox::{OutboxBound, OutboxLimits};
+use engine::reactor::ring::{Event, How, Settings, Why};
 
-use super::support::{Core, pattern};
+use super::fill;
+use super::support::{Core, pattern, read_to_end};
 
 /// The name of the connection that is given up next.
 fn given_up(core: &mut Core) -> ConnId {
@@ -79,4 +81,31 @@ fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
     send_until(&mut core, settings.shed_bytes_min);
     core.driver.shed_slowest();
     assert_eq!(given_up(&mut core), conn);
+}
+
+#[test]
+fn when_all_outboxes_hold_too_much_who_waits_longest_is_closed_and_not_who_comes_next() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (stream, tardy) = (core.connect(), core.opened());
+    let piece = pattern(10_000, 5);
+    let frame = Frame::new(piece.clone());
+    fill(&mut core, mute, &frame, 200_000);
+    core.now_offset_ms += 10;
+    let sent = fill(&mut core, tardy, &frame, 250_000);
+    assert_eq!(given_up(&mut core), mute);
+    assert_eq!(core.driver.overrun_bound(mute), Some(OutboxBound::TotalBytes));
+    core.driver.close(mute, How::Graceful(None));
+    core.driver.close(tardy, How::Graceful(None));
+    let peer = std::thread::spawn(move || read_to_end(stream));
+    assert_eq!(core.closed(tardy), Why::Ours);
+    core.while_running(&peer);
+    let got = peer.join().unwrap();
+    assert_eq!(got.len(), sent * piece.len(), "it lost nothing");
+    assert_eq!(core.driver.counters().overruns, 1);
+    core.now_offset_ms += 10_000;
+    let now_ms = core.now_ms();
+    core.driver.sweep(now_ms);
+    assert_eq!(core.closed(mute), Why::Forced);
+    assert_eq!(core.driver.counters().backlog_bytes, 0);
 }

@@ -112,6 +112,8 @@ pub(super) struct Slow {
     pub(super) outbox: Outbox,
     /// What it was over, once it is sealed for that.
     pub(super) over: Option<OutboxBound>,
+    /// Bytes of the outbox that are as good as free: it was sealed for the bytes of all.
+    pub(super) shed_bytes: u64,
     /// The one send in flight, with what it reads from.
     pub(super) flight: Option<Box<Message>>,
     /// What to send after everything else.

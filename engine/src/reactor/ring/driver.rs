@@ -54,6 +54,8 @@ pub struct Driver<R: Ring> {
     pub(super) settling: Vec<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
+    /// Bytes of all outboxes that are as good as free.
+    pub(super) shed_bytes: u64,
     pub(super) starved: VecDeque<u32>,
     pub(super) accepting: Accepting,
     pub(super) now_ms: u64,
@@ -83,6 +85,7 @@ impl<R: Ring> Driver<R> {
             has_rung: false,
             settling: Vec::new(),
             slow: Vec::new(),
+            shed_bytes: 0,
             starved: VecDeque::new(),
             accepting: Accepting::Off,
             now_ms: 0,

@@ -151,11 +151,13 @@ impl<R: Ring> Driver<R> {
         }
         let (now_ms, bytes_max) = (self.now_ms, self.settings.outbox.bytes_max);
         let len = piece.len() as u64;
-        let has_room = self.counters.backlog_bytes + len <= self.settings.backlog_bytes_max as u64;
+        if self.slow(conn.slot).is_none_or(|it| it.outbox.is_sealed()) {
+            return;
+        }
+        let has_room = self.make_room_for(len);
         let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
         if !has_room {
-            slow.outbox.seal();
-            return self.overrun(conn, OutboxBound::TotalBytes);
+            return self.give_up(conn.slot, OutboxBound::TotalBytes);
         }
         match slow.outbox.push(piece, now_ms, bytes_max) {
             Push::Queued => {
@@ -230,6 +232,9 @@ impl<R: Ring> Driver<R> {
         let slow = self.conns.get_mut(slot as usize).and_then(|conn| conn.slow.as_mut());
         let Some(slow) = slow else { return };
         slow.outbox.advance(sent);
+        let was_shed = slow.shed_bytes.min(sent as u64);
+        slow.shed_bytes -= was_shed;
+        self.shed_bytes -= was_shed;
         self.counters.bytes_sent += sent as u64;
         self.counters.backlog_bytes -= sent as u64;
     }

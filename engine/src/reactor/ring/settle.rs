@@ -185,6 +185,8 @@ impl<R: Ring> Driver<R> {
         if std::mem::take(&mut slow.is_cut) {
             slow.outbox.drop_unbegun();
         }
+        // What is left of it counts again until it is sent.
+        self.shed_bytes -= std::mem::take(&mut slow.shed_bytes);
         if let Some(last) = slow.last.take() {
             slow.outbox.push_last(last.whole(), now_ms);
         }
@@ -252,6 +254,7 @@ impl<R: Ring> Driver<R> {
         conn.place = old.place;
         if let Some(slow) = old.slow {
             self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
+            self.shed_bytes -= slow.shed_bytes;
         }
         self.counters.closes += 1;
         self.counters.conns -= 1;
