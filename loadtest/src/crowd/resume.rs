@@ -3,7 +3,7 @@
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
 use super::{Scenario, Stage, Told};
-use crate::client::message::Message;
+use crate::client::message::{Message, holds};
 use crate::failure::Failure;
 use crate::record::latency::Times;
 use std::collections::VecDeque;
@@ -180,10 +180,6 @@ impl Scenario for Resume {
             cost_of: Some(("resume", self.resumed)),
         }
     }
-}
-
-fn holds(text: &[u8], what: &[u8]) -> bool {
-    text.windows(what.len()).any(|window| window == what)
 }
 
 /// The number behind the last place where a name stands.
