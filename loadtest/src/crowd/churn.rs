@@ -120,6 +120,10 @@ impl Scenario for Churn {
         leaves.into_iter().chain(self.pacer.next_ns()).min()
     }
 
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(self.hold_ns)
+    }
+
     fn is_over(&self, now_ns: u64) -> bool {
         now_ns >= self.end_ns && self.coming == 0 && self.inside.is_empty()
     }

@@ -9,9 +9,6 @@ use crate::pace::{Pace, Pacer};
 use crate::record::latency::Times;
 use std::collections::VecDeque;
 
-/// How long news of the last one may take.
-const LATE_NS: u64 = 15_000_000_000;
-
 /// One visit: a user who comes once.
 #[derive(Clone, Copy, Debug, Default)]
 struct Visit {
@@ -161,10 +158,13 @@ impl Scenario for Presence {
         leaves.into_iter().chain(self.pacer.next_ns()).min()
     }
 
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(self.hold_ns)
+    }
+
     fn is_over(&self, now_ns: u64) -> bool {
         let is_done = now_ns >= self.end_ns && self.inside.is_empty();
-        let is_late = now_ns >= self.end_ns + self.hold_ns + LATE_NS;
-        is_late || (is_done && self.began == self.visits.len() && self.misheard().0 == 0)
+        is_done && self.began == self.visits.len() && self.misheard().0 == 0
     }
 
     fn missing(&self) -> Vec<(u64, &'static str)> {

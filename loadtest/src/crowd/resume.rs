@@ -164,8 +164,12 @@ impl Scenario for Resume {
         comes_back.into_iter().chain(self.next_cut_ns()).min()
     }
 
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(TAIL_NS)
+    }
+
     fn is_over(&self, now_ns: u64) -> bool {
-        now_ns >= self.end_ns + TAIL_NS && self.away.is_empty() && self.behind == 0
+        now_ns >= self.last_ns() && self.away.is_empty() && self.behind == 0
     }
 
     fn missing(&self) -> Vec<(u64, &'static str)> {

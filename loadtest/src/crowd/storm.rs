@@ -94,6 +94,11 @@ impl Scenario for Storm {
         self.calm_until_ns.filter(|_| self.absent == 0)
     }
 
+    /// It takes as long as its rounds take, and gives up by itself.
+    fn last_ns(&self) -> u64 {
+        u64::MAX
+    }
+
     fn is_over(&self, now_ns: u64) -> bool {
         let is_calm = self.calm_until_ns.is_some_and(|until_ns| now_ns >= until_ns);
         let is_late = self.absent > 0 && now_ns > self.cut_ns + LATE_NS;
