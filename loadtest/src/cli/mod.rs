@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::fleet;
 use crate::record::process;
 use crate::report::json::load_settings;
-use crate::report::knee::KneeReport;
+use crate::report::knee::{self as knee_report, KneeReport};
 use crate::report::progress::{Progress, Watch};
 use crate::report::scene::SceneReport;
 use crate::report::{Environment, Report};
@@ -114,16 +114,16 @@ fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Resul
     let plan = comings.plan()?;
     let common = comings.common();
     let setting = Setting { target: &common.target, output: &common.output, own_exe };
-    let judge = Judge::of(&common.output)?;
-    raise_descriptors(comings.descriptors(&plan))?;
-    let mut watch = setting.watch()?;
-    let target = setting.target.find(&plan.load, own_exe)?;
-    let environment = environment(&target);
     let (title, mut settings) = (comings.title(&plan), load_settings(&plan));
     if let (Some(all), Value::Object(more)) = (settings.as_object_mut(), comings.settings()) {
         all.extend(more);
     }
     let name = plan.name;
+    let judge = Judge::of(&common.output, (name, &settings))?;
+    raise_descriptors(comings.descriptors(&plan))?;
+    let mut watch = setting.watch()?;
+    let target = setting.target.find(&plan.load, own_exe)?;
+    let environment = environment(&target);
     let scene = comings.play(plan, (&target, &mut watch));
     watch.clear();
     let report = SceneReport::new((name, title), settings, scene?, target.cores, environment);
@@ -175,7 +175,13 @@ impl Setting<'_> {
         (mut plan, search): (Plan, Option<Search>),
         out: &mut impl Write,
     ) -> Result<u8, Failure> {
-        let judge = Judge::of(self.output)?;
+        let judge = match search {
+            Some(search) => {
+                let name = knee_report::name(&plan);
+                Judge::of(self.output, (&name, &knee_report::settings(&plan, search)))?
+            }
+            None => Judge::of(self.output, (plan.name, &load_settings(&plan)))?,
+        };
         raise_descriptors(plan.load.connections().div_ceil(plan.generators as usize) as u64)?;
         let mut watch = self.watch()?;
         let target = self.target.find(&plan.load, self.own_exe)?;
