@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::check::Layout;
 use crate::report::progress::Watch;
-use crate::scenario::load::{DoneWhen, Load, Part, Wire};
+use crate::scenario::load::{DoneWhen, Load, OPEN_ENDED_NS, Part, Wire};
 use crate::scenario::{Plan, Users};
 use crate::server::Target;
 use clap::Args;
@@ -24,8 +24,6 @@ use protocol::Keep;
 const PLACES_MAX: u64 = 1 << 20;
 /// Seconds that a connection may take to get in before its place is missed.
 const ENTERING_S: u64 = 3;
-/// How long a storm's run may take at most.
-const STORM_NS: u64 = 86_400_000_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct PresenceArgs {
@@ -293,8 +291,8 @@ impl StormArgs {
         at_least_one("--subscribers", self.subscribers)?;
         at_least_one("--rounds", self.rounds)?;
         let load = self.common.load(Some(&self.feed))?;
-        let load =
-            Load { subscribers: self.subscribers, warmup_ns: 0, duration_ns: STORM_NS, ..load };
+        let subscribers = self.subscribers;
+        let load = Load { subscribers, warmup_ns: 0, duration_ns: OPEN_ENDED_NS, ..load };
         plan("storm", load, &self.common.opening)
     }
 }

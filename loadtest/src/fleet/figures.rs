@@ -159,28 +159,13 @@ fn number(of: &Value, pointer: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::dialect::Dialect;
-    use crate::pace::Pace;
     use crate::record::check::Layout;
     use crate::scenario::Users;
-    use crate::scenario::load::{DoneWhen, Load, Part, Wire};
-    use protocol::Keep;
+    use crate::scenario::load::Load;
 
     fn plan() -> Plan {
-        let load = Load {
-            subscribers: 4,
-            part: Part::ALL,
-            layout: Layout { channels: 1, publishers: 3 },
-            dialect: Dialect::Cohesivity,
-            wire: Wire::Http,
-            pipeline: 1,
-            payload_bytes: 128,
-            pace: Pace::Open { per_second: 10 },
-            done_when: DoneWhen::Acknowledged,
-            keep: Keep::Pass,
-            warmup_ns: 0,
-            duration_ns: 1_000_000_000,
-        };
+        let layout = Layout { channels: 1, publishers: 3 };
+        let load = Load { subscribers: 4, layout, ..Load::sample() };
         let (connect_rate, sources, users, generators) = (1, 1, Users::One, 3);
         Plan { name: "fanout", load, connect_rate, sources, users, generators }
     }

@@ -5,6 +5,11 @@ use crate::pace::Pace;
 use crate::record::check::Layout;
 use protocol::Keep;
 
+/// The longest time that an option may say.
+pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
+/// The window of a run that ends when it is done: no options come to so much, not even warm-up and window together.
+pub(crate) const OPEN_ENDED_NS: u64 = 3 * LONGEST_NS;
+
 /// How publishers publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
@@ -139,6 +144,27 @@ impl Load {
     /// Connections in all.
     pub(crate) fn connections(&self) -> usize {
         self.subscribers as usize + self.senders() as usize
+    }
+}
+
+#[cfg(test)]
+impl Load {
+    /// A small load, of which tests change what they are about.
+    pub(crate) fn sample() -> Self {
+        Self {
+            subscribers: 1,
+            part: Part::ALL,
+            layout: Layout { channels: 1, publishers: 1 },
+            dialect: Dialect::Cohesivity,
+            wire: Wire::Http,
+            pipeline: 1,
+            payload_bytes: 64,
+            pace: Pace::Open { per_second: 10 },
+            done_when: DoneWhen::Delivered,
+            keep: Keep::Pass,
+            warmup_ns: 0,
+            duration_ns: 1_000_000_000,
+        }
     }
 }
 

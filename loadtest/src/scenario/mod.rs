@@ -21,7 +21,7 @@ use crate::record::process::{self, Memory};
 use crate::report::progress::Watch;
 use crate::server::Target;
 use link::Link;
-use load::{Load, Wire};
+use load::{LONGEST_NS, Load, Wire};
 use run::Run;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sender::{Outlet, Sender};
@@ -225,5 +225,6 @@ pub(crate) fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
 /// Seconds of an option in nanoseconds.
 pub(crate) fn nanoseconds(seconds: f64) -> Option<u64> {
     let duration = Duration::try_from_secs_f64(seconds).ok()?;
-    (duration <= Duration::from_secs(86_400)).then(|| u64::try_from(duration.as_nanos()).ok())?
+    (duration <= Duration::from_nanos(LONGEST_NS))
+        .then(|| u64::try_from(duration.as_nanos()).ok())?
 }
