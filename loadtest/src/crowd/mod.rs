@@ -1,5 +1,6 @@
 //! Scenarios in which connections come and go: presence, resume, churn and storm.
 
+mod agenda;
 pub(crate) mod churn;
 pub(crate) mod hall;
 pub(crate) mod presence;
