@@ -69,11 +69,7 @@ pub(crate) struct FanoutArgs {
     #[command(flatten)]
     pub(crate) knee: KneeArgs,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -86,11 +82,7 @@ pub(crate) struct PublishArgs {
     #[command(flatten)]
     pub(crate) knee: KneeArgs,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +96,13 @@ pub(crate) struct ConnectArgs {
     /// Seconds to hold all connections before memory is read.
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     pub(crate) hold: f64,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What every scenario takes: how connections are opened, to whom, and where the result goes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) opening: OpeningArgs,
     #[command(flatten)]

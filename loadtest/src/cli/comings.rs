@@ -1,8 +1,7 @@
 //! The options of presence, resume, churn and storm, and what they come to.
 
-use super::args::{OpeningArgs, OutputArgs, Via};
+use super::args::{RunArgs, Via};
 use super::plan::{PAYLOAD_BYTES_MAX, at_least_one, plan, seconds};
-use super::target::TargetArgs;
 use crate::client::dialect::Dialect;
 use crate::client::stamp::PAYLOAD_BYTES_MIN;
 use crate::crowd::churn::Churn;
@@ -112,11 +111,7 @@ pub(crate) struct CommonArgs {
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     duration: f64,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 /// A scenario that was chosen.
@@ -237,7 +232,7 @@ impl Comings {
 impl PresenceArgs {
     fn plan(&self) -> Result<Plan, Failure> {
         at_least_one("--residents", self.residents)?;
-        let dialect = self.common.target.dialect()?;
+        let dialect = self.common.run.target.dialect()?;
         if dialect != Dialect::Cohesivity {
             let what = "presence speaks Cohesivity's dialect: leave --target and --dialect out";
             return Err(Failure::Usage(what.to_owned()));
@@ -249,7 +244,7 @@ impl PresenceArgs {
         let pacer = Pacer::new(Pace::Open { per_second }, 0, end_ns);
         let visits = pacer.due_between(0, end_ns).unwrap_or(0);
         let subscribers = places(u64::from(self.residents) + visits)?;
-        let plan = plan("presence", Load { subscribers, ..load }, &self.common.opening)?;
+        let plan = plan("presence", Load { subscribers, ..load }, &self.common.run.opening)?;
         Ok(Plan { users: Users::Distinct, ..plan })
     }
 }
@@ -257,7 +252,7 @@ impl PresenceArgs {
 impl ResumeArgs {
     fn plan(&self) -> Result<Plan, Failure> {
         at_least_one("--subscribers", self.subscribers)?;
-        let target = &self.common.target;
+        let target = &self.common.run.target;
         if !target.dialect()?.is_ours() || target.dialect()? == Dialect::Insforge {
             let what = "resume speaks Infrai's dialect: leave --target and --dialect out";
             return Err(Failure::Usage(what.to_owned()));
@@ -272,7 +267,7 @@ impl ResumeArgs {
         }
         let dialect = Dialect::Infrai;
         let load = Load { subscribers: self.subscribers, keep: Keep::Persist, dialect, ..load };
-        plan("resume", load, &self.common.opening)
+        plan("resume", load, &self.common.run.opening)
     }
 }
 
@@ -282,7 +277,7 @@ impl ChurnArgs {
         let per_second = rate("--rate", self.rate)?;
         let hold_s = seconds("--hold", self.hold)?.div_ceil(1_000_000_000);
         let subscribers = places(per_second.saturating_mul(hold_s + ENTERING_S))?;
-        plan("churn", Load { subscribers, ..load }, &self.common.opening)
+        plan("churn", Load { subscribers, ..load }, &self.common.run.opening)
     }
 }
 
@@ -293,7 +288,7 @@ impl StormArgs {
         let load = self.common.load(Some(&self.feed))?;
         let subscribers = self.subscribers;
         let load = Load { subscribers, warmup_ns: 0, duration_ns: OPEN_ENDED_NS, ..load };
-        plan("storm", load, &self.common.opening)
+        plan("storm", load, &self.common.run.opening)
     }
 }
 
@@ -304,16 +299,16 @@ impl CommonArgs {
             let range = format!("{PAYLOAD_BYTES_MIN} to {PAYLOAD_BYTES_MAX}");
             return Err(Failure::Usage(format!("--payload must be {range}: {payload}")));
         }
-        let dialect = self.target.dialect()?;
+        let dialect = self.run.target.dialect()?;
         if dialect.is_native() {
             let what = "--target nats, mqtt and redis are for fanout, soak, publish and connect";
             return Err(Failure::Usage(what.to_owned()));
         }
-        if self.target.is_silent() {
+        if self.run.target.is_silent() {
             let what = "who comes and goes has to know when it is in: give --subscribed";
             return Err(Failure::Usage(what.to_owned()));
         }
-        let via = feed.and_then(|feed| feed.via).unwrap_or_else(|| self.target.usual_via());
+        let via = feed.and_then(|feed| feed.via).unwrap_or_else(|| self.run.target.usual_via());
         let wire = match (via, feed) {
             (Via::Ws, Some(_)) => Wire::WebSocket,
             (Via::Http, _) | (_, None) => Wire::Http,

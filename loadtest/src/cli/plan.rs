@@ -38,13 +38,13 @@ pub(super) fn fanout(name: &'static str, args: &FanoutArgs) -> Result<Plan, Fail
     }
     let pace = pace(load)?.unwrap_or(Pace::Open { per_second: FIRST_RATE });
     // Who closes after an answer loses what was sent behind it; ours do not.
-    let is_ours = args.target.dialect()?.is_ours() || args.target.usual_via() == Via::Ws;
+    let is_ours = args.run.target.dialect()?.is_ours() || args.run.target.usual_via() == Via::Ws;
     let pipeline = load.pipeline.unwrap_or(if is_ours { HTTP_PIPELINE_MAX } else { 1 });
     let audience = (args.subscribers, args.publishers);
-    let load = build(load, audience, (pace, pipeline), &args.target)?;
+    let load = build(load, audience, (pace, pipeline), &args.run.target)?;
     let is_long = name == "soak" && args.load.duration.is_none();
     let duration_ns = if is_long { SOAK_NS } else { load.duration_ns };
-    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &args.opening)
+    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &args.run.opening)
 }
 
 /// The plan of `publish`.
@@ -57,12 +57,12 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Plan, Failure> {
         false => Pace::Closed { outstanding },
     };
     let pace = pace(load)?.unwrap_or(usual);
-    let load = build(load, (0, args.publishers), (pace, pipeline), &args.target)?;
+    let load = build(load, (0, args.publishers), (pace, pipeline), &args.run.target)?;
     if load.dialect == Dialect::Insforge && load.wire == Wire::Http {
         let what = "nothing is published over HTTP in InsForge's dialect: use --via ws";
         return Err(Failure::Usage(what.to_owned()));
     }
-    plan("publish", load, &args.opening)
+    plan("publish", load, &args.run.opening)
 }
 
 /// The plan of `connect`: a run that sends nothing.
@@ -73,7 +73,7 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
         subscribers: args.subscribers,
         part: Part::ALL,
         layout: Layout { channels: args.channels, publishers: 0 },
-        dialect: args.target.dialect()?,
+        dialect: args.run.target.dialect()?,
         wire: Wire::Http,
         pipeline: 1,
         payload_bytes: PAYLOAD_BYTES_MIN,
@@ -83,7 +83,7 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
         warmup_ns: 0,
         duration_ns: seconds("--hold", args.hold)?,
     };
-    plan("connect", load, &args.opening)
+    plan("connect", load, &args.run.opening)
 }
 
 /// Refuses what several generators cannot do together.
