@@ -41,10 +41,8 @@ const TOOLS: [Tool; 9] = [
     Tool { package: "systemd", any_of: &[&["systemd-analyze", "--version"]] },
 ];
 
-/// Servers that Stentor is compared with. Nothing but the comparison needs them.
-const PEERS: [Tool; 5] = [
-    Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] },
-    Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] },
+/// Brokers that the load test drives, and that Stentor is compared with.
+const BROKERS: [Tool; 3] = [
     Tool { package: "redis-server", any_of: &[&["redis-server", "--version"]] },
     Tool {
         package: "nats-server",
@@ -52,6 +50,12 @@ const PEERS: [Tool; 5] = [
     },
     // It has no option that only tells its version.
     Tool { package: "mosquitto", any_of: &[&["test", "-x", "/usr/sbin/mosquitto"]] },
+];
+
+/// Servers that Stentor is compared with. Nothing but the comparison needs them.
+const PEERS: [Tool; 2] = [
+    Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] },
+    Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] },
 ];
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
@@ -64,6 +68,7 @@ const STAMP: &str = ".installed-from";
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages(&TOOLS)?;
+    let brokers = debian_packages(&BROKERS).err().unwrap_or_default();
     let npm = [&places.clients, &places.chat, &places.peers];
     let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
     let python = [
@@ -72,21 +77,17 @@ pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
         (&places.kosoku, places.clients.join("kosoku.txt")),
     ];
     let python = python.into_iter().filter_map(|(venv, list)| python_packages(venv, &list).err());
-    let missing: Vec<String> = npm.chain(python).collect();
+    let missing: Vec<String> = brokers.into_iter().chain(npm).chain(python).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
-/// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it. What
-/// Debian starts by itself is stopped, if it was installed here.
+/// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it.
 pub(crate) fn peers(places: &Places, with: Option<&str>) {
-    let missing = missing_of(&PEERS);
-    if !missing.is_empty() {
-        install_as_root(&missing);
-        for package in &missing {
-            let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
-        }
+    let missing = || [missing_of(&PEERS), missing_of(&BROKERS)].concat();
+    if !missing().is_empty() {
+        install_as_root(&missing());
     }
-    for package in missing_of(&PEERS) {
+    for package in missing() {
         say(&format!("   without it: sudo apt-get install --no-install-recommends {package}"));
     }
     if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
@@ -156,13 +157,16 @@ fn debian_packages(tools: &[Tool]) -> Result<(), Vec<String>> {
     )])
 }
 
-/// Installs packages of Debian, where that is allowed without asking.
+/// Installs packages of Debian, where that is allowed without asking. What Debian then starts by itself is stopped.
 fn install_as_root(packages: &[&str]) {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|it| it.stdout == b"0\n");
     if is_root && succeeds(Command::new("apt-get").arg("--version")) {
         run(apt_get().arg("update"));
         let install = ["install", "--yes", "--no-install-recommends"];
         run(apt_get().args(install).args(packages));
+        for package in packages {
+            let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! The load test against servers that we did not write: Socket.IO, `ws` and Soketi, each in a process of node.
+//! The load test against servers that we did not write: Socket.IO, `ws` and Soketi, each in a process of node, and brokers.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test may stop at the first surprise"
 )]
+
+mod brokers;
 
 use clap::Parser;
 use loadtest::cli::{BenchArgs, EXIT_GENERATOR, EXIT_USAGE, EXIT_WRONG, run};
@@ -24,7 +26,9 @@ struct Server {
     child: Child,
     port: u16,
     /// Kept open: who cannot write any more ends.
-    _out: BufReader<ChildStdout>,
+    _out: Option<BufReader<ChildStdout>>,
+    /// Removed with the server.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Server {
@@ -39,7 +43,7 @@ impl Server {
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
         let port = line.trim().parse().unwrap_or_else(|_| panic!("{script} says {line:?}"));
-        Self { child, port, _out: out }
+        Self { child, port, _out: Some(out), _folder: None }
     }
 
     /// Runs a command line against it; words are split at spaces, and `~` stands for one.
