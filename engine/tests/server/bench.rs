@@ -17,7 +17,7 @@ fn bench(node: &Node, line: &str) -> Value {
     let mut command = stentor(folder.path());
     command.arg("bench").args(line.split(' ')).args(["--no-progress", "--json", "result.json"]);
     command.args(["--url", &node.url("")]);
-    if !line.contains("--duration") {
+    if !line.contains("--duration") && !line.starts_with("connect") {
         command.args(["--warmup", "0.1", "--duration", "0.5"]);
     }
     if !line.contains("--rounds") {
@@ -149,6 +149,32 @@ fn several_generators_measure_one_load() {
     let sockets = "fanout --subscribers 4 --publishers 2 --via ws --rate 200 --generators 2";
     let checked = &bench(&node, sockets)["checked"];
     assert_eq!(checked["deliveries"], checked["sent"].as_u64().unwrap() * 6, "{checked}");
+    node.stop();
+}
+
+#[test]
+fn several_generators_share_a_window_and_what_only_listens() {
+    let node = Node::ephemeral();
+    // The third has nobody who publishes, and hears what the others do.
+    for (line, listeners) in [
+        ("fanout --subscribers 9 --publishers 2 --window 8 --generators 3", 9),
+        ("fanout --subscribers 4 --publishers 2 --via ws --window 5 --generators 2", 6),
+        ("publish --connections 5 --pipeline 2 --generators 2", 0),
+    ] {
+        let result = bench(&node, line);
+        let checked = &result["checked"];
+        let sent = checked["sent"].as_u64().unwrap();
+        assert!(sent > 20, "{line}: {checked}");
+        assert_eq!(checked["deliveries"], sent * listeners, "{line}: {checked}");
+        for fault in ["lost", "duplicated", "reordered", "foreign", "damaged", "closed", "stalls"] {
+            assert_eq!(checked[fault], 0, "{line}: {fault}: {checked}");
+        }
+        assert!(result["window"]["acknowledged"].as_u64().unwrap() > 20, "{line}: {result}");
+        assert!(result["settings"]["rate"].is_null(), "{line}: {}", result["settings"]);
+    }
+    let result = bench(&node, "connect --subscribers 150 --hold 0.2 --generators 3");
+    assert_eq!(result["connections"]["each_ns"]["count"], 150, "{result}");
+    assert!(result["memory"].is_object(), "{result}");
     node.stop();
 }
 

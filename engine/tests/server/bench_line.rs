@@ -119,6 +119,7 @@ fn options_of_another_target_are_refused() {
     check("pusher --app-id 7 --app-key k", "--app-secret <SECRET>");
     check("raw", "--publish <TEXT>");
     check("kafka", "possible values: stentor, pusher, socketio, raw, nats, mqtt, redis");
+    refused("churn --generators 2", "start several runs beside each other");
     refused("churn --target raw --publish {payload}", "give --subscribed");
     refused("churn --target nats", "are for fanout, soak, publish and connect");
     refused("presence --target socketio", "presence speaks Cohesivity's dialect");

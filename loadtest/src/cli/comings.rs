@@ -110,6 +110,9 @@ pub(crate) struct CommonArgs {
     /// Seconds of the measured window [storm: as long as the rounds take].
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     duration: f64,
+    /// Refused with what to do instead.
+    #[arg(long, hide = true)]
+    generators: Option<u32>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -137,6 +140,11 @@ impl Comings {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let common = self.common();
         at_least_one("--channels", common.channels)?;
+        if common.generators.is_some_and(|count| count != 1) {
+            let what = "who comes and goes is for one generator, which knows what it published: leave --generators out, and \
+                        start several runs beside each other with a part of the rate each; all have channels of their own";
+            return Err(Failure::Usage(what.to_owned()));
+        }
         match self {
             Self::Presence(args) => args.plan(),
             Self::Resume(args) => args.plan(),

@@ -24,7 +24,7 @@ use crate::scenario::link::Link;
 use crate::scenario::load::Part;
 use crate::scenario::{self, Plan};
 use crate::server::Target;
-use args::{FanoutArgs, LoadArgs, RunArgs, ScenarioArgs};
+use args::{FanoutArgs, FleetArgs, RunArgs, ScenarioArgs};
 use comings::Comings;
 use finish::{Finished, Judge};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -81,11 +81,11 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
         ScenarioArgs::Publish(args) => {
             let plan = plan::publish(&args)?;
             let search = plan::search(&args.knee, &plan.load)?;
-            Setting { run: &args.run, own_exe }.share(&args.load, (plan, search), out)
+            Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
         }
         ScenarioArgs::Connect(args) => {
             let plan = plan::connect(&args)?;
-            Setting { run: &args.run, own_exe }.measure((plan, None), out)
+            Setting { run: &args.run, own_exe }.share(&args.fleet, (plan, None), out)
         }
         ScenarioArgs::Presence(args) => come_and_go(&Comings::Presence(args), own_exe, out),
         ScenarioArgs::Resume(args) => come_and_go(&Comings::Resume(args), own_exe, out),
@@ -102,7 +102,7 @@ fn load(
 ) -> Result<u8, Failure> {
     let plan = plan::fanout(name, args)?;
     let search = plan::search(&args.knee, &plan.load)?;
-    Setting { run: &args.run, own_exe }.share(&args.load, (plan, search), out)
+    Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
 }
 
 fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
@@ -139,7 +139,7 @@ impl Setting<'_> {
     /// Measures a load alone, with others, or as one of them.
     fn share(
         &self,
-        args: &LoadArgs,
+        args: &FleetArgs,
         (mut plan, search): (Plan, Option<Search>),
         out: &mut impl Write,
     ) -> Result<u8, Failure> {

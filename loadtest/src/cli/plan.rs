@@ -1,6 +1,7 @@
 //! From options to plans: defaults, and refusals of what makes no sense.
 
-use super::args::{ConnectArgs, FanoutArgs, KneeArgs, LoadArgs, OpeningArgs, PublishArgs, Via};
+use super::args::{ConnectArgs, FanoutArgs, FleetArgs, KneeArgs, LoadArgs, OpeningArgs};
+use super::args::{PublishArgs, Via};
 use super::target::TargetArgs;
 use crate::client::dialect::Dialect;
 use crate::client::stamp::{PAYLOAD_BYTES_MIN, STREAMS_MAX};
@@ -87,7 +88,7 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
 }
 
 /// Refuses what several generators cannot do together.
-pub(super) fn shared(args: &LoadArgs, plan: &Plan, is_search: bool) -> Result<(), Failure> {
+pub(super) fn shared(args: &FleetArgs, plan: &Plan, is_search: bool) -> Result<(), Failure> {
     if !(1..=GENERATORS_MAX).contains(&args.generators) {
         let what = format!("--generators must be 1 to {GENERATORS_MAX}: {}", args.generators);
         return Err(Failure::Usage(what));
@@ -96,14 +97,17 @@ pub(super) fn shared(args: &LoadArgs, plan: &Plan, is_search: bool) -> Result<()
         return Ok(());
     }
     if is_search {
-        let what = "--find-knee is for one generator: leave --generators out";
+        let what =
+            "--find-knee is for one generator: leave --generators out, or raise --rate by hand";
         return Err(Failure::Usage(what.to_owned()));
     }
-    if !matches!(plan.load.pace, Pace::Open { .. }) {
-        let what = "--generators share an open loop: give --rate";
-        return Err(Failure::Usage(what.to_owned()));
+    let needed = u64::from(args.generators.min(plan.load.all_senders()));
+    match plan.load.pace {
+        Pace::Closed { outstanding } if outstanding < needed => Err(Failure::Usage(format!(
+            "--window {outstanding} is too small for {needed} generators that publish: give each of them a message"
+        ))),
+        Pace::Open { .. } | Pace::Closed { .. } => Ok(()),
     }
-    Ok(())
 }
 
 /// The search that `--find-knee` asks for.

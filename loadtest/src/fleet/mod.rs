@@ -106,7 +106,7 @@ pub(crate) fn measure(
         opened.took_ns = opened.took_ns.max(took_ns);
         watch.opening(clock.now_ns(), 0, 1)?;
     }
-    let after = at.pid.and_then(process::memory);
+    let opened_memory = at.pid.and_then(process::memory);
     let start = json!({ "start_ns": clock.now_ns() + HEAD_START_NS });
     tell(&mut all, (&start, watch))?;
     let mut sent = Sent::default();
@@ -120,6 +120,7 @@ pub(crate) fn measure(
     tell(&mut all, (&sent.json(), watch))?;
     let results = all.iter_mut().map(|one| one.hear(watch)).collect::<Result<Vec<_>, _>>()?;
     let outcome = merged(plan, &results)?;
+    let after = if plan.listens_only() { at.pid.and_then(process::memory) } else { opened_memory };
     let memory = before.zip(after).map(|(before, after)| Grown { before, after });
     Ok(Measured { opened, outcome, memory })
 }

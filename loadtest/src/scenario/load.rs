@@ -42,6 +42,18 @@ impl Part {
         own * self.of + self.nth
     }
 
+    /// The pace of its own: an open loop is one clock for all, a closed loop's window is dealt to those who have a sender.
+    pub(crate) fn pace(self, pace: Pace, senders: u32) -> Pace {
+        let (nth, of) = (u64::from(self.nth), u64::from(self.of.min(senders).max(1)));
+        match pace {
+            Pace::Open { .. } => pace,
+            Pace::Closed { .. } if nth >= of => Pace::Closed { outstanding: 0 },
+            Pace::Closed { outstanding } => {
+                Pace::Closed { outstanding: (outstanding + of - 1 - nth) / of }
+            }
+        }
+    }
+
     /// Which of its own has a number among all; `None`: it is another's.
     pub(crate) fn own(self, global: u32) -> Option<u32> {
         (global % self.of == self.nth).then_some(global / self.of)
@@ -90,6 +102,16 @@ impl Load {
     /// Connections of this generator that publish.
     pub(crate) fn senders(&self) -> u32 {
         self.part.share(self.all_senders())
+    }
+
+    /// Which sender of this generator a released message is for; `None`: it is for another generator's.
+    pub(crate) fn sender_of(&self, number: u64) -> Option<u32> {
+        let turn = |of: u32| u32::try_from(number % u64::from(of.max(1))).unwrap_or(0);
+        match self.pace {
+            // All generators count all messages.
+            Pace::Open { .. } => self.part.own(turn(self.all_senders())),
+            Pace::Closed { .. } => Some(turn(self.senders())),
+        }
     }
 
     /// Connections that publish, of all generators.
@@ -184,6 +206,16 @@ mod tests {
             all.sort_unstable();
             assert_eq!(all, (0..count).collect::<Vec<_>>(), "{count} among {of}");
         }
+        for (window, senders, each) in
+            [(7, 5, [3, 2, 2]), (3, 9, [1, 1, 1]), (8, 2, [4, 4, 0]), (1, 1, [1, 0, 0])]
+        {
+            for (nth, outstanding) in (0..).zip(each) {
+                let pace = Part { nth, of: 3 }.pace(Pace::Closed { outstanding: window }, senders);
+                assert_eq!(pace, Pace::Closed { outstanding }, "{window} among {senders}: {nth}");
+            }
+        }
+        let open = Pace::Open { per_second: 7 };
+        assert_eq!(Part { nth: 2, of: 3 }.pace(open, 1), open);
         let part = Part { nth: 1, of: 3 };
         assert_eq!([part.own(0), part.own(1), part.own(7)], [None, Some(0), Some(2)]);
     }

@@ -58,6 +58,13 @@ pub(crate) struct Plan {
     pub(crate) generators: u32,
 }
 
+impl Plan {
+    /// A run that only listens weighs the server after it; one with load must not count the load's buffers.
+    pub(crate) fn listens_only(&self) -> bool {
+        self.load.layout.publishers == 0
+    }
+}
+
 /// The server's memory before and after the connections were opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grown {
@@ -148,11 +155,9 @@ impl<'a> Session<'a> {
 pub(crate) fn measure(plan: &Plan, at: &Target, watch: &mut Watch) -> Result<Measured, Failure> {
     let mut session = Session::open(plan, at, watch)?;
     let memory = || at.pid.and_then(process::memory);
-    // A run that only listens measures after it; one with load must not count the load's buffers.
-    let listens_only = plan.load.layout.publishers == 0;
     let opened_memory = memory();
     let outcome = session.run(&plan.load, watch)?;
-    let after = if listens_only { memory() } else { opened_memory };
+    let after = if plan.listens_only() { memory() } else { opened_memory };
     let memory = session.before.zip(after).map(|(before, after)| Grown { before, after });
     Ok(Measured { opened: session.opened, outcome, memory })
 }

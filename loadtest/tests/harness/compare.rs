@@ -117,9 +117,10 @@ fn rules_and_options_that_make_no_sense_are_refused_with_a_hint() {
         "churn --rate 0",
         "storm --rounds 0",
         "fanout --generators 0",
-        "fanout --generators 2 --window 3",
+        "fanout --generators 3 --publishers 3 --window 2",
+        "publish --generators 4 --window 3",
         "fanout --generators 2 --find-knee",
-        "publish --generators 2",
+        "churn --generators 2",
         "storm --payload 3",
         "churn --rate 900000",
     ] {
