@@ -41,7 +41,7 @@ const TOOLS: [Tool; 9] = [
     Tool { package: "systemd", any_of: &[&["systemd-analyze", "--version"]] },
 ];
 
-/// Servers that Stentor is compared with, by the names that the comparison gives them. Nothing else needs them.
+/// Servers that Stentor is compared with, by the names that the comparison gives them.
 const PEERS: [(&str, Tool); 5] = [
     ("nchan", Tool { package: "nginx", any_of: &[&["nginx", "-v"], &["/usr/sbin/nginx", "-v"]] }),
     ("nchan", Tool { package: "libnginx-mod-nchan", any_of: &[&["test", "-f", NCHAN]] }),
@@ -56,6 +56,8 @@ const PEERS: [(&str, Tool); 5] = [
     // It has no option that only tells its version.
     ("mosquitto", Tool { package: "mosquitto", any_of: &[&["test", "-x", "/usr/sbin/mosquitto"]] }),
 ];
+/// Those of them that the load test drives in its tests.
+const BROKERS: &str = "redis,nats,mosquitto";
 const NCHAN: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 /// Those that run on Node, from one list of npm packages.
 const NODE_PEERS: [&str; 5] =
@@ -70,6 +72,7 @@ const STAMP: &str = ".installed-from";
 /// With a line for each thing that is missing: what, and the command that gets it.
 pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages(&TOOLS)?;
+    let brokers = debian_packages(debian_peers(Some(BROKERS))).err().unwrap_or_default();
     let npm = [&places.clients, &places.chat, &places.peers];
     let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
     let python = [
@@ -78,25 +81,16 @@ pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
         (&places.kosoku, places.clients.join("kosoku.txt")),
     ];
     let python = python.into_iter().filter_map(|(venv, list)| python_packages(venv, &list).err());
-    let missing: Vec<String> = npm.chain(python).collect();
+    let missing: Vec<String> = brokers.into_iter().chain(npm).chain(python).collect();
     if missing.is_empty() { Ok(()) } else { Err(missing) }
 }
 
-/// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it. What
-/// Debian starts by itself is stopped, if it was installed here.
+/// Installs the servers of a comparison that are absent, as far as that is possible: a missing one is left out of it.
 ///
 /// `only` names those that take part; `None` is everybody.
 pub(crate) fn peers(places: &Places, only: Option<&str>, with: Option<&str>) {
-    let missing = missing_of(debian_peers(only));
-    if !missing.is_empty() {
-        install_as_root(&missing);
-        let lacking = missing_of(debian_peers(only));
-        for package in missing.iter().filter(|it| !lacking.contains(it)) {
-            let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
-        }
-        for package in lacking {
-            say(&format!("   without it: sudo apt-get install --no-install-recommends {package}"));
-        }
+    if let Err(missing) = debian_packages(debian_peers(only)) {
+        missing.iter().for_each(|it| say(&format!("   without it: {it}")));
     }
     if takes_part(only, &NODE_PEERS) {
         if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
@@ -161,8 +155,10 @@ pub(crate) fn succeeds(command: &mut Command) -> bool {
     command.status().is_ok_and(|it| it.success())
 }
 
-fn debian_packages(tools: &[Tool]) -> Result<(), Vec<String>> {
-    let missing = missing_of(tools);
+fn debian_packages<'a>(
+    tools: impl IntoIterator<Item = &'a Tool> + Clone,
+) -> Result<(), Vec<String>> {
+    let missing = missing_of(tools.clone());
     if missing.is_empty() {
         return Ok(());
     }
@@ -177,13 +173,18 @@ fn debian_packages(tools: &[Tool]) -> Result<(), Vec<String>> {
     )])
 }
 
-/// Installs packages of Debian, where that is allowed without asking.
+/// Installs packages of Debian, where that is allowed without asking. What Debian then starts by itself is stopped.
 fn install_as_root(packages: &[&str]) {
     let is_root = Command::new("id").arg("-u").output().is_ok_and(|it| it.stdout == b"0\n");
     if is_root && succeeds(Command::new("apt-get").arg("--version")) {
         run(apt_get().arg("update"));
+        let is_there = |it: &&&str| succeeds(Command::new("dpkg-query").args(["-W", **it]));
+        let fresh: Vec<_> = packages.iter().filter(|it| !is_there(it)).collect();
         let install = ["install", "--yes", "--no-install-recommends"];
         run(apt_get().args(install).args(packages));
+        for package in fresh {
+            let _ = succeeds(Command::new("service").args([package, "stop"])); // it does not run, or has no service
+        }
     }
 }
 

@@ -1,8 +1,14 @@
 //! `stentor bench` against the built binary, in the dialects that it speaks.
 
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
-use crate::node::{Node, stentor, wait};
+use crate::node::{Node, PATIENCE, pause, stentor, wait};
 
 /// Runs a load against a node, with all the keys that it may ask for, and returns the result.
 fn bench(node: &Node, line: &str) -> Value {
@@ -11,7 +17,7 @@ fn bench(node: &Node, line: &str) -> Value {
     let mut command = stentor(folder.path());
     command.arg("bench").args(line.split(' ')).args(["--no-progress", "--json", "result.json"]);
     command.args(["--url", &node.url("")]);
-    if !line.contains("--duration") {
+    if !line.contains("--duration") && !line.starts_with("connect") {
         command.args(["--warmup", "0.1", "--duration", "0.5"]);
     }
     if !line.contains("--rounds") {
@@ -26,7 +32,7 @@ fn bench(node: &Node, line: &str) -> Value {
     ] {
         command.env(name, tenant[key].as_str().unwrap());
     }
-    wait(&mut command.stdout(std::process::Stdio::null()).spawn().unwrap());
+    wait(&mut command.stdout(Stdio::null()).spawn().unwrap());
     let text = std::fs::read_to_string(folder.path().join("result.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -143,5 +149,85 @@ fn several_generators_measure_one_load() {
     let sockets = "fanout --subscribers 4 --publishers 2 --via ws --rate 200 --generators 2";
     let checked = &bench(&node, sockets)["checked"];
     assert_eq!(checked["deliveries"], checked["sent"].as_u64().unwrap() * 6, "{checked}");
+    node.stop();
+}
+
+#[test]
+fn several_generators_share_a_window_and_what_only_listens() {
+    let node = Node::ephemeral();
+    // The third has nobody who publishes, and hears what the others do.
+    for (line, listeners) in [
+        ("fanout --subscribers 9 --publishers 2 --window 8 --generators 3", 9),
+        ("fanout --subscribers 4 --publishers 2 --via ws --window 5 --generators 2", 6),
+        ("publish --connections 5 --pipeline 2 --generators 2", 0),
+    ] {
+        let result = bench(&node, line);
+        let checked = &result["checked"];
+        let sent = checked["sent"].as_u64().unwrap();
+        assert!(sent > 20, "{line}: {checked}");
+        assert_eq!(checked["deliveries"], sent * listeners, "{line}: {checked}");
+        for fault in ["lost", "duplicated", "reordered", "foreign", "damaged", "closed", "stalls"] {
+            assert_eq!(checked[fault], 0, "{line}: {fault}: {checked}");
+        }
+        assert!(result["window"]["acknowledged"].as_u64().unwrap() > 20, "{line}: {result}");
+        assert!(result["settings"]["rate"].is_null(), "{line}: {}", result["settings"]);
+    }
+    let result = bench(&node, "connect --subscribers 150 --hold 0.2 --generators 3");
+    assert_eq!(result["connections"]["each_ns"]["count"], 150, "{result}");
+    assert!(result["memory"].is_object(), "{result}");
+    node.stop();
+}
+
+/// The processes that a process started and that live.
+fn started_by(parent: &Child) -> Vec<u32> {
+    let parent = parent.id().to_string();
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+    all.filter_map(|it| it.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The name may have anything in it; behind it stand the state and the parent.
+            let mut rest = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+            rest.next() != Some("Z") && rest.next() == Some(parent.as_str())
+        })
+        .collect()
+}
+
+#[test]
+fn a_signal_ends_all_generators_at_once() {
+    let node = Node::ephemeral();
+    let folder = tempfile::tempdir().unwrap();
+    // A service manager's signal is to one process, a terminal's to all of them.
+    for is_to_all in [false, true] {
+        let mut command = stentor(folder.path());
+        let load = "bench fanout --subscribers 10 --rate 50 --duration 600 --generators 2";
+        command.args(load.split(' ')).args(["--no-progress", "--url", &node.url("")]);
+        command.env("STENTOR_BENCH_KEY", node.key()).process_group(0);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = Pid::from_child(&child);
+        let mut generators = Vec::new();
+        for _ in 0..PATIENCE.as_millis() / 5 {
+            generators = started_by(&child);
+            if generators.len() == 2 {
+                break;
+            }
+            pause(Duration::from_millis(5));
+        }
+        assert_eq!(generators.len(), 2, "generators were started");
+        // Their load has begun, or is about to: both are waits for a line.
+        pause(Duration::from_millis(500));
+        match is_to_all {
+            true => kill_process_group(pid, Signal::INT).unwrap(),
+            false => kill_process(pid, Signal::TERM).unwrap(),
+        }
+        let status = wait(&mut child);
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!(status.code(), Some(130), "{said}");
+        assert!(said.contains("interrupted"), "{said}");
+        for pid in generators {
+            let lives = std::fs::exists(format!("/proc/{pid}")).unwrap();
+            assert!(!lives, "generator {pid} was left behind");
+        }
+    }
     node.stop();
 }

@@ -12,6 +12,7 @@
 mod admin;
 mod autobahn;
 mod bench;
+mod bench_line;
 mod calls;
 mod canary;
 mod clients;

@@ -69,11 +69,7 @@ pub(crate) struct FanoutArgs {
     #[command(flatten)]
     pub(crate) knee: KneeArgs,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -86,11 +82,7 @@ pub(crate) struct PublishArgs {
     #[command(flatten)]
     pub(crate) knee: KneeArgs,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +96,15 @@ pub(crate) struct ConnectArgs {
     /// Seconds to hold all connections before memory is read.
     #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
     pub(crate) hold: f64,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What every scenario takes: how connections are opened, to whom, and where the result goes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) opening: OpeningArgs,
     #[command(flatten)]
@@ -142,7 +143,14 @@ pub(crate) struct LoadArgs {
     /// Seconds of the measured window [10, of each rate of --find-knee too; soak: 3600].
     #[arg(long, value_name = "SECONDS")]
     pub(crate) duration: Option<f64>,
-    /// Processes that generate the load together, in an open loop. Their figures are merged.
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
+}
+
+/// Who generates the load.
+#[derive(Debug, Args)]
+pub(crate) struct FleetArgs {
+    /// Processes that share connections and load. Their figures are merged.
     #[arg(long, default_value_t = 1, value_name = "COUNT")]
     pub(crate) generators: u32,
     /// Which of several processes this is: they start each other with it.

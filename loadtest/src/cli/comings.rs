@@ -1,8 +1,7 @@
 //! The options of presence, resume, churn and storm, and what they come to.
 
-use super::args::{OpeningArgs, OutputArgs, Via};
+use super::args::{RunArgs, Via};
 use super::plan::{PAYLOAD_BYTES_MAX, at_least_one, plan, seconds};
-use super::target::TargetArgs;
 use crate::client::dialect::Dialect;
 use crate::client::stamp::PAYLOAD_BYTES_MIN;
 use crate::crowd::churn::Churn;
@@ -14,7 +13,7 @@ use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::check::Layout;
 use crate::report::progress::Watch;
-use crate::scenario::load::{DoneWhen, Load, Part, Wire};
+use crate::scenario::load::{DoneWhen, Load, OPEN_ENDED_NS, Part, Wire};
 use crate::scenario::{Plan, Users};
 use crate::server::Target;
 use clap::Args;
@@ -24,8 +23,6 @@ use protocol::Keep;
 const PLACES_MAX: u64 = 1 << 20;
 /// Seconds that a connection may take to get in before its place is missed.
 const ENTERING_S: u64 = 3;
-/// How long a storm's run may take at most.
-const STORM_NS: u64 = 86_400_000_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct PresenceArgs {
@@ -113,12 +110,11 @@ pub(crate) struct CommonArgs {
     /// Seconds of the measured window [storm: as long as the rounds take].
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     duration: f64,
+    /// Refused with what to do instead.
+    #[arg(long, hide = true)]
+    generators: Option<u32>,
     #[command(flatten)]
-    pub(crate) opening: OpeningArgs,
-    #[command(flatten)]
-    pub(crate) target: TargetArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
+    pub(crate) run: RunArgs,
 }
 
 /// A scenario that was chosen.
@@ -144,6 +140,11 @@ impl Comings {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let common = self.common();
         at_least_one("--channels", common.channels)?;
+        if common.generators.is_some_and(|count| count != 1) {
+            let what = "who comes and goes is for one generator, which knows what it published: leave --generators out, and \
+                        start several runs beside each other with a part of the rate each; all have channels of their own";
+            return Err(Failure::Usage(what.to_owned()));
+        }
         match self {
             Self::Presence(args) => args.plan(),
             Self::Resume(args) => args.plan(),
@@ -239,7 +240,7 @@ impl Comings {
 impl PresenceArgs {
     fn plan(&self) -> Result<Plan, Failure> {
         at_least_one("--residents", self.residents)?;
-        let dialect = self.common.target.dialect()?;
+        let dialect = self.common.run.target.dialect()?;
         if dialect != Dialect::Cohesivity {
             let what = "presence speaks Cohesivity's dialect: leave --target and --dialect out";
             return Err(Failure::Usage(what.to_owned()));
@@ -251,7 +252,7 @@ impl PresenceArgs {
         let pacer = Pacer::new(Pace::Open { per_second }, 0, end_ns);
         let visits = pacer.due_between(0, end_ns).unwrap_or(0);
         let subscribers = places(u64::from(self.residents) + visits)?;
-        let plan = plan("presence", Load { subscribers, ..load }, &self.common.opening)?;
+        let plan = plan("presence", Load { subscribers, ..load }, &self.common.run.opening)?;
         Ok(Plan { users: Users::Distinct, ..plan })
     }
 }
@@ -259,7 +260,7 @@ impl PresenceArgs {
 impl ResumeArgs {
     fn plan(&self) -> Result<Plan, Failure> {
         at_least_one("--subscribers", self.subscribers)?;
-        let target = &self.common.target;
+        let target = &self.common.run.target;
         if !target.dialect()?.is_ours() || target.dialect()? == Dialect::Insforge {
             let what = "resume speaks Infrai's dialect: leave --target and --dialect out";
             return Err(Failure::Usage(what.to_owned()));
@@ -274,7 +275,7 @@ impl ResumeArgs {
         }
         let dialect = Dialect::Infrai;
         let load = Load { subscribers: self.subscribers, keep: Keep::Persist, dialect, ..load };
-        plan("resume", load, &self.common.opening)
+        plan("resume", load, &self.common.run.opening)
     }
 }
 
@@ -284,7 +285,7 @@ impl ChurnArgs {
         let per_second = rate("--rate", self.rate)?;
         let hold_s = seconds("--hold", self.hold)?.div_ceil(1_000_000_000);
         let subscribers = places(per_second.saturating_mul(hold_s + ENTERING_S))?;
-        plan("churn", Load { subscribers, ..load }, &self.common.opening)
+        plan("churn", Load { subscribers, ..load }, &self.common.run.opening)
     }
 }
 
@@ -293,9 +294,9 @@ impl StormArgs {
         at_least_one("--subscribers", self.subscribers)?;
         at_least_one("--rounds", self.rounds)?;
         let load = self.common.load(Some(&self.feed))?;
-        let load =
-            Load { subscribers: self.subscribers, warmup_ns: 0, duration_ns: STORM_NS, ..load };
-        plan("storm", load, &self.common.opening)
+        let subscribers = self.subscribers;
+        let load = Load { subscribers, warmup_ns: 0, duration_ns: OPEN_ENDED_NS, ..load };
+        plan("storm", load, &self.common.run.opening)
     }
 }
 
@@ -306,16 +307,16 @@ impl CommonArgs {
             let range = format!("{PAYLOAD_BYTES_MIN} to {PAYLOAD_BYTES_MAX}");
             return Err(Failure::Usage(format!("--payload must be {range}: {payload}")));
         }
-        let dialect = self.target.dialect()?;
+        let dialect = self.run.target.dialect()?;
         if dialect.is_native() {
             let what = "--target nats, mqtt and redis are for fanout, soak, publish and connect";
             return Err(Failure::Usage(what.to_owned()));
         }
-        if self.target.is_silent() {
+        if self.run.target.is_silent() {
             let what = "who comes and goes has to know when it is in: give --subscribed";
             return Err(Failure::Usage(what.to_owned()));
         }
-        let via = feed.and_then(|feed| feed.via).unwrap_or_else(|| self.target.usual_via());
+        let via = feed.and_then(|feed| feed.via).unwrap_or_else(|| self.run.target.usual_via());
         let wire = match (via, feed) {
             (Via::Ws, Some(_)) => Wire::WebSocket,
             (Via::Http, _) | (_, None) => Wire::Http,

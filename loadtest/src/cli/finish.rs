@@ -3,11 +3,11 @@
 use super::EXIT_WORSE;
 use super::args::OutputArgs;
 use crate::failure::Failure;
-use crate::report::baseline::{Comparison, Rule};
+use crate::report::baseline::{self, Comparison, Rule};
 use crate::report::knee::KneeReport;
 use crate::report::scene::SceneReport;
-use crate::report::{Report, html, json, screen};
-use serde_json::Value;
+use crate::report::{self, Report, html, screen};
+use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 
@@ -32,7 +32,7 @@ impl Finished {
 
     fn json(&self) -> Value {
         match self {
-            Self::Load(report) => json::json(report),
+            Self::Load(report) => report::json::json(report),
             Self::Scene(report) => report.json(),
             Self::Knee(report) => report.json(),
         }
@@ -62,8 +62,11 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Reads the baseline.
-    pub(super) fn of(output: &'a OutputArgs) -> Result<Self, Failure> {
+    /// Reads the baseline of what is to be measured, and sees that it is one.
+    pub(super) fn of(
+        output: &'a OutputArgs,
+        (scenario, settings): (&str, &Value),
+    ) -> Result<Self, Failure> {
         let rules = &output.fail_if;
         let Some(path) = &output.baseline else {
             if let Some(rule) = rules.iter().find(|rule| rule.needs_baseline()) {
@@ -76,6 +79,8 @@ impl<'a> Judge<'a> {
             .map_err(|cause| Failure::Data(format!("cannot read the baseline {name}: {cause}")))?;
         let baseline = serde_json::from_str(&text)
             .map_err(|cause| Failure::Data(format!("the baseline {name} is not JSON: {cause}")))?;
+        let outline = json!({ "scenario": scenario, "settings": settings });
+        baseline::check(&outline, &baseline, rules)?;
         Ok(Self { baseline: Some(baseline), rules })
     }
 

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::fleet;
 use crate::record::process;
 use crate::report::json::load_settings;
-use crate::report::knee::KneeReport;
+use crate::report::knee::{self as knee_report, KneeReport};
 use crate::report::progress::{Progress, Watch};
 use crate::report::scene::SceneReport;
 use crate::report::{Environment, Report};
@@ -24,7 +24,7 @@ use crate::scenario::link::Link;
 use crate::scenario::load::Part;
 use crate::scenario::{self, Plan};
 use crate::server::Target;
-use args::{FanoutArgs, LoadArgs, OutputArgs, ScenarioArgs};
+use args::{FanoutArgs, FleetArgs, RunArgs, ScenarioArgs};
 use comings::Comings;
 use finish::{Finished, Judge};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -32,7 +32,6 @@ use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use target::TargetArgs;
 
 /// The exit code when a figure became worse than it may.
 pub const EXIT_WORSE: u8 = 1;
@@ -82,14 +81,11 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
         ScenarioArgs::Publish(args) => {
             let plan = plan::publish(&args)?;
             let search = plan::search(&args.knee, &plan.load)?;
-            let (target, output) = (&args.target, &args.output);
-            let setting = Setting { target, output, own_exe };
-            setting.share(&args.load, (plan, search), out)
+            Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
         }
         ScenarioArgs::Connect(args) => {
             let plan = plan::connect(&args)?;
-            let (target, output) = (&args.target, &args.output);
-            Setting { target, output, own_exe }.measure((plan, None), out)
+            Setting { run: &args.run, own_exe }.share(&args.fleet, (plan, None), out)
         }
         ScenarioArgs::Presence(args) => come_and_go(&Comings::Presence(args), own_exe, out),
         ScenarioArgs::Resume(args) => come_and_go(&Comings::Resume(args), own_exe, out),
@@ -106,47 +102,44 @@ fn load(
 ) -> Result<u8, Failure> {
     let plan = plan::fanout(name, args)?;
     let search = plan::search(&args.knee, &plan.load)?;
-    let (target, output) = (&args.target, &args.output);
-    Setting { target, output, own_exe }.share(&args.load, (plan, search), out)
+    Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
 }
 
 fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
     let plan = comings.plan()?;
-    let common = comings.common();
-    let setting = Setting { target: &common.target, output: &common.output, own_exe };
-    let judge = Judge::of(&common.output)?;
-    raise_descriptors(comings.descriptors(&plan))?;
-    let mut watch = setting.watch()?;
-    let target = setting.target.find(&plan.load, own_exe)?;
-    let environment = environment(&target);
+    let setting = Setting { run: &comings.common().run, own_exe };
     let (title, mut settings) = (comings.title(&plan), load_settings(&plan));
     if let (Some(all), Value::Object(more)) = (settings.as_object_mut(), comings.settings()) {
         all.extend(more);
     }
     let name = plan.name;
+    let judge = Judge::of(&setting.run.output, (name, &settings))?;
+    raise_descriptors(comings.descriptors(&plan))?;
+    let mut watch = setting.watch()?;
+    let target = setting.run.target.find(&plan.load, own_exe)?;
+    let environment = environment(&target);
     let scene = comings.play(plan, (&target, &mut watch));
     watch.clear();
     let report = SceneReport::new((name, title), settings, scene?, target.cores, environment);
     drop(target);
-    judge.finish(&Finished::Scene(Box::new(report)), &common.output, out)
+    judge.finish(&Finished::Scene(Box::new(report)), &setting.run.output, out)
 }
 
 /// Where and how something is measured.
 struct Setting<'a> {
-    target: &'a TargetArgs,
-    output: &'a OutputArgs,
+    run: &'a RunArgs,
     own_exe: &'a Path,
 }
 
 impl Setting<'_> {
     fn watch(&self) -> Result<Watch, Failure> {
-        Watch::new(if self.output.no_progress { Progress::Hidden } else { Progress::Bar })
+        Watch::new(if self.run.output.no_progress { Progress::Hidden } else { Progress::Bar })
     }
 
     /// Measures a load alone, with others, or as one of them.
     fn share(
         &self,
-        args: &LoadArgs,
+        args: &FleetArgs,
         (mut plan, search): (Plan, Option<Search>),
         out: &mut impl Write,
     ) -> Result<u8, Failure> {
@@ -163,7 +156,7 @@ impl Setting<'_> {
         let (target, told) = fleet::part::told(&link)?;
         let own = plan.load.connections().div_ceil(part.of as usize);
         raise_descriptors(own as u64)?;
-        let target = self.target.join(nth, target)?;
+        let target = self.run.target.join(nth, target)?;
         let mut watch = Watch::new(Progress::Hidden)?;
         fleet::part::run(plan, part, (&target, &told), (link, &mut watch))?;
         Ok(0)
@@ -175,10 +168,16 @@ impl Setting<'_> {
         (mut plan, search): (Plan, Option<Search>),
         out: &mut impl Write,
     ) -> Result<u8, Failure> {
-        let judge = Judge::of(self.output)?;
+        let judge = match search {
+            Some(search) => {
+                let name = knee_report::name(&plan);
+                Judge::of(&self.run.output, (&name, &knee_report::settings(&plan, search)))?
+            }
+            None => Judge::of(&self.run.output, (plan.name, &load_settings(&plan)))?,
+        };
         raise_descriptors(plan.load.connections().div_ceil(plan.generators as usize) as u64)?;
         let mut watch = self.watch()?;
-        let target = self.target.find(&plan.load, self.own_exe)?;
+        let target = self.run.target.find(&plan.load, self.own_exe)?;
         let environment = environment(&target);
         let finished = match search {
             Some(search) => {
@@ -198,7 +197,7 @@ impl Setting<'_> {
             }
         };
         drop(target);
-        judge.finish(&finished, self.output, out)
+        judge.finish(&finished, &self.run.output, out)
     }
 }
 

@@ -1,6 +1,7 @@
 //! From options to plans: defaults, and refusals of what makes no sense.
 
-use super::args::{ConnectArgs, FanoutArgs, KneeArgs, LoadArgs, OpeningArgs, PublishArgs, Via};
+use super::args::{ConnectArgs, FanoutArgs, FleetArgs, KneeArgs, LoadArgs, OpeningArgs};
+use super::args::{PublishArgs, Via};
 use super::target::TargetArgs;
 use crate::client::dialect::Dialect;
 use crate::client::stamp::{PAYLOAD_BYTES_MIN, STREAMS_MAX};
@@ -38,13 +39,13 @@ pub(super) fn fanout(name: &'static str, args: &FanoutArgs) -> Result<Plan, Fail
     }
     let pace = pace(load)?.unwrap_or(Pace::Open { per_second: FIRST_RATE });
     // Who closes after an answer loses what was sent behind it; ours do not.
-    let is_ours = args.target.dialect()?.is_ours() || args.target.usual_via() == Via::Ws;
+    let is_ours = args.run.target.dialect()?.is_ours() || args.run.target.usual_via() == Via::Ws;
     let pipeline = load.pipeline.unwrap_or(if is_ours { HTTP_PIPELINE_MAX } else { 1 });
     let audience = (args.subscribers, args.publishers);
-    let load = build(load, audience, (pace, pipeline), &args.target)?;
+    let load = build(load, audience, (pace, pipeline), &args.run.target)?;
     let is_long = name == "soak" && args.load.duration.is_none();
     let duration_ns = if is_long { SOAK_NS } else { load.duration_ns };
-    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &args.opening)
+    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &args.run.opening)
 }
 
 /// The plan of `publish`.
@@ -57,12 +58,12 @@ pub(super) fn publish(args: &PublishArgs) -> Result<Plan, Failure> {
         false => Pace::Closed { outstanding },
     };
     let pace = pace(load)?.unwrap_or(usual);
-    let load = build(load, (0, args.publishers), (pace, pipeline), &args.target)?;
+    let load = build(load, (0, args.publishers), (pace, pipeline), &args.run.target)?;
     if load.dialect == Dialect::Insforge && load.wire == Wire::Http {
         let what = "nothing is published over HTTP in InsForge's dialect: use --via ws";
         return Err(Failure::Usage(what.to_owned()));
     }
-    plan("publish", load, &args.opening)
+    plan("publish", load, &args.run.opening)
 }
 
 /// The plan of `connect`: a run that sends nothing.
@@ -73,7 +74,7 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
         subscribers: args.subscribers,
         part: Part::ALL,
         layout: Layout { channels: args.channels, publishers: 0 },
-        dialect: args.target.dialect()?,
+        dialect: args.run.target.dialect()?,
         wire: Wire::Http,
         pipeline: 1,
         payload_bytes: PAYLOAD_BYTES_MIN,
@@ -83,11 +84,11 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
         warmup_ns: 0,
         duration_ns: seconds("--hold", args.hold)?,
     };
-    plan("connect", load, &args.opening)
+    plan("connect", load, &args.run.opening)
 }
 
 /// Refuses what several generators cannot do together.
-pub(super) fn shared(args: &LoadArgs, plan: &Plan, is_search: bool) -> Result<(), Failure> {
+pub(super) fn shared(args: &FleetArgs, plan: &Plan, is_search: bool) -> Result<(), Failure> {
     if !(1..=GENERATORS_MAX).contains(&args.generators) {
         let what = format!("--generators must be 1 to {GENERATORS_MAX}: {}", args.generators);
         return Err(Failure::Usage(what));
@@ -96,14 +97,17 @@ pub(super) fn shared(args: &LoadArgs, plan: &Plan, is_search: bool) -> Result<()
         return Ok(());
     }
     if is_search {
-        let what = "--find-knee is for one generator: leave --generators out";
+        let what =
+            "--find-knee is for one generator: leave --generators out, or raise --rate by hand";
         return Err(Failure::Usage(what.to_owned()));
     }
-    if !matches!(plan.load.pace, Pace::Open { .. }) {
-        let what = "--generators share an open loop: give --rate";
-        return Err(Failure::Usage(what.to_owned()));
+    let needed = u64::from(args.generators.min(plan.load.all_senders()));
+    match plan.load.pace {
+        Pace::Closed { outstanding } if outstanding < needed => Err(Failure::Usage(format!(
+            "--window {outstanding} is too small for {needed} generators that publish: give each of them a message"
+        ))),
+        Pace::Open { .. } | Pace::Closed { .. } => Ok(()),
     }
-    Ok(())
 }
 
 /// The search that `--find-knee` asks for.

@@ -1,8 +1,10 @@
 //! What the server is spoken to in: the dialects of ours, and the protocols of others.
 
+use super::message::holds;
 use super::native::Protocol;
 use super::walk::{self, Step};
 use clap::ValueEnum;
+use protocol::ws::{Opcode, append_masked};
 
 /// What connections speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,16 +64,27 @@ impl Dialect {
         }
     }
 
-    /// The answer to a heartbeat of the server.
-    pub(crate) fn pulse(self) -> &'static [u8] {
+    /// The answer to a message that asks whether the client is still there; `None`: it does not ask.
+    pub(crate) fn pulse(self, text: &[u8]) -> Option<&'static [u8]> {
         match self {
-            Self::Pusher => br#"{"event":"pusher:pong","data":{}}"#,
+            Self::Pusher => holds(text, b"\"pusher:ping\"")
+                .then_some(br#"{"event":"pusher:pong","data":{}}"#.as_slice()),
+            Self::Insforge | Self::SocketIo => (text == b"2").then_some(b"3".as_slice()),
+            Self::Native(protocol) => protocol.pulse(text),
+            Self::Cohesivity | Self::Infrai | Self::Raw => None,
+        }
+    }
+
+    /// Appends a text as a connection says it.
+    pub(crate) fn say(self, out: &mut Vec<u8>, text: &[u8]) {
+        match self {
+            Self::Native(_) => out.extend_from_slice(text),
             Self::Cohesivity
             | Self::Infrai
             | Self::Insforge
+            | Self::Pusher
             | Self::SocketIo
-            | Self::Raw
-            | Self::Native(_) => b"3",
+            | Self::Raw => append_masked(out, Opcode::Text, text, [0; 4]),
         }
     }
 

@@ -2,11 +2,10 @@
 
 use super::conn::{Conn, Stage};
 use super::dialect::Dialect;
-use super::message::{Finder, Message};
+use super::message::{Finder, Heard, Message};
 use super::walk::Frame;
 use crate::failure::Failure;
 use protocol::client::parse_response;
-use protocol::ws::{Opcode, append_masked};
 use std::rc::Rc;
 
 /// What a connection says on its way, in frames.
@@ -103,8 +102,8 @@ impl Doorway {
         handshake: &Handshake,
         frame: &Frame<'_>,
     ) -> Result<Passed, Failure> {
-        match frame {
-            Frame::Message(text) => match self.finder.message(text) {
+        match self.finder.hear(frame, conn.out()) {
+            Heard::Message(message, text) => match message {
                 Message::Subscribed if conn.stage == Stage::Subscribing => return Ok(Passed::In),
                 Message::Refused => {
                     let text = String::from_utf8_lossy(text);
@@ -112,9 +111,6 @@ impl Doorway {
                 }
                 Message::Greeted => conn.out().extend_from_slice(&handshake.greeted),
                 Message::LetIn => conn.out().extend_from_slice(&handshake.let_in),
-                Message::Heartbeat => {
-                    append_masked(conn.out(), Opcode::Text, self.dialect.pulse(), [0; 4]);
-                }
                 Message::Subscribed
                 | Message::Delivery(_)
                 | Message::Damaged
@@ -123,9 +119,8 @@ impl Doorway {
                 | Message::Left(_)
                 | Message::Other => {}
             },
-            Frame::Ping(payload) => append_masked(conn.out(), Opcode::Pong, payload, [0; 4]),
-            Frame::Pong => {}
-            Frame::Close(code) => {
+            Heard::Answered | Heard::Nothing => {}
+            Heard::Closed(code) => {
                 let code = code.map_or(String::new(), |code| format!(" with code {code}"));
                 return Err(Failure::Server(format!("the server closed{code}")));
             }

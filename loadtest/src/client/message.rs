@@ -3,6 +3,8 @@
 use super::dialect::Dialect;
 use super::request::filler;
 use super::stamp::{SIGN, STAMP_BYTES, Stamp};
+use super::walk::Frame;
+use protocol::ws::{Opcode, append_masked};
 
 /// One message of the server.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,10 +27,21 @@ pub(crate) enum Message {
     Greeted,
     /// Socket.IO is connected: the client may subscribe.
     LetIn,
-    /// The server asks whether the client is still there.
-    Heartbeat,
     /// Anything else: other greetings, presence.
     Other,
+}
+
+/// What a frame is to who reads it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Heard<'a> {
+    /// A message, and its text.
+    Message(Message, &'a [u8]),
+    /// It asked whether the client is still there: the answer waits to be sent.
+    Answered,
+    /// Nothing to do.
+    Nothing,
+    /// The server closes, with this code.
+    Closed(Option<u16>),
 }
 
 /// Finds stamps. It remembers where the last one stood, because they nearly all stand there.
@@ -69,9 +82,38 @@ impl Finder {
         Self { subscribed, ..self }
     }
 
+    /// Says what a frame is. Whatever asks whether the client is still there is answered here, and nowhere else.
+    #[inline]
+    pub(crate) fn hear<'a>(&mut self, frame: &Frame<'a>, out: &mut Vec<u8>) -> Heard<'a> {
+        match frame {
+            Frame::Message(text) => {
+                let message = self.message(text);
+                if message == Message::Other {
+                    return self.answer(text, out);
+                }
+                Heard::Message(message, text)
+            }
+            Frame::Ping(payload) => {
+                append_masked(out, Opcode::Pong, payload, [0; 4]);
+                Heard::Answered
+            }
+            Frame::Pong => Heard::Nothing,
+            Frame::Close(code) => Heard::Closed(*code),
+        }
+    }
+
+    #[cold]
+    fn answer<'a>(&self, text: &'a [u8], out: &mut Vec<u8>) -> Heard<'a> {
+        let Some(answer) = self.dialect.pulse(text) else {
+            return Heard::Message(Message::Other, text);
+        };
+        self.dialect.say(out, answer);
+        Heard::Answered
+    }
+
     /// Says what a message is.
     #[inline]
-    pub(crate) fn message(&mut self, text: &[u8]) -> Message {
+    fn message(&mut self, text: &[u8]) -> Message {
         match stamp_at(text, self.at) {
             Some(stamp) => self.delivery(text, stamp),
             None => self.search(text),
@@ -123,7 +165,8 @@ impl Finder {
     }
 }
 
-fn holds(text: &[u8], what: &[u8]) -> bool {
+/// Whether a text has another in it.
+pub(crate) fn holds(text: &[u8], what: &[u8]) -> bool {
     !what.is_empty() && text.windows(what.len()).any(|window| window == what)
 }
 
@@ -165,7 +208,6 @@ fn pusher(text: &[u8]) -> Message {
         _ if holds(text, b"\"pusher_internal:subscription_succeeded\"") => Message::Subscribed,
         _ if holds(text, b"\"pusher:error\"") => Message::Refused,
         _ if holds(text, b"\"pusher:subscription_error\"") => Message::Refused,
-        _ if holds(text, b"\"pusher:ping\"") => Message::Heartbeat,
         _ => Message::Other,
     }
 }
@@ -173,7 +215,6 @@ fn pusher(text: &[u8]) -> Message {
 /// A publish has no answer of its own here: it is one's own message that comes back.
 fn socketio(text: &[u8]) -> Message {
     match text {
-        b"2" => Message::Heartbeat,
         _ if text.starts_with(b"0{") => Message::Greeted,
         _ if text.starts_with(b"40{") => Message::LetIn,
         _ if text.starts_with(b"430[{\"ok\":false") => Message::Refused,
@@ -193,6 +234,7 @@ fn stamp_at(text: &[u8], at: usize) -> Option<Stamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::native::Protocol;
 
     fn payload(seq: u32, filler: &str) -> (String, Stamp) {
         let stamp = Stamp { stream: 3, seq, due_ns: 99, lag_us: 1 };
@@ -258,7 +300,6 @@ mod tests {
             (&damaged, Message::Damaged),
             (r#"0{"sid":"a"}"#, Message::Greeted),
             (r#"40{"sid":"b"}"#, Message::LetIn),
-            ("2", Message::Heartbeat),
             (r#"430[{"ok":true,"channel":"c"}]"#, Message::Subscribed),
             (r#"430[{"ok":false,"channel":"c"}]"#, Message::Refused),
             (r#"430[]"#, Message::Subscribed),
@@ -284,7 +325,6 @@ mod tests {
         let (pusher, events, raw) = (Dialect::Pusher, Dialect::SocketIo, Dialect::Raw);
         let found = || Message::Delivery(stamp);
         check(pusher, format!(r#"{{"event":"m","channel":"c","data":{data}}}"#), found());
-        check(pusher, r#"{"event":"pusher:ping"}"#.into(), Message::Heartbeat);
         check(pusher, r#"{"event":"pusher:error","data":{}}"#.into(), Message::Refused);
         check(events, format!(r#"42["message",{data}]"#), found());
         check(events, format!(r#"42["message",{{"x":{data}}}]"#), found());
@@ -294,6 +334,37 @@ mod tests {
         check(raw, format!("{bare}."), Message::Damaged);
         check(raw, "you joined".into(), Message::Subscribed);
         check(raw, "S:".into(), Message::Other);
+    }
+
+    #[test]
+    fn every_server_that_asks_is_answered_as_it_wants_to_be() {
+        let check = |dialect, frame: Frame<'_>, answer: Option<&[u8]>| {
+            let mut out = Vec::new();
+            let heard = Finder::new(dialect, 40).hear(&frame, &mut out);
+            assert_eq!(heard == Heard::Answered, answer.is_some(), "{dialect:?}: {heard:?}");
+            assert_eq!(out, answer.unwrap_or_default(), "{dialect:?}");
+        };
+        let masked = |opcode, text: &[u8]| {
+            let mut out = Vec::new();
+            append_masked(&mut out, opcode, text, [0; 4]);
+            out
+        };
+        let native = [Protocol::Nats, Protocol::Redis, Protocol::Mqtt].map(Dialect::Native);
+        let ours = [Dialect::Cohesivity, Dialect::Infrai, Dialect::Insforge];
+        let others = [Dialect::Pusher, Dialect::SocketIo, Dialect::Raw];
+        for dialect in ours.into_iter().chain(others) {
+            check(dialect, Frame::Ping(b"7"), Some(&masked(Opcode::Pong, b"7")));
+        }
+        for dialect in [Dialect::Insforge, Dialect::SocketIo] {
+            check(dialect, Frame::Message(b"2"), Some(&masked(Opcode::Text, b"3")));
+        }
+        let pong = masked(Opcode::Text, br#"{"event":"pusher:pong","data":{}}"#);
+        check(Dialect::Pusher, Frame::Message(br#"{"event":"pusher:ping"}"#), Some(&pong));
+        check(native[0], Frame::Message(b"PING"), Some(b"PONG\r\n"));
+        for dialect in [Dialect::Cohesivity, Dialect::Raw, native[1], native[2]] {
+            check(dialect, Frame::Message(b"PING"), None);
+            check(dialect, Frame::Message(b"2"), None);
+        }
     }
 
     #[test]

@@ -98,6 +98,14 @@ impl Protocol {
         }
     }
 
+    /// The answer to a text that asks whether the client is still there. Redis and MQTT without a keep-alive do not ask.
+    pub(crate) fn pulse(self, text: &[u8]) -> Option<&'static [u8]> {
+        match self {
+            Self::Nats => (text == b"PING").then_some(b"PONG\r\n".as_slice()),
+            Self::Redis | Self::Mqtt => None,
+        }
+    }
+
     /// What is no delivery.
     pub(crate) fn message(self, text: &[u8]) -> Message {
         match (self, text) {

@@ -136,7 +136,8 @@ fn stamp_place(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
     use crate::client::dialect::Dialect;
-    use crate::client::message::{Finder, Message};
+    use crate::client::message::{Finder, Heard, Message};
+    use crate::client::walk::Frame;
     use tungstenite::protocol::{Role, WebSocket};
 
     const STAMP: Stamp = Stamp { stream: 9, seq: 8, due_ns: 7, lag_us: 6 };
@@ -146,7 +147,11 @@ mod tests {
     }
 
     fn found(body: &[u8], payload_bytes: usize) -> Message {
-        Finder::new(Dialect::Cohesivity, payload_bytes).message(body)
+        let mut finder = Finder::new(Dialect::Cohesivity, payload_bytes);
+        let Heard::Message(message, _) = finder.hear(&Frame::Message(body), &mut Vec::new()) else {
+            panic!("a message asks for nothing")
+        };
+        message
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `churn`: connections come at a fixed rate, hear their channel for a while, and leave.
 
+use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
 use super::{Scenario, Stage, Told};
 use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::latency::Times;
-use std::collections::VecDeque;
 
 /// Visitors that come and go.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct Churn {
     free: Vec<usize>,
     /// When the visitor at a place was due, until it is in.
     due_ns: Vec<Option<u64>>,
-    /// Who is in, and until when.
-    inside: VecDeque<(u64, usize)>,
+    /// Who is in, and when it leaves.
+    inside: Agenda,
     in_time: Times,
     coming: u64,
     due: u64,
@@ -42,7 +42,7 @@ impl Churn {
             end_ns,
             free: (0..places).rev().collect(),
             due_ns: vec![None; places],
-            inside: VecDeque::new(),
+            inside: Agenda::after(hold_ns),
             in_time: Times::new(),
             coming: 0,
             due: 0,
@@ -60,9 +60,7 @@ impl Scenario for Churn {
         stage: &Stage<'_>,
         (crowd, hall): (&mut Crowd, &mut Hall),
     ) -> Result<(), Failure> {
-        while let Some((_, at)) = self.inside.front().filter(|(until_ns, _)| *until_ns <= now_ns) {
-            let at = *at;
-            self.inside.pop_front();
+        while let Some(at) = self.inside.take(now_ns) {
             hall.leave(at, now_ns);
             crowd.cut(at);
             self.free.push(at);
@@ -101,12 +99,12 @@ impl Scenario for Churn {
                     self.entered += 1;
                 }
                 hall.enter(at, stage.channel(at));
-                self.inside.push_back((now_ns + self.hold_ns, at));
+                self.inside.note(at, now_ns);
             }
             Event::Gone(_) => {
                 match due_ns.take() {
                     Some(_) => self.coming -= 1,
-                    None => self.inside.retain(|(_, place)| *place != at),
+                    None => self.inside.forget(at),
                 }
                 hall.leave(at, now_ns);
                 self.free.push(at);
@@ -116,8 +114,11 @@ impl Scenario for Churn {
     }
 
     fn next_ns(&self) -> Option<u64> {
-        let leaves = self.inside.front().map(|(until_ns, _)| *until_ns);
-        leaves.into_iter().chain(self.pacer.next_ns()).min()
+        self.inside.next_ns().into_iter().chain(self.pacer.next_ns()).min()
+    }
+
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(self.hold_ns)
     }
 
     fn is_over(&self, now_ns: u64) -> bool {

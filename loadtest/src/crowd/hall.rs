@@ -9,7 +9,7 @@ use crate::record::books::Counts;
 use crate::record::check::Tally;
 use crate::record::latency::Times;
 use crate::record::slices::Slices;
-use crate::scenario::load::Load;
+use crate::scenario::load::{Load, OPEN_ENDED_NS};
 use crate::scenario::sender::Sender;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,9 +19,8 @@ const LATE_NS: u64 = 1_000_000_000;
 /// Messages that are released in one turn at most, so that reading goes on.
 const RELEASED_PER_TURN_MAX: usize = 256;
 
-/// A run that is longer ends when it is done: so much of it is shown over time.
+/// How much is shown over time of a run that ends when it is done.
 const SHOWN_NS: u64 = 30_000_000_000;
-const LONGEST_NS: u64 = 86_400_000_000_000;
 
 /// What a connection heard of its channel.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +82,7 @@ impl Hall {
     pub(crate) fn begin(&mut self, start_ns: u64, end_ns: u64, window_ns: Range<u64>) {
         let publishes = !self.senders.is_empty();
         self.pacer = publishes.then(|| Pacer::new(self.load.pace, start_ns, end_ns));
-        let is_open_ended = end_ns - start_ns >= LONGEST_NS;
+        let is_open_ended = end_ns - start_ns >= OPEN_ENDED_NS;
         self.slices =
             Slices::new(start_ns, if is_open_ended { start_ns + SHOWN_NS } else { end_ns });
         self.window_ns = window_ns;
@@ -215,5 +214,26 @@ impl Hall {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::LONGEST_NS;
+
+    #[test]
+    fn the_longest_run_is_shown_to_its_end() {
+        let check = |end_ns: u64, at_ns: u64, shown_ns: Range<u64>| {
+            let mut hall = Hall::new(Load::sample(), Vec::new());
+            hall.begin(0, end_ns, 0..end_ns);
+            hall.slices.record(at_ns, 1);
+            let last = hall.slices.all().last().map(|slice| slice.at_ns);
+            assert!(last.is_some_and(|last| shown_ns.contains(&last)), "{end_ns}: {last:?}");
+        };
+        for end_ns in [LONGEST_NS, 2 * LONGEST_NS] {
+            check(end_ns, end_ns - 1, end_ns / 100 * 99..end_ns);
+        }
+        check(OPEN_ENDED_NS, SHOWN_NS - 1, SHOWN_NS / 100 * 99..SHOWN_NS);
     }
 }

@@ -1,5 +1,6 @@
 //! Scenarios in which connections come and go: presence, resume, churn and storm.
 
+mod agenda;
 pub(crate) mod churn;
 pub(crate) mod hall;
 pub(crate) mod presence;
@@ -23,7 +24,7 @@ use wire::{Crowd, Event};
 const WAIT_NS_MAX: u64 = 20_000_000;
 /// Connections that are being opened at one time: fewer than a listener's backlog.
 const OPENING_MAX: usize = 256;
-/// How long nothing may happen while connections open, or after the end.
+/// How long nothing may happen while connections open, or after the last thing that is due.
 const SILENCE_NS_MAX: u64 = 20_000_000_000;
 
 /// Where a scenario takes place: who is let in where.
@@ -81,6 +82,8 @@ pub(crate) trait Scenario {
     fn on(&mut self, at: usize, event: &Event<'_>, now_ns: u64, among: (&Stage<'_>, &mut Hall));
     /// When something is due next.
     fn next_ns(&self) -> Option<u64>;
+    /// When the last thing that it does is due, if everybody is in at once.
+    fn last_ns(&self) -> u64;
     /// Whether everything was done and heard.
     fn is_over(&self, now_ns: u64) -> bool;
     /// What should have happened and did not, with its name.
@@ -137,6 +140,11 @@ pub(crate) fn play<S: Scenario>(
     };
     player.open(&there, plan.connect_rate, watch)?;
     player.run(residents, make, watch)
+}
+
+/// Whether what is missing has had its time.
+fn is_given_up(scenario: &impl Scenario, now_ns: u64) -> bool {
+    now_ns > scenario.last_ns().saturating_add(SILENCE_NS_MAX)
 }
 
 struct Player<'a> {
@@ -211,8 +219,7 @@ impl Player<'_> {
             if end.is_none() && now_ns >= end_ns {
                 end = Some(self.mark(now_ns));
             }
-            let is_late = now_ns > end_ns.saturating_add(SILENCE_NS_MAX);
-            if scenario.is_over(now_ns) || is_late {
+            if scenario.is_over(now_ns) || is_given_up(&scenario, now_ns) {
                 break;
             }
             scenario.act(now_ns, &self.stage, (&mut self.crowd, &mut self.hall))?;
@@ -246,5 +253,31 @@ impl Player<'_> {
         let mut counts = self.hall.counts;
         counts.bytes = self.crowd.bytes;
         Mark { at_ns, counts, own_cpu_ns, own_wait_ns, server_cpu_ns }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::churn::Churn;
+    use super::presence::Presence;
+    use super::*;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn who_stays_long_is_waited_for() {
+        let times = (0, 10 * S);
+        let check = |scenario: &dyn Fn(u64) -> bool, hold_s: u64| {
+            let last_ns = (10 + hold_s) * S + SILENCE_NS_MAX;
+            assert!(!scenario(last_ns), "{hold_s}");
+            assert!(scenario(last_ns + 1), "{hold_s}");
+        };
+        for hold_s in [1, 6, 60] {
+            let churn = Churn::new(10, hold_s * S, times, 100);
+            check(&|now_ns| is_given_up(&churn, now_ns), hold_s);
+            let presence = Presence::new((4, 2), (10, hold_s * S), times, 100);
+            check(&|now_ns| is_given_up(&presence, now_ns), hold_s);
+            assert!(!presence.is_over((10 + hold_s + 16) * S), "nobody has come yet");
+        }
     }
 }

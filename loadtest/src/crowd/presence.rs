@@ -1,5 +1,6 @@
 //! `presence`: visitors join and leave at a fixed rate, and every resident has to hear of each, once.
 
+use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
 use super::{Scenario, Stage, Told};
@@ -7,10 +8,6 @@ use crate::client::message::Message;
 use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::latency::Times;
-use std::collections::VecDeque;
-
-/// How long news of the last one may take.
-const LATE_NS: u64 = 15_000_000_000;
 
 /// One visit: a user who comes once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,7 +29,8 @@ pub(crate) struct Presence {
     hold_ns: u64,
     end_ns: u64,
     visits: Vec<Visit>,
-    inside: VecDeque<(u64, usize)>,
+    /// Visits that are in, and when they end.
+    inside: Agenda,
     began: usize,
     in_time: Times,
     join_seen: Times,
@@ -55,7 +53,7 @@ impl Presence {
             hold_ns,
             end_ns,
             visits: vec![Visit::default(); visits],
-            inside: VecDeque::new(),
+            inside: Agenda::after(hold_ns),
             began: 0,
             in_time: Times::new(),
             join_seen: Times::new(),
@@ -116,8 +114,7 @@ impl Scenario for Presence {
         stage: &Stage<'_>,
         (crowd, hall): (&mut Crowd, &mut Hall),
     ) -> Result<(), Failure> {
-        while let Some((_, nth)) = self.inside.front().copied().filter(|(ns, _)| *ns <= now_ns) {
-            self.inside.pop_front();
+        while let Some(nth) = self.inside.take(now_ns) {
             crowd.cut(self.residents + nth);
             if let Some(visit) = self.visits.get_mut(nth) {
                 visit.left_ns = Some(now_ns);
@@ -144,7 +141,7 @@ impl Scenario for Presence {
                 if visit.is_measured {
                     self.in_time.record(now_ns.saturating_sub(visit.due_ns));
                 }
-                self.inside.push_back((now_ns + self.hold_ns, at - self.residents));
+                self.inside.note(at - self.residents, now_ns);
             }
             Event::Heard(Message::Joined(user), _) => {
                 self.on_news(at, (*user, true), now_ns);
@@ -157,14 +154,16 @@ impl Scenario for Presence {
     }
 
     fn next_ns(&self) -> Option<u64> {
-        let leaves = self.inside.front().map(|(ns, _)| *ns);
-        leaves.into_iter().chain(self.pacer.next_ns()).min()
+        self.inside.next_ns().into_iter().chain(self.pacer.next_ns()).min()
+    }
+
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(self.hold_ns)
     }
 
     fn is_over(&self, now_ns: u64) -> bool {
         let is_done = now_ns >= self.end_ns && self.inside.is_empty();
-        let is_late = now_ns >= self.end_ns + self.hold_ns + LATE_NS;
-        is_late || (is_done && self.began == self.visits.len() && self.misheard().0 == 0)
+        is_done && self.began == self.visits.len() && self.misheard().0 == 0
     }
 
     fn missing(&self) -> Vec<(u64, &'static str)> {

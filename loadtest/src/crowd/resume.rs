@@ -1,12 +1,12 @@
 //! `resume`: subscribers are cut in turn, stay away for a while, and go on behind the last offset that they saw.
 
+use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
 use super::{Scenario, Stage, Told};
-use crate::client::message::Message;
+use crate::client::message::{Message, holds};
 use crate::failure::Failure;
 use crate::record::latency::Times;
-use std::collections::VecDeque;
 
 /// How long everybody hears before the first is cut, and after the last is back.
 const CALM_NS: u64 = 500_000_000;
@@ -39,7 +39,8 @@ pub(crate) struct Resume {
     end_ns: u64,
     /// How often anybody was cut.
     cut: u64,
-    away: VecDeque<(u64, usize)>,
+    /// Who is away, and when it comes back.
+    away: Agenda,
     caught_up: Times,
     resumed: u64,
     gapped: u64,
@@ -60,7 +61,7 @@ impl Resume {
             start_ns: start_ns + CALM_NS,
             end_ns,
             cut: 0,
-            away: VecDeque::new(),
+            away: Agenda::after(away_ns),
             caught_up: Times::new(),
             resumed: 0,
             gapped: 0,
@@ -125,16 +126,14 @@ impl Scenario for Resume {
             self.cut += 1;
             let Some(reader) = self.readers.get_mut(at) else { continue };
             // Who has seen nothing yet, is still away, or has not caught up, is not cut.
-            let is_away = self.away.iter().any(|(_, place)| *place == at);
-            if reader.offset.is_none() || reader.is_behind || is_away {
+            if reader.offset.is_none() || reader.is_behind || self.away.has(at) {
                 continue;
             }
             reader.next = hall.leave(at, now_ns).or(reader.next);
             crowd.cut(at);
-            self.away.push_back((now_ns + self.away_ns, at));
+            self.away.note(at, now_ns);
         }
-        while let Some((_, at)) = self.away.front().copied().filter(|(ns, _)| *ns <= now_ns) {
-            self.away.pop_front();
+        while let Some(at) = self.away.take(now_ns) {
             if let Some(reader) = self.readers.get_mut(at) {
                 crowd.open(at, stage.way_behind(at, reader.offset))?;
                 reader.began_ns = now_ns;
@@ -160,12 +159,15 @@ impl Scenario for Resume {
     }
 
     fn next_ns(&self) -> Option<u64> {
-        let comes_back = self.away.front().map(|(ns, _)| *ns);
-        comes_back.into_iter().chain(self.next_cut_ns()).min()
+        self.away.next_ns().into_iter().chain(self.next_cut_ns()).min()
+    }
+
+    fn last_ns(&self) -> u64 {
+        self.end_ns.saturating_add(TAIL_NS)
     }
 
     fn is_over(&self, now_ns: u64) -> bool {
-        now_ns >= self.end_ns + TAIL_NS && self.away.is_empty() && self.behind == 0
+        now_ns >= self.last_ns() && self.away.is_empty() && self.behind == 0
     }
 
     fn missing(&self) -> Vec<(u64, &'static str)> {
@@ -180,10 +182,6 @@ impl Scenario for Resume {
             cost_of: Some(("resume", self.resumed)),
         }
     }
-}
-
-fn holds(text: &[u8], what: &[u8]) -> bool {
-    text.windows(what.len()).any(|window| window == what)
 }
 
 /// The number behind the last place where a name stands.

@@ -23,6 +23,9 @@ pub(crate) struct Storm {
     each: Times,
     everybody: Times,
     back: u64,
+    /// Whom the server ended on the way back.
+    ended: u64,
+    has_ended: bool,
 }
 
 impl Storm {
@@ -37,6 +40,20 @@ impl Storm {
             each: Times::new(),
             everybody: Times::new(),
             back: 0,
+            ended: 0,
+            has_ended: false,
+        }
+    }
+
+    /// One more is not awaited any more. After the last of a round there is calm, whether all are back or not.
+    fn settle(&mut self, now_ns: u64) {
+        self.absent -= 1;
+        if self.absent > 0 {
+            return;
+        }
+        self.calm_until_ns = Some(now_ns + CALM_NS);
+        if !std::mem::take(&mut self.has_ended) {
+            self.everybody.record(now_ns - self.cut_ns);
         }
     }
 }
@@ -78,20 +95,29 @@ impl Scenario for Storm {
             Event::In(_) if std::mem::take(waiting) => {
                 self.each.record(now_ns - self.cut_ns);
                 self.back += 1;
-                self.absent -= 1;
                 hall.enter(at, stage.channel(at));
-                if self.absent == 0 {
-                    self.everybody.record(now_ns - self.cut_ns);
-                    self.calm_until_ns = Some(now_ns + CALM_NS);
-                }
+                self.settle(now_ns);
             }
-            Event::Gone(_) if std::mem::take(waiting) => self.absent -= 1,
-            Event::In(_) | Event::Gone(_) | Event::Heard(..) | Event::Answered(_) => {}
+            Event::Gone(_) if std::mem::take(waiting) => {
+                self.ended += 1;
+                self.has_ended = true;
+                self.settle(now_ns);
+            }
+            // Who was there and is gone misses nothing more: that it is gone is the fault.
+            Event::Gone(_) => {
+                hall.leave(at, now_ns);
+            }
+            Event::In(_) | Event::Heard(..) | Event::Answered(_) => {}
         }
     }
 
     fn next_ns(&self) -> Option<u64> {
         self.calm_until_ns.filter(|_| self.absent == 0)
+    }
+
+    /// It takes as long as its rounds take, and gives up by itself.
+    fn last_ns(&self) -> u64 {
+        u64::MAX
     }
 
     fn is_over(&self, now_ns: u64) -> bool {
@@ -101,7 +127,7 @@ impl Scenario for Storm {
     }
 
     fn missing(&self) -> Vec<(u64, &'static str)> {
-        vec![(self.absent, "did not come back")]
+        vec![(self.absent + self.ended, "did not come back")]
     }
 
     fn told(self) -> Told {
@@ -111,5 +137,34 @@ impl Scenario for Storm {
             due: None,
             cost_of: Some(("reconnect", self.back)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::load::Load;
+    use crate::server::Target;
+
+    const S: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_round_that_not_all_come_back_from_ends_in_calm_and_is_told() {
+        let at = Target::at("127.0.0.1:1", "", None).unwrap();
+        let (channels, token) = (vec!["bench:0".to_owned()], String::new());
+        let stage = Stage { at: &at, channels, ways: Vec::new(), nonce: [0; 16], token };
+        let mut hall = Hall::new(Load::sample(), Vec::new());
+        let mut storm = Storm { rounds: 0, absent: 2, cut_ns: S, ..Storm::new(1, 2) };
+        (storm.waiting, storm.calm_until_ns) = (vec![true; 2], Some(S));
+        storm.on(0, &Event::In(b""), 2 * S, (&stage, &mut hall));
+        assert_eq!((storm.next_ns(), storm.is_over(3 * S)), (None, false), "one is away");
+        storm.on(1, &Event::Gone("refused".into()), 3 * S, (&stage, &mut hall));
+        assert_eq!(storm.next_ns(), Some(3 * S + CALM_NS));
+        assert!(!storm.is_over(3 * S), "who is back hears for a while");
+        assert!(storm.is_over(3 * S + CALM_NS));
+        assert_eq!(storm.missing(), [(1, "did not come back")]);
+        let told = storm.told();
+        let counts: Vec<u64> = told.times.iter().map(|(_, times)| times.count()).collect();
+        assert_eq!(counts, [1, 0], "one was back, and never everybody");
     }
 }

@@ -2,14 +2,13 @@
 
 use crate::client::conn::{Arrived, Conn, READ_BUFFER_BYTES, Stage};
 use crate::client::doorway::{Doorway, Handshake, Passed};
-use crate::client::message::Message;
+use crate::client::message::{Heard, Message};
 use crate::client::response;
 use crate::client::socket::{self, Poller, Ready};
 use crate::client::walk::{self, Frame, Step};
 use crate::failure::Failure;
 use crate::pace::Clock;
 use crate::scenario::refusal;
-use protocol::ws::{Opcode, append_masked};
 use std::net::SocketAddr;
 
 /// Bits of an event's number that say which place it is of; those above say which of its connections.
@@ -236,25 +235,10 @@ fn on_frame(
         }
         return Ok(());
     }
-    match frame {
-        Frame::Message(text) => match doorway.finder.message(text) {
-            Message::Heartbeat => {
-                append_masked(conn.out(), Opcode::Text, doorway.dialect.pulse(), [0; 4]);
-            }
-            message @ (Message::Delivery(_)
-            | Message::Damaged
-            | Message::Published
-            | Message::Subscribed
-            | Message::Refused
-            | Message::Joined(_)
-            | Message::Left(_)
-            | Message::Greeted
-            | Message::LetIn
-            | Message::Other) => tell(Event::Heard(message, text)),
-        },
-        Frame::Ping(payload) => append_masked(conn.out(), Opcode::Pong, payload, [0; 4]),
-        Frame::Pong => {}
-        Frame::Close(_) => return Err(ended(conn)),
+    match doorway.finder.hear(frame, conn.out()) {
+        Heard::Message(message, text) => tell(Event::Heard(message, text)),
+        Heard::Answered | Heard::Nothing => {}
+        Heard::Closed(_) => return Err(ended(conn)),
     }
     Ok(())
 }

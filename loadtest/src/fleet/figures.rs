@@ -74,15 +74,17 @@ pub(super) fn merged(plan: &Plan, lines: &[Value]) -> Result<Outcome, Failure> {
     let mut books = Books::new(checker, start_ns, window_ns);
     let mut tally = Tally::default();
     for line in lines {
-        add(&mut books, &mut tally, line, lines.len() as u64);
+        add(&mut books, &mut tally, line);
     }
+    // Each counts all that is due, and may be late with its own alone. What any of them did not get to is told.
+    books.untouched = books.untouched.div_ceil(lines.len() as u64);
     let resident = pairs(first.get("resident"));
     let due = first.get("due").and_then(Value::as_u64);
     let window = [0, 1].map(|nth| mark(lines, nth));
     Ok(Outcome { books, tally, window: hottest(window, lines), due, resident })
 }
 
-fn add(books: &mut Books, tally: &mut Tally, line: &Value, generators: u64) {
+fn add(books: &mut Books, tally: &mut Tally, line: &Value) {
     let of = |pointer: &str| number(line, pointer);
     tally.lost += of("/tally/0");
     tally.duplicated += of("/tally/1");
@@ -110,8 +112,7 @@ fn add(books: &mut Books, tally: &mut Tally, line: &Value, generators: u64) {
         *books.refused_by.entry(why.clone()).or_default() += count.as_u64().unwrap_or(0);
     }
     books.closed += of("/ends/0");
-    // Each counts all that is due, and may be late with its own alone.
-    books.untouched += of("/ends/1") / generators;
+    books.untouched += of("/ends/1");
     books.stalls += of("/ends/2");
 }
 
@@ -153,4 +154,32 @@ fn hottest([begin, end]: [Mark; 2], lines: &[Value]) -> [Mark; 2] {
 
 fn number(of: &Value, pointer: &str) -> u64 {
     of.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::check::Layout;
+    use crate::scenario::Users;
+    use crate::scenario::load::Load;
+
+    fn plan() -> Plan {
+        let layout = Layout { channels: 1, publishers: 3 };
+        let load = Load { subscribers: 4, layout, ..Load::sample() };
+        let (connect_rate, sources, users, generators) = (1, 1, Users::One, 3);
+        Plan { name: "fanout", load, connect_rate, sources, users, generators }
+    }
+
+    #[test]
+    fn what_generators_did_not_get_to_is_summed_before_it_is_shared() {
+        let check = |each: [u64; 3], together: u64| {
+            let lines = each.map(|untouched| json!({ "ends": [1, untouched, 0] }));
+            let books = merged(&plan(), &lines).unwrap().books;
+            assert_eq!((books.untouched, books.closed), (together, 3), "{each:?}");
+        };
+        check([0, 0, 0], 0);
+        check([2, 2, 2], 2);
+        check([1, 2, 2], 2);
+        check([100, 101, 102], 101);
+    }
 }

@@ -15,15 +15,21 @@ use crate::server::Target;
 use figures::{merged, read_times};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// How long all generators have to hear when the load begins.
 const HEAD_START_NS: u64 = 300_000_000;
 
+/// How often it is seen whether a signal came, while the generators work.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// One generator. Dropping it ends it.
 struct Generator {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    /// What it says, as a thread reads it: whoever waits here must notice a signal.
+    lines: Receiver<String>,
 }
 
 impl Drop for Generator {
@@ -46,7 +52,13 @@ impl Generator {
         let Some(out) = child.stdout.take() else {
             return Err(Failure::Server("a generator has no output".to_owned()));
         };
-        Ok(Self { child, lines: BufReader::new(out) })
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            let mut said = BufReader::new(out).lines().map_while(Result::ok);
+            // Nobody listens any more when the run is over.
+            let _ = said.try_for_each(|line| sender.send(line));
+        });
+        Ok(Self { child, lines })
     }
 
     fn say(&mut self, line: &Value) -> Result<(), Failure> {
@@ -55,12 +67,19 @@ impl Generator {
         told.map_err(Failure::io("cannot tell a generator"))
     }
 
-    fn hear(&mut self) -> Result<Value, Failure> {
-        let mut line = String::new();
-        self.lines.read_line(&mut line).map_err(Failure::io("cannot hear a generator"))?;
+    /// Its next line. A terminal's signal ends generators as well: then it is the signal that ended the run.
+    fn hear(&mut self, watch: &Watch) -> Result<Value, Failure> {
         // It said why on standard error, which is this one's too.
-        serde_json::from_str(&line)
-            .map_err(|_| Failure::Server("a generator ended early".to_owned()))
+        let ended = || Failure::Server("a generator ended early".to_owned());
+        loop {
+            let line = self.lines.recv_timeout(LOOK);
+            watch.go_on()?;
+            match line {
+                Ok(line) => return serde_json::from_str(&line).map_err(|_| ended()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(ended()),
+            }
+        }
     }
 }
 
@@ -78,36 +97,40 @@ pub(crate) fn measure(
         "run": u32::from_be_bytes(random()?),
         "target": part::describe(at),
     });
-    for one in &mut all {
-        one.say(&begin)?;
-    }
+    tell(&mut all, (&begin, watch))?;
     let mut opened = Opened { times: Times::new(), took_ns: 0 };
     for one in &mut all {
-        let line = one.hear()?;
+        let line = one.hear(watch)?;
         read_times(&mut opened.times, line.get("opened"));
         let took_ns = line.get("took_ns").and_then(Value::as_u64).unwrap_or(0);
         opened.took_ns = opened.took_ns.max(took_ns);
         watch.opening(clock.now_ns(), 0, 1)?;
     }
-    let after = at.pid.and_then(process::memory);
+    let opened_memory = at.pid.and_then(process::memory);
     let start = json!({ "start_ns": clock.now_ns() + HEAD_START_NS });
-    for one in &mut all {
-        one.say(&start)?;
-    }
+    tell(&mut all, (&start, watch))?;
     let mut sent = Sent::default();
     for one in &mut all {
-        let line = one.hear()?;
+        let line = one.hear(watch)?;
         let Some(more) = Sent::read(&line) else {
             return Err(Failure::Server("a generator did not say what it sent".to_owned()));
         };
         sent.add(more);
     }
-    let sent = sent.json();
-    for one in &mut all {
-        one.say(&sent)?;
-    }
-    let results = all.iter_mut().map(Generator::hear).collect::<Result<Vec<_>, _>>()?;
+    tell(&mut all, (&sent.json(), watch))?;
+    let results = all.iter_mut().map(|one| one.hear(watch)).collect::<Result<Vec<_>, _>>()?;
     let outcome = merged(plan, &results)?;
+    let after = if plan.listens_only() { at.pid.and_then(process::memory) } else { opened_memory };
     let memory = before.zip(after).map(|(before, after)| Grown { before, after });
     Ok(Measured { opened, outcome, memory })
+}
+
+/// Tells all of them a line. Who cannot be told may have been ended by the signal that came here too.
+fn tell(all: &mut [Generator], (line, watch): (&Value, &Watch)) -> Result<(), Failure> {
+    for one in all {
+        let told = one.say(line);
+        watch.go_on()?;
+        told?;
+    }
+    Ok(())
 }

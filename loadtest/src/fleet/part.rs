@@ -58,6 +58,7 @@ pub(crate) fn run(
 ) -> Result<(), Failure> {
     plan.load.subscribers = part.share(plan.load.subscribers);
     plan.load.part = part;
+    plan.load.pace = part.pace(plan.load.pace, plan.load.all_senders());
     plan.connect_rate = (plan.connect_rate / u64::from(part.of)).max(1);
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(0);
     let run = u32::try_from(number(told, "run")).unwrap_or(0);

@@ -143,18 +143,18 @@ impl Comparison {
         before: Option<&Value>,
         rules: &[Rule],
     ) -> Result<Self, Failure> {
-        let doubts = before.map_or(Ok(Vec::new()), |before| doubts(now, before))?;
+        if let Some(before) = before {
+            check(now, before, rules)?;
+        }
+        let doubts = before.map_or(Vec::new(), |before| doubts(now, before));
         let mut compared = Vec::new();
         for rule in rules {
-            if rule.needs_baseline() && before.is_none() {
-                return Err(Failure::Usage(rule.asks_for_baseline()));
-            }
             let new = rule.figure_of(now, "the result")?;
-            let old = before.map(|before| rule.figure_of(before, "the baseline")).transpose()?;
-            let base = old.unwrap_or(0.0);
+            let old = before.and_then(|before| figure(before, &rule.figure));
+            let base = old.ok_or_else(|| Failure::Usage(rule.asks_for_baseline()));
             let limit = match rule.bound {
-                Bound::Percent(percent) => base * (1.0 + percent / 100.0),
-                Bound::Change(change) => base + change,
+                Bound::Percent(percent) => base? * (1.0 + percent / 100.0),
+                Bound::Change(change) => base? + change,
                 Bound::Fixed(value) => value,
             };
             compared.push(Compared { rule: rule.clone(), now: new, before: old, limit });
@@ -189,9 +189,9 @@ impl Comparison {
     }
 }
 
-/// What makes a comparison doubtful; an error where there is nothing to compare.
-fn doubts(now: &Value, before: &Value) -> Result<Vec<String>, Failure> {
-    let of = |value: &Value, pointer: &str| value.pointer(pointer).cloned().unwrap_or_default();
+/// Refuses a baseline that cannot be compared with a result of this scenario and these settings. It needs no more of the
+/// result, so that it can be asked before there is one.
+pub(crate) fn check(now: &Value, before: &Value, rules: &[Rule]) -> Result<(), Failure> {
     if of(before, "/verdict/exit_code") != 0 {
         let kind = of(before, "/verdict/kind");
         return Err(Failure::Data(format!("the baseline does not stand itself: {kind}")));
@@ -213,14 +213,24 @@ fn doubts(now: &Value, before: &Value) -> Result<Vec<String>, Failure> {
             if names.is_empty() { format!("{now}, there {before}") } else { names.join("; ") };
         return Err(Failure::Data(format!("the baseline measured something else: {what}")));
     }
+    let mut compares = rules.iter().filter(|rule| rule.needs_baseline());
+    compares.try_for_each(|rule| rule.figure_of(before, "the baseline").map(drop))
+}
+
+fn of(value: &Value, pointer: &str) -> Value {
+    value.pointer(pointer).cloned().unwrap_or_default()
+}
+
+/// What makes a comparison doubtful.
+fn doubts(now: &Value, before: &Value) -> Vec<String> {
     let pointers = ["/environment/processor", "/environment/cores", "/environment/kernel"];
     let differ = pointers.into_iter().filter(|pointer| of(now, pointer) != of(before, pointer));
-    Ok(differ
+    differ
         .map(|pointer| {
             let name = pointer.rsplit('/').next().unwrap_or_default();
             format!("{name} {}, was {}", of(now, pointer), of(before, pointer))
         })
-        .collect())
+        .collect()
 }
 
 /// A figure by its name: a percentile of what the scenario is about, a word, or a path with dots.
@@ -321,6 +331,13 @@ mod tests {
         assert!(refused(Some(&result(1, 1.0, 2)), &rules).contains("does not stand itself"));
         let unknown = [Rule::parse("nothing>+1%").unwrap()];
         assert!(refused(Some(&now), &unknown).contains("no figure `nothing`"));
+        // A fixed bound is held whatever was before, and asks for nothing of it.
+        let mut bare = now.clone();
+        bare["latency_ns"] = json!({});
+        assert!(refused(Some(&bare), &rules).contains("the baseline has no figure `p99`"));
+        let fixed = [Rule::parse("p99>10ms").unwrap()];
+        let comparison = Comparison::new(&now, Some(&bare), &fixed).unwrap();
+        assert!(!comparison.is_worse() && !comparison.screen().contains("was"));
         let mut elsewhere = now.clone();
         elsewhere["environment"]["processor"] = "q".into();
         let comparison = Comparison::new(&now, Some(&elsewhere), &rules).unwrap();

@@ -94,17 +94,11 @@ impl KneeReport {
                 "server_use": step.figures.server_use(),
             })
         };
-        let mut settings = json::load_settings(&self.plan);
-        if let Some(settings) = settings.as_object_mut() {
-            settings.insert("rate".into(), self.search.first.into());
-            settings.insert("rate_step".into(), self.search.factor.into());
-            settings.insert("p99_max_ns".into(), self.search.p99_max_ns.into());
-        }
         let knee = best(&self.found.steps);
         let at_knee = self.found.steps.iter().find(|step| Some(step.rate) == knee && step.holds);
         json!({
-            "scenario": format!("{} knee", self.plan.name),
-            "settings": settings,
+            "scenario": name(&self.plan),
+            "settings": settings(&self.plan, self.search),
             "environment": json::environment(&self.environment),
             "verdict": json::verdict(&self.verdict),
             "connections": { "each_ns": json::times(&self.found.opened.times) },
@@ -130,6 +124,22 @@ impl KneeReport {
         };
         page.html(&[("Latency against rate", Chart::against_rate(&steps))])
     }
+}
+
+/// What a search is called.
+pub(crate) fn name(plan: &Plan) -> String {
+    format!("{} knee", plan.name)
+}
+
+/// What was to be measured: rates change on the way, settings do not.
+pub(crate) fn settings(plan: &Plan, search: Search) -> Value {
+    let mut settings = json::load_settings(plan);
+    if let Some(settings) = settings.as_object_mut() {
+        settings.insert("rate".into(), search.first.into());
+        settings.insert("rate_step".into(), search.factor.into());
+        settings.insert("p99_max_ns".into(), search.p99_max_ns.into());
+    }
+    settings
 }
 
 fn judge(found: &Found) -> Verdict {

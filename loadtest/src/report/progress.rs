@@ -61,9 +61,7 @@ impl Watch {
             return Ok(());
         }
         self.next_ns = now_ns + REDRAW_NS;
-        if self.stop.load(Ordering::Relaxed) {
-            return Err(Failure::Interrupted);
-        }
+        self.go_on()?;
         if !self.bar.is_hidden() {
             self.bar.set_prefix(what);
             self.bar.set_length(all.max(1));
@@ -71,6 +69,11 @@ impl Watch {
             self.bar.set_message(message());
         }
         Ok(())
+    }
+
+    /// Fails once a signal asked to stop.
+    pub(crate) fn go_on(&self) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) { Err(Failure::Interrupted) } else { Ok(()) }
     }
 
     /// Takes the bar away.

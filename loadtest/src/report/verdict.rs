@@ -185,10 +185,7 @@ fn percent(part: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::dialect::Dialect;
-    use crate::record::check::{Checker, Layout};
-    use crate::scenario::load::{DoneWhen, Part, Wire};
-    use protocol::Keep;
+    use crate::record::check::Checker;
 
     const OPEN: Pace = Pace::Open { per_second: 100 };
     const CLOSED: Pace = Pace::Closed { outstanding: 4 };
@@ -209,22 +206,8 @@ mod tests {
     }
 
     fn judge(pace: Pace, figures: Figures, tally: Tally, change: impl Fn(&mut Books)) -> Verdict {
-        let layout = Layout { channels: 1, publishers: 1 };
-        let load = Load {
-            subscribers: 1,
-            part: Part::ALL,
-            layout,
-            dialect: Dialect::Cohesivity,
-            wire: Wire::Http,
-            pipeline: 1,
-            payload_bytes: 64,
-            pace,
-            done_when: DoneWhen::Delivered,
-            keep: Keep::Pass,
-            warmup_ns: 0,
-            duration_ns: 1,
-        };
-        let mut books = Books::new(Checker::new(layout), 0, 0..1);
+        let load = Load { pace, ..Load::sample() };
+        let mut books = Books::new(Checker::new(load.layout), 0, 0..1);
         change(&mut books);
         Verdict::of(&load, &figures, &tally, &books)
     }

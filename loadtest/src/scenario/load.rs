@@ -5,6 +5,11 @@ use crate::pace::Pace;
 use crate::record::check::Layout;
 use protocol::Keep;
 
+/// The longest time that an option may say.
+pub(crate) const LONGEST_NS: u64 = 86_400_000_000_000;
+/// The window of a run that ends when it is done: no options come to so much, not even warm-up and window together.
+pub(crate) const OPEN_ENDED_NS: u64 = 3 * LONGEST_NS;
+
 /// How publishers publish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
@@ -35,6 +40,18 @@ impl Part {
     /// The number among all of one of its own.
     pub(crate) fn global(self, own: u32) -> u32 {
         own * self.of + self.nth
+    }
+
+    /// The pace of its own: an open loop is one clock for all, a closed loop's window is dealt to those who have a sender.
+    pub(crate) fn pace(self, pace: Pace, senders: u32) -> Pace {
+        let (nth, of) = (u64::from(self.nth), u64::from(self.of.min(senders).max(1)));
+        match pace {
+            Pace::Open { .. } => pace,
+            Pace::Closed { .. } if nth >= of => Pace::Closed { outstanding: 0 },
+            Pace::Closed { outstanding } => {
+                Pace::Closed { outstanding: (outstanding + of - 1 - nth) / of }
+            }
+        }
     }
 
     /// Which of its own has a number among all; `None`: it is another's.
@@ -85,6 +102,16 @@ impl Load {
     /// Connections of this generator that publish.
     pub(crate) fn senders(&self) -> u32 {
         self.part.share(self.all_senders())
+    }
+
+    /// Which sender of this generator a released message is for; `None`: it is for another generator's.
+    pub(crate) fn sender_of(&self, number: u64) -> Option<u32> {
+        let turn = |of: u32| u32::try_from(number % u64::from(of.max(1))).unwrap_or(0);
+        match self.pace {
+            // All generators count all messages.
+            Pace::Open { .. } => self.part.own(turn(self.all_senders())),
+            Pace::Closed { .. } => Some(turn(self.senders())),
+        }
     }
 
     /// Connections that publish, of all generators.
@@ -143,6 +170,27 @@ impl Load {
 }
 
 #[cfg(test)]
+impl Load {
+    /// A small load, of which tests change what they are about.
+    pub(crate) fn sample() -> Self {
+        Self {
+            subscribers: 1,
+            part: Part::ALL,
+            layout: Layout { channels: 1, publishers: 1 },
+            dialect: Dialect::Cohesivity,
+            wire: Wire::Http,
+            pipeline: 1,
+            payload_bytes: 64,
+            pace: Pace::Open { per_second: 10 },
+            done_when: DoneWhen::Delivered,
+            keep: Keep::Pass,
+            warmup_ns: 0,
+            duration_ns: 1_000_000_000,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -158,6 +206,16 @@ mod tests {
             all.sort_unstable();
             assert_eq!(all, (0..count).collect::<Vec<_>>(), "{count} among {of}");
         }
+        for (window, senders, each) in
+            [(7, 5, [3, 2, 2]), (3, 9, [1, 1, 1]), (8, 2, [4, 4, 0]), (1, 1, [1, 0, 0])]
+        {
+            for (nth, outstanding) in (0..).zip(each) {
+                let pace = Part { nth, of: 3 }.pace(Pace::Closed { outstanding: window }, senders);
+                assert_eq!(pace, Pace::Closed { outstanding }, "{window} among {senders}: {nth}");
+            }
+        }
+        let open = Pace::Open { per_second: 7 };
+        assert_eq!(Part { nth: 2, of: 3 }.pace(open, 1), open);
         let part = Part { nth: 1, of: 3 };
         assert_eq!([part.own(0), part.own(1), part.own(7)], [None, Some(0), Some(2)]);
     }

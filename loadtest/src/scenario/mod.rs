@@ -21,7 +21,7 @@ use crate::record::process::{self, Memory};
 use crate::report::progress::Watch;
 use crate::server::Target;
 use link::Link;
-use load::{Load, Wire};
+use load::{LONGEST_NS, Load, Wire};
 use run::Run;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sender::{Outlet, Sender};
@@ -56,6 +56,13 @@ pub(crate) struct Plan {
     pub(crate) users: Users,
     /// Processes that generate the load together.
     pub(crate) generators: u32,
+}
+
+impl Plan {
+    /// A run that only listens weighs the server after it; one with load must not count the load's buffers.
+    pub(crate) fn listens_only(&self) -> bool {
+        self.load.layout.publishers == 0
+    }
 }
 
 /// The server's memory before and after the connections were opened.
@@ -148,11 +155,9 @@ impl<'a> Session<'a> {
 pub(crate) fn measure(plan: &Plan, at: &Target, watch: &mut Watch) -> Result<Measured, Failure> {
     let mut session = Session::open(plan, at, watch)?;
     let memory = || at.pid.and_then(process::memory);
-    // A run that only listens measures after it; one with load must not count the load's buffers.
-    let listens_only = plan.load.layout.publishers == 0;
     let opened_memory = memory();
     let outcome = session.run(&plan.load, watch)?;
-    let after = if listens_only { memory() } else { opened_memory };
+    let after = if plan.listens_only() { memory() } else { opened_memory };
     let memory = session.before.zip(after).map(|(before, after)| Grown { before, after });
     Ok(Measured { opened: session.opened, outcome, memory })
 }
@@ -225,5 +230,6 @@ pub(crate) fn random<const BYTES: usize>() -> Result<[u8; BYTES], Failure> {
 /// Seconds of an option in nanoseconds.
 pub(crate) fn nanoseconds(seconds: f64) -> Option<u64> {
     let duration = Duration::try_from_secs_f64(seconds).ok()?;
-    (duration <= Duration::from_secs(86_400)).then(|| u64::try_from(duration.as_nanos()).ok())?
+    (duration <= Duration::from_nanos(LONGEST_NS))
+        .then(|| u64::try_from(duration.as_nanos()).ok())?
 }

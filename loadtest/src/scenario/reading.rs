@@ -4,13 +4,12 @@ use super::load::DoneWhen;
 use super::run::Run;
 use super::sender::Sender;
 use crate::client::conn::{Arrived, Stage};
-use crate::client::message::Message;
+use crate::client::message::{Heard, Message};
 use crate::client::response::{self, Response};
 use crate::client::socket::Ready;
 use crate::client::stamp::Stamp;
 use crate::client::walk::{Frame, Step};
 use crate::record::check::Seen;
-use protocol::ws::{Opcode, append_masked};
 
 /// How often a connection says that it is there, where it has to.
 const ALIVE_NS: u64 = 20_000_000_000;
@@ -91,9 +90,10 @@ impl Run<'_> {
 
     #[inline]
     fn on_frame(&mut self, index: usize, frame: &Frame<'_>, now_ns: u64) -> After {
+        let Some(conn) = self.net.conns.get_mut(index) else { return After::Close };
         let mut since_due_ns = 0;
-        match frame {
-            Frame::Message(text) => match self.finder.message(text) {
+        match self.finder.hear(frame, conn.out()) {
+            Heard::Message(message, text) => match message {
                 Message::Delivery(stamp) => {
                     if self.on_delivery(index, &stamp, now_ns) == Seen::New
                         && index >= self.load.subscribers as usize
@@ -107,7 +107,6 @@ impl Run<'_> {
                 Message::Refused => {
                     self.on_answer(index, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
                 }
-                Message::Heartbeat => self.answer(index, Opcode::Text, self.load.dialect.pulse()),
                 Message::Subscribed
                 | Message::Greeted
                 | Message::LetIn
@@ -115,9 +114,9 @@ impl Run<'_> {
                 | Message::Left(_)
                 | Message::Other => {}
             },
-            Frame::Ping(payload) => self.answer(index, Opcode::Pong, payload),
-            Frame::Pong => {}
-            Frame::Close(_) => return After::Close,
+            Heard::Answered => self.flush(index),
+            Heard::Nothing => {}
+            Heard::Closed(_) => return After::Close,
         }
         After::Go { since_due_ns }
     }
@@ -148,15 +147,19 @@ impl Run<'_> {
     /// Keeps connections open on servers that close silent ones.
     pub(super) fn show_life(&mut self, now_ns: u64) {
         let Some(sign) = self.load.dialect.sign_of_life() else { return };
-        if now_ns.saturating_sub(self.alive_ns) > ALIVE_NS {
-            self.alive_ns = now_ns;
-            (0..self.load.hearers()).for_each(|index| self.answer(index, Opcode::Text, sign));
+        if now_ns.saturating_sub(self.alive_ns) <= ALIVE_NS {
+            return;
+        }
+        self.alive_ns = now_ns;
+        for index in 0..self.load.hearers() {
+            let Some(conn) = self.net.conns.get_mut(index) else { return };
+            self.load.dialect.say(conn.out(), sign);
+            self.flush(index);
         }
     }
 
-    fn answer(&mut self, index: usize, opcode: Opcode, payload: &[u8]) {
+    fn flush(&mut self, index: usize) {
         let Some(conn) = self.net.conns.get_mut(index) else { return };
-        append_masked(conn.out(), opcode, payload, [0; 4]);
         if conn.flush(index, &self.net.poller).is_err() {
             self.close(index);
         }

@@ -232,11 +232,10 @@ impl<'a> Run<'a> {
 
     /// Gives due messages to their senders; so many at most, so that reading goes on.
     fn release(&mut self, now_ns: u64) {
-        let count = u64::from(self.load.all_senders());
         for _ in 0..RELEASED_PER_TURN_MAX {
             let Some(due) = self.pacer.take(now_ns) else { break };
-            let which = u32::try_from(due.number % count.max(1)).unwrap_or(0);
-            let Some(which) = self.load.part.own(which).map(|own| own as usize) else { continue };
+            let own = self.load.sender_of(due.number);
+            let Some(which) = own.map(|own| own as usize) else { continue };
             if let Some(sender) = self.senders.get_mut(which) {
                 sender.add_due();
                 self.pump(which);

@@ -39,8 +39,10 @@ impl Window {
     #[inline]
     pub(crate) fn received(&mut self, stream: u32, seq: u32) -> bool {
         self.counter(stream, seq).is_some_and(|remaining| {
-            *remaining = remaining.wrapping_sub(1);
-            *remaining == 0
+            // What another generator sent is counted there.
+            let is_counted = *remaining > 0;
+            *remaining = remaining.saturating_sub(1);
+            is_counted && *remaining == 0
         })
     }
 }
