@@ -24,6 +24,7 @@ pub use self::webhooks::{WEBHOOKS, WebhookSettings};
 use crate::control::{Kept, Operation};
 use crate::ids::ShardId;
 use crate::operator::NodeLink;
+use crate::pressure::Gauge;
 use crate::reactor::ring;
 use crate::reactor::{Clock, OperationAnswer, Order, between, cpus};
 use crate::side::Side;
@@ -106,8 +107,7 @@ impl Node {
             wakes.push(Box::new(move || waker.wake()) as Wake);
             tellers.push(teller);
         }
-        let readers: Vec<_> = stores.iter().map(|it: &(Reader, Counter)| it.0.clone()).collect();
-        let door = node.deliver(options, stores, &kept, clock)?;
+        let door = node.deliver(options, stores.clone(), &kept, clock)?;
         let handles = catalog.map(|it| node.share(it, wakes)).transpose()?;
         let mut handles = handles.unwrap_or_default().into_iter();
         for teller in tellers {
@@ -115,21 +115,28 @@ impl Node {
             let told = Told { bells, catalog: handles.next(), webhooks };
             teller.send(told).map_err(io::Error::other)?;
         }
-        if let Some(bound) = &options.memory {
-            let others = node.others(readers, bound.give_back);
-            node.watch = Some(Watch::start(bound.clone(), gauge, options.shards, others)?);
-        }
+        node.look_after_memory(options, stores, gauge)?;
         Ok(node)
     }
 
-    /// The threads beside the cores whose memory does not come back by itself, as they are told to give back what nobody uses.
-    fn others(&self, readers: Vec<Reader>, give_back: fn()) -> Vec<Tell> {
-        let of_storage = readers.into_iter().map(|it| Box::new(move || it.tell(give_back)) as Tell);
+    /// Starts the thread that looks at memory, if it has a bound. Threads beside the cores whose memory does not come back by itself
+    /// are told by it to give back what nobody uses.
+    fn look_after_memory(
+        &mut self,
+        options: &NodeOptions,
+        stores: Vec<(Reader, Counter)>,
+        gauge: Arc<Gauge>,
+    ) -> io::Result<()> {
+        let Some(bound) = &options.memory else { return Ok(()) };
+        let give_back = bound.give_back;
+        let stores = stores.into_iter().map(|it| Box::new(move || it.0.tell(give_back)) as Tell);
         let side = self.side.as_ref().map(Side::door);
         let side = side.map(|it| Box::new(move || it.give_back(give_back)) as Tell);
         let webhooks = self.deliveries.as_ref().map(|it| it.door().clone());
         let webhooks = webhooks.map(|it| Box::new(move || it.give_back(give_back)) as Tell);
-        of_storage.chain(side).chain(webhooks).collect()
+        let others = stores.chain(side).chain(webhooks).collect();
+        self.watch = Some(Watch::start(bound.clone(), gauge, options.shards, others)?);
+        Ok(())
     }
 
     fn new(local_addr: SocketAddr, side: Option<Side>) -> Self {

@@ -38,11 +38,11 @@ impl Shard {
     fn on_publication(&mut self, publication: &Publication) {
         let Some(mut groups) = self.hub.listening(publication.channel()) else { return };
         let choosy = groups.of(Audience::InsforgeFiltered);
-        let wanted = choosy.map_or(Wanted::ByNobody, |group| self.ask_choosy(group, publication));
-        if matches!(wanted, Wanted::ByFew) {
+        let wanted = choosy.map_or(Wanted::Nowhere, |group| self.ask_choosy(group, publication));
+        if matches!(wanted, Wanted::Aside) {
             groups = groups.with(Audience::InsforgeFiltered, self.hub.aside());
         }
-        let is_wanted = !matches!(wanted, Wanted::ByNobody);
+        let is_wanted = !matches!(wanted, Wanted::Nowhere);
         let gets =
             |it: Audience| it.has_messages() || (it == Audience::InsforgeFiltered && is_wanted);
         self.hub.tell(&groups, gets, |dialect, out| {
@@ -50,9 +50,9 @@ impl Shard {
         });
         let Self { hub, turn, choosy, .. } = self;
         match wanted {
-            Wanted::ByNobody => {}
-            Wanted::ByMost(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
-            Wanted::ByFew => {
+            Wanted::Nowhere => {}
+            Wanted::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
+            Wanted::Aside => {
                 choosy.wanting.iter().for_each(|it| turn.settle(hub, *it, hub.aside()));
             }
         }
@@ -64,7 +64,8 @@ impl Shard {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
         let Self { hub, sessions, turn, choosy, limits, .. } = self;
         let Choosy { wanting, others } = choosy;
-        (wanting.clear(), others.clear());
+        wanting.clear();
+        others.clear();
         for conn in hub.conns(group) {
             let client = socket_of(sessions, *conn).and_then(SocketSession::insforge);
             let wants = client.is_some_and(|it| it.wants(publication, || schema.as_deref()));
@@ -73,18 +74,18 @@ impl Shard {
         // What is gathered for them does not wait for a later turn, as a shared frame does.
         let are_few = wanting.len() <= others.len().min(limits.deliveries_per_turn_max);
         match (wanting.is_empty(), are_few) {
-            (true, _) => Wanted::ByNobody,
+            (true, _) => Wanted::Nowhere,
             (false, true) => {
                 for conn in wanting {
                     let groups = socket_of(sessions, *conn).into_iter().flat_map(|it| it.groups());
                     groups.for_each(|it| turn.settle(hub, *conn, it));
                     turn.cut(hub, *conn, hub.aside());
                 }
-                Wanted::ByFew
+                Wanted::Aside
             }
             (false, false) => {
                 others.iter().for_each(|it| turn.settle(hub, *it, group));
-                Wanted::ByMost(group)
+                Wanted::InGroup(group)
             }
         }
     }
@@ -185,14 +186,14 @@ impl Shard {
     }
 }
 
-/// Who of those who want some messages alone wants one.
+/// How a message goes to those who want some messages alone.
 enum Wanted {
-    /// Nobody.
-    ByNobody,
-    /// So few that each is given it by itself, behind what it has so far.
-    ByFew,
-    /// So many of the group that it gets it, and the others do not.
-    ByMost(GroupId),
+    /// Nobody wants it.
+    Nowhere,
+    /// So few do that each is given it by itself, behind what it has so far.
+    Aside,
+    /// So many of this group do that it gets it, and the others do not.
+    InGroup(GroupId),
 }
 
 /// Those who want some messages alone, and were asked about the last.
