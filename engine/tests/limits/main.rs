@@ -14,6 +14,11 @@ mod cgroup;
 mod client;
 mod crowd;
 mod descriptors;
+#[path = "../chaos/http.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of chaos")]
+mod http;
+#[path = "../overload/kept.rs"]
+mod kept;
 mod memory;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
@@ -22,6 +27,9 @@ mod origins;
 #[path = "../server/raw.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod raw;
+#[path = "../chaos/socket.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of chaos")]
+mod socket;
 mod tight;
 #[path = "../server/trust.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
