@@ -6,6 +6,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod trust;
+
 use aws_lc_rs::hmac;
 use protocol::Limits;
 use protocol::auth::{verify_edge, verify_realtime};
@@ -310,12 +312,6 @@ fn shapes(payload: &str) -> Forged {
     rows.map(|(why, token)| (format!("shape: {why}"), token)).into()
 }
 
-/// Figures of a claim, as `cargo xtask trust` gathers them.
-#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
-fn figures(dialect: &str, tried: usize) {
-    println!(r#"trust {{"what":"forged tokens","of":"{dialect}","tried":{tried},"accepted":0}}"#);
-}
-
 #[test]
 fn no_forged_token_opens_a_door() {
     for door in &DOORS {
@@ -326,7 +322,7 @@ fn no_forged_token_opens_a_door() {
         let accepted: Vec<&String> =
             forged.iter().filter(|(_, token)| (door.opens)(token)).map(|(why, _)| why).collect();
         assert!(accepted.is_empty(), "{}: {accepted:#?}", door.name);
-        figures(door.name, forged.len());
+        trust::none_accepted(door.name, forged.len());
     }
 }
 

@@ -6,6 +6,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod trust;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use protocol::Limits;
@@ -238,12 +240,6 @@ fn shapes() -> Forged {
     rows.map(|(why, token)| (format!("shape: {why}"), token)).into()
 }
 
-/// Figures of a claim, as `cargo xtask trust` gathers them.
-#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
-fn figures(dialect: &str, tried: usize) {
-    println!(r#"trust {{"what":"forged tokens","of":"{dialect}","tried":{tried},"accepted":0}}"#);
-}
-
 #[test]
 fn no_forged_token_opens_the_door() {
     assert!(opens(&forge(GOOD)), "the good one");
@@ -252,7 +248,7 @@ fn no_forged_token_opens_the_door() {
     let accepted: Vec<&String> =
         forged.iter().filter(|(_, token)| opens(token)).map(|(why, _)| why).collect();
     assert!(accepted.is_empty(), "{accepted:#?}");
-    figures("infrai", forged.len());
+    trust::none_accepted("infrai", forged.len());
 }
 
 #[test]

@@ -6,6 +6,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod trust;
+
 use std::cell::Cell;
 use std::path::Path;
 
@@ -76,12 +78,6 @@ fn hmac(message: &str, secret: &[u8]) -> String {
 
 fn secret(header: &str, claims: &str) -> String {
     hmac(&message(header, claims), SECRET.as_bytes())
-}
-
-/// Figures of a claim, as `cargo xtask trust` gathers them.
-#[expect(clippy::print_stdout, reason = "what gathers them reads standard output")]
-fn figures(dialect: &str, tried: usize) {
-    println!(r#"trust {{"what":"forged tokens","of":"{dialect}","tried":{tried},"accepted":0}}"#);
 }
 
 #[test]
@@ -163,7 +159,7 @@ fn a_header_chooses_no_algorithm() {
         let token = door.rsa(&message(header, GOOD), &RSA_PKCS1_SHA256);
         door.refuse("a good signature of a key that is not named", &token);
     }
-    figures("insforge, headers", door.tried.get());
+    trust::none_accepted("insforge, headers", door.tried.get());
 }
 
 #[test]
@@ -208,7 +204,7 @@ fn a_signature_is_whole_and_of_this_message() {
         );
         hmac(&message, SECRET.as_bytes())
     });
-    figures("insforge, signatures", door.tried.get());
+    trust::none_accepted("insforge, signatures", door.tried.get());
 }
 
 #[test]
@@ -258,5 +254,5 @@ fn claims_are_what_they_have_to_be() {
     // Whoever is at fault in two ways is told of the token first.
     let both = door.open(&secret(HS256, r#"{"exp":1}"#));
     assert_eq!(both, Err("Invalid token".to_owned()));
-    figures("insforge, claims", door.tried.get());
+    trust::none_accepted("insforge, claims", door.tried.get());
 }

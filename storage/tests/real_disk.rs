@@ -21,11 +21,12 @@ use support::{
     mounted::Mounted,
     sized, trust,
     worker::{self, Kind, Worker},
+    written,
 };
 
 #[test]
 fn child_whose_power_is_cut() {
-    worker::work_if_asked();
+    written::write_if_asked();
 }
 
 /// Cuts the power at random moments under load, again and again, and looks for what was acknowledged. The same file system goes
@@ -44,11 +45,10 @@ fn cut(kind: Kind, mib: u64, cuts: u64) {
         worker.work_for(Duration::from_millis(random.below(250)));
         disk.cut();
         // Every call fails now: it was refused what came later, and ends.
-        let acked = worker.end();
-        assert!(!acked.is_empty(), "round {round}: the child worked");
+        let acked = written::acked(&worker.end());
         acknowledged += acked.values().sum::<u64>();
         disk.restart();
-        looked_at += worker::check(kind, &dir, &acked);
+        looked_at += written::check(kind, &dir, &acked);
     }
     assert!(looked_at > cuts, "{looked_at} messages were looked at");
     let figures = [
@@ -122,7 +122,7 @@ fn check_from(journal: &mut dyn Journal, first: u64, next: u64) {
 
 fn open_journal(kind: JournalKind, dir: &Path) -> Box<dyn Journal> {
     let options = JournalOptions { segment_bytes: 512 * 1024, prepare: Prepare::Ahead };
-    open(kind, dir, &options).unwrap()
+    worker::unlocked(|| open(kind, dir, &options))
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_catalog_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
     let mut known = BTreeMap::new();
     let mut refusals = 0;
     for round in 0..trust::rounds(2, 50) {
-        let mut catalog = Catalog::open(&dir).unwrap();
+        let mut catalog = worker::catalog(&dir);
         let ballast = fill(&disk, 5 * 1024 * 1024);
         // Small changes and large ones, until some were refused.
         let mut refused = 0;
@@ -231,7 +231,7 @@ fn a_catalog_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
             }
             assert_eq!(catalog.quarantined(), 0);
             drop(catalog);
-            catalog = Catalog::open(&dir).unwrap();
+            catalog = worker::catalog(&dir);
         }
     }
     let figures = [("disk_mib", 32), ("refusals", refusals), ("acknowledged_lost", 0)];

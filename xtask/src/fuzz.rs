@@ -62,8 +62,13 @@ fn names(home: &Path) -> io::Result<Vec<String>> {
 fn build(home: &Path) -> bool {
     let began = now();
     let is_built = Command::new(home.join("run")).status().is_ok_and(|it| it.success());
-    say(&format!("   {}: built in {}", home.display(), seconds(began.elapsed())));
+    say(&format!("   {}: {} {}", home.display(), verdict(is_built), seconds(began.elapsed())));
     is_built
+}
+
+/// What came of building; how long it took follows.
+fn verdict(is_built: bool) -> &'static str {
+    if is_built { "built in" } else { "NOT BUILT, after" }
 }
 
 /// How many inputs a target took; `None` when it failed, after what it said last.
@@ -103,6 +108,13 @@ fn runs_of(line: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_built_is_said_to_be() {
+        assert!(verdict(true).starts_with("built"));
+        assert!(!verdict(false).starts_with("built"));
+        assert!(!build(Path::new("/nowhere/at/all")), "there is nothing to build");
+    }
 
     #[test]
     fn the_last_line_of_a_target_says_how_much_it_did() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::node::Node;
-use super::raw::{Raw, request};
+use super::raw::{Raw, request, upgrade};
 
 /// What a request was answered.
 pub(crate) struct Answer {
@@ -51,17 +51,27 @@ pub(crate) fn publish(raw: &mut Raw, key: &str, channel: &str, bytes: usize) -> 
 
 /// How many messages a channel has.
 pub(crate) fn kept(node: &Node, channel: &str) -> usize {
-    let (mut raw, mut count, mut after) = (Raw::open(node), 0, 0);
-    loop {
-        let key = node.key();
-        let path =
-            format!("/edge/realtime/history?channel={channel}&after={after}&limit=50&key={key}");
-        let found = ask(&mut raw, &request("GET", &path, "")).unwrap();
-        assert_eq!(found.status, 200, "{}", found.body);
-        let found = found.json()["messages"].as_array().unwrap().len();
-        if found == 0 {
-            return count;
-        }
-        (count, after) = (count + found, after + found);
+    let count = super::kept::kept(node.address().port(), node.key(), channel);
+    usize::try_from(count).unwrap()
+}
+
+/// A token of somebody who may listen.
+pub(crate) fn token(node: &Node) -> String {
+    let path = format!("/edge/realtime/token?key={}", node.key());
+    let found = ask(&mut Raw::open(node), &request("POST", &path, r#"{"user_id":"ada"}"#));
+    found.unwrap().json()["token"].as_str().unwrap().to_owned()
+}
+
+/// Has a connection listen to a channel. Gives what it was answered.
+pub(crate) fn listen(raw: &mut Raw, channel: &str, token: &str) -> Option<Answer> {
+    raw.try_send(upgrade(&format!("/edge/realtime?channel={channel}&token={token}")));
+    answer(raw)
+}
+
+/// Waits for so many messages of a channel, with what else it is told.
+pub(crate) fn hear(raw: &mut Raw, messages: usize) {
+    let mut heard = 0;
+    while heard < messages {
+        heard += usize::from(raw.read_frame().contains(r#""data":"x"#));
     }
 }

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cgroup::Cgroup;
-use super::client::{answer, ask, kept, publish};
+use super::client::{hear, kept, listen, publish, token};
 use super::descriptors::wait_until_served;
 use super::node::Node;
-use super::raw::{Raw, request, upgrade};
+use super::raw::Raw;
 use super::tight::{little, node};
 use super::trust;
 
@@ -33,9 +33,7 @@ fn listeners(node: &Node, count: usize, token: &str) -> (Vec<Raw>, usize) {
     let (mut inside, mut refused) = (Vec::new(), 0);
     for number in 0..count {
         let mut raw = little(node);
-        let path = format!("/edge/realtime?channel=crowd{number}&token={token}");
-        raw.try_send(upgrade(&path));
-        match answer(&mut raw) {
+        match listen(&mut raw, &format!("crowd{number}"), token) {
             Some(found) if found.status == 101 => inside.push(raw),
             Some(found) => {
                 assert!(found.wants(LIMIT), "{} {}", found.head, found.body);
@@ -105,7 +103,7 @@ fn a_node_in_little_memory_sheds_and_is_never_killed() {
     let node = node(folder.path(), &group.join_line(), &["--shards", "2"]);
     let count = sockets();
     let token = token(&node);
-    let (inside, refused) = listeners(&node, count, &token);
+    let (mut inside, refused) = listeners(&node, count, &token);
     // In short nothing is over the bound; in full every listener has more waiting than there is memory for.
     let rounds = if trust::is_long() { 6 } else { 2 };
     let door = &Door { address: node.address().to_string(), key: node.key().to_owned() };
@@ -125,6 +123,12 @@ fn a_node_in_little_memory_sheds_and_is_never_killed() {
     let acked: usize = acked_of.iter().map(|it| it.1).sum();
     assert_eq!(group.kills(), 0, "the kernel ended it");
     let listeners = inside.len();
+    if !trust::is_long() {
+        assert_eq!((listeners, refused, not_taken), (count, 0, 0), "refused with memory to spare");
+        assert_eq!(acked, count * rounds);
+        inside.iter_mut().for_each(|it| hear(it, rounds));
+    }
+    assert!(listeners > 0 && acked > 0, "nobody was served");
     drop((inside, bodies));
     wait_until_served(&node);
     let mut lost = 0;
@@ -153,10 +157,4 @@ fn a_node_in_little_memory_sheds_and_is_never_killed() {
         began.elapsed().as_secs_f64()
     );
     trust::figures("little memory", &told);
-}
-
-fn token(node: &Node) -> String {
-    let path = format!("/edge/realtime/token?key={}", node.key());
-    let found = ask(&mut Raw::open(node), &request("POST", &path, r#"{"user_id":"ada"}"#));
-    found.unwrap().json()["token"].as_str().unwrap().to_owned()
 }

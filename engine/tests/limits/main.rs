@@ -15,6 +15,11 @@ mod client;
 mod crowd;
 mod descriptors;
 mod give_back;
+#[path = "../chaos/http.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of chaos")]
+mod http;
+#[path = "../overload/kept.rs"]
+mod kept;
 mod memory;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
@@ -23,6 +28,9 @@ mod origins;
 #[path = "../server/raw.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod raw;
+#[path = "../chaos/socket.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of chaos")]
+mod socket;
 mod tight;
 #[path = "../server/trust.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]

@@ -2,50 +2,65 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{answer, ask, publish, version};
+use super::client::{Answer, answer, ask, hear, listen, publish, token, version};
 use super::descriptors::wait_until_served;
 use super::node::{Node, PATIENCE, pause};
 use super::raw::{Raw, request};
-use super::tight::own_bytes;
+use super::tight::{little, own_bytes};
 use super::trust::figures;
 
 const LIMIT: &str = "memory_bytes_max";
 const MIB: u64 = 1 << 20;
 
-/// A node that keeps everything in memory, and may have so many bytes more than it begins with.
-fn node_with(room_bytes: u64) -> Node {
+/// A node that keeps everything in memory, and may have so many bytes more than it begins with. Gives its bound too.
+fn node_with(room_bytes: u64, more: &[&str]) -> (Node, u64) {
     let arguments = ["--ephemeral", "--shards", "1"];
     let first = Node::with(&arguments);
     assert_eq!(version(&mut Raw::open(&first)).unwrap().status, 200);
-    let bound = (own_bytes(&first) + room_bytes).to_string();
+    let bound = own_bytes(&first) + room_bytes;
     first.stop();
-    Node::with(&[&arguments[..], &["--limits-memory-bytes-max", &bound]].concat())
+    let limit = ["--limits-memory-bytes-max", &bound.to_string()];
+    (Node::with(&[&arguments[..], &limit, more].concat()), bound)
 }
 
+/// Where there is little left to the bound, the node is given time to look between two messages.
+const NEAR: u64 = 6 * MIB;
+const LOOK: Duration = Duration::from_millis(10);
+const MESSAGE_BYTES: usize = 60_000;
+/// What waits for a slow consumer: nobody else is over any limit.
+const WAITING: usize = 5;
+
+/// Each level comes before the next: newcomers are refused while messages are taken, and messages before anyone is closed.
 #[test]
-fn messages_are_refused_once_newcomers_are_and_who_is_there_is_served() {
-    let node = node_with(32 * MIB);
-    let mut raw = Raw::open(&node);
-    let mut inside = Raw::open(&node);
+fn newcomers_are_refused_first_then_messages_and_who_is_there_is_served() {
+    let (node, bound) = node_with(32 * MIB, &["--limits-outbox-age-ms-max", "3600000"]);
+    let (mut raw, mut inside, mut slow) = (Raw::open(&node), Raw::open(&node), little(&node));
     assert_eq!(version(&mut inside).unwrap().status, 200);
-    let (mut acked, mut began_to_refuse) = (0, None);
+    assert_eq!(listen(&mut slow, "slow", &token(&node)).unwrap().status, 101);
+    for _ in 0..WAITING {
+        assert_eq!(publish(&mut raw, node.key(), "slow", MESSAGE_BYTES).unwrap().status, 200);
+    }
     // The journal is in memory: every message stays there.
+    let (mut acked, mut acked_to_newcomers) = (0, None);
     let refused = (0..2_000).find_map(|_| {
-        let done = publish(&mut raw, node.key(), "fill", 60_000).unwrap();
-        if done.status != 200 {
-            return Some(done);
+        if own_bytes(&node) + NEAR > bound {
+            pause(LOOK);
         }
-        acked += 1;
-        if began_to_refuse.is_none() && answer_of_newcomer(&node).is_some_and(|it| it.wants(LIMIT))
-        {
-            began_to_refuse = Some(acked);
+        let is_refused = answer_of_newcomer(&node).is_some_and(|it| it.wants(LIMIT));
+        if is_refused && acked_to_newcomers.is_none() {
+            acked_to_newcomers = Some(acked);
         }
-        None
+        let done = publish(&mut raw, node.key(), "fill", MESSAGE_BYTES).unwrap();
+        acked += usize::from(done.status == 200);
+        (done.status != 200).then_some(done)
     });
     let refused = refused.expect("it takes messages without end");
     assert!(refused.wants(LIMIT), "{} {}", refused.head, refused.body);
-    assert!(began_to_refuse.is_some_and(|it| it <= acked), "{began_to_refuse:?} of {acked}");
+    let before = acked_to_newcomers.expect("messages are refused, and newcomers are not");
+    assert!(before < acked, "newcomers and messages are refused at once: after {acked}");
     assert!(answer_of_newcomer(&node).unwrap().wants(LIMIT));
+    // Nobody who is there is closed, the slowest included.
+    hear(&mut slow, WAITING);
     assert_eq!(version(&mut inside).unwrap().status, 200, "who is there is served");
     let probe = |path| ask(&mut Raw::open(&node), &request("GET", path, "")).unwrap();
     assert_eq!(probe("/health/live").status, 200, "who would restart it would make it worse");
@@ -56,12 +71,13 @@ fn messages_are_refused_once_newcomers_are_and_who_is_there_is_served() {
     assert_eq!(found.json()["messages"].as_array().unwrap().len(), 5);
     figures(
         "memory bound",
-        &format!(
-            r#""room_mib":32,"acknowledged":{acked},"newcomers_refused_after":{}"#,
-            began_to_refuse.unwrap()
-        ),
+        &format!(r#""room_mib":32,"acknowledged":{acked},"newcomers_refused_after":{before}"#),
     );
-    node.stop();
+    let log = node.stop_and_read();
+    let first = |it: &str| log.find(it).unwrap_or(usize::MAX);
+    let newcomers = first("memory: new connections are refused");
+    let messages = first("memory: messages are refused too");
+    assert!(newcomers < messages && messages < first("memory: slow consumers are closed"), "{log}");
 }
 
 #[test]
@@ -74,7 +90,7 @@ fn a_node_says_when_it_begins_that_its_bound_is_never_reached_in_full() {
 }
 
 /// What one who comes is told.
-fn answer_of_newcomer(node: &Node) -> Option<super::client::Answer> {
+fn answer_of_newcomer(node: &Node) -> Option<Answer> {
     version(&mut Raw::open(node))
 }
 
@@ -86,7 +102,7 @@ const BODIES: usize = 160;
 #[test]
 fn large_bodies_are_cut_while_memory_is_short_and_then_all_is_well_again() {
     const ROOM: u64 = 32 * MIB;
-    let node = node_with(ROOM);
+    let (node, _) = node_with(ROOM, &[]);
     let before = own_bytes(&node);
     let head = format!(
         "POST /edge/realtime?key={} HTTP/1.1\r\nHost: a\r\nContent-Length: {BODY_BYTES}\r\n\r\n",

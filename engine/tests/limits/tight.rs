@@ -1,24 +1,19 @@
 //! Nodes that are started with less than usual, and connections that take less.
 
-use std::net::TcpStream;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
-
-use super::node::{Node, stentor};
+use super::node::{Node, pause, stentor};
 use super::raw::Raw;
-
-/// What the receive buffer of a connection holds that takes little.
-const LITTLE_BYTES: usize = 16 * 1024;
+use super::socket::{Room, dial};
 
 /// A connection whose kernel takes little that nobody reads.
 pub(crate) fn little(node: &Node) -> Raw {
-    let flags = SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
-    sockopt::set_socket_recv_buffer_size(&socket, LITTLE_BYTES).unwrap();
-    connect(&socket, &node.address()).unwrap();
-    Raw::on(TcpStream::from(socket))
+    Raw::on(dial(node.address().port(), Room::Little).expect("a connection"))
 }
 
 /// The binary behind a line of a shell, which runs first.
@@ -43,16 +38,31 @@ pub(crate) fn node(folder: &Path, line: &str, arguments: &[&str]) -> Node {
 
 /// Bytes of a process that no file stands behind.
 pub(crate) fn own_bytes(node: &Node) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/statm", node.pid())).unwrap();
+    let text = fs::read_to_string(format!("/proc/{}/statm", node.pid())).unwrap();
     let pages: Vec<u64> = text.split(' ').map(|it| it.trim().parse().unwrap()).collect();
     (pages[1] - pages[2]) * rustix::param::page_size() as u64
 }
 
-/// Time that a process has worked, in seconds.
-pub(crate) fn worked_s(node: &Node) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/stat", node.pid())).unwrap();
-    let rest = text.rsplit(')').next().unwrap();
-    let ticks: Vec<f64> = rest.split(' ').filter_map(|it| it.parse().ok()).collect();
-    // Behind the name and the state: fields 4 on, of which 14 and 15 are meant.
-    (ticks[10] + ticks[11]) / rustix::param::clock_ticks_per_second() as f64
+/// How much of a time the busiest thread of a node worked, or wanted to: one that spins all of it, on any machine; one that sleeps
+/// nearly nothing. `None` where the kernel does not tell.
+pub(crate) fn busiest(node: &Node, time: Duration) -> Option<f64> {
+    let (before, began) = (wanted_ns(node)?, Instant::now());
+    pause(time);
+    let (after, took) = (wanted_ns(node)?, began.elapsed());
+    let shares = after.iter().map(|(thread, ns)| {
+        let since = ns - before.get(thread).copied().unwrap_or_default();
+        since as f64 / took.as_nanos() as f64
+    });
+    shares.max_by(f64::total_cmp)
+}
+
+/// For how long each thread had a processor, or waited for one.
+fn wanted_ns(node: &Node) -> Option<BTreeMap<OsString, u64>> {
+    let threads = fs::read_dir(format!("/proc/{}/task", node.pid())).unwrap();
+    let of_thread = |it: fs::DirEntry| {
+        let text = fs::read_to_string(it.path().join("schedstat")).ok()?;
+        let numbers = text.split_whitespace().take(2).map(|it| it.parse::<u64>().unwrap());
+        Some((it.file_name(), numbers.sum()))
+    };
+    threads.map(|it| of_thread(it.unwrap())).collect()
 }

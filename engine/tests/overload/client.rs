@@ -28,6 +28,10 @@ pub(crate) struct Client {
     /// How much of `unread` was taken.
     taken: usize,
     unsent: Vec<u8>,
+    /// How many bytes the kernel took.
+    pub(crate) sent_bytes: usize,
+    /// It takes no more; what it said before can still be read.
+    is_deaf: bool,
     /// It is a WebSocket.
     pub(crate) is_open: bool,
     /// The node closed, or is gone.
@@ -42,8 +46,16 @@ impl Client {
     pub(crate) fn connect(port: u16, room: Room) -> Option<Self> {
         let stream = dial(port, room)?;
         stream.set_nonblocking(true).ok()?;
-        let (unread, unsent) = (Vec::new(), Vec::new());
-        Some(Self { stream, unread, taken: 0, unsent, is_open: false, has_ended: false })
+        Some(Self {
+            stream,
+            unread: Vec::new(),
+            taken: 0,
+            unsent: Vec::new(),
+            sent_bytes: 0,
+            is_deaf: false,
+            is_open: false,
+            has_ended: false,
+        })
     }
 
     /// Asks for a WebSocket.
@@ -66,18 +78,24 @@ impl Client {
 
     /// Sends bytes; what the kernel does not take waits for [`Client::flush`].
     pub(crate) fn send(&mut self, bytes: &[u8]) {
-        self.unsent.extend_from_slice(bytes);
-        self.flush();
+        if !self.is_deaf {
+            self.unsent.extend_from_slice(bytes);
+            self.flush();
+        }
     }
 
     pub(crate) fn flush(&mut self) {
         while !self.unsent.is_empty() {
             match self.stream.write(&self.unsent) {
-                Ok(count) => drop(self.unsent.drain(..count)),
+                Ok(count) => {
+                    self.unsent.drain(..count);
+                    self.sent_bytes += count;
+                }
                 Err(why) if why.kind() == ErrorKind::WouldBlock => return,
+                // Its end comes behind what it said before.
                 Err(_) => {
                     self.unsent.clear();
-                    self.has_ended = true;
+                    self.is_deaf = true;
                 }
             }
         }

@@ -15,25 +15,31 @@ const EVENTS_MAX: usize = 256;
 /// How long a crowd may take to gather.
 const GATHER: Duration = Duration::from_mins(2);
 
+/// One of them.
+struct Member {
+    client: Client,
+    /// It is woken as soon as the kernel takes more.
+    waits_to_send: bool,
+}
+
 pub(crate) struct Crowd {
     /// `None`: it is gone.
-    clients: Vec<Option<Client>>,
+    members: Vec<Option<Member>>,
     epoll: OwnedFd,
 }
 
 impl Crowd {
     pub(crate) fn new() -> Self {
-        Self { clients: Vec::new(), epoll: epoll::create(CreateFlags::CLOEXEC).unwrap() }
+        Self { members: Vec::new(), epoll: epoll::create(CreateFlags::CLOEXEC).unwrap() }
     }
 
     /// So many clients of a path, each of which was told what a subscriber is told first.
     pub(crate) fn gather(port: u16, count: usize, target: &str, room: Room) -> Self {
         let mut crowd = Self::new();
-        while crowd.clients.len() < count {
-            let more = AT_ONCE.min(count - crowd.clients.len());
+        while crowd.members.len() < count {
+            let more = AT_ONCE.min(count - crowd.members.len());
             for _ in 0..more {
-                let place = crowd.connect(port, room).expect("a connection");
-                crowd.client(place).unwrap().upgrade(target);
+                crowd.join(port, target, room);
             }
             crowd.let_in(more);
         }
@@ -45,7 +51,7 @@ impl Crowd {
         let (mut told, until) = (0, Instant::now() + GATHER);
         while told < count {
             assert!(Instant::now() < until, "{told} of {count} were let in");
-            self.pump(Duration::from_millis(100), |_, _, frame| match frame {
+            self.hear_all(Duration::from_millis(100), "newcomer", |_, _, frame| match frame {
                 Frame::Text(text) => told += usize::from(text.contains("\"subscribed\"")),
                 Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
                 Frame::Ping(_) | Frame::Pong | Frame::Close(..) | Frame::Other => {}
@@ -56,20 +62,30 @@ impl Crowd {
     /// One more connection. Gives its place; `None`: nobody is there, or takes no more.
     pub(crate) fn connect(&mut self, port: u16, room: Room) -> Option<usize> {
         let client = Client::connect(port, room)?;
-        let place = self.clients.len();
+        let place = self.members.len();
         let data = EventData::new_u64(place as u64);
         epoll::add(&self.epoll, &client, data, EventFlags::IN).unwrap();
-        self.clients.push(Some(client));
+        self.members.push(Some(Member { client, waits_to_send: false }));
         Some(place)
     }
 
-    pub(crate) fn client(&mut self, place: usize) -> Option<&mut Client> {
-        self.clients.get_mut(place)?.as_mut()
+    /// One more that asks for a WebSocket. Gives its place.
+    pub(crate) fn join(&mut self, port: u16, target: &str, room: Room) -> usize {
+        let place = self.connect(port, room).expect("a connection");
+        self.tell(place, |client| client.upgrade(target));
+        place
+    }
+
+    /// Has a client that is there say something; what the kernel does not take now goes out while the crowd is listened to.
+    pub(crate) fn tell(&mut self, place: usize, say: impl FnOnce(&mut Client)) {
+        let Some(member) = self.members[place].as_mut() else { return };
+        say(&mut member.client);
+        watch(&self.epoll, place, member);
     }
 
     /// The places of those who are there.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> + '_ {
-        self.clients.iter().enumerate().filter_map(|(place, it)| it.as_ref().map(|_| place))
+        self.members.iter().enumerate().filter_map(|(place, it)| it.as_ref().map(|_| place))
     }
 
     /// How many are there.
@@ -77,13 +93,13 @@ impl Crowd {
         self.places().count()
     }
 
-    /// Waits for something, and hands out every frame that came. Those whose connections ended are gone after it; their places
-    /// are returned.
+    /// Waits for something, sends what waits to be sent, and hands out every frame that came. Those whose connections ended are
+    /// gone after it; they are returned, each with its place.
     pub(crate) fn pump(
         &mut self,
         patience: Duration,
         mut hear: impl FnMut(usize, &mut Client, Frame),
-    ) -> Vec<usize> {
+    ) -> Vec<(usize, Client)> {
         let timeout = Timespec::try_from(patience).unwrap();
         let mut events = Vec::with_capacity(EVENTS_MAX);
         let buffer = rustix::buffer::spare_capacity(&mut events);
@@ -92,16 +108,46 @@ impl Crowd {
         let mut gone = Vec::new();
         for Event { data, .. } in events {
             let place = usize::try_from(data.u64()).unwrap();
-            let Some(client) = self.clients[place].as_mut() else { continue };
+            let Some(member) = self.members[place].as_mut() else { continue };
+            let client = &mut member.client;
+            client.flush();
             client.read();
             while let Some(frame) = client.next() {
                 hear(place, client, frame);
             }
             if client.has_ended {
-                self.clients[place] = None;
-                gone.push(place);
+                gone.extend(self.members[place].take().map(|it| (place, it.client)));
+            } else {
+                watch(&self.epoll, place, member);
             }
         }
         gone
+    }
+
+    /// The same of clients that nobody has a reason to close: whoever is, fails the test by its name.
+    pub(crate) fn hear_all(
+        &mut self,
+        patience: Duration,
+        name: &str,
+        mut hear: impl FnMut(usize, &mut Client, Frame),
+    ) {
+        let gone = self.pump(patience, |place, client, frame| {
+            if let Frame::Close(code, why) = &frame {
+                panic!("{name} {place} was closed: {code} {why}");
+            }
+            hear(place, client, frame);
+        });
+        let places: Vec<_> = gone.into_iter().map(|it| it.0).collect();
+        assert!(places.is_empty(), "{name} {places:?} were cut");
+    }
+}
+
+/// Has a member be woken for what it waits for.
+fn watch(epoll: &OwnedFd, place: usize, member: &mut Member) {
+    let waits = member.client.has_unsent();
+    if waits != member.waits_to_send {
+        member.waits_to_send = waits;
+        let flags = if waits { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+        epoll::modify(epoll, &member.client, EventData::new_u64(place as u64), flags).unwrap();
     }
 }

@@ -18,6 +18,8 @@ mod crowd;
 #[path = "../chaos/http.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of chaos")]
 mod http;
+mod kept;
+mod listeners;
 mod mute;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]

@@ -1,11 +1,11 @@
 //! Thousands of sockets that listen and never read, beside ten that do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::client::Frame;
 use super::crowd::Crowd;
-use super::http::Http;
+use super::listeners::{Caller, Listeners};
 use super::node::pause;
 use super::probe::{Kept, Probe, Window, number};
 use super::socket::Room;
@@ -23,83 +23,49 @@ const EVERY: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Resident memory at most.
 const MOST_MIB: u64 = 256;
+/// Whoever does not read is given up for one of these.
+const LIMITS: [&str; 3] = ["outbox_bytes_max", "outbox_age_ms_max", "outbox_total_bytes_max"];
 
-/// Everybody on the channel that is too much for most of them.
-struct Channel {
-    readers: Crowd,
-    /// The last message of each reader.
+/// Some who do not read, until they look at what they were left.
+struct Mutes {
+    crowd: Crowd,
+    /// The last message that each finds.
     heard: Vec<u64>,
-    mutes: Crowd,
-    late: Crowd,
-    /// What those were told who read in the end.
-    told: BTreeMap<String, usize>,
+    /// Who is told why it was given up; the others find that their connection is over, as their kernels had no room for a word.
+    told: BTreeSet<usize>,
+    whys: BTreeMap<String, usize>,
+    cut: usize,
 }
 
-impl Channel {
-    fn open(world: &World, count: usize) -> Self {
-        let target = world.socket("demo", "loud");
-        let gather = |count, room| Crowd::gather(world.port(), count, &target, room);
-        // Who came first is given up first among those who wait for as long and for as much.
-        let (readers, late) = (gather(READERS, Room::Usual), gather(LATE, Room::Little));
-        let mutes = gather(count - LATE, Room::Little);
-        Self { readers, heard: vec![0; READERS], mutes, late, told: BTreeMap::new() }
+impl Mutes {
+    fn gather(world: &World, count: usize, target: &str) -> Self {
+        Self {
+            crowd: Crowd::gather(world.port(), count, target, Room::Little),
+            heard: vec![0; count],
+            told: BTreeSet::new(),
+            whys: BTreeMap::new(),
+            cut: 0,
+        }
     }
 
-    /// The readers read.
-    fn read(&mut self, patience: Duration) {
-        let heard = &mut self.heard;
-        let gone = self.readers.pump(patience, |place, _, frame| match frame {
+    /// They look: what was sent to them is there without a gap, and behind it nothing but the name of a limit.
+    fn look(&mut self, patience: Duration) {
+        let Self { crowd, heard, told, whys, cut } = self;
+        let gone = crowd.pump(patience, |place, _, frame| match frame {
             Frame::Text(text) => {
-                assert_eq!(number(&text), heard[place] + 1, "reader {place}");
+                assert!(!told.contains(&place), "mute {place} is told something behind its end");
+                assert_eq!(number(&text), heard[place] + 1, "mute {place}");
                 heard[place] += 1;
             }
-            Frame::Close(code, why) => panic!("reader {place} was closed: {code} {why}"),
+            Frame::Close(code, why) => {
+                let is_named = code == 1013 && LIMITS.iter().any(|it| why.contains(it));
+                assert!(is_named, "mute {place} was closed: {code} {why}");
+                assert!(told.insert(place), "mute {place} was closed twice");
+                *whys.entry(format!("{code} {why}")).or_default() += 1;
+            }
             Frame::Head(_) | Frame::Ping(_) | Frame::Pong | Frame::Other => {}
         });
-        assert!(gone.is_empty(), "readers {gone:?} are gone");
-    }
-
-    /// Publishes to all of them for a while. Gives how many messages there were.
-    fn publish(&mut self, world: &World, time: Duration) -> u64 {
-        let (path, mut http) = (world.keyed("demo", ""), Http::open(world.port()).unwrap());
-        let fill = "x".repeat(PAYLOAD_BYTES);
-        let (began, mut sent) = (Instant::now(), 0);
-        while began.elapsed() < time {
-            if began.elapsed() >= EVERY * sent {
-                sent += 1;
-                let body = format!(
-                    "{{\"channel\":\"loud\",\"event\":\"m\",\"persist\":false,\
-                     \"data\":{{\"n\":{sent},\"fill\":\"{fill}\"}}}}"
-                );
-                assert!(http.ask(&path, None, Some(&body)));
-                assert_eq!(http.answer().unwrap().status, 200);
-            }
-            self.read(Duration::from_millis(5));
-            if began.elapsed() > AFTER {
-                self.read_late();
-            }
-        }
-        u64::from(sent)
-    }
-
-    fn read_late(&mut self) {
-        let told = &mut self.told;
-        self.late.pump(Duration::from_millis(1), |_, _, frame| {
-            if let Frame::Close(code, why) = frame {
-                *told.entry(format!("{code} {why}")).or_default() += 1;
-            }
-        });
-    }
-
-    /// Whoever did not read finds that its connection is over. Of those who read in the end some may have come to it in time.
-    fn end(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        while self.mutes.len() > 0 {
-            let left = self.mutes.len();
-            assert!(Instant::now() < until, "{left} of those who did not read go on");
-            self.read_late();
-            self.mutes.pump(Duration::from_millis(20), |_, _, _| {});
-        }
+        *cut += gone.iter().filter(|(place, _)| !told.contains(place)).count();
     }
 }
 
@@ -110,32 +76,47 @@ fn who_does_not_read_is_closed_and_costs_nobody_else() {
     let world = World::start(&tenant("demo", '1'), flags);
     let probe = Probe::begin(&world, &world.socket("demo", "quiet"), 100, Kept::No);
     let keeper = Probe::begin(&world, &world.socket("demo", "kept"), 20, Kept::Yes);
-    let mut channel = Channel::open(&world, count);
+    let target = world.socket("demo", "loud");
+    let mut readers = Listeners::gather("reader", &world, READERS, &target);
+    // Who came first is given up first among those who wait for as long and for as much.
+    let mut late = Mutes::gather(&world, LATE, &target);
+    let mut mutes = Mutes::gather(&world, count - LATE, &target);
     let both = |window| [&probe, &keeper].iter().for_each(|it| it.enter(window));
     both(Window::Alone);
     pause(seconds(1, 10));
     both(Window::Beside);
-    let sent = channel.publish(&world, seconds(6, 15));
+    let mut caller = Caller::new(&world, "loud", PAYLOAD_BYTES);
+    caller.call_for(seconds(6, 15), EVERY, |since| {
+        readers.hear(Duration::from_millis(5));
+        if since > AFTER {
+            late.look(Duration::from_millis(1));
+        }
+    });
     both(Window::Between);
+    readers.hear_until(caller.last);
+    // Whoever never read finds that its connection is over. Of those who began to some may have come to it in time.
     let until = Instant::now() + PATIENCE;
-    while channel.heard.iter().any(|it| *it < sent) {
-        assert!(Instant::now() < until, "the readers have {:?} of {sent}", channel.heard);
-        channel.read(Duration::from_millis(20));
+    while mutes.crowd.len() > 0 {
+        let left = mutes.crowd.len();
+        assert!(Instant::now() < until, "{left} of those who did not read go on");
+        late.look(Duration::from_millis(1));
+        mutes.look(Duration::from_millis(20));
     }
-    channel.end();
     let (seen, kept, peak) = (probe.end(), keeper.end(), world.peak_mib());
     figures(
         "mute",
         &format!(
-            "\"mutes\":{count},\"readers\":{READERS},\"messages\":{sent},\"bytes\":{PAYLOAD_BYTES},\
-         \"told\":{:?},{seen},\"acknowledged\":{},\"peak_mib\":{peak}",
-            channel.told, kept.acknowledged
+            "\"mutes\":{count},\"readers\":{READERS},\"messages\":{},\"bytes\":{PAYLOAD_BYTES},\
+         \"told\":{:?},\"told_who_never_read\":{:?},\"cut\":{},{seen},\"acknowledged\":{},\"peak_mib\":{peak}",
+            caller.last,
+            late.whys,
+            mutes.whys,
+            late.cut + mutes.cut,
+            kept.acknowledged
         ),
     );
-    let names = ["outbox_bytes_max", "outbox_age_ms_max", "outbox_total_bytes_max"];
-    let is_named = |why: &str| why.starts_with("1013") && names.iter().any(|it| why.contains(it));
-    assert!(channel.told.keys().all(|why| is_named(why)), "{:?}", channel.told);
-    assert!(!channel.told.is_empty(), "nobody was told why");
+    assert!(!late.told.is_empty(), "nobody was told why");
+    assert_eq!(mutes.told.len() + mutes.cut, count - LATE);
     assert_eq!(world.kept("demo", "kept"), kept.acknowledged);
     kept.check(Duration::from_millis(500));
     seen.check(Duration::from_millis(20));

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -49,9 +50,11 @@ impl Probe {
         let window = Arc::new(AtomicUsize::new(Window::Between as usize));
         let stop = Arc::new(AtomicBool::new(false));
         let work = Work {
+            name: target.split(['=', '&']).nth(1).unwrap_or_default().to_owned(),
             clients: (0..=LISTENERS).map(|_| listener(world.port(), target)).collect(),
             seen: Seen::default(),
             heard: vec![0; LISTENERS + 1],
+            got: vec![0; LISTENERS + 1],
             due: VecDeque::new(),
             first_due: 1,
             window: Arc::clone(&window),
@@ -69,7 +72,8 @@ impl Probe {
     /// Lets everything that is under way arrive.
     pub(crate) fn end(self) -> Seen {
         self.stop.store(true, Ordering::SeqCst);
-        self.thread.join().unwrap()
+        // What it stumbled over is said again as it was.
+        self.thread.join().unwrap_or_else(|why| resume_unwind(why))
     }
 }
 
@@ -81,15 +85,17 @@ pub(crate) fn listener(port: u16, target: &str) -> Client {
     loop {
         assert!(Instant::now() < until, "a listener was not let in");
         wait(std::slice::from_ref(&client), Duration::from_millis(100));
+        client.flush();
         client.read();
         while let Some(frame) = client.next() {
             match frame {
                 Frame::Text(text) if text.contains("\"subscribed\"") => return client,
                 Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
-                Frame::Text(_) | Frame::Ping(_) | Frame::Pong | Frame::Close(..) | Frame::Other => {
-                }
+                Frame::Close(code, why) => panic!("a listener was not let in: {code} {why}"),
+                Frame::Text(_) | Frame::Ping(_) | Frame::Pong | Frame::Other => {}
             }
         }
+        assert!(!client.has_ended, "a listener was cut before it was let in");
     }
 }
 
@@ -107,11 +113,15 @@ fn wait(clients: &[Client], patience: Duration) -> Vec<usize> {
 }
 
 struct Work {
+    /// Its channel.
+    name: String,
     /// The first one publishes.
     clients: Vec<Client>,
     seen: Seen,
     /// The last number that each of them heard.
     heard: Vec<u64>,
+    /// How many messages each of them has.
+    got: Vec<u64>,
     /// When each message was due that not everybody has, and its window.
     due: VecDeque<(Instant, usize)>,
     first_due: u64,
@@ -147,14 +157,19 @@ impl Work {
             let patience = if until.is_some() { Duration::from_millis(10) } else { patience };
             wait(&self.clients, patience).into_iter().for_each(|place| self.hear(place));
         }
-        let missing = self.heard.iter().map(|it| self.seen.sent - self.seen.refused - it);
-        self.seen.lost += missing.sum::<u64>();
+        let due = self.admitted();
+        self.seen.lost += self.got.iter().map(|it| due.saturating_sub(*it)).sum::<u64>();
         self.seen
+    }
+
+    /// How many messages everybody is to get.
+    fn admitted(&self) -> u64 {
+        self.seen.sent.saturating_sub(self.seen.refused)
     }
 
     fn has_all(&self) -> bool {
         let answered = self.seen.acknowledged + self.seen.refused == self.seen.sent;
-        answered && self.heard.iter().all(|it| *it + self.seen.refused >= self.seen.sent)
+        answered && self.got.iter().all(|it| *it >= self.admitted())
     }
 
     fn hear(&mut self, place: usize) {
@@ -173,19 +188,31 @@ impl Work {
                     self.seen.refused += 1;
                     self.seen.refusal = text;
                 }
-                Frame::Close(code, reason) => self.seen.closed.push(format!("{code} {reason}")),
+                Frame::Close(code, why) => {
+                    panic!("{place} of the probe of {} was closed: {code} {why}", self.name)
+                }
                 Frame::Text(_) | Frame::Head(_) | Frame::Ping(_) | Frame::Pong | Frame::Other => {}
             }
         }
-        assert!(!self.clients[place].has_ended, "closed: {:?}", self.seen.closed);
+        let has_ended = self.clients[place].has_ended;
+        assert!(!has_ended, "{place} of the probe of {} was cut", self.name);
     }
 
     /// A listener hears a message: the one behind its last, unless something is wrong.
     fn heard(&mut self, place: usize, number: u64, now: Instant) {
         let expected = self.heard[place] + 1;
-        self.seen.wrong += u64::from(number != expected);
+        if number < expected {
+            self.seen.wrong += 1; // once more, or too late
+            return;
+        }
+        let behind = usize::try_from(number - self.first_due).unwrap();
+        let Some(&(due, window)) = self.due.get(behind) else {
+            self.seen.wrong += 1; // nobody said it
+            return;
+        };
+        self.seen.wrong += u64::from(number > expected);
         self.heard[place] = number;
-        let (due, window) = self.due[usize::try_from(number - self.first_due).unwrap()];
+        self.got[place] += 1;
         if window < 2 {
             self.seen.times[window].push(now.saturating_duration_since(due));
         }
@@ -203,6 +230,13 @@ pub(crate) fn number(text: &str) -> u64 {
     digits[..end].parse().unwrap()
 }
 
+/// The time that 99 of 100 did not exceed.
+pub(crate) fn p99(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    let place = (times.len() * 99).div_ceil(100).saturating_sub(1);
+    times.get(place).copied().unwrap_or_default()
+}
+
 /// What a probe saw.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -214,17 +248,13 @@ pub(crate) struct Seen {
     lost: u64,
     /// Messages that came out of order, or twice.
     wrong: u64,
-    closed: Vec<String>,
     times: [Vec<Duration>; 2],
 }
 
 impl Seen {
     /// The time that 99 of 100 deliveries of a window did not exceed.
     pub(crate) fn p99(&self, window: Window) -> Duration {
-        let mut times = self.times[window as usize].clone();
-        times.sort_unstable();
-        let place = (times.len() * 99).div_ceil(100).saturating_sub(1);
-        times.get(place).copied().unwrap_or_default()
+        p99(self.times[window as usize].clone())
     }
 
     /// Everything that was asked for was acknowledged, and everybody has it, once and in order. What took long is allowed in

@@ -1,6 +1,6 @@
 //! Thousands of requests and messages that come at a byte a second and never end, and newcomers beside them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Frame};
 use super::crowd::Crowd;
 use super::node::pause;
-use super::probe::listener;
+use super::probe::{listener, p99};
 use super::socket::Room;
 use super::trust::{figures, is_long};
 use super::world::{World, scaled, seconds, sockets_at_most, tenant};
@@ -47,6 +47,8 @@ struct Slow {
     crowd: Crowd,
     /// What each is in the middle of, and since when.
     halves: Vec<(Half, Instant)>,
+    /// Who was told why it ended.
+    told: BTreeSet<usize>,
     ends: BTreeMap<String, usize>,
     /// Ends that are not those that the limits name.
     surprises: Vec<String>,
@@ -59,6 +61,7 @@ impl Slow {
         Self {
             crowd: Crowd::new(),
             halves: Vec::new(),
+            told: BTreeSet::new(),
             ends: BTreeMap::new(),
             surprises: Vec::new(),
             longest: BTreeMap::new(),
@@ -68,38 +71,34 @@ impl Slow {
 
     fn come(&mut self, world: &World, half: Half, target: &str) {
         let place = self.crowd.connect(world.port(), Room::Usual).expect("a connection");
-        let client = self.crowd.client(place).unwrap();
-        match half {
+        // The node may have it as soon as it is sent.
+        self.halves.push((half, Instant::now()));
+        let path = world.keyed("demo", "");
+        self.crowd.tell(place, |client| match half {
             Half::Head => client.send(b"GET /edge/realtime/hist"),
             Half::Body => client.send(
-                format!(
-                    "POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{{",
-                    world.keyed("demo", "")
-                )
-                .as_bytes(),
+                format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{{")
+                    .as_bytes(),
             ),
             // Half a frame follows as soon as it is let in.
             Half::Frame => client.upgrade(target),
-        }
-        self.halves.push((half, Instant::now()));
+        });
     }
 
     /// A byte more of everything.
     fn drip(&mut self) {
         let places: Vec<_> = self.crowd.places().collect();
         for place in places {
-            let client = self.crowd.client(place).unwrap();
-            // Half a frame comes behind the upgrade.
-            if client.is_open == (self.halves[place].0 == Half::Frame) {
-                client.send(b"a");
-            }
+            let is_frame = self.halves[place].0 == Half::Frame;
+            self.crowd.tell(place, |client| drip(client, is_frame));
         }
     }
 
     fn hear(&mut self, patience: Duration) {
-        let Self { crowd, halves, ends, surprises, longest, limits } = self;
+        let Self { crowd, halves, told: all_told, ends, surprises, longest, limits } = self;
         let mut end = |place: usize, told: String| {
             let (half, since) = halves[place];
+            all_told.insert(place);
             let took = since.elapsed();
             let limit = if half == Half::Head { limits.0 } else { limits.1 };
             if told != half.told() || took < limit || took > limit + SLACK {
@@ -109,7 +108,7 @@ impl Slow {
             *longest = took.max(*longest);
             *ends.entry(told).or_default() += 1;
         };
-        crowd.pump(patience, |place, client, frame| match frame {
+        let gone = crowd.pump(patience, |place, client, frame| match frame {
             Frame::Head(head) if head.starts_with("HTTP/1.1 101") => {
                 // A masked text of 120 bytes, of which none is there.
                 client.send(&[0x81, 0x80 | 120, 0, 0, 0, 0]);
@@ -118,6 +117,17 @@ impl Slow {
             Frame::Close(code, why) => end(place, format!("{code}: {}", limit_in(&why))),
             Frame::Text(_) | Frame::Ping(_) | Frame::Pong | Frame::Other => {}
         });
+        for (place, _) in gone.iter().filter(|(place, _)| !all_told.contains(place)) {
+            let (half, since) = halves[*place];
+            surprises.push(format!("{half:?}: cut without a word after {:?}", since.elapsed()));
+        }
+    }
+}
+
+/// Half a frame comes behind the upgrade.
+fn drip(client: &mut Client, is_frame: bool) {
+    if client.is_open == is_frame {
+        client.send(b"a");
     }
 }
 
@@ -179,7 +189,7 @@ fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
     }
     stop.store(true, Ordering::SeqCst);
     let times = coming.join().unwrap();
-    let p99 = times[(times.len() * 99).div_ceil(100) - 1];
+    let (came, p99) = (times.len(), p99(times));
     // The rest ends as well, and nothing has to be said for it.
     let until = Instant::now() + slow.limits.1 + SLACK;
     while slow.crowd.len() > 0 && Instant::now() < until {
@@ -193,7 +203,7 @@ fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
          \"newcomers\":{},\"newcomer_p99_ms\":{:.1},\"peak_mib\":{}",
             slow.ends,
             slow.longest,
-            times.len(),
+            came,
             p99.as_secs_f64() * 1_000.0,
             world.peak_mib()
         ),
@@ -201,7 +211,7 @@ fn what_never_ends_is_ended_by_a_limit_and_newcomers_come_in() {
     assert!(slow.surprises.is_empty(), "{:?}", &slow.surprises[..slow.surprises.len().min(5)]);
     assert_eq!(slow.crowd.len(), 0, "some were never ended");
     assert_eq!(closed, slow.halves.len());
-    assert!(slow.ends.len() == 3 && times.len() > 10, "little happened");
+    assert!(slow.ends.len() == 3 && came > 10, "little happened");
     if is_long() {
         assert!(p99 <= NEWCOMER, "{p99:?}");
     }

@@ -9,6 +9,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde_json::{Value, json};
 
 use super::http::Http;
+use super::kept::kept;
 use super::node::{Node, tell};
 use super::trust::{self, is_long};
 
@@ -132,15 +133,8 @@ impl World {
 
     /// How many messages a channel keeps.
     pub(crate) fn kept(&self, tenant: &str, channel: &str) -> u64 {
-        let (mut count, mut last) = (0, 0);
-        loop {
-            let query = format!("/history?channel={channel}&after={last}&limit=100");
-            let path = self.keyed(tenant, &query);
-            let answer = Http::once(self.port(), &path, None, None).unwrap().json();
-            let page = answer["messages"].as_array().unwrap();
-            let Some(newest) = page.last() else { return count };
-            (count, last) = (count + page.len() as u64, newest["id"].as_u64().unwrap());
-        }
+        let key = self.tenant(tenant)["application_key"].as_str().unwrap();
+        kept(self.port(), key, channel)
     }
 
     /// A line of what the kernel says about the node's memory, in bytes.

@@ -363,11 +363,14 @@ pub fn pad(scene: &mut Scene<'_>) -> usize {
     scene.random.one_of(&[0, 0, 1, 20, 50, 120, 300])
 }
 
+/// How many schemas payloads name.
+pub const SCHEMAS: usize = 3;
+
 /// A payload that suffers from any change: numbers without a float, a key twice, escapes.
 pub fn payload(number: usize, pad: usize) -> Vec<u8> {
-    let pad = "\\u00e9 ".repeat(pad / 7);
+    let (pad, schema) = ("\\u00e9 ".repeat(pad / 7), number % SCHEMAS);
     format!(
-        "{{\"n\":{number},\"f\":1e400, \"k\":1,\"k\":12345678901234567890,\"s\":\"{pad}\"{DATA_END}"
+        "{{\"n\":{number},\"schema\":\"s{schema}\",\"f\":1e400, \"k\":1,\"k\":12345678901234567890,\"s\":\"{pad}\"{DATA_END}"
     )
     .into_bytes()
 }

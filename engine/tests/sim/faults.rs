@@ -9,7 +9,7 @@ use crate::random::Random;
 /// One kind of trouble.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
-    /// Lanes are short and shards take turns unevenly.
+    /// Lanes are short, now and then one is held up, and shards take turns unevenly.
     SlowLanes,
     /// The journal takes its time and commits in batches.
     SlowJournal,
@@ -75,11 +75,13 @@ pub enum Fault {
     CrashTwice,
     /// Memory of the node runs short, and suffices again.
     ShortMemory,
+    /// Connections end while a fan-out of several slices waits for them.
+    FanOutCloses,
 }
 
 impl Fault {
     /// Those that came last, in order, each in about a sixth of the seeds.
-    const LATER: [Self; 18] = [
+    const LATER: [Self; 19] = [
         Self::LateBells,
         Self::Stalls,
         Self::FailingReads,
@@ -98,6 +100,7 @@ impl Fault {
         Self::CrashInDrain,
         Self::CrashTwice,
         Self::ShortMemory,
+        Self::FanOutCloses,
     ];
 }
 
@@ -110,6 +113,8 @@ pub enum Crowd {
     Deleting,
     /// Mostly clients that poll.
     Polling,
+    /// Mostly sockets on one channel.
+    Listening,
 }
 
 /// What one seed is about.
@@ -176,7 +181,18 @@ impl Plan {
                 plan.faults |= 1 << fault as u32;
             }
         }
+        plan.slice(&mut random);
         plan
+    }
+
+    /// Many on one channel, and turns that send to few of them, where connections are to end in between.
+    fn slice(&mut self, random: &mut Random) {
+        if self.has(Fault::FanOutCloses) {
+            (self.shards, self.channels, self.clients) = (1 + self.shards % 2, 1, 16);
+            self.crowd = Crowd::Listening;
+            self.limits.deliveries_per_turn_max = random.one_of(&[1, 2, 3]);
+            self.outbox_bytes_max = random.one_of(&[1_000, 5_000, 1 << 20]);
+        }
     }
 
     /// The same with nothing but slow lanes and journals, and servers that delete.
@@ -189,6 +205,7 @@ impl Plan {
         self.shards = self.shards.clamp(2, 4);
         self.channels = 1;
         self.clients = 16;
+        self.outbox_bytes_max = 1 << 20;
         self.crowd = Crowd::Deleting;
         self
     }

@@ -255,8 +255,11 @@ impl Journal {
         self.answers.push_back(JournalAnswer::Dropped(ask, Ok(let_go)));
     }
 
-    /// Some channel that has messages.
+    /// Some channel that has messages, and that somebody reads if there is one.
     pub fn any_channel(&self, random: &mut Random) -> Option<Key> {
+        if let Some(ask) = self.reads.front() {
+            return Some(key(&ask.channel));
+        }
         let place = random.below(self.durable.len().max(1));
         self.durable.keys().nth(place).cloned()
     }

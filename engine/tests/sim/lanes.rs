@@ -10,6 +10,8 @@ pub struct Lanes<T> {
     room: usize,
     lanes: Vec<VecDeque<T>>,
     spills: Vec<VecDeque<T>>,
+    /// A lane whose messages nobody sees for a while.
+    held: Option<usize>,
 }
 
 impl<T> Lanes<T> {
@@ -17,7 +19,7 @@ impl<T> Lanes<T> {
     pub fn new(shards: usize, room: usize) -> Self {
         let count = shards * shards;
         let empty = || (0..count).map(|_| VecDeque::new()).collect();
-        Self { shards, room, lanes: empty(), spills: empty() }
+        Self { shards, room, lanes: empty(), spills: empty(), held: None }
     }
 
     /// Sends one. It spills when the lane is full. Returns whether it did.
@@ -53,7 +55,19 @@ impl<T> Lanes<T> {
 
     /// The shards from which something waits for `to`.
     pub fn senders(&self, to: usize) -> Vec<usize> {
-        (0..self.shards).filter(|from| !self.lanes[from * self.shards + to].is_empty()).collect()
+        let is_seen = |at: usize| !self.lanes[at].is_empty() && self.held != Some(at);
+        (0..self.shards).filter(|from| is_seen(from * self.shards + to)).collect()
+    }
+
+    /// Holds one of the lanes up on which something waits, and no other any more.
+    pub fn hold(&mut self, any: usize) {
+        let full: Vec<_> = (0..self.lanes.len()).filter(|it| !self.lanes[*it].is_empty()).collect();
+        self.held = full.get(any % full.len().max(1)).copied();
+    }
+
+    /// All lanes are seen.
+    pub fn release(&mut self) {
+        self.held = None;
     }
 
     /// Everything that is under way.

@@ -18,6 +18,7 @@ mod bounds;
 mod catalog;
 mod checker;
 mod clients;
+mod closes;
 mod crossing;
 mod deletions;
 mod dooms;
@@ -52,6 +53,7 @@ mod socket;
 mod start;
 mod taking;
 mod trouble;
+mod wishes;
 mod world;
 
 use std::env;

@@ -111,6 +111,15 @@ impl Wire {
     }
 }
 
+/// Shares that came for connections that had ended before.
+#[derive(Clone, Copy, Default)]
+pub struct Missed {
+    /// Their clients were gone.
+    pub gone: usize,
+    /// The node had given them up for their slowness.
+    pub shed: usize,
+}
+
 /// The connections of one shard.
 #[derive(Default)]
 pub struct Net {
@@ -127,6 +136,8 @@ pub struct Net {
     pub moves: Moves,
     /// Connections that get more once little waits for them.
     pub thirsty: Vec<ConnId>,
+    /// Counted by every turn.
+    pub missed: Missed,
 }
 
 /// Time that a piece may wait for its connection.
@@ -254,12 +265,16 @@ impl Net {
                 hash = bytes
                     .fold(hash, |it, byte| (it ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
             }
+            let mut missed = self.missed;
             let Some(wire) = self.wire_mut(conn) else { continue };
+            missed.gone += usize::from(wire.gone);
+            missed.shed += usize::from(wire.outbox.is_sealed() && !wire.gone);
             let is_full = pieces
                 .into_iter()
                 .any(|piece| wire.outbox.push(piece, now_ms, bytes_max) == Push::Full);
             assert!(wire.outbox.bytes() <= bytes_max + 200, "invariant 7: an outbox");
             wire.overrun |= is_full && wire.ending.is_none();
+            self.missed = missed;
         }
         hash
     }

@@ -1,5 +1,5 @@
 //! A client on the WebSocket of InsForge's documents: it says who it is, now and then anew, listens to many channels, and publishes to
-//! any, whether it listens there or not. It sees who is there, and is not seen.
+//! any, whether it listens there or not. It sees who is there, and is not seen. Some want a part of a channel's messages alone.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -16,6 +16,7 @@ use crate::journal::Key;
 use crate::keys::{anon_key, api_key, host, jwt_secret};
 use crate::registered::may_publish;
 use crate::scene::Scene;
+use crate::wishes::Wish;
 
 /// See the module.
 pub struct PlainClient {
@@ -30,8 +31,10 @@ pub struct PlainClient {
     pub views: BTreeMap<Key, View>,
     /// What it left and may still hear of.
     left: BTreeMap<Key, View>,
-    /// Where channels stood when it asked for them, and was not answered.
-    asked: BTreeMap<Key, VecDeque<u64>>,
+    /// Whether it wants a part of what there is to hear.
+    is_choosy: bool,
+    /// What it asked for and was not answered, and where channels stood then.
+    asked: BTreeMap<Key, VecDeque<(u64, Wish)>>,
     /// Channels that it was put out of while it asked for them: nobody can say which of its questions an answer is for.
     vague: BTreeSet<Key>,
     /// How often it left a channel, and was not answered.
@@ -57,6 +60,7 @@ impl PlainClient {
             offered: None,
             views: BTreeMap::new(),
             left: BTreeMap::new(),
+            is_choosy: scene.random.permille(600),
             asked: BTreeMap::new(),
             vague: BTreeSet::new(),
             leaving: BTreeMap::new(),
@@ -82,12 +86,7 @@ impl PlainClient {
         let channel = scene.random.below(scene.plan.channels);
         let key = (self.key.0, format!("c{channel}"));
         match scene.random.below(40) {
-            0..=12 => {
-                let text = format!("\"subscribe\",\"channel\":\"{}\"", key.1);
-                let position = scene.position_of(&key);
-                self.asked.entry(key).or_default().push_back(position);
-                self.say(&text, out, scene);
-            }
+            0..=12 => self.subscribe(&key, out, scene),
             13..=17 => {
                 let text = format!("\"unsubscribe\",\"channel\":\"{}\"", key.1);
                 self.asked.remove(&key);
@@ -125,6 +124,21 @@ impl PlainClient {
         };
         self.offered = Some(who);
         self.say(&format!("\"auth\",\"token\":\"{token}\""), out, scene);
+    }
+
+    fn subscribe(&mut self, key: &Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
+        let wish = if self.is_choosy { Wish::any(scene) } else { Wish::default() };
+        let asked = self.asked.entry(key.clone()).or_default();
+        // To want some instead of all, or the other way round, takes back what was asked for before and has no answer.
+        if asked.iter().any(|(_, it)| it.is_open() != wish.is_open()) {
+            return;
+        }
+        let text = format!("\"subscribe\",\"channel\":\"{}\"{}", key.1, wish.words());
+        asked.push_back((scene.position_of(key), wish.clone()));
+        if let Some(view) = self.views.get_mut(key) {
+            view.asks(wish);
+        }
+        self.say(&text, out, scene);
     }
 
     fn publish(&mut self, key: &Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
@@ -209,14 +223,20 @@ impl PlainClient {
     fn hear_subscribed(&mut self, key: Key, scene: &mut Scene<'_>) {
         let is_left = self.leaving.get(&key).is_some_and(|it| *it > 0);
         // What it asked for before it left was taken back; what it asked for since comes later.
-        let asked = self.asked.get_mut(&key).filter(|_| !is_left);
-        let position = asked.and_then(VecDeque::pop_front).filter(|_| !self.vague.contains(&key));
-        if self.view(&key).is_some() {
-            return;
+        let mut asks = self.asked.get_mut(&key).filter(|_| !is_left);
+        let ask = asks.as_mut().and_then(|it| it.pop_front());
+        let more: Vec<Wish> = asks.into_iter().flatten().map(|it| it.1.clone()).collect();
+        let unknown = if self.is_choosy { Wish::vague() } else { Wish::default() };
+        let ask = ask.filter(|_| !self.vague.contains(&key));
+        let (begun_at, wish) = ask.unwrap_or((0, unknown));
+        let position = scene.position_of(&key);
+        if let Some(view) = self.view(&key) {
+            let is_other = view.answered(wish, more, position, scene.step);
+            return scene.seen.note_if(is_other && !is_left, "filter changed while it listens");
         }
-        let mut view = View::new(key.clone(), String::new(), position.unwrap_or_default());
+        let mut view = View::new(key.clone(), String::new(), begun_at).wanting(wish, more);
         view.subscribed(BTreeSet::new(), scene.step);
-        view.stands_at(scene.position_of(&key));
+        view.stands_at(position);
         let views = if is_left { &mut self.left } else { &mut self.views };
         views.insert(key, view);
     }

@@ -66,7 +66,10 @@ impl World {
                         || self.take_drained(shard)
                         || self.take_move(shard)
                 }
-                9 if self.may_ask(shard) => self.tick(shard),
+                9 if self.may_ask(shard) => {
+                    self.tick(shard);
+                    false
+                }
                 _ if self.may_ask(shard) => self.read_any(shard),
                 _ => false,
             };
@@ -87,10 +90,9 @@ impl World {
     }
 
     /// Time passes. That alone is no work.
-    fn tick(&mut self, shard: usize) -> bool {
+    pub fn tick(&mut self, shard: usize) {
         self.feed(shard, Input::Tick);
         self.nets[shard].sweep(self.now.monotonic_ms, &mut self.seen);
-        false
     }
 
     fn read_any(&mut self, shard: usize) -> bool {
@@ -113,6 +115,7 @@ impl World {
         self.catalogs.iter_mut().for_each(|it| it.is_failing = false);
         self.pressure = Pressure::Calm;
         (0..self.shards.len()).for_each(|it| self.tell_pressure(it));
+        self.requests.release();
         self.hooks.is_late = false;
         self.sides.iter_mut().for_each(|it| it.is_late = false);
         for journal in &mut self.journals {

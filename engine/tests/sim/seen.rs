@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What has to happen at least once in a set of seeds. A counter by another name is a mistake in the simulator.
-pub const WANTED: [&str; 111] = [
+pub const WANTED: [&str; 117] = [
     "InsForge client came again",
     "InsForge client hears another dialect",
     "InsForge client kept out",
@@ -32,6 +32,7 @@ pub const WANTED: [&str; 111] = [
     "catalog refused as fenced",
     "channel registered",
     "clock jumped",
+    "closed behind slices",
     "closed for garbage",
     "closed mid-request",
     "connection limit",
@@ -48,6 +49,11 @@ pub const WANTED: [&str; 111] = [
     "doorbell lost",
     "drain with waiting answers",
     "fan-out in slices",
+    "filter changed while it listens",
+    "filter kept a message back",
+    "filter let a message through",
+    "given up while a fan-out waited for it",
+    "gone while a fan-out waited for it",
     "half closed",
     "half of something, then silence",
     "history answered empty",

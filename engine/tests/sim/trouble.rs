@@ -13,7 +13,8 @@ impl World {
     pub fn trouble(&mut self) {
         self.step += 1;
         self.pass_time();
-        if self.random.permille(60) {
+        let rush = if self.plan.crowd == Crowd::Listening { 300 } else { 60 };
+        if self.random.permille(rush) {
             self.connect();
         }
         for _ in 0..3 {
@@ -45,8 +46,20 @@ impl World {
         }
         self.rotate();
         self.squeeze();
+        self.hold_lanes();
+        self.close_behind();
         self.hold_up();
         self.end();
+    }
+
+    /// A lane is held up while others go on.
+    fn hold_lanes(&mut self) {
+        if self.plan.has(Fault::SlowLanes) && self.random.permille(30) {
+            match self.random.permille(700) {
+                true => self.requests.hold(self.random.below(1 << 16)),
+                false => self.requests.release(),
+            }
+        }
     }
 
     fn pass_time(&mut self) {
@@ -71,13 +84,17 @@ impl World {
         if !self.may_ask(shard) {
             return;
         }
-        let keys = self.keys();
+        let mut keys = self.keys();
+        if self.plan.crowd == Crowd::Listening {
+            keys.truncate(1);
+        }
         let key = keys[self.random.below(keys.len())].clone();
         let kind = match self.random.below(33) {
             0..=6 => Kind::Http,
             // Only servers delete, and what they publish meanwhile shows what is wrong with that.
             7..=19 if self.plan.crowd == Crowd::Deleting => Kind::Http,
             7..=28 if self.plan.crowd == Crowd::Polling => Kind::Polled,
+            7..=24 if self.plan.crowd == Crowd::Listening => Kind::Socket,
             7..=13 => Kind::Socket,
             14..=19 => Kind::Infrai,
             20..=25 => Kind::Insforge,
@@ -138,10 +155,11 @@ impl World {
     fn spoil_reads(&mut self, shard: usize) {
         let journal = &mut self.journals[shard];
         journal.fails_read |= self.plan.has(Fault::FailingReads) && self.random.permille(60);
-        if self.plan.has(Fault::SlowReads) && self.random.permille(30) {
-            journal.slow = match journal.slow {
-                Some(_) => None,
-                None => journal.any_channel(&mut self.random),
+        if self.plan.has(Fault::SlowReads) {
+            journal.slow = match journal.slow.take() {
+                Some(_) if self.random.permille(30) => None,
+                None if self.random.permille(100) => journal.any_channel(&mut self.random),
+                same => same,
             };
         }
     }

@@ -307,6 +307,7 @@ impl World {
         seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
         net.begin_moves();
         let due = self.shards[shard].due_closes(&mut net.closes).collect();
+        seen.note_if(!net.closes.is_empty(), "closed behind slices");
         net.end_turn(due, now_ms, seen);
         self.requests.check();
         self.deliveries.check();

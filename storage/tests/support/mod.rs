@@ -16,6 +16,7 @@ pub(crate) mod mounted;
 pub(crate) mod sim_disk;
 pub(crate) mod trust;
 pub(crate) mod worker;
+pub(crate) mod written;
 
 use std::sync::Arc;
 

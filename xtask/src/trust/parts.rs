@@ -74,7 +74,7 @@ pub(super) const PARTS: [Part; 12] = [
         name: "resources",
         about: "few descriptors and none, little memory, pages of other origins; as root, or a part is skipped",
         commands: &[
-            "test --profile=trust --locked --package=storage --test=descriptors",
+            "test --profile=trust --locked --package=storage --test=descriptors -- --nocapture",
             "test --profile=trust --locked --package=engine --test=limits -- --nocapture --test-threads=1",
         ],
     },

@@ -1,0 +1,222 @@
+//! What a child writes until it is killed or its disk is gone, and what must be there afterwards.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use storage::{
+    Among, Catalog, Change, Counted, Counts, Journal, JournalError, Keep, ListQuery, Offset,
+    Publication, Retention, StatsQuery, TenantId, list, stats,
+};
+
+use super::worker::{self, Kind};
+use super::{Random, channel, keep_all, publication};
+
+pub(crate) const CHANNELS: u64 = 7;
+/// What each channel keeps, now and then.
+const KEPT: u64 = 1_000;
+/// Every so manyth change of a key of the catalog removes it.
+const DELETES: u64 = 5;
+
+/// The last acknowledged number of each channel, or key of the catalog.
+pub(crate) type Acked = BTreeMap<u64, u64>;
+
+/// Epoch and last offset of each channel.
+pub(crate) type Stands = BTreeMap<u64, (u32, u64)>;
+
+/// The child: works until it is killed or its disk is gone. Returns at once where nobody asked for it.
+pub(crate) fn write_if_asked() {
+    let Some((kind, dir)) = worker::asked() else { return };
+    let refused = match kind {
+        Kind::Catalog => write_catalog(&dir),
+        Kind::Segment | Kind::Sled => write_journal(kind, &dir),
+    };
+    // Without closing anything: the disk is gone, and what was refused stays refused.
+    std::process::exit(i32::from(!refused));
+}
+
+fn say(acked: &Acked) {
+    let text: Vec<_> = acked.iter().map(|(number, last)| format!("{number}:{last}")).collect();
+    worker::say(&text.join(" "));
+}
+
+/// What the child said.
+pub(crate) fn acked(said: &str) -> Acked {
+    let pairs = said.split(' ').filter_map(|it| it.split_once(':'));
+    pairs.map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap())).collect()
+}
+
+/// Appends until that fails. Says whether it was refused then for good.
+fn write_journal(kind: Kind, dir: &Path) -> bool {
+    let mut journal = kind.journal(dir);
+    let mut lasts = lasts(&*journal);
+    let mut random = Random(u64::from(std::process::id()));
+    let mut is_counted = true;
+    loop {
+        let batch: Vec<_> = (0..1 + random.below(100))
+            .map(|_| {
+                let number = random.below(CHANNELS);
+                let last = lasts.entry(number).or_default();
+                *last += 1;
+                publication(&channel(number), 1, *last)
+            })
+            .collect();
+        if journal.append(&batch).is_err() {
+            return (0..3).all(|_| matches!(journal.append(&batch), Err(JournalError::Fenced)));
+        }
+        assert!(is_counted, "counts were refused, and messages are not");
+        say(&lasts);
+        let counts: Vec<_> = batch.iter().map(|it| counted(it)).collect();
+        is_counted = journal.count(&counts).is_ok();
+        if random.chance(30) {
+            let keep = Keep { messages_max: KEPT, ..Keep::ALL };
+            let policy = Retention { keep: Arc::new(move |_| keep), ..keep_all() };
+            // The next append tells of an error.
+            let _ = journal.retain(&policy, 0);
+        }
+    }
+}
+
+/// Where each channel stands.
+pub(crate) fn stands(journal: &dyn Journal) -> Stands {
+    let number = |name: &str| name.trim_start_matches("room:").parse().unwrap();
+    let states = journal.channels().into_iter();
+    let stand = |it: storage::ChannelState| (it.position.epoch.0, it.position.offset.0);
+    states.map(|(key, state)| (number(key.name()), stand(state))).collect()
+}
+
+fn lasts(journal: &dyn Journal) -> Acked {
+    stands(journal).into_iter().map(|(number, (_, last))| (number, last)).collect()
+}
+
+/// The number of the last change of each key.
+fn changes(catalog: &Catalog) -> Acked {
+    let number = |bytes: Vec<u8>| u64::from_be_bytes(bytes.try_into().unwrap());
+    let entries = catalog.entries("last").unwrap().into_iter();
+    entries.map(|(key, value)| (number(key), number(value))).collect()
+}
+
+/// Changes keys until that fails. Each change sets or removes a value, and notes its number in the same breath.
+fn write_catalog(dir: &Path) -> bool {
+    let mut catalog = worker::catalog(dir);
+    let mut lasts = changes(&catalog);
+    let mut random = Random(u64::from(std::process::id()));
+    loop {
+        let key = random.below(CHANNELS * 10);
+        let last = lasts.entry(key).or_default();
+        *last += 1;
+        let (key, value) = (key.to_be_bytes(), last.to_be_bytes());
+        let long = value.repeat(1 + usize::try_from(*last % 40).unwrap());
+        let change = match last.is_multiple_of(DELETES) {
+            true => Change::Delete { table: "value", key: &key },
+            false => Change::Put { table: "value", key: &key, value: &long },
+        };
+        let note = Change::Put { table: "last", key: &key, value: &value };
+        if catalog.apply(&[change, note], 0).is_err() {
+            return (0..3).all(|_| matches!(catalog.apply(&[note], 0), Err(JournalError::Fenced)));
+        }
+        say(&lasts);
+    }
+}
+
+/// Looks for everything that was acknowledged. Returns how much there is.
+pub(crate) fn check(kind: Kind, dir: &Path, acked: &Acked) -> u64 {
+    if kind == Kind::Catalog { check_catalog(dir, acked) } else { check_journal(kind, dir, acked) }
+}
+
+fn check_journal(kind: Kind, dir: &Path, acked: &Acked) -> u64 {
+    let mut journal = kind.journal(dir);
+    assert_eq!(journal.stats().quarantined, 0, "it is no damage");
+    let found = lasts(&*journal);
+    for (number, last) in acked {
+        assert!(found.get(number) >= Some(last), "room:{number} has {last}, found {found:?}");
+    }
+    check_keys(&*journal, &stands(&*journal));
+    check_counts(&mut journal);
+    let mut count = 0;
+    for (key, state) in journal.channels() {
+        let last = state.position.offset.0;
+        let first = state.first_retained.0;
+        assert!(first <= last.saturating_sub(KEPT) + 1, "{key:?}: {state:?}");
+        assert_eq!(state.position.epoch.0, 1, "{key:?}");
+        let mut next = first;
+        while next <= last {
+            let read = journal.read(&key, Offset(next - 1), 1_000).unwrap();
+            assert!(!read.is_empty(), "{key:?} reads up to {next} of {last}");
+            for it in read {
+                assert_eq!(*it, *publication(&key, 1, next));
+                next += 1;
+            }
+        }
+        count += next - first;
+    }
+    count
+}
+
+fn check_catalog(dir: &Path, acked: &Acked) -> u64 {
+    let catalog = worker::catalog(dir);
+    assert_eq!(catalog.quarantined(), 0, "it is no damage");
+    let found = changes(&catalog);
+    for (key, last) in acked {
+        assert!(found.get(key) >= Some(last), "{key} has {last}, found {found:?}");
+    }
+    for (key, last) in &found {
+        let value = catalog.get("value", &key.to_be_bytes()).unwrap();
+        let long = last.to_be_bytes().repeat(1 + usize::try_from(*last % 40).unwrap());
+        let expected = (!last.is_multiple_of(DELETES)).then_some(long);
+        assert_eq!(value, expected, "{key}: all of a change or none of it");
+    }
+    found.len() as u64
+}
+
+/// The key of every durable message is listed, whatever was retired, and no other: each third message has one.
+pub(crate) fn check_keys(journal: &dyn Journal, durable: &Stands) {
+    let mut listed: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+    for record in journal.keyed_since(0, usize::MAX).unwrap() {
+        let number = record.channel.name().trim_start_matches("room:").parse().unwrap();
+        let sent = publication(&record.channel, record.epoch.0, record.offset.0);
+        assert_eq!(Some(record.idempotency), sent.idempotency());
+        assert_eq!((record.id, record.at_ms), (sent.id(), sent.at_ms()));
+        assert_eq!(record.epoch.0, durable[&number].0);
+        listed.entry(number).or_default().push(record.offset.0);
+    }
+    for (number, (_, last)) in durable {
+        let offsets = listed.remove(number).unwrap_or_default();
+        assert!(offsets.into_iter().eq((3..=*last).step_by(3)), "keys of {number}");
+    }
+}
+
+/// As many messages are counted, listed and gone along as are retained.
+fn check_counts(journal: &mut Box<dyn Journal>) {
+    let mut retained: BTreeMap<TenantId, u64> = BTreeMap::new();
+    for (key, state) in journal.channels() {
+        let count = state.position.offset.0 + 1 - state.first_retained.0;
+        *retained.entry(key.tenant()).or_default() += count;
+    }
+    for (tenant, count) in retained {
+        let query = StatsQuery { tenant, among: Among::All, since_ms: 0 };
+        let counted = stats(&mut [journal], &query).unwrap();
+        assert_eq!(counted.messages, count);
+        let oldest = ListQuery {
+            tenant,
+            among: Among::All,
+            event: None,
+            limit: 10,
+            offset: count.max(3) - 3,
+        };
+        let listed = list(&mut [journal], &oldest).unwrap();
+        assert_eq!(listed.len() as u64, count.min(3));
+        let newest = ListQuery { limit: 100, offset: 0, ..oldest };
+        for it in listed.into_iter().chain(list(&mut [journal], &newest).unwrap()) {
+            let offset = it.publication.offset().unwrap().0;
+            // What was killed between a batch and its counts says nothing.
+            let is_right = [0, offset].contains(&it.counts.ws_audience);
+            assert!(is_right, "{offset} has {:?}", it.counts);
+        }
+    }
+}
+
+/// What is said about a message.
+fn counted(of: &Publication) -> Counted {
+    let offset = of.offset().unwrap();
+    let counts = Counts { ws_audience: offset.0, ..Counts::default() };
+    Counted { channel: Arc::clone(of.channel()), epoch: of.epoch(), offset, counts }
+}
