@@ -32,6 +32,7 @@ mod slow_heads;
 #[path = "../chaos/socket.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of chaos")]
 mod socket;
+mod stolen;
 mod storm;
 #[path = "../server/trust.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::{Client, Frame};
 use super::node::PATIENCE;
 use super::socket::Room;
+use super::stolen::{Stolen, Watch};
 use super::trust::is_long;
 use super::world::{World, go_first};
 
@@ -42,6 +43,7 @@ pub(crate) struct Probe {
     window: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Seen>,
+    watch: Watch,
 }
 
 impl Probe {
@@ -61,7 +63,7 @@ impl Probe {
         };
         let (stopped, every) = (Arc::clone(&stop), Duration::from_secs(1) / per_second);
         let thread = thread::spawn(move || work.run(&stopped, every, kept));
-        Self { window, stop, thread }
+        Self { window, stop, thread, watch: Watch::begin() }
     }
 
     /// What is due from now on belongs to this window.
@@ -73,7 +75,9 @@ impl Probe {
     pub(crate) fn end(self) -> Seen {
         self.stop.store(true, Ordering::SeqCst);
         // What it stumbled over is said again as it was.
-        self.thread.join().unwrap_or_else(|why| resume_unwind(why))
+        let mut seen = self.thread.join().unwrap_or_else(|why| resume_unwind(why));
+        seen.stolen = self.watch.end();
+        seen
     }
 }
 
@@ -214,7 +218,7 @@ impl Work {
         self.heard[place] = number;
         self.got[place] += 1;
         if window < 2 {
-            self.seen.times[window].push(now.saturating_duration_since(due));
+            self.seen.times[window].push((due, now.max(due)));
         }
         while self.first_due < self.heard.iter().min().copied().unwrap_or_default() {
             self.due.pop_front();
@@ -237,6 +241,9 @@ pub(crate) fn p99(mut times: Vec<Duration>) -> Duration {
     times.get(place).copied().unwrap_or_default()
 }
 
+/// With less than this share of undisturbed deliveries nothing is said of times.
+const CALM_LEAST: f64 = 0.1;
+
 /// What a probe saw.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
@@ -248,13 +255,26 @@ pub(crate) struct Seen {
     lost: u64,
     /// Messages that came out of order, or twice.
     wrong: u64,
-    times: [Vec<Duration>; 2],
+    /// When each was due and came.
+    times: [Vec<(Instant, Instant)>; 2],
+    stolen: Stolen,
 }
 
 impl Seen {
-    /// The time that 99 of 100 deliveries of a window did not exceed.
+    /// The time that 99 of 100 deliveries of a window did not exceed, of those that the host of a virtual machine did not disturb.
     pub(crate) fn p99(&self, window: Window) -> Duration {
-        p99(self.times[window as usize].clone())
+        let calm = self.calm(window);
+        p99(calm.map(|(due, came)| *came - *due).collect())
+    }
+
+    fn calm(&self, window: Window) -> impl Iterator<Item = &(Instant, Instant)> {
+        let times = self.times[window as usize].iter();
+        times.filter(|(due, came)| !self.stolen.disturbed(*due, *came))
+    }
+
+    /// The share of a window's deliveries that nobody disturbed.
+    fn calm_share(&self, window: Window) -> f64 {
+        self.calm(window).count() as f64 / self.times[window as usize].len().max(1) as f64
     }
 
     /// Everything that was asked for was acknowledged, and everybody has it, once and in order. What took long is allowed in
@@ -265,6 +285,8 @@ impl Seen {
         assert_eq!(self.acknowledged, self.sent, "{self}");
         assert!(self.times.iter().all(|it| !it.is_empty()), "{self}");
         if is_long() {
+            let calm = self.calm_share(Window::Alone).min(self.calm_share(Window::Beside));
+            assert!(calm >= CALM_LEAST, "the host takes too much of this machine to say: {self}");
             let most = floor.max(self.p99(Window::Alone).mul_f64(1.5));
             assert!(self.p99(Window::Beside) <= most, "{self}, at most {most:?}");
         }
@@ -276,12 +298,16 @@ impl fmt::Display for Seen {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |window| self.p99(window).as_secs_f64() * 1_000.0;
         let (alone, beside) = (ms(Window::Alone), ms(Window::Beside));
+        let all = |window| self.times[window as usize].iter().map(|(due, came)| *came - *due);
+        let with_disturbed = p99(all(Window::Beside).collect()).as_secs_f64() * 1_000.0;
         write!(
             out,
-            "\"probed\":{},\"refused\":{},\"lost\":{},\"p99_alone_ms\":{alone:.2},\"p99_beside_ms\":{beside:.2}",
+            "\"probed\":{},\"refused\":{},\"lost\":{},\"p99_alone_ms\":{alone:.2},\"p99_beside_ms\":{beside:.2},\
+             \"p99_beside_with_disturbed_ms\":{with_disturbed:.2},\"calm\":{:.2}",
             self.sent,
             self.refused,
-            self.lost + self.wrong
+            self.lost + self.wrong,
+            self.calm_share(Window::Beside)
         )
     }
 }

@@ -1,0 +1,78 @@
+//! When the host gave this machine's processors to others: what takes long then says nothing about the node. On a machine of its own
+//! that never happens, and every time counts.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Between two looks.
+const EVERY: Duration = Duration::from_millis(5);
+/// The kernel tells of stolen time so late at most.
+const LATE: Duration = Duration::from_millis(20);
+/// The least time that is looked at for each message, so that a slow one is not more likely to be left out than a quick one.
+const LEAST: Duration = Duration::from_millis(60);
+
+/// Looks at what was stolen until it ends.
+pub(crate) struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Stolen>,
+}
+
+/// When something was stolen, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Stolen(Vec<Instant>);
+
+impl Watch {
+    pub(crate) fn begin() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let (mut stolen, mut before) = (Stolen::default(), ticks());
+            while !stopped.load(Ordering::SeqCst) {
+                thread::sleep(EVERY);
+                let now = ticks();
+                if now != before {
+                    stolen.0.push(Instant::now());
+                }
+                before = now;
+            }
+            stolen
+        });
+        Self { stop, thread }
+    }
+
+    pub(crate) fn end(self) -> Stolen {
+        self.stop.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap()
+    }
+}
+
+impl Stolen {
+    /// Whether what was due and came was disturbed.
+    pub(crate) fn disturbed(&self, due: Instant, came: Instant) -> bool {
+        let (from, until) = (due - LATE, (due + LEAST).max(came + LATE));
+        let first = self.0.partition_point(|it| *it < from);
+        self.0.get(first).is_some_and(|it| *it <= until)
+    }
+}
+
+/// Stolen time of all processors so far: proc(5), `/proc/stat`.
+fn ticks() -> u64 {
+    let text = fs::read_to_string("/proc/stat").unwrap();
+    let line = text.lines().next().unwrap();
+    line.split_whitespace().nth(8).map_or(0, |it| it.parse().unwrap())
+}
+
+#[test]
+fn what_was_due_while_something_was_stolen_is_disturbed() {
+    let at = Instant::now() + Duration::from_secs(1);
+    let ms = Duration::from_millis;
+    let stolen = Stolen(vec![at, at + ms(500)]);
+    assert!(stolen.disturbed(at - ms(50), at - ms(40)));
+    assert!(!stolen.disturbed(at - ms(100), at - ms(90)));
+    assert!(stolen.disturbed(at - ms(100), at - ms(10)), "it may be told late");
+    assert!(!stolen.disturbed(at + ms(21), at + ms(22)));
+    assert!(!stolen.disturbed(at + ms(600), at + ms(700)));
+}
