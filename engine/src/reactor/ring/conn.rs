@@ -29,6 +29,16 @@ pub(super) enum Phase {
     Ending,
 }
 
+impl Phase {
+    /// Whether the connection is about to end.
+    pub(super) fn is_leaving(self) -> bool {
+        match self {
+            Self::Flushing | Self::Lingering | Self::Ending => true,
+            Self::Free | Self::Open | Self::Passing => false,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reading {
     /// Not armed, and not to be.

@@ -85,10 +85,11 @@ impl Conn {
     fn line_of(&self, event: &Event) -> Line {
         match event {
             Event::Received(_) if self.has_come() => Line::Here,
-            Event::Overrun(_) | Event::Stayed(_) | Event::Doorbell => Line::Here,
+            Event::Stayed(_) | Event::Doorbell => Line::Here,
             Event::Received(_)
             | Event::Opened(_)
             | Event::Arrived(..)
+            | Event::Overrun(_)
             | Event::PeerClosed(_)
             | Event::Closed(..)
             | Event::Passed(_) => Line::Passing,
@@ -138,8 +139,8 @@ mod tests {
         event.conn().unwrap().slot
     }
 
-    fn overrun(slot: u32) -> Event {
-        Event::Overrun(ConnId { slot, generation: 0 })
+    fn stayed(slot: u32) -> Event {
+        Event::Stayed(ConnId { slot, generation: 0 })
     }
 
     fn opened(slot: u32) -> Event {
@@ -151,7 +152,7 @@ mod tests {
         let mut lines = Lines::default();
         lines.begin_turn(3);
         (100..110).for_each(|slot| lines.push(Line::Passing, opened(slot)));
-        (0..10).for_each(|slot| lines.push(Line::Here, overrun(slot)));
+        (0..10).for_each(|slot| lines.push(Line::Here, stayed(slot)));
         let taken: Vec<u32> =
             std::iter::from_fn(|| lines.pop()).map(|(_, event)| of(&event)).collect();
         assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 100, 7, 8, 9, 101, 102]);

@@ -140,7 +140,8 @@ impl<R: Ring> Driver<R> {
         let mut endings_left = self.settings.comings_per_turn_max;
         for slot in slots.drain(..) {
             // To end one takes the kernel a while: a crowd that goes at once is let go bit by bit.
-            if self.conns.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Ending) {
+            let conn = self.conns.get(slot as usize);
+            if conn.is_some_and(|conn| conn.phase.is_leaving()) {
                 if endings_left == 0 {
                     self.settling.push(slot);
                     continue;
