@@ -3,6 +3,7 @@
 pub(crate) mod conn;
 pub(crate) mod dialect;
 pub(crate) mod doorway;
+pub(crate) mod life;
 pub(crate) mod message;
 pub(crate) mod mint;
 pub(crate) mod native;

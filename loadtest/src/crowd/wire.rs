@@ -2,6 +2,7 @@
 
 use crate::client::conn::{Arrived, Conn, READ_BUFFER_BYTES, Stage};
 use crate::client::doorway::{Doorway, Handshake, Passed};
+use crate::client::life::Life;
 use crate::client::message::{Heard, Message};
 use crate::client::response;
 use crate::client::socket::{self, Poller, Ready};
@@ -43,6 +44,7 @@ pub(crate) struct Crowd {
     doorway: Doorway,
     poller: Poller,
     places: Vec<Place>,
+    life: Life,
     buffer: Vec<u8>,
     /// Bytes received.
     pub(crate) bytes: u64,
@@ -59,7 +61,8 @@ impl Crowd {
         let poller = Poller::new().map_err(Failure::io("cannot make an epoll instance"))?;
         let places = (0..places).map(|tag| Place { tag, ..Place::default() }).collect();
         let buffer = vec![0; READ_BUFFER_BYTES];
-        Ok(Self { to, sources, clock, doorway, poller, places, buffer, bytes: 0 })
+        let life = Life::new(doorway.dialect, clock.now_ns());
+        Ok(Self { to, sources, clock, doorway, poller, places, life, buffer, bytes: 0 })
     }
 
     /// Begins to connect at an empty place.
@@ -118,7 +121,20 @@ impl Crowd {
                 }
             }
         }
+        self.show_life(now_ns);
         Ok(())
+    }
+
+    /// Keeps connections open on servers that close silent ones.
+    fn show_life(&mut self, now_ns: u64) {
+        let Some(sign) = self.life.due(now_ns) else { return };
+        for Place { conn, tag, way } in &mut self.places {
+            let hears = |conn: &&mut Conn| way.is_some() && conn.stage == Stage::Live;
+            let Some(conn) = conn.as_mut().filter(hears) else { continue };
+            self.doorway.dialect.say(conn.out(), sign);
+            // A connection that cannot be written to is read as ended.
+            let _ = conn.flush(*tag, &self.poller);
+        }
     }
 
     /// A connection goes back to its place; one that the server closes after an answer is made anew.
@@ -271,5 +287,39 @@ fn ended(conn: &Conn) -> String {
     match conn.connect_error() {
         Some(cause) => format!("{cause} while {:?}", conn.stage),
         None => format!("closed by the server while {:?}", conn.stage),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::dialect::Dialect;
+    use crate::client::message::Finder;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    #[test]
+    fn who_stays_long_says_that_it_is_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let dialect = Dialect::Pusher;
+        let doorway = Doorway { finder: Finder::new(dialect, 64), dialect, accept: String::new() };
+        let to = listener.local_addr().unwrap();
+        let mut crowd = Crowd::new(to, 1, (Clock::start(), doorway), 2).unwrap();
+        // The second publishes over HTTP, where nothing is said.
+        for (at, way) in [(0, Some(Handshake::of(b"".as_slice()))), (1, None)] {
+            crowd.open(at, way).unwrap();
+            crowd.places[at].conn.as_mut().unwrap().stage = Stage::Live;
+        }
+        let mut peers = [0, 1].map(|_| listener.accept().unwrap().0);
+        crowd.show_life(1 << 60);
+        drop(crowd);
+        let mut said = peers.each_mut().map(|peer| {
+            let mut bytes = Vec::new();
+            peer.read_to_end(&mut bytes).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        });
+        said.sort();
+        assert_eq!(said[0], "");
+        assert!(said[1].contains("pusher:ping"), "{said:?}");
     }
 }

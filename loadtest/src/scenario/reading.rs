@@ -11,9 +11,6 @@ use crate::client::stamp::Stamp;
 use crate::client::walk::{Frame, Step};
 use crate::record::check::Seen;
 
-/// How often a connection says that it is there, where it has to.
-const ALIVE_NS: u64 = 20_000_000_000;
-
 /// What is to be done with a connection after a frame.
 enum After {
     /// Read on; the message was due so long ago, if it was a delivery.
@@ -146,11 +143,7 @@ impl Run<'_> {
 
     /// Keeps connections open on servers that close silent ones.
     pub(super) fn show_life(&mut self, now_ns: u64) {
-        let Some(sign) = self.load.dialect.sign_of_life() else { return };
-        if now_ns.saturating_sub(self.alive_ns) <= ALIVE_NS {
-            return;
-        }
-        self.alive_ns = now_ns;
+        let Some(sign) = self.life.due(now_ns) else { return };
         for index in 0..self.load.hearers() {
             let Some(conn) = self.net.conns.get_mut(index) else { return };
             self.load.dialect.say(conn.out(), sign);

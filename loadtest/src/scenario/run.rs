@@ -5,6 +5,7 @@ use super::load::Load;
 use super::sender::Sender;
 use super::window::Window;
 use crate::client::conn::Stage;
+use crate::client::life::Life;
 use crate::client::message::Finder;
 use crate::client::opening::Net;
 use crate::failure::Failure;
@@ -63,7 +64,7 @@ pub(crate) struct Run<'a> {
     /// Deliveries that are still to come.
     pub(super) awaited: u64,
     pub(super) heard_ns: u64,
-    pub(super) alive_ns: u64,
+    pub(super) life: Life,
     /// Senders with something to write, each once: one write of a turn carries all that a connection pipelines.
     unwritten: Vec<usize>,
     is_unwritten: Vec<bool>,
@@ -112,7 +113,7 @@ impl<'a> Run<'a> {
             next_look_ns: begin_ns,
             awaited: 0,
             heard_ns: start_ns,
-            alive_ns: start_ns,
+            life: Life::new(load.dialect, start_ns),
             unwritten: Vec::new(),
             is_unwritten,
         }
