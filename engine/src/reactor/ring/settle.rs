@@ -140,14 +140,12 @@ impl<R: Ring> Driver<R> {
         let mut endings_left = self.settings.comings_per_turn_max;
         for slot in slots.drain(..) {
             // To end one takes the kernel a while: a crowd that goes at once is let go bit by bit.
-            let conn = self.conns.get(slot as usize);
-            if conn.is_some_and(|conn| conn.phase.is_leaving()) {
-                if endings_left == 0 {
-                    self.settling.push(slot);
-                    continue;
-                }
-                endings_left -= 1;
+            let is_leaving = self.conns.get(slot as usize).is_some_and(|it| it.phase.is_leaving());
+            if is_leaving && endings_left == 0 {
+                self.settling.push(slot);
+                continue;
             }
+            endings_left -= usize::from(is_leaving);
             if let Some(conn) = self.conns.get_mut(slot as usize) {
                 conn.is_settling = false;
             }
