@@ -62,7 +62,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use faults::Plan;
 use seen::Seen;
 
-const SEEDS_DEFAULT: u64 = 1_000;
+const SEEDS_DEFAULT: u64 = 600;
 /// As many for `cargo xtask trust seeds`.
 const SEEDS_TRUST: u64 = 100_000;
 
