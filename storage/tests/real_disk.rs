@@ -68,12 +68,12 @@ fn a_segment_log_whose_power_is_cut_has_every_acknowledged_message() {
 
 #[test]
 fn a_sled_journal_whose_power_is_cut_has_every_acknowledged_message() {
-    cut(Kind::Sled, 192, trust::rounds(5, 1_000));
+    cut(Kind::Sled, 192, trust::rounds(3, 1_000));
 }
 
 #[test]
 fn a_catalog_whose_power_is_cut_has_every_acknowledged_change() {
-    cut(Kind::Catalog, 48, trust::rounds(5, 1_000));
+    cut(Kind::Catalog, 48, trust::rounds(3, 1_000));
 }
 
 /// Fills what is left of a disk, but for so many bytes.

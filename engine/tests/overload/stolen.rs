@@ -28,25 +28,26 @@ impl Watch {
     pub(crate) fn begin() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            let (mut stolen, mut before) = (Stolen::default(), ticks());
-            while !stopped.load(Ordering::SeqCst) {
-                thread::sleep(EVERY);
-                let now = ticks();
-                if now != before {
-                    stolen.0.push(Instant::now());
-                }
-                before = now;
-            }
-            stolen
-        });
-        Self { stop, thread }
+        Self { stop, thread: thread::spawn(move || watch(&stopped)) }
     }
 
     pub(crate) fn end(self) -> Stolen {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap()
     }
+}
+
+fn watch(stop: &AtomicBool) -> Stolen {
+    let (mut stolen, mut before) = (Stolen::default(), ticks());
+    while !stop.load(Ordering::SeqCst) {
+        thread::sleep(EVERY);
+        let now = ticks();
+        if now != before {
+            stolen.0.push(Instant::now());
+        }
+        before = now;
+    }
+    stolen
 }
 
 impl Stolen {

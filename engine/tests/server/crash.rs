@@ -11,7 +11,7 @@ use super::raw::{Raw, request};
 use super::tools::curl;
 use super::trust::{figures, rounds};
 
-const ROUNDS: u64 = 20;
+const ROUNDS: u64 = 10;
 const ROUNDS_TRUST: u64 = 1_000;
 const PUBLISHERS: u64 = 3;
 

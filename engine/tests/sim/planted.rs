@@ -11,6 +11,10 @@ use crate::run;
 /// Seeds that a fault may survive.
 const SEEDS: u64 = 1_000;
 
+/// Seeds that showed what few do: they are tried first, and all others behind them.
+const RARE: [(Fault, u64); 3] =
+    [(Fault::DropOvertakes, 383), (Fault::DropBeforeAppends, 154), (Fault::TailUncut, 101)];
+
 thread_local! {
     /// Whether failures of this thread are what it looks for.
     static IS_LOOKING: Cell<bool> = const { Cell::new(false) };
@@ -55,7 +59,9 @@ fn find(fault: Fault) -> Option<u64> {
     IS_LOOKING.set(true);
     plant(Some(fault));
     let run = |seed: u64| run::run(plan(fault, seed));
-    let found = (0..SEEDS).find(|seed| catch_unwind(AssertUnwindSafe(|| run(*seed))).is_err());
+    let first = RARE.into_iter().filter(|it| it.0 == fault).map(|it| it.1);
+    let found =
+        first.chain(0..SEEDS).find(|seed| catch_unwind(AssertUnwindSafe(|| run(*seed))).is_err());
     plant(None);
     IS_LOOKING.set(false);
     eprintln!("{fault:?}: found by seed {found:?}");

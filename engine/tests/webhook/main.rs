@@ -22,4 +22,7 @@ mod receiver;
 mod sim;
 mod targets;
 mod tls;
+#[path = "../server/trust.rs"]
+#[allow(dead_code, reason = "it belongs to the tests of the server")]
+mod trust;
 mod world;

@@ -21,6 +21,7 @@ pub(super) const PARTS: [Part; 12] = [
         commands: &[
             "test --profile=trust --locked --package=storage --test=* --no-fail-fast -- --nocapture",
             "test --profile=trust --locked --package=engine --test=server -- crash:: disk:: --nocapture",
+            "test --profile=trust --locked --package=engine --test=webhook -- crash:: --nocapture",
         ],
     },
     Part {
