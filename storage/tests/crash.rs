@@ -49,7 +49,9 @@ fn crash(kind: Kind, rounds: u64) {
             looked_at += written::check(kind, &dir, &written::acked(&said));
         }
     }
-    assert!(looked_at > 10 * rounds, "{looked_at} were looked at");
+    // Of a catalog a round may change no more than a key.
+    let least = if kind == Kind::Catalog { rounds } else { 10 * rounds };
+    assert!(looked_at > least, "{looked_at} were looked at");
     let figures = [
         ("rounds", rounds),
         ("looked_at", looked_at),
@@ -149,7 +151,7 @@ fn kill_amid_drops(kind: Kind, dir: &Path, random: &mut Random) -> u64 {
 }
 
 fn crash_drop(kind: Kind, rounds: u64) {
-    let (mut random, mut drops) = (Random(rounds), 0);
+    let (mut random, mut drops, mut kills) = (Random(rounds), 0, 0);
     // A busy machine gets to fewer drops in a round.
     for _ in 0..10 {
         for rounds in rounds_of_logs(rounds) {
@@ -157,13 +159,14 @@ fn crash_drop(kind: Kind, rounds: u64) {
             let dir = folder.path().join("data");
             let counts = (0..rounds).map(|_| kill_amid_drops(kind, &dir, &mut random));
             drops += counts.last().unwrap_or_default();
+            kills += rounds;
         }
         if drops > 3 {
             break;
         }
     }
     assert!(drops > 3, "the tenant was dropped {drops} times");
-    let figures = [("rounds", rounds), ("drops", drops), ("came_back", 0)];
+    let figures = [("rounds", kills), ("drops", drops), ("came_back", 0)];
     trust::tell(&format!("kill -9 while tenants are dropped, {}", kind.name()), &figures);
 }
 

@@ -90,14 +90,15 @@ pub(crate) fn compare(
     let shards = if has_all { Some(shards::measure(bench)?) } else { None };
     let text = page::markdown(bench, &results, shards.as_ref());
     table::print(&text)?;
-    if let Some(page) = page {
+    let broken = results.broken();
+    // What is worth nothing replaces nothing.
+    if let Some(page) = page.filter(|_| broken.is_empty()) {
         table::PEERS.write(page, &text)?;
     }
     if let Some(file) = &choice.html {
         fs::write(file, html::page(bench, &results))?;
         table::note(&format!("plots: {}", file.display()));
     }
-    let broken = results.broken();
     if broken.is_empty() { Ok(()) } else { Err(broken.join("; ").into()) }
 }
 

@@ -79,7 +79,7 @@ fn goals(text: &mut String, results: &Results, shards: Option<&Shards>) {
             "| {} ({}) | {what} | {} | {beside} | {middle} | {range} | {} | {} |\n",
             goal.load,
             goal.ours,
-            it.ours.map_or_else(|| "failed".to_owned(), figure),
+            it.ours.map_or_else(|| "-".to_owned(), figure),
             goal.bound.text(),
             it.is_reached.map_or("not measured", reached)
         ));

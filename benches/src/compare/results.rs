@@ -165,7 +165,8 @@ impl Results {
     /// Bytes of a frame of Stentor's, once it was measured.
     pub(crate) fn frame_bytes(&self, load: usize) -> Option<f64> {
         let ours = self.entrants.iter().position(|it| it.name == PASSED)?;
-        self.spread(load, ours, Figure::Bytes).map(|[middle, ..]| middle.round())
+        let bytes = |it: &Sample| it.came.as_ref().ok()?.bytes;
+        self.runs(load, ours).find_map(bytes).map(f64::round)
     }
 
     /// What went wrong, once for each entrant and load.
@@ -210,7 +211,7 @@ impl Results {
             (Some([middle, ..]), AtLeast(least)) => Some(middle >= least),
             (Some([middle, ..]), AtMost(most)) => Some(middle <= most),
             // Who failed has reached nothing.
-            (None, _) => own.is_empty().then_some(false),
+            (None, _) => self.runs(load, ours).any(|it| it.came.is_err()).then_some(false),
         };
         let middle = |entrant| self.spread(load, entrant, goal.figure).map(|it| it[0]);
         let other = other.and_then(|it| Some((self.entrants.get(it)?.name.clone(), middle(it)?)));

@@ -152,7 +152,7 @@ settings! {
         list_time_ms_max: u64 = 5_000 in 10..=600_000 ms, "Time of a step of a list: to find its messages, or to read the next few of them. Over it: 503.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
-        comings_per_turn_max: usize = 64 in 1..=65_536 events, "Events of connections that come or go that a shard takes in one turn: a crowd that comes back at once waits behind those who are here.";
+        comings_per_turn_max: usize = 64 in 1..=65_536 events, "Events of connections that come or go that a shard takes in one turn, and connections that it lets go. The first three receptions of a connection are such events: a crowd that comes back at once waits behind those who are here.";
         deliveries_per_turn_max: usize = 256 in 64..=16_777_216 frames, "Frames that a shard sends before it takes inputs again; a larger fan-out is cut into slices, and smaller ones go before them.";
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
         journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";

@@ -10,14 +10,23 @@ use crate::shard::effects::Outlet;
 
 /// With more than this waiting, a turn sends everything, however long it takes.
 const WAITING_MAX: usize = 64;
-/// With so many fan-outs waiting, what would bring more has to wait: meanwhile it comes together in one frame.
+/// With so many large fan-outs waiting, what would bring more has to wait.
 const FAN_OUTS_MAX: usize = 2;
+
+/// How many a frame is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Size {
+    /// So few that they wait for nobody.
+    Few,
+    /// So many that they may be served in several turns.
+    Many,
+}
 
 /// What is left for later turns, oldest first.
 #[derive(Debug)]
 pub(super) struct Slices {
     waiting: VecDeque<Slice>,
-    /// How many of them are fan-outs.
+    /// How many of them are large fan-outs.
     fan_outs: usize,
     /// For each connection slot how many slices it waits in.
     owed: BySlot<u16>,
@@ -25,7 +34,7 @@ pub(super) struct Slices {
 
 #[derive(Debug)]
 enum Slice {
-    Share { frame: Frame, conns: Vec<ConnId>, sent: usize },
+    Share { frame: Frame, conns: Vec<ConnId>, sent: usize, size: Size },
     Gather { conn: ConnId, pieces: Vec<Piece> },
 }
 
@@ -41,7 +50,7 @@ impl Slices {
         self.waiting.is_empty()
     }
 
-    /// Whether there is room for one more fan-out.
+    /// Whether there is room for one more large fan-out.
     pub(super) fn has_room(&self) -> bool {
         self.fan_outs < FAN_OUTS_MAX
     }
@@ -52,15 +61,15 @@ impl Slices {
     }
 
     /// Has these connections get the frame later.
-    pub(super) fn share(&mut self, frame: &Frame, conns: Vec<ConnId>) {
+    pub(super) fn share(&mut self, frame: &Frame, conns: Vec<ConnId>, size: Size) {
         if conns.is_empty() {
             return;
         }
         for conn in &conns {
             self.owe(*conn);
         }
-        self.fan_outs += 1;
-        self.waiting.push_back(Slice::Share { frame: frame.clone(), conns, sent: 0 });
+        self.fan_outs += usize::from(size == Size::Many);
+        self.waiting.push_back(Slice::Share { frame: frame.clone(), conns, sent: 0, size });
     }
 
     /// Has the connection get its pieces later.
@@ -85,8 +94,8 @@ impl Slices {
 
     /// Sends at most so many of a slice; the rest waits in front. Returns how many.
     fn send_slice(&mut self, slice: Slice, most: usize, outlet: &mut impl Outlet) -> usize {
-        let (frame, conns, sent) = match slice {
-            Slice::Share { frame, conns, sent } => (frame, conns, sent),
+        let (frame, conns, sent, size) = match slice {
+            Slice::Share { frame, conns, sent, size } => (frame, conns, sent, size),
             Slice::Gather { conn, pieces } => {
                 self.repay(conn);
                 outlet.gather(conn, &pieces);
@@ -101,9 +110,9 @@ impl Slices {
         }
         let count = now.len();
         if sent + count < conns.len() {
-            self.waiting.push_front(Slice::Share { frame, conns, sent: sent + count });
+            self.waiting.push_front(Slice::Share { frame, conns, sent: sent + count, size });
         } else {
-            self.fan_outs -= 1;
+            self.fan_outs -= usize::from(size == Size::Many);
         }
         count
     }
@@ -142,7 +151,7 @@ mod tests {
     fn a_budget_is_kept_and_nothing_overtakes() {
         let mut slices = Slices::default();
         let frame = Frame::new(b"f".to_vec());
-        slices.share(&frame, (0..5).map(conn).collect());
+        slices.share(&frame, (0..5).map(conn).collect(), Size::Many);
         slices.gather(conn(3), vec![Frame::new(b"g".to_vec()).whole()]);
         let mut log = Log::default();
         assert_eq!(slices.send(3, &mut log), 0);
@@ -160,7 +169,7 @@ mod tests {
         let frame = Frame::new(b"f".to_vec());
         for _ in 0..FAN_OUTS_MAX {
             assert!(slices.has_room());
-            slices.share(&frame, (0..3).map(conn).collect());
+            slices.share(&frame, (0..3).map(conn).collect(), Size::Many);
         }
         slices.gather(conn(7), vec![frame.whole()]);
         let mut log = Log::default();
@@ -175,7 +184,7 @@ mod tests {
         let mut slices = Slices::default();
         let frame = Frame::new(b"f".to_vec());
         for _ in 0..=WAITING_MAX {
-            slices.share(&frame, vec![conn(0), conn(1)]);
+            slices.share(&frame, vec![conn(0), conn(1)], Size::Many);
         }
         let mut log = Log::default();
         slices.send(0, &mut log);

@@ -8,7 +8,7 @@
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
-use super::slices::Slices;
+use super::slices::{Size, Slices};
 use super::{GroupId, Hub};
 use crate::frame::{FramePool, Piece};
 use crate::ids::ConnId;
@@ -154,7 +154,7 @@ impl Turn {
         let few = self.budget_max / FEW_PART;
         for id in &dirty {
             if hub.count(*id) <= few {
-                self.share(hub, *id, outlet);
+                self.share(hub, *id, Size::Few, outlet);
             }
         }
         let for_earlier = self.budget.max(self.budget_max / 2);
@@ -162,7 +162,7 @@ impl Turn {
         self.budget = self.budget.min(left);
         for id in &dirty {
             if hub.count(*id) > few {
-                self.share(hub, *id, outlet);
+                self.share(hub, *id, Size::Many, outlet);
             }
         }
         for place in 0..self.mixed.len() {
@@ -181,7 +181,7 @@ impl Turn {
         hub.end_turn(dirty);
     }
 
-    fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {
+    fn share(&mut self, hub: &mut Hub, id: GroupId, size: Size, outlet: &mut impl Outlet) {
         let group = &mut hub.groups[id.0 as usize];
         let frame = self.pool.frame(std::mem::replace(&mut group.pending, self.pool.blank()));
         let length = frame.len();
@@ -193,16 +193,15 @@ impl Turn {
                 Some(_) | None if self.many.get(*conn) => {
                     self.mixed(*conn).settle(id, length);
                 }
-                Some(_) | None if self.budget == 0 || self.slices.is_owed(*conn) => {
-                    later.push(*conn);
-                }
+                Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
+                Some(_) | None if self.budget == 0 && size == Size::Many => later.push(*conn),
                 Some(_) | None => {
-                    self.budget -= 1;
+                    self.budget = self.budget.saturating_sub(1);
                     outlet.share(&frame, *conn);
                 }
             }
         }
-        self.slices.share(&frame, later);
+        self.slices.share(&frame, later, size);
         group.frame = Some(frame);
     }
 

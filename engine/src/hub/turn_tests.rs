@@ -165,6 +165,26 @@ fn a_few_do_not_wait_behind_many() {
 }
 
 #[test]
+fn however_many_groups_of_a_few_there_are_none_waits_behind_many() {
+    let mut room = Room { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16) };
+    let many = room.enter("many", 0);
+    (1..40).for_each(|slot| _ = room.enter("many", slot));
+    let groups: Vec<_> = (0..10)
+        .map(|of| {
+            let members = (0..3).map(|it| room.enter(&format!("few{of}"), 100 + of * 3 + it));
+            members.last().unwrap()
+        })
+        .collect();
+    room.say(many, "m");
+    room.flush();
+    groups.iter().for_each(|group| room.say(*group, "f"));
+    let next = room.flush();
+    assert_eq!(next.iter().filter(|it| it.2 == "f").count(), 30, "more than a turn's sends");
+    assert!(next.len() > 30, "and the others go on");
+    assert!(room.turn.has_room());
+}
+
+#[test]
 fn a_slot_that_changes_hands_within_a_turn_mixes_nothing_up() {
     let mut room = Room::new();
     let group = room.enter("a", 0);

@@ -116,14 +116,18 @@ impl Core {
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
         side.reap(has_room(driver, *stream_backlog_bytes_max));
         self.feel_pressure(now);
-        self.take_deliveries(now);
-        self.take_inputs(now);
+        self.worked |= self.parts.shard.is_behind();
+        // Large fan-outs that wait need nobody else to go on, so that everything may wait for them.
+        if self.parts.shard.may_fan_out() {
+            self.take_deliveries(now);
+            self.take_inputs(now);
+        }
         self.take_time(now);
         self.tell_operators();
         self.hand_out();
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
         // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
-        let is_busy = self.worked || self.parts.driver.has_queued();
+        let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
         Ok(match self.end_ms {
             Some(end_ms) if is_drained || now.monotonic_ms >= end_ms => Go::Over,
             Some(_) | None if is_busy => Go::Busy,
@@ -172,6 +176,7 @@ impl Core {
             && parts.journal.is_quiet()
             && parts.catalog.is_quiet()
             && parts.side.is_quiet()
+            && !parts.driver.has_more()
             && self.thirst.is_quiet(has_room(&parts.driver, parts.stream_backlog_bytes_max))
             && !parts.shard.is_resumable()
     }
@@ -185,7 +190,8 @@ impl Core {
         }
     }
 
-    /// Deliveries are always taken: they cause no lane traffic (invariant 5). What comes meanwhile is for the next turn.
+    /// Deliveries are taken however full the lanes are: they cause no lane traffic (invariant 5). What comes meanwhile is for the next
+    /// turn.
     fn take_deliveries(&mut self, now: Now) {
         for _ in 0..self.parts.lanes.deliveries_waiting() {
             let Some(delivery) = self.parts.lanes.next_delivery() else { return };
@@ -195,10 +201,6 @@ impl Core {
 
     /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth (invariant 12).
     fn take_inputs(&mut self, now: Now) {
-        self.worked |= self.parts.shard.is_behind();
-        if !self.parts.shard.may_fan_out() {
-            return;
-        }
         let Parts { driver, stream_backlog_bytes_max, .. } = &self.parts;
         self.thirst.begin_turn(has_room(driver, *stream_backlog_bytes_max));
         for _ in 0..self.parts.inputs_per_turn_max {

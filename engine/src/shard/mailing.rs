@@ -58,8 +58,7 @@ impl Shard {
     fn serve_poll(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(pickup) = self.polls.get(conn) else { return };
         match pickup.ending {
-            // What is on its way makes it due again.
-            Some(ending) if ending.is_last() && self.turn.is_owed(conn) => {}
+            Some(ending) if ending.is_last() && self.turn.is_owed(conn) => self.polls.note(conn),
             Some(ending) if pickup.is_said && !pickup.is_over => {
                 self.end_poll(conn, ending, effects);
             }

@@ -286,7 +286,7 @@ impl Shard {
         self.turn.is_behind()
     }
 
-    /// Whether more than deliveries may be taken: too many fan-outs are not behind.
+    /// Whether more may be taken: not too many large fan-outs are behind.
     #[must_use]
     pub fn may_fan_out(&self) -> bool {
         self.turn.has_room()

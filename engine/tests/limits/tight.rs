@@ -64,5 +64,7 @@ fn wanted_ns(node: &Node) -> Option<BTreeMap<OsString, u64>> {
         let numbers = text.split_whitespace().take(2).map(|it| it.parse::<u64>().unwrap());
         Some((it.file_name(), numbers.sum()))
     };
-    threads.map(|it| of_thread(it.unwrap())).collect()
+    // One may have ended meanwhile; without any the kernel does not tell.
+    let all: BTreeMap<_, _> = threads.filter_map(|it| of_thread(it.unwrap())).collect();
+    (!all.is_empty()).then_some(all)
 }

@@ -269,7 +269,7 @@ impl Seen {
 
     fn calm(&self, window: Window) -> impl Iterator<Item = &(Instant, Instant)> {
         let times = self.times[window as usize].iter();
-        times.filter(|(due, came)| !self.stolen.disturbed(*due, *came))
+        times.filter(|(due, _)| !self.stolen.disturbed(*due))
     }
 
     /// The share of a window's deliveries that nobody disturbed.

@@ -1,8 +1,9 @@
 //! Everybody is cut at once and comes back at once, behind the last message that each of them has.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::client::Frame;
+use super::client::{Client, Frame};
 use super::crowd::Crowd;
 use super::probe::{Kept, Probe, Window};
 use super::publisher::{CHANNELS, Publisher};
@@ -12,6 +13,9 @@ use super::world::{World, scaled, seconds, sockets_at_most, tenant};
 
 /// Connections that are asked for in a row before somebody looks what came of them.
 const AT_ONCE: usize = 100;
+/// How much of what each heard is kept.
+const TOLD: usize = 8;
+const TOLD_CHARS: usize = 120;
 /// How long a storm may last.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Time in which 99 of 100 listen again.
@@ -19,34 +23,43 @@ const BACK: Duration = Duration::from_secs(10);
 /// Resident memory at most.
 const MOST_MIB: u64 = 384;
 
-/// Everybody: each listens to one channel, and remembers the last offset.
+/// Everybody: each listens to one channel.
 struct Everybody {
     crowd: Crowd,
+    ears: Ears,
+    target: String,
+}
+
+/// What everybody heard.
+struct Ears {
+    /// The last offset of each.
     last: Vec<u64>,
     /// How many listen.
     back: usize,
     /// Who did not get what it missed.
     gapped: usize,
-    target: String,
+    /// The beginnings of the last frames of each, for whoever has to find out why one is missing.
+    heard: Vec<VecDeque<String>>,
 }
 
 impl Everybody {
     fn new(world: &World, count: usize) -> Self {
-        let (crowd, last, target) = (Crowd::new(), vec![0; count], world.infrai_socket("demo"));
-        Self { crowd, last, back: 0, gapped: 0, target }
+        let heard = vec![VecDeque::new(); count];
+        let ears = Ears { last: vec![0; count], back: 0, gapped: 0, heard };
+        Self { crowd: Crowd::new(), ears, target: world.infrai_socket("demo") }
     }
 
     /// Cuts all of them without a word.
     fn cut(&mut self) {
-        (self.crowd, self.back) = (Crowd::new(), 0);
+        (self.crowd, self.ears.back) = (Crowd::new(), 0);
     }
 
     /// All of them come. Gives when 99 of 100 listened, and when all did.
     fn come(&mut self, world: &World) -> (Duration, Duration) {
-        let (began, count) = (Instant::now(), self.last.len());
+        let (began, count) = (Instant::now(), self.ears.last.len());
         let (mut most, mut asked) = (None, 0);
-        while self.back < count {
-            assert!(began.elapsed() < PATIENCE, "{} of {count} are back", self.back);
+        while self.ears.back < count {
+            assert!(began.elapsed() < PATIENCE, "{} of {count} are back", self.ears.back);
             let more = AT_ONCE.min(count - asked);
             for _ in 0..more {
                 self.crowd.join(world.port(), &self.target, Room::Usual);
@@ -54,7 +67,7 @@ impl Everybody {
             asked += more;
             let wait = if more > 0 { Duration::ZERO } else { Duration::from_millis(20) };
             self.hear(wait);
-            if self.back * 100 >= count * 99 {
+            if self.ears.back * 100 >= count * 99 {
                 most = most.or_else(|| Some(began.elapsed()));
             }
         }
@@ -62,34 +75,55 @@ impl Everybody {
     }
 
     fn hear(&mut self, patience: Duration) {
-        let Self { crowd, last, back, gapped, .. } = self;
-        crowd.hear_all(patience, "client", |place, client, frame| match frame {
-            Frame::Text(text) if text.contains("\"type\":\"connected\"") => {
-                let after = last[place];
-                let after = if after > 0 { format!(",\"after\":{after}") } else { String::new() };
-                let channel = place % CHANNELS;
-                client.say(&format!(
-                    "{{\"type\":\"subscribe\",\"channel\":\"storm{channel}\"{after}}}"
-                ));
-            }
-            Frame::Text(text) if text.contains("\"type\":\"subscribed\"") => {
-                *back += 1;
-                if last[place] == 0 {
-                    last[place] = field(&text, "position").unwrap_or_default();
-                } else {
-                    *gapped += usize::from(!text.contains("\"recovered\":true"));
-                }
-            }
-            Frame::Text(text) if text.contains("\"type\":\"message\"") => {
-                let offset = field(&text, "offset").unwrap();
-                assert_eq!(offset, last[place] + 1, "client {place}");
-                last[place] = offset;
-            }
-            Frame::Text(text) => assert!(!text.contains("\"error\""), "{text}"),
+        let Self { crowd, ears, .. } = self;
+        crowd.hear_all(patience, "client", |place, client, frame| ears.hear(place, client, &frame));
+    }
+}
+
+impl Ears {
+    fn hear(&mut self, place: usize, client: &mut Client, frame: &Frame) {
+        note(&mut self.heard[place], frame);
+        match frame {
+            Frame::Text(text) => self.hear_text(place, client, text),
             Frame::Head(head) => assert!(head.starts_with("HTTP/1.1 101"), "{head}"),
             Frame::Close(..) | Frame::Ping(_) | Frame::Pong | Frame::Other => {}
-        });
+        }
     }
+
+    fn hear_text(&mut self, place: usize, client: &mut Client, text: &str) {
+        let last = &mut self.last[place];
+        if text.contains("\"type\":\"connected\"") {
+            let after = if *last > 0 { format!(",\"after\":{last}") } else { String::new() };
+            let channel = place % CHANNELS;
+            client
+                .say(&format!("{{\"type\":\"subscribe\",\"channel\":\"storm{channel}\"{after}}}"));
+        } else if text.contains("\"type\":\"subscribed\"") {
+            self.back += 1;
+            if *last == 0 {
+                *last = field(text, "position").unwrap_or_default();
+            } else {
+                self.gapped += usize::from(!text.contains("\"recovered\":true"));
+            }
+        } else if text.contains("\"type\":\"message\"") {
+            let offset = field(text, "offset").unwrap();
+            assert_eq!(offset, *last + 1, "client {place} heard {:?}", self.heard[place]);
+            *last = offset;
+        } else {
+            assert!(!text.contains("\"error\""), "{text}");
+        }
+    }
+}
+
+fn note(heard: &mut VecDeque<String>, frame: &Frame) {
+    let text = match frame {
+        Frame::Text(text) => text.chars().take(TOLD_CHARS).collect(),
+        Frame::Head(_) => "a new connection".to_owned(),
+        Frame::Close(..) | Frame::Ping(_) | Frame::Pong | Frame::Other => return,
+    };
+    if heard.len() == TOLD {
+        heard.pop_front();
+    }
+    heard.push_back(text);
 }
 
 /// A number of a frame.
@@ -124,7 +158,7 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
     let (published, seen) = (publisher.end(), probe.end());
     let until = Instant::now() + PATIENCE;
     let has_all =
-        |it: &Everybody| (0..count).all(|at| it.last[at] == published.last[at % CHANNELS]);
+        |it: &Everybody| (0..count).all(|at| it.ears.last[at] == published.last[at % CHANNELS]);
     while !has_all(&everybody) {
         assert!(Instant::now() < until, "somebody misses something: {:?}", published.last);
         everybody.hear(Duration::from_millis(20));
@@ -138,10 +172,10 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
             worst.0.as_secs_f64(),
             worst.1.as_secs_f64(),
             published.acknowledged,
-            everybody.gapped
+            everybody.ears.gapped
         ),
     );
-    assert_eq!(everybody.gapped, 0, "somebody did not get what it missed");
+    assert_eq!(everybody.ears.gapped, 0, "somebody did not get what it missed");
     assert!(published.acknowledged > 20, "little was published");
     assert!(peak <= MOST_MIB, "{peak} MiB");
     assert!(!is_long() || worst.0 <= BACK, "{:?}", worst.0);

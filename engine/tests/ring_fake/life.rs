@@ -61,6 +61,7 @@ impl Life {
             shed_bytes_min: 50,
             grace_ms: 10 + chance.below(80) as u64,
             linger_ms: 20,
+            comings_per_turn_max: 1 + chance.below(4),
             ..Settings::default()
         };
         Self {
@@ -373,7 +374,8 @@ impl Life {
         }
         self.turn();
         let counters = self.driver.counters();
-        assert_eq!(counters.backlog_bytes + counters.buffers_lent + counters.bytes_spilled, 0);
+        assert_eq!(counters.backlog_bytes + counters.shed_bytes, 0);
+        assert_eq!(counters.buffers_lent + counters.bytes_spilled, 0);
         assert_eq!(counters.accepts + counters.arrivals, counters.closes);
         assert_eq!(counters.arrivals, counters.passes);
         assert_eq!(counters.strays, 0);

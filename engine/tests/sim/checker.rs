@@ -201,7 +201,7 @@ pub struct View {
     wish: Wish,
     /// What it asked for since, and has no answer to: nobody can say whether that is in force.
     asked: Vec<Wish>,
-    /// Where the channel stood when it had its last answer: up to there its wishes before count too.
+    /// Where the channel stood when its wish changed last: up to there its wishes before count too.
     answered_at: u64,
     /// Who is there, as far as it was told.
     pub members: BTreeSet<String>,

@@ -51,11 +51,11 @@ impl World {
     pub fn turn(&mut self, shard: usize) {
         let count = 1 + self.random.below(self.plan.inputs_per_turn);
         let mut moved = false;
-        // As in the reactor: while too many fan-outs are not done only deliveries are taken.
+        // As in the reactor: while too many fan-outs are not done nothing is taken.
         let is_full = !self.shards[shard].may_fan_out();
         for _ in 0..count {
             moved |= match self.random.below(12) {
-                _ if is_full => self.take_delivery(shard),
+                _ if is_full => false,
                 0..=2 => self.take_delivery(shard),
                 3..=4 => self.take_request(shard),
                 5..=6 => self.take_answer(shard),

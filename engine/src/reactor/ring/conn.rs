@@ -29,16 +29,6 @@ pub(super) enum Phase {
     Ending,
 }
 
-impl Phase {
-    /// Whether the connection is about to end.
-    pub(super) fn is_leaving(self) -> bool {
-        match self {
-            Self::Flushing | Self::Lingering | Self::Ending => true,
-            Self::Free | Self::Open | Self::Passing => false,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Reading {
     /// Not armed, and not to be.
@@ -76,6 +66,8 @@ pub(super) struct Conn {
     pub(super) is_listed: bool,
     /// Stands in the driver's list of those to settle. Belongs to the slot, not to the connection.
     pub(super) is_settling: bool,
+    /// Stands in the driver's list of those that are let go.
+    pub(super) is_left: bool,
     /// How often something was received of it, as far as that matters.
     pub(super) receptions: u8,
     pub(super) place: Place,
@@ -92,6 +84,7 @@ impl Conn {
             owner: Owner::Unaware,
             is_listed: false,
             is_settling: false,
+            is_left: false,
             receptions: 0,
             place: Place::default(),
         }
@@ -122,7 +115,7 @@ pub(super) struct Slow {
     pub(super) outbox: Outbox,
     /// What it was over, once it is sealed for that.
     pub(super) over: Option<OutboxBound>,
-    /// Bytes of the outbox that are as good as free: it was sealed for the bytes of all.
+    /// Bytes of the outbox that are as good as free: the connection was given up.
     pub(super) shed_bytes: u64,
     /// The one send in flight, with what it reads from.
     pub(super) flight: Option<Box<Message>>,

@@ -52,10 +52,12 @@ pub struct Driver<R: Ring> {
     pub(super) has_rung: bool,
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
+    /// Connections that nothing refers to any more. A turn lets some of them go: to end one takes the kernel a while.
+    pub(super) leaving: VecDeque<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
-    /// Bytes of all outboxes that are as good as free.
-    pub(super) shed_bytes: u64,
+    /// The turn found that nobody can be given up to make room.
+    pub(super) is_full: bool,
     pub(super) starved: VecDeque<u32>,
     pub(super) accepting: Accepting,
     pub(super) now_ms: u64,
@@ -84,8 +86,9 @@ impl<R: Ring> Driver<R> {
             lines: Lines::default(),
             has_rung: false,
             settling: Vec::new(),
+            leaving: VecDeque::new(),
             slow: Vec::new(),
-            shed_bytes: 0,
+            is_full: false,
             starved: VecDeque::new(),
             accepting: Accepting::Off,
             now_ms: 0,
@@ -104,10 +107,8 @@ impl<R: Ring> Driver<R> {
     /// When the kernel refuses in a way that does not pass.
     pub fn submit_and_wait(&mut self, wait: Wait) -> io::Result<()> {
         self.feed_starved();
-        let has_more =
-            !self.settling.is_empty() || !self.stash.is_empty() || !self.lines.is_empty();
         let result = match wait {
-            Wait::For(duration) if !has_more => self.enter(Some(duration)),
+            Wait::For(duration) if !self.has_more() => self.enter(Some(duration)),
             Wait::For(_) | Wait::Poll => self.enter(None),
         };
         self.sleeping.clear();
@@ -116,7 +117,7 @@ impl<R: Ring> Driver<R> {
 
     /// Takes all completions and turns them into events. `now_ms` is monotonic.
     pub fn reap(&mut self, now_ms: u64) {
-        self.now_ms = now_ms;
+        (self.now_ms, self.is_full) = (now_ms, false);
         self.lines.begin_turn(self.settings.comings_per_turn_max);
         loop {
             while let Some(completion) = self.stash.pop_front().or_else(|| self.ring.complete()) {
@@ -145,18 +146,18 @@ impl<R: Ring> Driver<R> {
             return Some(Event::Doorbell);
         }
         loop {
-            let (line, event) = self.take_told()?;
+            let (event, counted) = self.take_told()?;
             match event {
                 Event::Opened(conn) | Event::Arrived(conn, _) => self.introduce(conn),
                 Event::Received(received) if self.is_done(received.conn) => {
-                    self.skip_told(line);
+                    self.skip_told(counted);
                     self.give_back(received);
                     continue;
                 }
                 Event::PeerClosed(conn) | Event::Overrun(conn) | Event::Stayed(conn)
                     if self.is_done(conn) =>
                 {
-                    self.skip_told(line);
+                    self.skip_told(counted);
                     continue;
                 }
                 Event::Received(_)
@@ -178,6 +179,13 @@ impl<R: Ring> Driver<R> {
             Store::Buffer(buffer) => self.ring.buffer(*buffer, len),
             Store::Spilled(bytes) => bytes,
         }
+    }
+
+    /// Whether there is more to do without anything happening: nobody may sleep.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        let is_settled = self.settling.is_empty() && self.leaving.is_empty();
+        !is_settled || !self.stash.is_empty() || !self.lines.is_empty()
     }
 
     /// Whether something waits for the next submission.

@@ -36,7 +36,8 @@ pub(super) struct Place {
 #[derive(Default)]
 pub(super) struct Lines {
     here: VecDeque<Event>,
-    passing: VecDeque<Event>,
+    /// With whether it counts: what follows others of its slot into this line, and would not be in it otherwise, does not.
+    passing: VecDeque<(Event, bool)>,
     /// Events of those who come or go that the turn may still take.
     left: usize,
     /// Others that were taken since the last of them.
@@ -54,24 +55,24 @@ impl Lines {
         self.here.is_empty() && self.passing.is_empty()
     }
 
-    fn push(&mut self, line: Line, event: Event) {
+    /// Has an event wait in a line. It counts if that is where it belongs.
+    fn push(&mut self, line: Line, event: Event, belongs: Line) {
         match line {
             Line::Here => self.here.push_back(event),
-            Line::Passing => self.passing.push_back(event),
+            Line::Passing => self.passing.push_back((event, belongs == Line::Passing)),
         }
     }
 
-    fn pop(&mut self) -> Option<(Line, Event)> {
+    /// The next event, and whether it counted.
+    fn pop(&mut self) -> Option<(Event, bool)> {
         let is_due = self.row >= ROW - 1 || self.here.is_empty();
-        if is_due
-            && self.left > 0
-            && let Some(event) = self.passing.pop_front()
-        {
-            (self.left, self.row) = (self.left - 1, 0);
-            return Some((Line::Passing, event));
+        let next = self.passing.pop_front_if(|(_, counts)| is_due && (self.left > 0 || !*counts));
+        if let Some((event, counts)) = next {
+            (self.left, self.row) = (self.left - usize::from(counts), 0);
+            return Some((event, counts));
         }
         self.row = self.row.saturating_add(1);
-        Some((Line::Here, self.here.pop_front()?))
+        Some((self.here.pop_front()?, false))
     }
 }
 
@@ -101,32 +102,31 @@ impl<R: Ring> Driver<R> {
     /// Has the core hear of something.
     pub(super) fn tell(&mut self, event: Event) {
         let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
-        let Some(conn) = conn else { return self.lines.push(Line::Here, event) };
+        let Some(conn) = conn else { return self.lines.push(Line::Here, event, Line::Here) };
         if matches!(event, Event::Received(_)) {
             conn.receptions = conn.receptions.saturating_add(1);
         }
+        let belongs = conn.line_of(&event);
         if conn.place.waiting == 0 {
-            conn.place.line = conn.line_of(&event);
+            conn.place.line = belongs;
         }
         conn.place.waiting += 1;
-        self.lines.push(conn.place.line, event);
+        self.lines.push(conn.place.line, event, belongs);
     }
 
-    /// The next event that is due.
-    pub(super) fn take_told(&mut self) -> Option<(Line, Event)> {
-        let (line, event) = self.lines.pop()?;
+    /// The next event that is due, and whether it counted as one of a connection that comes or goes.
+    pub(super) fn take_told(&mut self) -> Option<(Event, bool)> {
+        let (event, counted) = self.lines.pop()?;
         let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
         if let Some(conn) = conn {
             conn.place.waiting -= 1;
         }
-        Some((line, event))
+        Some((event, counted))
     }
 
     /// An event that nobody wants to hear of any more takes nothing of the turn.
-    pub(super) fn skip_told(&mut self, line: Line) {
-        if line == Line::Passing {
-            self.lines.left += 1;
-        }
+    pub(super) fn skip_told(&mut self, counted: bool) {
+        self.lines.left += usize::from(counted);
     }
 }
 
@@ -151,14 +151,25 @@ mod tests {
     fn a_crowd_that_comes_takes_one_place_in_a_row_and_no_more_than_its_share_of_a_turn() {
         let mut lines = Lines::default();
         lines.begin_turn(3);
-        (100..110).for_each(|slot| lines.push(Line::Passing, opened(slot)));
-        (0..10).for_each(|slot| lines.push(Line::Here, stayed(slot)));
+        (100..110).for_each(|slot| lines.push(Line::Passing, opened(slot), Line::Passing));
+        (0..10).for_each(|slot| lines.push(Line::Here, stayed(slot), Line::Here));
         let taken: Vec<u32> =
-            std::iter::from_fn(|| lines.pop()).map(|(_, event)| of(&event)).collect();
+            std::iter::from_fn(|| lines.pop()).map(|(event, _)| of(&event)).collect();
         assert_eq!(taken, [0, 1, 2, 3, 4, 5, 6, 100, 7, 8, 9, 101, 102]);
         assert!(!lines.is_empty());
         lines.begin_turn(100);
         assert_eq!(std::iter::from_fn(|| lines.pop()).count(), 7);
         assert!(lines.is_empty());
+    }
+
+    #[test]
+    fn what_only_follows_into_the_line_of_a_crowd_does_not_count() {
+        let mut lines = Lines::default();
+        lines.begin_turn(1);
+        lines.push(Line::Passing, opened(1), Line::Passing);
+        (0..5).for_each(|_| lines.push(Line::Passing, stayed(1), Line::Here));
+        lines.push(Line::Passing, opened(2), Line::Passing);
+        assert_eq!(std::iter::from_fn(|| lines.pop()).count(), 6);
+        assert!(!lines.is_empty());
     }
 }

@@ -140,7 +140,7 @@ impl<R: Ring> Driver<R> {
         self.counters.backlog_bytes += left;
         self.settle_later(conn.slot);
         if push == Push::Full && !was_sealed {
-            self.overrun(conn, OutboxBound::Bytes);
+            self.give_up(conn.slot, OutboxBound::Bytes);
         }
     }
 
@@ -164,7 +164,7 @@ impl<R: Ring> Driver<R> {
                 self.counters.backlog_bytes += len;
                 self.settle_later(conn.slot);
             }
-            Push::Full => self.overrun(conn, OutboxBound::Bytes),
+            Push::Full => self.give_up(conn.slot, OutboxBound::Bytes),
         }
     }
 
@@ -234,7 +234,7 @@ impl<R: Ring> Driver<R> {
         slow.outbox.advance(sent);
         let was_shed = slow.shed_bytes.min(sent as u64);
         slow.shed_bytes -= was_shed;
-        self.shed_bytes -= was_shed;
+        self.counters.shed_bytes -= was_shed;
         self.counters.bytes_sent += sent as u64;
         self.counters.backlog_bytes -= sent as u64;
     }

@@ -17,7 +17,7 @@ pub struct Settings {
     pub buffer_bytes: u32,
     /// Receive buffers that one connection holds before its receiving pauses; at most a quarter of all.
     pub held_max: u16,
-    /// Events of connections that come or go that one turn takes.
+    /// Events of connections that come or go that one turn takes, and connections that it lets go.
     pub comings_per_turn_max: usize,
     /// What one connection may have waiting.
     pub outbox: OutboxLimits,
@@ -104,6 +104,8 @@ pub struct Counters {
     pub conns: u64,
     /// Gauge: bytes waiting in all outboxes now.
     pub backlog_bytes: u64,
+    /// Gauge: those of them that wait for connections that were given up.
+    pub shed_bytes: u64,
     /// Gauge: bytes received that were copied out of buffers and wait for the core now.
     pub bytes_spilled: u64,
     /// Gauge: receive buffers lent to the core now.

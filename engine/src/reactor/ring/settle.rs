@@ -72,10 +72,7 @@ impl<R: Ring> Driver<R> {
             let is_stale = slow.outbox.is_stale(now_ms, age_ms_max) && !slow.outbox.is_sealed();
             match conn.phase {
                 Phase::Open if is_stale => {
-                    slow.outbox.seal();
-                    let generation = self.generations.get(slot as usize).copied();
-                    let conn = ConnId { slot, generation: generation.unwrap_or_default() };
-                    self.overrun(conn, OutboxBound::Age);
+                    self.give_up(slot, OutboxBound::Age);
                 }
                 Phase::Passing if is_stale => self.cut(slot),
                 Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),
@@ -137,15 +134,7 @@ impl<R: Ring> Driver<R> {
         self.turn = turn;
         self.mark = if self.mark == QUEUED - 1 { 1 } else { self.mark + 1 };
         let mut slots = std::mem::take(&mut self.settling);
-        let mut endings_left = self.settings.comings_per_turn_max;
         for slot in slots.drain(..) {
-            // To end one takes the kernel a while: a crowd that goes at once is let go bit by bit.
-            let is_leaving = self.conns.get(slot as usize).is_some_and(|it| it.phase.is_leaving());
-            if is_leaving && endings_left == 0 {
-                self.settling.push(slot);
-                continue;
-            }
-            endings_left -= usize::from(is_leaving);
             if let Some(conn) = self.conns.get_mut(slot as usize) {
                 conn.is_settling = false;
             }
@@ -154,6 +143,11 @@ impl<R: Ring> Driver<R> {
         // What was listed meanwhile waits for the next turn.
         slots.append(&mut self.settling);
         self.settling = slots;
+        // A crowd that goes at once is let go bit by bit.
+        for _ in 0..self.settings.comings_per_turn_max {
+            let Some(slot) = self.leaving.pop_front() else { return };
+            self.free(slot, Event::Closed);
+        }
     }
 
     fn settle(&mut self, slot: u32) {
@@ -185,7 +179,7 @@ impl<R: Ring> Driver<R> {
             slow.outbox.drop_unbegun();
         }
         // What is left of it counts again until it is sent.
-        self.shed_bytes -= std::mem::take(&mut slow.shed_bytes);
+        self.counters.shed_bytes -= std::mem::take(&mut slow.shed_bytes);
         if let Some(last) = slow.last.take() {
             slow.outbox.push_last(last.whole(), now_ms);
         }
@@ -223,7 +217,7 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    /// Cancels what is in flight; the last completion, or the last buffer given back, frees the slot.
+    /// Cancels what is in flight; with the last completion, or the last buffer given back, the slot may be freed.
     fn end(&mut self, slot: u32) {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let stop_reading = conn.reading == Reading::Armed;
@@ -233,7 +227,12 @@ impl<R: Ring> Driver<R> {
         let slow = conn.slow.as_mut().filter(|slow| slow.flight.is_some() && !slow.is_cancelling);
         let stop_sending = slow.map(|slow| slow.is_cancelling = true).is_some();
         if !conn.is_referred_to() {
-            return self.free(slot, Event::Closed);
+            // Nobody arms it again meanwhile.
+            conn.reading = Reading::Off;
+            if !std::mem::replace(&mut conn.is_left, true) {
+                self.leaving.push_back(slot);
+            }
+            return;
         }
         if stop_reading {
             self.cancel(Kind::Receive, slot);
@@ -253,7 +252,7 @@ impl<R: Ring> Driver<R> {
         conn.place = old.place;
         if let Some(slow) = old.slow {
             self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
-            self.shed_bytes -= slow.shed_bytes;
+            self.counters.shed_bytes -= slow.shed_bytes;
         }
         self.counters.closes += 1;
         self.counters.conns -= 1;

@@ -1,5 +1,7 @@
 //! Giving up on the slowest consumers: while memory is short, and when what waits for all of them is too much. Who reads goes on.
 
+use std::cmp::Reverse;
+
 use crate::ids::ConnId;
 use crate::outbox::OutboxBound;
 
@@ -31,31 +33,41 @@ impl<R: Ring> Driver<R> {
         if self.backlog_bytes() + len <= most {
             return true;
         }
-        for slot in self.slowest_first() {
-            if self.backlog_bytes() + len <= most - most / ROOM_PART {
+        if self.is_full {
+            return false;
+        }
+        let slowest = self.slowest_first();
+        let all: u64 = slowest.iter().map(|it| it.1).sum();
+        // Where others hold too much for a part of it to become free, nobody is given up beyond what is needed.
+        let part = most - most / ROOM_PART;
+        let rest = self.backlog_bytes().saturating_sub(all) + len;
+        let goal = if rest <= part { part } else { most };
+        for (slot, _) in slowest {
+            if self.backlog_bytes() + len <= goal {
                 break;
             }
             self.give_up(slot, OutboxBound::TotalBytes);
         }
-        self.backlog_bytes() + len <= most
+        self.is_full = self.backlog_bytes() + len > most;
+        !self.is_full
     }
 
     /// Bytes that wait for those who are not given up.
     fn backlog_bytes(&self) -> u64 {
-        self.counters.backlog_bytes.saturating_sub(self.shed_bytes)
+        self.counters.backlog_bytes.saturating_sub(self.counters.shed_bytes)
     }
 
-    /// Those for whom something waits: first for whom it waits longest, and of these who has most.
-    fn slowest_first(&self) -> Vec<u32> {
+    /// Those for whom something waits, and how much: first for whom it waits longest, and of these who has most.
+    fn slowest_first(&self) -> Vec<(u32, u64)> {
         let waiting = self.slow.iter().filter_map(|slot| {
             let conn = self.conns.get(*slot as usize).filter(|it| it.phase == Phase::Open)?;
             let outbox = &conn.slow.as_ref()?.outbox;
             let since_ms = outbox.oldest_at().filter(|_| !outbox.is_sealed())?;
-            Some((since_ms, usize::MAX - outbox.bytes(), *slot))
+            Some((since_ms, Reverse(outbox.bytes() as u64), *slot))
         });
         let mut waiting: Vec<_> = waiting.collect();
         waiting.sort_unstable();
-        waiting.into_iter().map(|(.., slot)| slot).collect()
+        waiting.into_iter().map(|(_, Reverse(bytes), slot)| (slot, bytes)).collect()
     }
 
     /// Takes nothing more for a connection, whose bytes are as good as free.
@@ -63,8 +75,9 @@ impl<R: Ring> Driver<R> {
         let slow = self.conns.get_mut(slot as usize).and_then(|it| it.slow.as_mut());
         let Some(slow) = slow else { return };
         slow.outbox.seal();
-        slow.shed_bytes = slow.outbox.bytes() as u64;
-        self.shed_bytes += slow.shed_bytes;
+        let bytes = slow.outbox.bytes() as u64;
+        let before = std::mem::replace(&mut slow.shed_bytes, bytes);
+        self.counters.shed_bytes = self.counters.shed_bytes + bytes - before;
         let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
         self.overrun(ConnId { slot, generation }, over);
     }
