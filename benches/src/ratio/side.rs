@@ -1,5 +1,6 @@
 //! One side of a ratio: a server process on its core, driven by the generator on the other.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -261,14 +262,16 @@ fn port(url: &str) -> Option<u16> {
 /// How many connections of this machine lead to a port: proc(5), `/proc/net/tcp`.
 fn connected_to(port: u16) -> Result<u32, Failure> {
     let table = fs::read_to_string("/proc/net/tcp")?;
-    Ok(u32::try_from(table.lines().filter(|line| leads_to(line, port)).count())?)
+    // While connections come and go a line may stand there twice: each has an address of its own.
+    let own: BTreeSet<&str> = table.lines().filter_map(|line| leads_to(line, port)).collect();
+    Ok(u32::try_from(own.len())?)
 }
 
-/// Whether a line is of an established connection to a port.
-fn leads_to(line: &str, port: u16) -> bool {
-    let mut fields = line.split_whitespace().skip(2);
-    let (remote, state) = (fields.next(), fields.next());
-    remote.is_some_and(|it| it.ends_with(&format!(":{port:04X}"))) && state == Some(ESTABLISHED)
+/// The own address of a line that is of an established connection to a port of 127.0.0.1.
+fn leads_to(line: &str, port: u16) -> Option<&str> {
+    let mut fields = line.split_whitespace().skip(1);
+    let (own, remote, state) = (fields.next()?, fields.next()?, fields.next()?);
+    (remote == format!("0100007F:{port:04X}") && state == ESTABLISHED).then_some(own)
 }
 
 const ESTABLISHED: &str = "01";

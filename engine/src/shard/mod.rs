@@ -16,6 +16,7 @@ mod echo;
 mod edge;
 pub mod effects;
 mod enforce;
+mod handing;
 mod home;
 mod hooks;
 mod infrai;
@@ -51,14 +52,13 @@ use cost::Owed;
 pub use counters::Counters;
 use deadlines::Deadlines;
 use edge::Choosy;
-use effects::{Effects, Ending, Outlet};
+use effects::{Effects, Ending};
 use enforce::Orders;
 use hashbrown::HashSet;
 use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use insforge::ChannelLists;
-use mailing::Mail;
 use passing::Passes;
 use polled::Polls;
 use pressure::Squeeze;
@@ -270,35 +270,6 @@ impl Shard {
         self.sides.say(&mut effects.side);
         self.hooks.say(&mut effects.hooks);
         self.arrivals.say(&mut effects.thirsty);
-    }
-
-    /// Hands out what the turn made for connections.
-    pub fn flush(&mut self, outlet: &mut impl Outlet) {
-        let Self { hub, turn, polls, limits, .. } = self;
-        turn.flush(hub, &mut Mail { outlet, polls, limits });
-        polls.end_turn();
-        self.wake_movers();
-    }
-
-    /// Whether a fan-out was too large for its turn: flush again before waiting.
-    #[must_use]
-    pub fn is_behind(&self) -> bool {
-        self.turn.is_behind()
-    }
-
-    /// Whether more may be taken: not too many large fan-outs are behind.
-    #[must_use]
-    pub fn may_fan_out(&self) -> bool {
-        self.turn.has_room()
-    }
-
-    /// Those of `closes` that are due now. Whoever still gets something of a large fan-out, and is to get what is queued before it
-    /// ends, ends behind that.
-    pub fn due_closes<'a>(
-        &'a self,
-        closes: &'a mut Vec<(ConnId, Ending)>,
-    ) -> impl Iterator<Item = (ConnId, Ending)> + 'a {
-        closes.extract_if(.., |(conn, ending)| !(ending.is_last() && self.turn.is_owed(*conn)))
     }
 
     /// Whether something waits that an [`Input::Resume`] would go on with.

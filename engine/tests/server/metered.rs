@@ -156,7 +156,7 @@ fn sockets_of_insforge_are_counted_with_the_others() {
         let refused = come(&mut second);
         assert!(
             refused.starts_with("44{\"message\":")
-                && refused.contains("Connection limit reached: 2"),
+                && refused.contains("Connection limit reached: sockets_max is 2"),
             "{refused}"
         );
     }
@@ -164,7 +164,8 @@ fn sockets_of_insforge_are_counted_with_the_others() {
     late.send(frame(&auth));
     let refused = late.read_frame();
     assert!(
-        refused.contains("\"error\"") && refused.contains("Connection limit reached: 2"),
+        refused.contains("\"error\"")
+            && refused.contains("Connection limit reached: sockets_max is 2"),
         "{refused}"
     );
     let issued = call(&node, "token/issue", &json!({"client_id": "a"})).json();

@@ -1,0 +1,37 @@
+//! The end of a turn: what it made for connections is handed out, and who is to end, ends.
+
+use super::Shard;
+use super::effects::{Ending, Outlet};
+use super::mailing::Mail;
+use crate::ids::ConnId;
+
+impl Shard {
+    /// Hands out what the turn made for connections.
+    pub fn flush(&mut self, outlet: &mut impl Outlet) {
+        let Self { hub, turn, polls, limits, .. } = self;
+        turn.flush(hub, &mut Mail { outlet, polls, limits });
+        polls.end_turn();
+        self.wake_movers();
+    }
+
+    /// Whether a fan-out was too large for its turn: flush again before waiting.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.turn.is_behind()
+    }
+
+    /// Whether more may be taken: not too many large fan-outs are behind.
+    #[must_use]
+    pub fn may_fan_out(&self) -> bool {
+        self.turn.has_room()
+    }
+
+    /// Those of `closes` that are due now. Whoever still gets something of a large fan-out, and is to get what is queued before it
+    /// ends, ends behind that.
+    pub fn due_closes<'a>(
+        &'a self,
+        closes: &'a mut Vec<(ConnId, Ending)>,
+    ) -> impl Iterator<Item = (ConnId, Ending)> + 'a {
+        closes.extract_if(.., |(conn, ending)| !(ending.is_last() && self.turn.is_owed(*conn)))
+    }
+}
