@@ -36,8 +36,8 @@ struct Ears {
     last: Vec<u64>,
     /// How many listen.
     back: usize,
-    /// Who did not get what it missed.
-    gapped: usize,
+    /// Who was told that it does not get what it missed, and in which words.
+    gapped: Vec<String>,
     /// The beginnings of the last frames of each, for whoever has to find out why one is missing.
     heard: Vec<VecDeque<String>>,
 }
@@ -45,7 +45,7 @@ struct Ears {
 impl Everybody {
     fn new(world: &World, count: usize) -> Self {
         let heard = vec![VecDeque::new(); count];
-        let ears = Ears { last: vec![0; count], back: 0, gapped: 0, heard };
+        let ears = Ears { last: vec![0; count], back: 0, gapped: Vec::new(), heard };
         Self { crowd: Crowd::new(), ears, target: world.infrai_socket("demo") }
     }
 
@@ -99,10 +99,12 @@ impl Ears {
                 .say(&format!("{{\"type\":\"subscribe\",\"channel\":\"storm{channel}\"{after}}}"));
         } else if text.contains("\"type\":\"subscribed\"") {
             self.back += 1;
-            if *last == 0 {
+            let is_gapped = *last > 0 && !text.contains("\"recovered\":true");
+            if is_gapped {
+                self.gapped.push(format!("client {place} behind {last}: {text}"));
+            }
+            if is_gapped || *last == 0 {
                 *last = field(text, "position").unwrap_or_default();
-            } else {
-                self.gapped += usize::from(!text.contains("\"recovered\":true"));
             }
         } else if text.contains("\"type\":\"message\"") {
             let offset = field(text, "offset").unwrap();
@@ -172,10 +174,11 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
             worst.0.as_secs_f64(),
             worst.1.as_secs_f64(),
             published.acknowledged,
-            everybody.ears.gapped
+            everybody.ears.gapped.len()
         ),
     );
-    assert_eq!(everybody.ears.gapped, 0, "somebody did not get what it missed");
+    let gapped = &everybody.ears.gapped;
+    assert!(gapped.is_empty(), "{} did not get what they missed: {}", gapped.len(), gapped[0]);
     assert!(published.acknowledged > 20, "little was published");
     assert!(peak <= MOST_MIB, "{peak} MiB");
     assert!(!is_long() || worst.0 <= BACK, "{:?}", worst.0);
