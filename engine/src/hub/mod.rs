@@ -69,7 +69,9 @@ pub struct Hub {
     free: Vec<GroupId>,
     /// Empty since this turn; free in the next.
     dissolved: Vec<GroupId>,
+    /// Have had something pending since this turn.
     dirty: Vec<GroupId>,
+    pending_bytes: usize,
 }
 
 /// One group. An empty one is free.
@@ -79,9 +81,10 @@ struct Group {
     audience: usize,
     /// Whom the fan-out visits, side by side in memory.
     conns: Vec<ConnId>,
-    /// This turn's frames, encoded. Non-empty exactly while the group is in `dirty`.
+    /// Frames of this turn, and of earlier ones where a large group had to wait, encoded. Non-empty exactly while the group is in
+    /// `dirty`, or waits.
     pending: Vec<u8>,
-    /// `pending`, once the turn is handed out; only during [`Turn::flush`].
+    /// What was `pending`; only during [`Turn::flush`].
     frame: Option<Frame>,
 }
 
@@ -98,6 +101,7 @@ impl Hub {
             free: Vec::new(),
             dissolved: Vec::new(),
             dirty: Vec::new(),
+            pending_bytes: 0,
         }
     }
 
@@ -137,10 +141,23 @@ impl Hub {
         GroupId(0)
     }
 
-    /// Bytes that this turn has for the group so far.
+    /// Bytes that wait for the group so far.
     #[must_use]
     pub fn pending_bytes(&self, group: GroupId) -> usize {
         self.groups[group.0 as usize].pending.len()
+    }
+
+    /// Bytes that wait for all groups.
+    #[must_use]
+    pub fn pending_bytes_total(&self) -> usize {
+        self.pending_bytes
+    }
+
+    /// Takes what waits for a group, and gives it a buffer for what comes.
+    fn take_pending(&mut self, group: GroupId, blank: Vec<u8>) -> Vec<u8> {
+        let pending = std::mem::replace(&mut self.groups[group.0 as usize].pending, blank);
+        self.pending_bytes -= pending.len();
+        pending
     }
 
     /// The groups that listen to a channel; `None` where nobody does.
@@ -164,10 +181,12 @@ impl Hub {
     /// Encodes something for everyone in the group.
     pub fn append(&mut self, id: GroupId, encode: impl FnOnce(Audience, &mut Vec<u8>)) {
         let group = &mut self.groups[id.0 as usize];
-        if group.pending.is_empty() {
+        let before = group.pending.len();
+        if before == 0 {
             self.dirty.push(id);
         }
         encode(Audience::ALL[group.audience], &mut group.pending);
+        self.pending_bytes += group.pending.len() - before;
     }
 
     /// Encodes something for those of a channel's groups that it is for: once a dialect, and as bytes for its other audiences
@@ -203,7 +222,9 @@ impl Hub {
         if group.pending.is_empty() {
             self.dirty.push(id);
         }
-        group.pending.extend_from_slice(&from.pending[start..]);
+        let copied = &from.pending[start..];
+        group.pending.extend_from_slice(copied);
+        self.pending_bytes += copied.len();
     }
 
     /// Connections in the fan-out of the group, in the order in which it visits them.

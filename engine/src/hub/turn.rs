@@ -6,6 +6,8 @@
     reason = "group ids and marks are made here and never outlive what they name"
 )]
 
+use std::collections::VecDeque;
+
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
 use super::slices::{Size, Slices};
@@ -26,6 +28,8 @@ pub struct Turn {
     /// For each connection slot whether it sits in several groups, and so cannot take the short way.
     many: BySlot<bool>,
     pieces: Vec<Piece>,
+    /// Large groups that have something pending, oldest first. They collect more until it is their turn.
+    large: VecDeque<GroupId>,
     slices: Slices,
     /// Sends that the turn may still make.
     budget: usize,
@@ -40,6 +44,8 @@ const SPARE_MIXED_MAX: usize = 1_024;
 
 /// A group of at most this part of a turn's sends goes before larger ones.
 const FEW_PART: usize = 4;
+/// With so many bytes pending for large groups, what would bring more has to wait.
+const PENDING_BYTES_MAX: usize = 256 * 1024;
 
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +67,7 @@ impl Turn {
             spare: Vec::new(),
             many: BySlot::new(false),
             pieces: Vec::new(),
+            large: VecDeque::new(),
             slices: Slices::default(),
             budget: 0,
             budget_max: sends_max,
@@ -70,13 +77,13 @@ impl Turn {
     /// Whether a fan-out was too large for its turn, and goes on with the next flush.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        !self.slices.is_empty()
+        !self.slices.is_empty() || !self.large.is_empty()
     }
 
     /// Whether so little is behind that more may come.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.slices.has_room()
+    pub fn has_room(&self, hub: &Hub) -> bool {
+        self.slices.has_room() && hub.pending_bytes_total() < PENDING_BYTES_MAX
     }
 
     /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
@@ -146,25 +153,18 @@ impl Turn {
         }
     }
 
-    /// Hands everything out and starts the next turn.
+    /// Hands out what a turn may, and starts the next one.
     pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
         self.budget = self.budget_max;
-        let dirty = hub.take_dirty();
         // A few subscribers do not wait behind many (invariant 12).
         let few = self.budget_max / FEW_PART;
-        for id in &dirty {
-            if hub.count(*id) <= few {
-                self.share(hub, *id, Size::Few, outlet);
-            }
+        let mut shared = hub.take_dirty();
+        self.large.extend(shared.extract_if(.., |it| hub.count(*it) > few));
+        for id in &shared {
+            self.share(hub, *id, Size::Few, outlet);
         }
-        let for_earlier = self.budget.max(self.budget_max / 2);
-        let left = self.slices.send(for_earlier, outlet);
-        self.budget = self.budget.min(left);
-        for id in &dirty {
-            if hub.count(*id) > few {
-                self.share(hub, *id, Size::Many, outlet);
-            }
-        }
+        self.budget = self.slices.send(self.budget.max(self.budget_max / 2), outlet);
+        self.share_large(hub, &mut shared, outlet);
         for place in 0..self.mixed.len() {
             self.gather(hub, place, outlet);
         }
@@ -178,26 +178,50 @@ impl Turn {
                 self.spare.push(mixed);
             }
         }
-        hub.end_turn(dirty);
+        hub.end_turn(shared);
+    }
+
+    /// Begins with large groups: with those of which somebody has a part among frames of its own, and then with as many as the
+    /// turn has sends for. All that came while one waited is one frame.
+    fn share_large(&mut self, hub: &mut Hub, shared: &mut Vec<GroupId>, outlet: &mut impl Outlet) {
+        if self.large.is_empty() {
+            return;
+        }
+        let first = shared.len();
+        let parted = self.mixed.iter().flat_map(|it| &it.cuts).map(|(id, _)| *id);
+        let left = self.large.iter().copied().filter(|it| hub.count(*it) == 0);
+        shared.extend(parted.chain(left).filter(|it| hub.pending_bytes(*it) > 0));
+        for place in first..shared.len() {
+            self.share(hub, shared[place], Size::Many, outlet);
+        }
+        while self.budget > 0 && let Some(id) = self.large.pop_front() {
+            self.share(hub, id, Size::Many, outlet);
+            shared.push(id);
+        }
+        self.large.retain(|it| hub.pending_bytes(*it) > 0);
     }
 
     fn share(&mut self, hub: &mut Hub, id: GroupId, size: Size, outlet: &mut impl Outlet) {
+        if hub.pending_bytes(id) == 0 {
+            return;
+        }
+        let frame = self.pool.frame(hub.take_pending(id, self.pool.blank()));
         let group = &mut hub.groups[id.0 as usize];
-        let frame = self.pool.frame(std::mem::replace(&mut group.pending, self.pool.blank()));
         let length = frame.len();
         let mut later = Vec::new();
         for conn in &group.conns {
             let mark = self.marks.get(*conn);
             match self.mixed.get_mut(mark as usize) {
                 Some(mixed) if mixed.conn == Some(*conn) => mixed.settle(id, length),
-                Some(_) | None if self.many.get(*conn) => {
-                    self.mixed(*conn).settle(id, length);
-                }
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
                 Some(_) | None if self.budget == 0 && size == Size::Many => later.push(*conn),
                 Some(_) | None => {
                     self.budget = self.budget.saturating_sub(1);
-                    outlet.share(&frame, *conn);
+                    if self.many.get(*conn) {
+                        self.mixed(*conn).settle(id, length);
+                    } else {
+                        outlet.share(&frame, *conn);
+                    }
                 }
             }
         }
@@ -230,7 +254,6 @@ impl Turn {
         if self.slices.is_owed(conn) {
             return self.slices.gather(conn, std::mem::take(&mut self.pieces));
         }
-        self.budget = self.budget.saturating_sub(1);
         outlet.gather(conn, &self.pieces);
         self.pieces.clear();
     }

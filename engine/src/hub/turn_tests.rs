@@ -41,6 +41,13 @@ impl Room {
         Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(100) }
     }
 
+    /// Turns of 16 sends, and a group of so many.
+    fn crowded(slots: std::ops::Range<u32>) -> (Self, GroupId) {
+        let mut room = Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16) };
+        let groups: Vec<_> = slots.map(|slot| room.enter("many", slot)).collect();
+        (room, groups[0])
+    }
+
     fn enter(&mut self, channel: &str, slot: u32) -> GroupId {
         let key = Arc::new(ChannelKey::new(TenantId(0), channel));
         let seat = self.hub.enter(&key, Audience::Cohesivity, conn(slot));
@@ -148,11 +155,7 @@ fn another_connection_goes_on_where_one_stopped() {
 
 #[test]
 fn a_few_do_not_wait_behind_many() {
-    let mut room = Room { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16) };
-    let many = room.enter("many", 0);
-    for slot in 1..40 {
-        room.enter("many", slot);
-    }
+    let (mut room, many) = Room::crowded(0..40);
     let few = room.enter("few", 100);
     room.say(many, "m");
     assert_eq!(room.flush().len(), 16);
@@ -166,9 +169,7 @@ fn a_few_do_not_wait_behind_many() {
 
 #[test]
 fn however_many_groups_of_a_few_there_are_none_waits_behind_many() {
-    let mut room = Room { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16) };
-    let many = room.enter("many", 0);
-    (1..40).for_each(|slot| _ = room.enter("many", slot));
+    let (mut room, many) = Room::crowded(0..40);
     let groups: Vec<_> = (0..10)
         .map(|of| {
             let members = (0..3).map(|it| room.enter(&format!("few{of}"), 100 + of * 3 + it));
@@ -181,7 +182,88 @@ fn however_many_groups_of_a_few_there_are_none_waits_behind_many() {
     let next = room.flush();
     assert_eq!(next.iter().filter(|it| it.2 == "f").count(), 30, "more than a turn's sends");
     assert!(next.len() > 30, "and the others go on");
-    assert!(room.turn.has_room());
+    assert!(room.turn.has_room(&room.hub));
+}
+
+#[test]
+fn what_comes_while_many_are_served_is_one_frame_for_all_of_them() {
+    let (mut room, many) = Room::crowded(0..40);
+    room.say(many, "1");
+    assert_eq!(room.flush().len(), 16);
+    room.say(many, "2");
+    assert_eq!(room.flush().len(), 16);
+    room.say(many, "3");
+    let mut left = Vec::new();
+    while room.turn.is_behind() {
+        left.extend(room.flush());
+    }
+    let heard = |text: &str| left.iter().filter(|it| it.2 == text).count();
+    assert_eq!((heard("1"), heard("23"), left.len()), (8, 40, 48));
+}
+
+#[test]
+fn who_comes_leaves_or_is_told_something_while_a_group_waits_keeps_its_place() {
+    let (mut room, many) = Room::crowded(0..40);
+    room.say(many, "1");
+    room.flush();
+    room.say(many, "2");
+    room.flush();
+    room.enter("many", 40);
+    room.tell(39, many, "(me)");
+    room.turn.settle(&room.hub, conn(38), many);
+    room.hub.leave(Seat { group: many, place: 38 });
+    room.say(many, "3");
+    let mut heard = std::collections::HashMap::<u32, String>::new();
+    while room.turn.is_behind() {
+        room.flush().into_iter().for_each(|it| *heard.entry(it.0).or_default() += &it.2);
+    }
+    let by = |slot: u32| heard.get(&slot).map(String::as_str);
+    assert_eq!((by(0), by(37)), (Some("23"), Some("123")));
+    assert_eq!((by(38), by(39), by(40)), (Some("12"), Some("12(me)3"), Some("3")));
+}
+
+#[test]
+fn a_group_that_lost_everybody_while_it_waited_leaves_nothing_to_the_next() {
+    let (mut room, many) = Room::crowded(0..40);
+    room.say(many, "1");
+    room.flush();
+    room.say(many, "2");
+    room.flush();
+    (0..40).rev().for_each(|place| _ = room.hub.leave(Seat { group: many, place }));
+    while room.turn.is_behind() {
+        room.flush();
+    }
+    let next = room.enter("next", 50);
+    assert_eq!(next, many, "its place is used again");
+    room.say(next, "n");
+    assert_eq!(room.flush(), [(50, "share", "n".to_owned())]);
+    assert_eq!(room.hub.pending_bytes_total(), 0);
+}
+
+#[test]
+fn many_who_listen_to_other_channels_too_wait_their_turn() {
+    let (mut room, many) = Room::crowded(0..40);
+    for slot in 0..40 {
+        room.enter(&format!("own{slot}"), slot);
+        room.turn.set_many(conn(slot), Many::Yes);
+    }
+    room.say(many, "m");
+    let turns: Vec<_> = (0..3).map(|_| room.flush().len()).collect();
+    assert_eq!(turns, [16, 16, 8]);
+    assert!(!room.turn.is_behind());
+}
+
+#[test]
+fn with_much_pending_for_large_groups_nothing_more_is_taken() {
+    let (mut room, many) = Room::crowded(0..40);
+    room.say(many, "1");
+    room.flush();
+    room.say(many, &"2".repeat(300 * 1024));
+    room.flush();
+    assert!(!room.turn.has_room(&room.hub));
+    while !room.turn.has_room(&room.hub) {
+        assert!(!room.flush().is_empty());
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Shard {
     /// Whether more may be taken: not too many large fan-outs are behind.
     #[must_use]
     pub fn may_fan_out(&self) -> bool {
-        self.turn.has_room()
+        self.turn.has_room(&self.hub)
     }
 
     /// Those of `closes` that are due now. Whoever still gets something of a large fan-out, and is to get what is queued before it
