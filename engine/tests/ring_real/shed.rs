@@ -2,27 +2,11 @@
 //! waits longest is.
 
 use engine::frame::Frame;
-use engine::ids::ConnId;
 use engine::outbox::{OutboxBound, OutboxLimits};
-use engine::reactor::ring::{Event, How, Settings, Why};
+use engine::reactor::ring::{How, Settings, Why};
 
 use super::fill;
 use super::support::{Core, pattern, read_to_end};
-
-/// The name of the connection that is given up next.
-fn given_up(core: &mut Core) -> ConnId {
-    core.until(|_, event| match event {
-        Event::Overrun(conn) => Some(conn),
-        Event::Opened(_)
-        | Event::Received(_)
-        | Event::PeerClosed(_)
-        | Event::Closed(..)
-        | Event::Arrived(..)
-        | Event::Passed(_)
-        | Event::Stayed(_)
-        | Event::Doorbell => None,
-    })
-}
 
 const MIB: usize = 1 << 20;
 
@@ -47,7 +31,7 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     assert!(0 < before[0] && before[0] < before[1] && before[2] == 0, "{before:?}");
     for due in [conns[1], conns[0]] {
         core.driver.shed_slowest();
-        assert_eq!(given_up(&mut core), due);
+        assert_eq!(core.given_up(), due);
         core.driver.share(&frame, due);
     }
     core.driver.shed_slowest();
@@ -80,7 +64,7 @@ fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
     assert!(core.driver.next().is_none(), "it is hardly behind");
     send_until(&mut core, settings.shed_bytes_min);
     core.driver.shed_slowest();
-    assert_eq!(given_up(&mut core), conn);
+    assert_eq!(core.given_up(), conn);
 }
 
 #[test]
@@ -93,7 +77,7 @@ fn when_all_outboxes_hold_too_much_who_waits_longest_is_closed_and_not_who_comes
     fill(&mut core, mute, &frame, 200_000);
     core.now_offset_ms += 10;
     let sent = fill(&mut core, tardy, &frame, 250_000);
-    assert_eq!(given_up(&mut core), mute);
+    assert_eq!(core.given_up(), mute);
     assert_eq!(core.driver.overrun_bound(mute), Some(OutboxBound::TotalBytes));
     core.driver.close(mute, How::Graceful(None));
     core.driver.close(tardy, How::Graceful(None));
