@@ -271,22 +271,21 @@ impl<R: Ring> Driver<R> {
         self.has_rung = true;
     }
 
-    /// The identity of the connection in a slot, if the tag is of it.
+    /// The identity of the connection in a slot.
+    pub(super) fn id(&self, slot: u32) -> ConnId {
+        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
+        ConnId { slot, generation }
+    }
+
+    /// The same, if the tag is of it.
     pub(super) fn known(&mut self, tag: Tag) -> Option<ConnId> {
-        let slot = tag.slot();
-        let generation = self.generations.get(slot as usize).copied();
-        let conn = self.conns.get(slot as usize);
-        match (generation, conn) {
-            (Some(generation), Some(conn))
-                if conn.phase != Phase::Free && tag.is_of(generation) =>
-            {
-                Some(ConnId { slot, generation })
-            }
-            _ => {
-                self.counters.strays += 1;
-                None
-            }
+        let id = self.id(tag.slot());
+        let is_there = self.conns.get(id.index()).is_some_and(|it| it.phase != Phase::Free);
+        if is_there && tag.is_of(id.generation) {
+            return Some(id);
         }
+        self.counters.strays += 1;
+        None
     }
 
     /// The connection, if it is still that of its slot.

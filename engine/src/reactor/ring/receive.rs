@@ -178,8 +178,7 @@ impl<R: Ring> Driver<R> {
     }
 
     pub(super) fn tag(&self, kind: Kind, slot: u32) -> Tag {
-        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
-        Tag::conn(kind, ConnId { slot, generation })
+        Tag::conn(kind, self.id(slot))
     }
 
     /// Asks the kernel to end an operation of this connection; it completes all the same.

@@ -257,11 +257,11 @@ impl<R: Ring> Driver<R> {
         self.counters.closes += 1;
         self.counters.conns -= 1;
         self.set_mark(slot, QUEUED);
+        let conn = self.id(slot);
         if let Some(generation) = self.generations.get_mut(index) {
-            let conn = ConnId { slot, generation: *generation };
             *generation = generation.wrapping_add(1);
-            self.tell(event(conn, old.why));
         }
+        self.tell(event(conn, old.why));
         self.push(Op::Close { slot }, Tag::of(Kind::Quiet));
         self.resume_accepting();
     }

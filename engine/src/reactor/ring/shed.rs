@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 
-use crate::ids::ConnId;
 use crate::outbox::OutboxBound;
 
 use super::conn::Phase;
@@ -78,8 +77,7 @@ impl<R: Ring> Driver<R> {
         let bytes = slow.outbox.bytes() as u64;
         let before = std::mem::replace(&mut slow.shed_bytes, bytes);
         self.counters.shed_bytes = self.counters.shed_bytes + bytes - before;
-        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
-        self.overrun(ConnId { slot, generation }, over);
+        self.overrun(self.id(slot), over);
     }
 
     /// What waits for a connection that is behind and still takes more.
