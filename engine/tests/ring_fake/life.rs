@@ -58,7 +58,6 @@ impl Life {
             held_max: u16::try_from(1 + chance.below(6)).unwrap(),
             outbox: OutboxLimits { bytes_max: 100 + chance.below(3000), age_ms_max: 60 },
             backlog_bytes_max: 400 + chance.below(6000),
-            shed_bytes_min: 50,
             grace_ms: 10 + chance.below(80) as u64,
             linger_ms: 20,
             comings_per_turn_max: 1 + chance.below(4),

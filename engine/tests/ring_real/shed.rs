@@ -41,16 +41,15 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     conns.iter().for_each(|it| core.driver.close(*it, How::Now));
 }
 
-/// Less than one has waiting when it is given up.
-const PART: usize = 16 * 1024;
+/// With so much waiting a connection is behind, by default.
+const BEHIND: usize = 32 * 1024;
 
 #[test]
 fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
-    let settings = Settings::default();
-    let mut core = Core::new(settings);
+    let mut core = Core::new(Settings::default());
     let _stream = core.connect();
     let conn = core.opened();
-    let frame = Frame::new(pattern(PART, 1));
+    let frame = Frame::new(pattern(BEHIND / 2, 1));
     let send_until = |core: &mut Core, bytes| {
         while core.driver.waiting_bytes(conn) < bytes {
             core.driver.share(&frame, conn);
@@ -58,11 +57,11 @@ fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
         }
     };
     send_until(&mut core, 1);
-    assert!(core.driver.waiting_bytes(conn) < settings.shed_bytes_min);
+    assert!(core.driver.waiting_bytes(conn) < BEHIND);
     core.driver.shed_slowest();
     core.turn();
     assert!(core.driver.next().is_none(), "it is hardly behind");
-    send_until(&mut core, settings.shed_bytes_min);
+    send_until(&mut core, BEHIND);
     core.driver.shed_slowest();
     assert_eq!(core.given_up(), conn);
 }

@@ -10,12 +10,15 @@ use super::op::Ring;
 
 /// One in so many of those that are behind is given up at a time, and at least one.
 const SHARE: usize = 8;
+/// With less than one in so many bytes of what it may have waiting a connection is not behind when memory is short: who reads has as
+/// much now and then, and to close it would free less than its return takes.
+const BEHIND_PART: usize = 32;
 /// So much of what may wait for all is free once somebody was given up for it, so that not every piece looks for the slowest.
 const ROOM_PART: u64 = 8;
 
 impl<R: Ring> Driver<R> {
     /// Takes nothing more for the connections that have most waiting, and says so with [`Event::Overrun`](super::Event::Overrun).
-    /// Who has less than `shed_bytes_min` waiting is not behind. Call it again once it is known that this was not enough.
+    /// Who has little waiting is not behind. Call it again once it is known that this was not enough.
     pub fn shed_slowest(&mut self) {
         let mut behind: Vec<(usize, u32)> =
             self.slow.iter().filter_map(|slot| Some((self.backlog(*slot)?, *slot))).collect();
@@ -84,7 +87,8 @@ impl<R: Ring> Driver<R> {
     fn backlog(&self, slot: u32) -> Option<usize> {
         let conn = self.conns.get(slot as usize).filter(|it| it.phase == Phase::Open)?;
         let outbox = &conn.slow.as_ref()?.outbox;
-        let is_behind = !outbox.is_empty() && outbox.bytes() >= self.settings.shed_bytes_min;
+        let least = self.settings.outbox.bytes_max / BEHIND_PART;
+        let is_behind = !outbox.is_empty() && outbox.bytes() >= least;
         (is_behind && !outbox.is_sealed()).then(|| outbox.bytes())
     }
 }
