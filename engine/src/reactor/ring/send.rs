@@ -10,7 +10,6 @@ use crate::outbox::{OutboxBound, Push, Rest};
 
 use super::conn::{Conn, IDLE, Phase, QUEUED, Slow};
 use super::driver::Driver;
-use super::event::Event;
 use super::message::{Kept, Message, PIECES_MAX};
 use super::op::{Data, Mode, Ring, SendOp};
 use super::tag::{Kind, PLACES_MAX, Tag};
@@ -140,7 +139,7 @@ impl<R: Ring> Driver<R> {
         self.counters.backlog_bytes += left;
         self.settle_later(conn.slot);
         if push == Push::Full && !was_sealed {
-            self.give_up(conn.slot, OutboxBound::Bytes);
+            self.give_up(conn, OutboxBound::Bytes);
         }
     }
 
@@ -157,25 +156,15 @@ impl<R: Ring> Driver<R> {
         let has_room = self.make_room_for(len);
         let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
         if !has_room {
-            return self.give_up(conn.slot, OutboxBound::TotalBytes);
+            return self.give_up(conn, OutboxBound::TotalBytes);
         }
         match slow.outbox.push(piece, now_ms, bytes_max) {
             Push::Queued => {
                 self.counters.backlog_bytes += len;
                 self.settle_later(conn.slot);
             }
-            Push::Full => self.give_up(conn.slot, OutboxBound::Bytes),
+            Push::Full => self.give_up(conn, OutboxBound::Bytes),
         }
-    }
-
-    /// The outbox refused something for the first time.
-    pub(super) fn overrun(&mut self, conn: ConnId, over: OutboxBound) {
-        let Some(found) = self.conn(conn).filter(|it| it.phase == Phase::Open) else { return };
-        if let Some(slow) = found.slow.as_mut() {
-            slow.over = Some(over);
-        }
-        self.counters.overruns += 1;
-        self.tell(Event::Overrun(conn));
     }
 
     /// The rare state of a connection, made when it is needed; from then on its bytes go through the outbox.

@@ -72,7 +72,7 @@ impl<R: Ring> Driver<R> {
             let is_stale = slow.outbox.is_stale(now_ms, age_ms_max) && !slow.outbox.is_sealed();
             match conn.phase {
                 Phase::Open if is_stale => {
-                    self.give_up(slot, OutboxBound::Age);
+                    self.give_up(self.id(slot), OutboxBound::Age);
                 }
                 Phase::Passing if is_stale => self.cut(slot),
                 Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),

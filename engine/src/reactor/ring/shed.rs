@@ -2,10 +2,12 @@
 
 use std::cmp::Reverse;
 
+use crate::ids::ConnId;
 use crate::outbox::OutboxBound;
 
 use super::conn::Phase;
 use super::driver::Driver;
+use super::event::Event;
 use super::op::Ring;
 
 /// One in so many of those that are behind is given up at a time, and at least one.
@@ -17,14 +19,14 @@ const BEHIND_PART: usize = 32;
 const ROOM_PART: u64 = 8;
 
 impl<R: Ring> Driver<R> {
-    /// Takes nothing more for the connections that have most waiting, and says so with [`Event::Overrun`](super::Event::Overrun).
+    /// Takes nothing more for the connections that have most waiting, and says so with [`Event::Overrun`].
     /// Who has little waiting is not behind. Call it again once it is known that this was not enough.
     pub fn shed_slowest(&mut self) {
         let mut behind: Vec<(usize, u32)> =
             self.slow.iter().filter_map(|slot| Some((self.backlog(*slot)?, *slot))).collect();
         behind.sort_unstable_by(|one, other| other.cmp(one));
         for (_, slot) in behind.iter().take(behind.len().div_ceil(SHARE)) {
-            self.give_up(*slot, OutboxBound::Memory);
+            self.give_up(self.id(*slot), OutboxBound::Memory);
         }
     }
 
@@ -48,7 +50,7 @@ impl<R: Ring> Driver<R> {
             if self.backlog_bytes() + len <= goal {
                 break;
             }
-            self.give_up(slot, OutboxBound::TotalBytes);
+            self.give_up(self.id(slot), OutboxBound::TotalBytes);
         }
         self.is_full = self.backlog_bytes() + len > most;
         !self.is_full
@@ -72,15 +74,17 @@ impl<R: Ring> Driver<R> {
         waiting.into_iter().map(|(_, Reverse(bytes), slot)| (slot, bytes)).collect()
     }
 
-    /// Takes nothing more for a connection, whose bytes are as good as free.
-    pub(super) fn give_up(&mut self, slot: u32, over: OutboxBound) {
-        let slow = self.conns.get_mut(slot as usize).and_then(|it| it.slow.as_mut());
-        let Some(slow) = slow else { return };
+    /// Takes nothing more for an open connection, whose bytes are as good as free, and tells the core.
+    pub(super) fn give_up(&mut self, conn: ConnId, over: OutboxBound) {
+        let found = self.conn(conn).filter(|it| it.phase == Phase::Open);
+        let Some(slow) = found.and_then(|it| it.slow.as_mut()) else { return };
         slow.outbox.seal();
+        slow.over = Some(over);
         let bytes = slow.outbox.bytes() as u64;
         let before = std::mem::replace(&mut slow.shed_bytes, bytes);
         self.counters.shed_bytes = self.counters.shed_bytes + bytes - before;
-        self.overrun(self.id(slot), over);
+        self.counters.overruns += 1;
+        self.tell(Event::Overrun(conn));
     }
 
     /// What waits for a connection that is behind and still takes more.
