@@ -33,6 +33,8 @@ pub(crate) struct Life {
 
 /// Turns of a life before its faults stop.
 const TURNS_MAX: usize = 200;
+/// Turns that it takes at most to end after that: with two buffers of four bytes a peer is not soon heard.
+const HEALING_TURNS_MAX: usize = 20_000;
 
 /// One life to its end. Of the bytes, half are the core's and half the kernel's; where there are any, it ends with them.
 pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
@@ -369,7 +371,7 @@ impl Life {
             if self.open.is_empty() && !is_between && counters.conns == 0 && round > 50 {
                 break;
             }
-            assert!(round < 2_000, "stuck: {counters:?}");
+            assert!(round < HEALING_TURNS_MAX, "stuck: {counters:?}");
         }
         self.turn();
         let counters = self.driver.counters();
