@@ -27,6 +27,8 @@ pub(super) enum Phase {
     Passing,
     /// Waits until no operation and no lent buffer refers to it.
     Ending,
+    /// Nothing refers to it. It stands in the driver's list of those that are let go.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,8 +68,6 @@ pub(super) struct Conn {
     pub(super) is_listed: bool,
     /// Stands in the driver's list of those to settle. Belongs to the slot, not to the connection.
     pub(super) is_settling: bool,
-    /// Stands in the driver's list of those that are let go.
-    pub(super) is_left: bool,
     /// How often something was received of it, as far as that matters.
     pub(super) receptions: u8,
     pub(super) place: Place,
@@ -84,7 +84,6 @@ impl Conn {
             owner: Owner::Unaware,
             is_listed: false,
             is_settling: false,
-            is_left: false,
             receptions: 0,
             place: Place::default(),
         }

@@ -138,7 +138,7 @@ impl<R: Ring> Driver<R> {
         let was_cancelling = conn.reading == Reading::Cancelling;
         let bound = if was_cancelling { resume_at + 1 } else { held_max };
         match conn.phase {
-            Phase::Free => {}
+            Phase::Free | Phase::Left => {}
             Phase::Ending | Phase::Passing => {
                 conn.reading = Reading::Off;
                 self.settle_later(slot);
@@ -160,7 +160,7 @@ impl<R: Ring> Driver<R> {
             Some(Phase::Flushing | Phase::Lingering | Phase::Passing | Phase::Ending) => {
                 self.settle_later(conn.slot);
             }
-            Some(Phase::Free) | None => {}
+            Some(Phase::Free | Phase::Left) | None => {}
         }
     }
 

@@ -81,7 +81,8 @@ impl<R: Ring> Driver<R> {
                 | Phase::Flushing
                 | Phase::Lingering
                 | Phase::Passing
-                | Phase::Ending => {}
+                | Phase::Ending
+                | Phase::Left => {}
             }
             true
         });
@@ -100,7 +101,7 @@ impl<R: Ring> Driver<R> {
             }
             // Everything was sent; that the peer then resets is one way to end.
             Phase::Lingering => conn.phase = Phase::Ending,
-            Phase::Free | Phase::Ending => {}
+            Phase::Free | Phase::Ending | Phase::Left => {}
         }
         self.set_mark(slot, QUEUED);
         self.settle_later(slot);
@@ -157,7 +158,7 @@ impl<R: Ring> Driver<R> {
             Some(Phase::Lingering) => self.linger_on(slot),
             Some(Phase::Passing) => self.go_on_passing(slot),
             Some(Phase::Ending) => self.end(slot),
-            Some(Phase::Free) | None => {}
+            Some(Phase::Free | Phase::Left) | None => {}
         }
     }
 
@@ -229,9 +230,8 @@ impl<R: Ring> Driver<R> {
         if !conn.is_referred_to() {
             // Nobody arms it again meanwhile.
             conn.reading = Reading::Off;
-            if !std::mem::replace(&mut conn.is_left, true) {
-                self.leaving.push_back(slot);
-            }
+            conn.phase = Phase::Left;
+            self.leaving.push_back(slot);
             return;
         }
         if stop_reading {
