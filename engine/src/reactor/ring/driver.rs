@@ -53,7 +53,7 @@ pub struct Driver<R: Ring> {
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
     /// Connections that nothing refers to any more. A turn lets some of them go: to end one takes the kernel a while.
-    pub(super) leaving: VecDeque<u32>,
+    pub(super) left: VecDeque<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
     /// The turn found that nobody can be given up to make room.
@@ -86,7 +86,7 @@ impl<R: Ring> Driver<R> {
             lines: Lines::default(),
             has_rung: false,
             settling: Vec::new(),
-            leaving: VecDeque::new(),
+            left: VecDeque::new(),
             slow: Vec::new(),
             is_full: false,
             starved: VecDeque::new(),
@@ -184,7 +184,7 @@ impl<R: Ring> Driver<R> {
     /// Whether there is more to do without anything happening: nobody may sleep.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        let is_settled = self.settling.is_empty() && self.leaving.is_empty();
+        let is_settled = self.settling.is_empty() && self.left.is_empty();
         !is_settled || !self.stash.is_empty() || !self.lines.is_empty()
     }
 

@@ -146,7 +146,7 @@ impl<R: Ring> Driver<R> {
         self.settling = slots;
         // A crowd that goes at once is let go bit by bit.
         for _ in 0..self.settings.comings_per_turn_max {
-            let Some(slot) = self.leaving.pop_front() else { return };
+            let Some(slot) = self.left.pop_front() else { return };
             self.free(slot, Event::Closed);
         }
     }
@@ -231,7 +231,7 @@ impl<R: Ring> Driver<R> {
             // Nobody arms it again meanwhile.
             conn.reading = Reading::Off;
             conn.phase = Phase::Left;
-            self.leaving.push_back(slot);
+            self.left.push_back(slot);
             return;
         }
         if stop_reading {
