@@ -104,9 +104,6 @@ impl<R: Ring> Driver<R> {
     pub(super) fn tell(&mut self, event: Event) {
         let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
         let Some(conn) = conn else { return self.lines.push(Line::Here, event, Line::Here) };
-        if matches!(event, Event::Received(_)) {
-            conn.receptions = conn.receptions.saturating_add(1);
-        }
         let belongs = conn.line_of(&event);
         if conn.place.waiting == 0 {
             conn.place.line = belongs;

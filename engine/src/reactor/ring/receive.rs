@@ -97,8 +97,9 @@ impl<R: Ring> Driver<R> {
         let wanted = found.filter(|found| len > 0 && found.owner != Owner::Done);
         let Some(found) = wanted else { return self.ring.give_back(buffer) };
         let has_share = found.held < u32::from(self.settings.held_max);
-        let has_come = found.has_come();
         found.held += 1;
+        found.receptions = found.receptions.saturating_add(1);
+        let has_come = found.has_come();
         self.counters.bytes_received += u64::from(len);
         // Who waits in a crowd that comes leaves half of the buffers to the others.
         let is_scarce = self.counters.buffers_lent >= u64::from(self.ring.buffers()) / 2;
