@@ -92,3 +92,34 @@ fn when_all_outboxes_hold_too_much_who_waits_longest_is_closed_and_not_who_comes
     assert_eq!(core.closed(mute), Why::Forced);
     assert_eq!(core.driver.counters().backlog_bytes, 0);
 }
+
+#[test]
+fn who_is_over_its_own_bound_ends_and_nobody_for_it() {
+    let outbox = OutboxLimits { bytes_max: 150_000, age_ms_max: 60_000 };
+    let mut core =
+        Core::new(Settings { outbox, backlog_bytes_max: 220_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_tardy_reads, tardy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(10_000, 5));
+    fill(&mut core, mute, &frame, 90_000);
+    core.now_offset_ms += 10;
+    fill(&mut core, tardy, &frame, 100_000);
+    core.driver.share(&Frame::new(pattern(60_000, 5)), tardy);
+    assert_eq!(core.given_up(), tardy);
+    assert_eq!(core.driver.overrun_bound(tardy), Some(OutboxBound::Bytes));
+    assert_eq!(core.driver.counters().overruns, 1);
+}
+
+#[test]
+fn for_what_could_never_fit_nobody_else_ends() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_reads, greedy) = (core.connect(), core.opened());
+    fill(&mut core, mute, &Frame::new(pattern(10_000, 5)), 100_000);
+    core.now_offset_ms += 10;
+    core.driver.share(&Frame::new(pattern(1_000, 5)), greedy);
+    core.driver.share(&Frame::new(pattern(500_000, 5)), greedy);
+    assert_eq!(core.given_up(), greedy);
+    assert_eq!(core.driver.overrun_bound(greedy), Some(OutboxBound::TotalBytes));
+    assert_eq!(core.driver.counters().overruns, 1);
+}

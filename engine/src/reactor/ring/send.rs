@@ -150,8 +150,9 @@ impl<R: Ring> Driver<R> {
         }
         let (now_ms, bytes_max) = (self.now_ms, self.settings.outbox.bytes_max);
         let len = piece.len() as u64;
-        if self.slow(conn.slot).is_none_or(|it| it.outbox.is_sealed()) {
-            return;
+        let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
+        if slow.outbox.bytes() + piece.len() > bytes_max {
+            return self.give_up(conn, OutboxBound::Bytes);
         }
         let has_room = self.make_room_for(len);
         let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };

@@ -45,6 +45,9 @@ impl<R: Ring> Driver<R> {
         // Where others hold too much for a part of it to become free, nobody is given up beyond what is needed.
         let part = most - most / ROOM_PART;
         let rest = self.backlog_bytes().saturating_sub(all) + len;
+        if rest > most {
+            return false;
+        }
         let goal = if rest <= part { part } else { most };
         for (slot, _) in slowest {
             if self.backlog_bytes() + len <= goal {
