@@ -95,16 +95,16 @@ impl Conn {
         passing.is_some_and(|it| it.is_under_way)
     }
 
+    /// Whether an operation of the kernel has to do with its rare state.
+    pub(super) fn is_written(&self) -> bool {
+        let slow = self.slow.as_ref();
+        slow.is_some_and(|it| it.flight.is_some() || it.is_shutting) || self.is_under_way()
+    }
+
     /// Whether the kernel may still touch the slot on behalf of this connection, or the core its buffers.
     pub(super) fn is_referred_to(&self) -> bool {
         let is_read = matches!(self.reading, Reading::Armed | Reading::Cancelling);
-        let is_written =
-            self.slow.as_ref().is_some_and(|slow| slow.flight.is_some() || slow.is_shutting);
-        is_read
-            || is_written
-            || self.is_under_way()
-            || self.held > 0
-            || self.owner == Owner::Unaware
+        is_read || self.is_written() || self.held > 0 || self.owner == Owner::Unaware
     }
 }
 

@@ -218,8 +218,10 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    /// Cancels what is in flight; with the last completion, or the last buffer given back, the slot may be freed.
+    /// Cancels what is in flight; with the last completion, or the last buffer given back, the slot may be freed. Nothing is sent any
+    /// more, so that what waits is dropped as soon as nothing reads from it.
     fn end(&mut self, slot: u32) {
+        self.drop_slow(slot);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let stop_reading = conn.reading == Reading::Armed;
         if stop_reading {
@@ -242,18 +244,24 @@ impl<R: Ring> Driver<R> {
         }
     }
 
+    /// Drops the rare state, unless an operation has to do with it.
+    fn drop_slow(&mut self, slot: u32) {
+        let conn = self.conns.get_mut(slot as usize).filter(|it| !it.is_written());
+        if let Some(slow) = conn.and_then(|it| it.slow.take()) {
+            self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
+            self.counters.shed_bytes -= slow.shed_bytes;
+        }
+    }
+
     /// From here on the slot may be accepted into again: the kernel runs the close before it can reuse it.
     pub(super) fn free(&mut self, slot: u32, event: impl FnOnce(ConnId, Why) -> Event) {
+        self.drop_slow(slot);
         let index = slot as usize;
         let Some(conn) = self.conns.get_mut(index) else { return };
         let old = std::mem::replace(conn, Conn::free());
         conn.is_listed = old.is_listed;
         conn.is_settling = old.is_settling;
         conn.place = old.place;
-        if let Some(slow) = old.slow {
-            self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
-            self.counters.shed_bytes -= slow.shed_bytes;
-        }
         self.counters.closes += 1;
         self.counters.conns -= 1;
         self.set_mark(slot, QUEUED);
