@@ -1,12 +1,14 @@
 //! Memory is short: who has most waiting is given up first, and who has little not at all. All outboxes together hold too much: who
 //! waits longest is.
 
+use std::time::Instant;
+
 use engine::frame::Frame;
 use engine::outbox::{OutboxBound, OutboxLimits};
 use engine::reactor::ring::{How, Settings, Why};
 
 use super::fill;
-use super::support::{Core, pattern, read_to_end};
+use super::support::{Core, PATIENCE, pattern, read_to_end};
 
 const MIB: usize = 1 << 20;
 
@@ -122,4 +124,24 @@ fn for_what_could_never_fit_nobody_else_ends() {
     assert_eq!(core.given_up(), greedy);
     assert_eq!(core.driver.overrun_bound(greedy), Some(OutboxBound::TotalBytes));
     assert_eq!(core.driver.counters().overruns, 1);
+}
+
+#[test]
+fn what_waits_for_whom_is_given_up_is_free_before_the_core_hears_of_it() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_tardy_reads, tardy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(10_000, 5));
+    fill(&mut core, mute, &frame, 200_000);
+    core.now_offset_ms += 10;
+    fill(&mut core, tardy, &frame, 250_000);
+    let begin = Instant::now();
+    while core.driver.counters().shed_bytes > 0 {
+        core.turn();
+        assert!(begin.elapsed() < PATIENCE, "{:?}", core.driver.counters());
+    }
+    let (kept, waiting) = (core.driver.waiting_bytes(mute), core.driver.waiting_bytes(tardy));
+    assert!(kept < frame.len(), "more than the rest of what was begun: {kept}");
+    assert_eq!(core.driver.counters().backlog_bytes, (kept + waiting) as u64);
+    assert_eq!(core.given_up(), mute);
 }

@@ -114,8 +114,6 @@ pub(super) struct Slow {
     pub(super) outbox: Outbox,
     /// What it was over, once it is sealed for that.
     pub(super) over: Option<OutboxBound>,
-    /// Bytes of the outbox that are as good as free: the connection was given up.
-    pub(super) shed_bytes: u64,
     /// The one send in flight, with what it reads from.
     pub(super) flight: Option<Box<Message>>,
     /// What to send after everything else.
@@ -124,7 +122,7 @@ pub(super) struct Slow {
     pub(super) ending: Ending,
     /// The send in flight is being cancelled.
     pub(super) is_cancelling: bool,
-    /// What was not begun is to be dropped before the last words.
+    /// It was given up: what was not begun is dropped once the send in flight has ended.
     pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,

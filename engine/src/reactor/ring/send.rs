@@ -136,7 +136,9 @@ impl<R: Ring> Driver<R> {
             left += rest.piece.len() as u64;
             push = slow.outbox.push_front(rest, now_ms, bytes_max);
         }
-        self.counters.backlog_bytes += left;
+        // Who was given up in the same turn gets no more than what was begun.
+        let dropped = if was_sealed { slow.outbox.drop_unbegun() } else { 0 };
+        self.counters.backlog_bytes = self.counters.backlog_bytes + left - dropped as u64;
         self.settle_later(conn.slot);
         if push == Push::Full && !was_sealed {
             self.give_up(conn, OutboxBound::Bytes);
@@ -184,8 +186,12 @@ impl<R: Ring> Driver<R> {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let is_open = conn.phase == Phase::Open;
         let Some(slow) = conn.slow.as_mut().filter(|slow| slow.flight.is_none()) else { return };
+        if is_open && slow.outbox.is_sealed() {
+            // What was begun ends with the last words, when the core closes it.
+            return;
+        }
         if slow.outbox.is_empty() {
-            if is_open && !slow.outbox.is_sealed() {
+            if is_open {
                 conn.slow = None;
                 self.set_mark(slot, IDLE);
             }
@@ -215,6 +221,7 @@ impl<R: Ring> Driver<R> {
             (Err(_), libc::ENOBUFS | libc::ENOMEM) => {}
             (Err(_), errno) => return self.fail(conn.slot, errno),
         }
+        self.cut_short(conn.slot);
         self.settle_later(conn.slot);
     }
 
@@ -222,9 +229,7 @@ impl<R: Ring> Driver<R> {
         let slow = self.conns.get_mut(slot as usize).and_then(|conn| conn.slow.as_mut());
         let Some(slow) = slow else { return };
         slow.outbox.advance(sent);
-        let was_shed = slow.shed_bytes.min(sent as u64);
-        slow.shed_bytes -= was_shed;
-        self.counters.shed_bytes -= was_shed;
+        self.counters.shed_bytes -= if slow.is_cut { sent as u64 } else { 0 };
         self.counters.bytes_sent += sent as u64;
         self.counters.backlog_bytes -= sent as u64;
     }

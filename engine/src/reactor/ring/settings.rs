@@ -97,7 +97,7 @@ pub struct Counters {
     pub conns: u64,
     /// Gauge: bytes waiting in all outboxes now.
     pub backlog_bytes: u64,
-    /// Gauge: those of them that wait for connections that were given up.
+    /// Gauge: those of them from which a send reads though the connection was given up.
     pub shed_bytes: u64,
     /// Gauge: bytes received that were copied out of buffers and wait for the core now.
     pub bytes_spilled: u64,

@@ -34,15 +34,9 @@ impl<R: Ring> Driver<R> {
             slow.ending = ending;
             slow.deadline_ms = Some(deadline_ms);
             let is_overrun = slow.outbox.is_sealed();
-            let stop = is_overrun && slow.flight.is_some() && !slow.is_cancelling;
-            slow.is_cancelling |= stop;
-            slow.is_cut = is_overrun;
             self.set_phase(conn.slot, Phase::Flushing);
             if is_overrun {
                 self.set_why(conn.slot, Why::Cut);
-            }
-            if stop {
-                self.cancel(Kind::Armed, conn.slot);
             }
         }
         self.settle_later(conn.slot);
@@ -175,18 +169,11 @@ impl<R: Ring> Driver<R> {
         if slow.flight.is_some() {
             return;
         }
-        let before = slow.outbox.bytes() as u64;
-        if std::mem::take(&mut slow.is_cut) {
-            slow.outbox.drop_unbegun();
-        }
-        // What is left of it counts again until it is sent.
-        self.counters.shed_bytes -= std::mem::take(&mut slow.shed_bytes);
         if let Some(last) = slow.last.take() {
+            self.counters.backlog_bytes += last.len() as u64;
             slow.outbox.push_last(last.whole(), now_ms);
         }
-        let (after, ending) = (slow.outbox.bytes() as u64, slow.ending);
-        self.counters.backlog_bytes = self.counters.backlog_bytes + after - before;
-        match (after, ending) {
+        match (slow.outbox.bytes(), slow.ending) {
             (1.., _) => self.drain(slot),
             (0, Ending::Close) => {
                 self.set_phase(slot, Phase::Ending);
@@ -248,8 +235,9 @@ impl<R: Ring> Driver<R> {
     fn drop_slow(&mut self, slot: u32) {
         let conn = self.conns.get_mut(slot as usize).filter(|it| !it.is_written());
         if let Some(slow) = conn.and_then(|it| it.slow.take()) {
-            self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
-            self.counters.shed_bytes -= slow.shed_bytes;
+            let bytes = slow.outbox.bytes() as u64;
+            self.counters.backlog_bytes -= bytes;
+            self.counters.shed_bytes -= if slow.is_cut { bytes } else { 0 };
         }
     }
 

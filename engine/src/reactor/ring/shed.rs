@@ -9,6 +9,7 @@ use super::conn::Phase;
 use super::driver::Driver;
 use super::event::Event;
 use super::op::Ring;
+use super::tag::Kind;
 
 /// One in so many of those that are behind is given up at a time, and at least one.
 const SHARE: usize = 8;
@@ -77,17 +78,32 @@ impl<R: Ring> Driver<R> {
         waiting.into_iter().map(|(_, Reverse(bytes), slot)| (slot, bytes)).collect()
     }
 
-    /// Takes nothing more for an open connection, whose bytes are as good as free, and tells the core.
+    /// Takes nothing more for an open connection, and tells the core. What was not begun is dropped before the core hears of that; as
+    /// long as a send in flight reads from it, it counts as free.
     pub(super) fn give_up(&mut self, conn: ConnId, over: OutboxBound) {
         let found = self.conn(conn).filter(|it| it.phase == Phase::Open);
         let Some(slow) = found.and_then(|it| it.slow.as_mut()) else { return };
         slow.outbox.seal();
         slow.over = Some(over);
-        let bytes = slow.outbox.bytes() as u64;
-        let before = std::mem::replace(&mut slow.shed_bytes, bytes);
-        self.counters.shed_bytes = self.counters.shed_bytes + bytes - before;
+        slow.is_cut = true;
+        slow.is_cancelling = slow.flight.is_some();
+        let stop = slow.is_cancelling;
+        self.counters.shed_bytes += slow.outbox.bytes() as u64;
         self.counters.overruns += 1;
+        self.cut_short(conn.slot);
+        if stop {
+            self.cancel(Kind::Armed, conn.slot);
+        }
         self.tell(Event::Overrun(conn));
+    }
+
+    /// Drops what was not begun for a connection that was given up, once no send reads from it. What is left counts again.
+    pub(super) fn cut_short(&mut self, slot: u32) {
+        let slow = self.conns.get_mut(slot as usize).and_then(|it| it.slow.as_mut());
+        let Some(slow) = slow.filter(|it| it.is_cut && it.flight.is_none()) else { return };
+        slow.is_cut = false;
+        self.counters.shed_bytes -= slow.outbox.bytes() as u64;
+        self.counters.backlog_bytes -= slow.outbox.drop_unbegun() as u64;
     }
 
     /// What waits for a connection that is behind and still takes more.
