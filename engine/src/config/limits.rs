@@ -6,7 +6,7 @@ use super::table::LimitsConfig;
 use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::{Limits, REFUSED_AT_ONCE};
 use crate::outbox::OutboxLimits;
-use crate::reactor::ring::{SHED_SHARE, Settings};
+use crate::reactor::ring::Settings;
 use crate::side::{DatabaseLimits, ListLimits, SideLimits};
 
 impl LimitsConfig {
@@ -138,7 +138,6 @@ impl LimitsConfig {
             },
             unsent_bytes_max: self.kernel_unsent_bytes_max,
             backlog_bytes_max: self.outbox_total_bytes_max / shards.max(1),
-            shed_bytes_min: self.outbox_bytes_max / SHED_SHARE,
             grace_ms: self.close_timeout_ms,
             linger_ms: self.drain_input_ms,
         }
