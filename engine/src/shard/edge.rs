@@ -1,7 +1,6 @@
 //! This shard as the edge of connections: what homes deliver becomes frames and answers. Nothing here sends to a shard.
 
 use std::cell::LazyCell;
-use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::dialect::insforge::plain::schema_of;
@@ -16,7 +15,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{PublishAsked, SocketSession, Stage, State, Table};
+use crate::session::{PublishAsked, SocketSession, Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -29,7 +28,9 @@ impl Shard {
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
             Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
             Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
-            Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
+            Delivery::History(to, publications) => {
+                self.answer_history_read(to, &publications, closes);
+            }
             Delivery::Step(call, came) => self.calls.on_step(call, came),
             Delivery::Ruling(ruling) => self.on_ruling(&ruling),
         }
@@ -67,7 +68,7 @@ impl Shard {
         wanting.clear();
         others.clear();
         for conn in hub.conns(group) {
-            let client = socket_of(sessions, *conn).and_then(SocketSession::insforge);
+            let client = sessions.socket(*conn).and_then(SocketSession::insforge);
             let wants = client.is_some_and(|it| it.wants(publication, || schema.as_deref()));
             if wants { wanting.push(*conn) } else { others.push(*conn) }
         }
@@ -77,7 +78,7 @@ impl Shard {
             (true, _) => Wanted::Nowhere,
             (false, true) => {
                 for conn in wanting {
-                    let groups = socket_of(sessions, *conn).into_iter().flat_map(|it| it.groups());
+                    let groups = sessions.socket(*conn).into_iter().flat_map(|it| it.groups());
                     groups.for_each(|it| turn.settle(hub, *conn, it));
                     turn.cut(hub, *conn, hub.aside());
                 }
@@ -133,56 +134,31 @@ impl Shard {
         publication: &Publication,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &mut slot.state {
-            State::Socket(socket) => {
-                socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let asked = asked.and_then(PublishAsked::told);
-                let dialect = socket.dialect();
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
-                    told::tell_published(out, dialect, Ok(publication), asked);
-                });
-            }
-            State::Http(_) => self.answer_published(to, publication, closes),
-            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
-        }
+        let Some(socket) = self.sessions.socket(to.conn) else {
+            return self.answer_published(to, publication, closes);
+        };
+        socket.unanswered = socket.unanswered.saturating_sub(1);
+        let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+        let asked = asked.and_then(PublishAsked::told);
+        let dialect = socket.dialect();
+        self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+            told::tell_published(out, dialect, Ok(publication), asked);
+        });
     }
 
     fn on_refusal(&mut self, to: ReplyTo, why: &Rejection, closes: &mut Vec<(ConnId, Ending)>) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &mut slot.state {
-            State::Socket(socket) => {
-                socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let paid = asked.as_ref().map(|it| it.channel.tenant());
-                let asked = asked.and_then(PublishAsked::told);
-                let dialect = socket.dialect();
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
-                    told::tell_published(out, dialect, Err(why), asked);
-                });
-                paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
-            }
-            State::Http(_) => self.answer_refused(to, why, closes),
-            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
-        }
-    }
-
-    fn on_history_read(
-        &mut self,
-        to: ReplyTo,
-        publications: &[Arc<Publication>],
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &slot.state {
-            State::Http(_) => self.answer_history_read(to, publications, closes),
-            State::Socket(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => {}
-        }
+        let Some(socket) = self.sessions.socket(to.conn) else {
+            return self.answer_refused(to, why, closes);
+        };
+        socket.unanswered = socket.unanswered.saturating_sub(1);
+        let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+        let paid = asked.as_ref().map(|it| it.channel.tenant());
+        let asked = asked.and_then(PublishAsked::told);
+        let dialect = socket.dialect();
+        self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+            told::tell_published(out, dialect, Err(why), asked);
+        });
+        paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
     }
 }
 
@@ -201,17 +177,6 @@ enum Wanted {
 pub(super) struct Choosy {
     wanting: Vec<ConnId>,
     others: Vec<ConnId>,
-}
-
-fn socket_of(sessions: &mut Table, conn: ConnId) -> Option<&mut SocketSession> {
-    match &mut sessions.slot(conn)?.state {
-        State::Socket(socket) => Some(socket),
-        State::Http(_)
-        | State::Leaving(_)
-        | State::Passing(..)
-        | State::Arriving
-        | State::Ending => None,
-    }
 }
 
 /// A publication as the dialects write it down.

@@ -168,8 +168,7 @@ impl Shard {
     /// (invariant 3). An answer to a subscription that has ended finds nobody.
     pub(super) fn on_joined(&mut self, joined: &Joined, closes: &mut Vec<(ConnId, Ending)>) {
         let Joiner { conn, subscription: id } = joined.joiner;
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         let id = match socket.subscriptions.of(&joined.channel) {
             Some(current) if current.id == id || planted::is(Fault::LateJoined) => current.id,
             Some(_) | None => return,
@@ -264,19 +263,11 @@ impl Shard {
 
     /// Writes a frame to a client alone.
     pub(super) fn write_to(&mut self, conn: ConnId, encode: impl FnOnce(&mut Vec<u8>)) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         self.turn.write(&self.hub, conn, socket.groups(), encode);
     }
 
     pub(super) fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
-        match &mut self.sessions.slot(conn)?.state {
-            State::Socket(socket) => Some(socket),
-            State::Http(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => None,
-        }
+        self.sessions.socket(conn)
     }
 }

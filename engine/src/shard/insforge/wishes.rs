@@ -20,7 +20,7 @@ use crate::control::{Came, Metered, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, State};
+use crate::session::SocketSession;
 use crate::tenants::PolicyMode;
 
 /// What a client asks of a channel.
@@ -91,9 +91,8 @@ impl Shard {
     /// any for what is asked.
     fn grant_insforge(&mut self, conn: ConnId, wish: &Wish) -> Result<(), Rejection> {
         let waiting_max = self.limits.unanswered_frames_max;
-        let Some(slot) = self.sessions.slot(conn) else { return Err(Rejection::Internal) };
-        let State::Socket(socket) = &mut slot.state else { return Err(Rejection::Internal) };
-        let Some(client) = socket.insforge() else { return Err(Rejection::Internal) };
+        let client = self.sessions.socket(conn).and_then(SocketSession::insforge);
+        let Some(client) = client else { return Err(Rejection::Internal) };
         if client.asks.waiting() >= waiting_max {
             return Err(Rejection::Overloaded { limit: "unanswered_frames_max" });
         }
