@@ -358,7 +358,7 @@ impl Core {
         journal.wake();
         shard.flush(&mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
-        for pass in effects.passes.drain(..) {
+        for pass in shard.due_passes(&mut effects.passes) {
             if let Some(bell) = bells.get(pass.to.index()) {
                 driver.pass(pass.conn, bell.target(), pass.number.0);
             }

@@ -5,6 +5,7 @@ mod bodies;
 mod choosy;
 mod leaving;
 mod paces;
+mod passing;
 mod polls;
 mod pressure;
 mod removal;
@@ -87,10 +88,15 @@ fn specs() -> [TenantSpec; 2] {
 
 impl Alone {
     fn new(limits: Limits) -> Self {
+        Self::among(1, limits)
+    }
+
+    /// The first of so many shards. Nobody plays the others.
+    fn among(shard_count: u16, limits: Limits) -> Self {
         let now = Now { monotonic_ms: 1_000, wall_ms: 1_700_000_000_000 };
         let mut shard = Shard::new(ShardOptions {
             id: ShardId(0),
-            shard_count: 1,
+            shard_count,
             limits,
             tenants: Arc::new(Tenants::new(&specs(), NODE_KEY)),
             seed: 1,
