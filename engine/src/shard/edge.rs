@@ -39,21 +39,21 @@ impl Shard {
     fn on_publication(&mut self, publication: &Publication) {
         let Some(mut groups) = self.hub.listening(publication.channel()) else { return };
         let choosy = groups.of(Audience::InsforgeFiltered);
-        let wanted = choosy.map_or(Wanted::Nowhere, |group| self.ask_choosy(group, publication));
-        if matches!(wanted, Wanted::Aside) {
+        let way = choosy.map_or(Way::Nowhere, |group| self.ask_choosy(group, publication));
+        if matches!(way, Way::Aside) {
             groups = groups.with(Audience::InsforgeFiltered, self.hub.aside());
         }
-        let is_wanted = !matches!(wanted, Wanted::Nowhere);
+        let is_wanted = !matches!(way, Way::Nowhere);
         let gets =
             |it: Audience| it.has_messages() || (it == Audience::InsforgeFiltered && is_wanted);
         self.hub.tell(&groups, gets, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
         let Self { hub, turn, choosy, .. } = self;
-        match wanted {
-            Wanted::Nowhere => {}
-            Wanted::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
-            Wanted::Aside => {
+        match way {
+            Way::Nowhere => {}
+            Way::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
+            Way::Aside => {
                 choosy.wanting.iter().for_each(|it| turn.settle(hub, *it, hub.aside()));
             }
         }
@@ -61,7 +61,7 @@ impl Shard {
 
     /// Notes who of a group wants a message, which is read once for all of them, and gives the fewer of the two sides what comes before
     /// it: to those who want it, or to those who do not, for whom it is cut out of what the group gets.
-    fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Wanted {
+    fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Way {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
         let Self { hub, sessions, turn, choosy, limits, .. } = self;
         let Choosy { wanting, others } = choosy;
@@ -75,18 +75,18 @@ impl Shard {
         // What is gathered for them does not wait for a later turn, as a shared frame does.
         let are_few = wanting.len() <= others.len().min(limits.deliveries_per_turn_max);
         match (wanting.is_empty(), are_few) {
-            (true, _) => Wanted::Nowhere,
+            (true, _) => Way::Nowhere,
             (false, true) => {
                 for conn in wanting {
                     let groups = sessions.socket(*conn).into_iter().flat_map(|it| it.groups());
                     groups.for_each(|it| turn.settle(hub, *conn, it));
                     turn.cut(hub, *conn, hub.aside());
                 }
-                Wanted::Aside
+                Way::Aside
             }
             (false, false) => {
                 others.iter().for_each(|it| turn.settle(hub, *it, group));
-                Wanted::InGroup(group)
+                Way::InGroup(group)
             }
         }
     }
@@ -163,7 +163,7 @@ impl Shard {
 }
 
 /// How a message goes to those who want some messages alone.
-enum Wanted {
+enum Way {
     /// Nobody wants it.
     Nowhere,
     /// So few do that each is given it by itself, behind what it has so far.
