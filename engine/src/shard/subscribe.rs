@@ -61,6 +61,7 @@ impl Shard {
                     Stage::Behind { next, .. } => *next = None,
                     Stage::Joining | Stage::Live(_) => {}
                 }
+                known.audience = audience;
                 let before = std::mem::replace(&mut known.shown, member.clone());
                 Some((std::mem::replace(&mut known.id, id), before))
             }
@@ -186,7 +187,8 @@ impl Shard {
         self.settle_in(conn, (id, audience), joined);
     }
 
-    /// Gives a subscription its place in the fan-out: that of those who are behind, or that of those who are live.
+    /// Gives a subscription its place in the fan-out: that of those who are behind, or that of those who are live. Until then it hears
+    /// what it heard before.
     fn settle_in(
         &mut self,
         conn: ConnId,
@@ -200,11 +202,10 @@ impl Shard {
         if next.is_some() {
             self.arrivals.note_thirst(conn);
         }
-        let Some(subscription) = self.socket(conn).and_then(|it| it.subscriptions.by_id(id)) else {
-            return;
-        };
+        let subscription = self.sessions.socket(conn).and_then(|it| it.subscriptions.by_id(id));
+        let Some(subscription) = subscription else { return };
         let left = match (&mut subscription.stage, next) {
-            (Stage::Live(_), None) => return,
+            (Stage::Live(seat), None) if self.hub.audience(seat.group) == audience => return,
             (Stage::Behind { next: known, .. }, Some(_)) => return *known = next,
             (Stage::Live(seat) | Stage::Behind { seat, .. }, _) => Some(*seat),
             (Stage::Joining | Stage::Refused, _) => None,

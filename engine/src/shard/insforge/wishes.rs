@@ -159,7 +159,10 @@ impl Shard {
                 }
             }
             Wish::PlainSubscribe { channel, filter } => {
-                let audience = self.choose(conn, &channel, &filter, effects);
+                let audience = match filter.is_open() {
+                    true => Audience::InsforgePlain,
+                    false => Audience::InsforgeFiltered,
+                };
                 // Who is tracked stays so.
                 let shown = self.tracked(conn, &channel);
                 let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
@@ -177,24 +180,6 @@ impl Shard {
             }
             Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
-    }
-
-    /// Among whom a client of the documents' wire hears a channel. Who wants another kind of frames than before starts anew.
-    fn choose(
-        &mut self,
-        conn: ConnId,
-        channel: &Arc<ChannelKey>,
-        filter: &Filter,
-        effects: &mut Effects,
-    ) -> Audience {
-        let audience =
-            if filter.is_open() { Audience::InsforgePlain } else { Audience::InsforgeFiltered };
-        let Some(socket) = self.socket(conn) else { return audience };
-        let before = socket.subscriptions.of(channel).map(|it| it.audience);
-        if before.is_some_and(|it| it != audience) {
-            self.unsubscribe(conn, channel, effects);
-        }
-        audience
     }
 
     /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.

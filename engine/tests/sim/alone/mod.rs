@@ -1,6 +1,7 @@
 //! One shard driven by hand: its clock, its catalog and its room of webhooks do what a test says. For what depends on one moment
 //! that few seeds hit.
 
+mod asking;
 mod bodies;
 mod choosy;
 mod leaving;
@@ -88,14 +89,14 @@ fn specs() -> [TenantSpec; 2] {
 
 impl Alone {
     fn new(limits: Limits) -> Self {
-        Self::among(1, limits)
+        Self::among(1, ShardId(0), limits)
     }
 
-    /// The first of so many shards. Nobody plays the others.
-    fn among(shard_count: u16, limits: Limits) -> Self {
+    /// One of so many shards.
+    fn among(shard_count: u16, id: ShardId, limits: Limits) -> Self {
         let now = Now { monotonic_ms: 1_000, wall_ms: 1_700_000_000_000 };
         let mut shard = Shard::new(ShardOptions {
-            id: ShardId(0),
+            id,
             shard_count,
             limits,
             tenants: Arc::new(Tenants::new(&specs(), NODE_KEY)),

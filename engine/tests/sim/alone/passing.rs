@@ -14,7 +14,7 @@ fn who_waits_for_a_share_of_a_former_owner_is_passed_behind_its_answer() {
     let is_here = |count: &u16| home(&ChannelKey::new(OPEN, "a"), *count) == ShardId(0);
     let shards = (2..).find(is_here).unwrap();
     let limits = Limits { deliveries_per_turn_max: 3, ..Limits::default() };
-    let mut alone = Alone::among(shards, limits);
+    let mut alone = Alone::among(shards, ShardId(0), limits);
     let listeners: Vec<_> = (0..7).map(|_| alone.listen("x")).collect();
     let publisher = alone.plain();
     alone.publish(publisher, &["x"]);
