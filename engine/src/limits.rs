@@ -11,6 +11,8 @@ pub struct Limits {
     pub wire: protocol::Limits,
     /// Connections of one shard. Over it: `503` and the connection closes.
     pub connections_max: usize,
+    /// Connections that came while memory was short, and are heard before they are refused. Over it: refused unheard.
+    pub newcomers_heard_max: usize,
     /// Sessions over long polling of one shard. Over it: `503`.
     pub polling_sessions_max: usize,
     /// Bytes that wait for one of them to fetch them, with 64 for each piece. Over it: the session ends.
@@ -103,6 +105,7 @@ impl Default for Limits {
             unread_bytes_max: wire.head_bytes_max + wire.body_bytes_max,
             wire,
             connections_max: 1_000_000,
+            newcomers_heard_max: 256,
             polling_sessions_max: 65_536,
             polling_outbox_bytes_max: 1024 * 1024,
             polling_total_bytes_max: 64 * 1024 * 1024,

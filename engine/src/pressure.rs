@@ -80,7 +80,7 @@ impl Gauge {
         self.readings.fetch_add(1, Ordering::Release);
     }
 
-    /// Everyone is to give back what nobody uses. Whoever sees the level that is set behind it sees that it is told so.
+    /// Everyone is to give back what nobody uses. Call it before [`Gauge::set`]: who sees that level sees the new round too.
     pub fn begin_round(&self) {
         self.rounds.fetch_add(1, Ordering::Relaxed);
     }

@@ -34,6 +34,7 @@ impl LimitsConfig {
         Limits {
             wire: self.for_decoders(),
             connections_max: self.connections_max as usize,
+            newcomers_heard_max: self.newcomers_heard_max,
             polling_sessions_max: self.polling_sessions_max,
             polling_outbox_bytes_max: self.outbox_bytes_max,
             polling_total_bytes_max: self.polling_total_bytes_max,

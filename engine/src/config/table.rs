@@ -83,6 +83,7 @@ settings! {
     limits: LimitsConfig {
         memory_bytes_max: u64 = 0 in 0..=1_125_899_906_842_624 bytes, "Memory of the node; 0 is four fifths of what its cgroup, or the host, has. Over it new connections are refused with 503; a sixteenth over it messages are too; an eighth over it the slowest consumers are closed with 1013.";
         connections_max: u32 = 1_000_000 in 1..=16_777_152 connections, "Open connections of one shard; descriptors may allow fewer. A new one beyond it is refused with 503.";
+        newcomers_heard_max: usize = 256 in 1..=65_536 connections, "Connections of one shard that came while memory was short, and have not asked for anything yet. They are heard before they are refused, so that whoever asks how the node is hears it; each has a head at most, and head_timeout_ms. One more is refused unheard.";
         message_bytes_max: usize = 65_536 in 1..=1_048_576 bytes, "Data of one message. More is refused: close 1009, status 413, or an error frame over Socket.IO, whose frames may be larger.";
         channel_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of a channel. A longer one is refused.";
         event_name_bytes_max: usize = 200 in 1..=1_024 bytes, "Name of an event. A longer one is refused.";

@@ -117,7 +117,7 @@ impl Core {
         side.reap(has_room(driver, *stream_backlog_bytes_max));
         self.feel_pressure(now);
         self.worked |= self.parts.shard.is_behind();
-        // Large fan-outs that wait need nobody else to go on, so that everything may wait for them.
+        // Large fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
         if self.parts.shard.may_fan_out() {
             self.take_deliveries(now);
             self.take_inputs(now);
@@ -358,7 +358,7 @@ impl Core {
         journal.wake();
         shard.flush(&mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
-        for pass in effects.passes.drain(..) {
+        for pass in shard.due_passes(&mut effects.passes) {
             if let Some(bell) = bells.get(pass.to.index()) {
                 driver.pass(pass.conn, bell.target(), pass.number.0);
             }

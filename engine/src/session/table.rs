@@ -127,6 +127,30 @@ impl Table {
         slots.get_mut(conn.place()).filter(|slot| slot.conn == Some(conn) || any_owner)
     }
 
+    /// What a connection over a WebSocket speaks there.
+    pub fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
+        match &mut self.slot(conn)?.state {
+            State::Socket(socket) => Some(socket),
+            State::Http(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => None,
+        }
+    }
+
+    /// What a connection over HTTP speaks there.
+    pub fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
+        match &mut self.slot(conn)?.state {
+            State::Http(http) => Some(http),
+            State::Socket(_)
+            | State::Leaving(_)
+            | State::Passing(..)
+            | State::Arriving
+            | State::Ending => None,
+        }
+    }
+
     /// Ends a connection and returns what it spoke.
     pub fn close(&mut self, conn: ConnId) -> Option<State> {
         let slot = self.slot(conn)?;

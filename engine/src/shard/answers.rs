@@ -185,8 +185,12 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         let messages = publications.iter().map(|it| view(it));
-        let body = self.body(|out| cohesivity::body_history(out, messages));
-        self.answer_ticket(to, closes, |asked, out| write_json(out, &Shape::of(asked), &body));
+        let mut body = std::mem::take(&mut self.scratch);
+        self.answer_ticket(to, closes, |asked, out| {
+            body.clear();
+            cohesivity::body_history(&mut body, messages);
+            write_json(out, &Shape::of(asked), &body);
+        });
         self.scratch = body;
     }
 
@@ -224,14 +228,7 @@ impl Shard {
     }
 
     pub(super) fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
-        match &mut self.sessions.slot(conn)?.state {
-            State::Http(http) => Some(http),
-            State::Socket(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => None,
-        }
+        self.sessions.http(conn)
     }
 
     /// Answers the request of a ticket, and everyone who only waited for it.
@@ -241,8 +238,7 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
         encode: impl FnOnce(Asked, &mut Vec<u8>),
     ) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        let State::Http(http) = &mut slot.state else { return };
+        let Some(http) = self.sessions.http(to.conn) else { return };
         let Some(asked) = http.tickets.asked(to.ticket) else { return };
         if asked.then == KeepAlive::Keep && http.tickets.leave_first(to.ticket) {
             self.turn.write(&self.hub, to.conn, std::iter::empty(), |out| encode(asked, out));

@@ -1,7 +1,6 @@
 //! This shard as the edge of connections: what homes deliver becomes frames and answers. Nothing here sends to a shard.
 
 use std::cell::LazyCell;
-use std::sync::Arc;
 
 use protocol::Rejection;
 use protocol::dialect::insforge::plain::schema_of;
@@ -16,7 +15,7 @@ use super::told;
 use crate::broker::{Member, Start};
 use crate::hub::{Audience, GroupId};
 use crate::ids::{ChannelKey, ConnId};
-use crate::session::{PublishAsked, SocketSession, Stage, State, Table};
+use crate::session::{PublishAsked, SocketSession, Stage, State};
 
 impl Shard {
     /// Takes what a home delivers. It is not given the means to send to another shard (invariant 5).
@@ -29,7 +28,9 @@ impl Shard {
             Delivery::Accepted(to, publication) => self.on_accepted(to, &publication, closes),
             Delivery::Refused(to, why) => self.on_refusal(to, &why, closes),
             Delivery::EpochChanged(channel) => self.on_epoch_changed(&channel, closes),
-            Delivery::History(to, publications) => self.on_history_read(to, &publications, closes),
+            Delivery::History(to, publications) => {
+                self.answer_history_read(to, &publications, closes);
+            }
             Delivery::Step(call, came) => self.calls.on_step(call, came),
             Delivery::Ruling(ruling) => self.on_ruling(&ruling),
         }
@@ -38,21 +39,21 @@ impl Shard {
     fn on_publication(&mut self, publication: &Publication) {
         let Some(mut groups) = self.hub.listening(publication.channel()) else { return };
         let choosy = groups.of(Audience::InsforgeFiltered);
-        let wanted = choosy.map_or(Wanted::Nowhere, |group| self.ask_choosy(group, publication));
-        if matches!(wanted, Wanted::Aside) {
+        let way = choosy.map_or(Way::Nowhere, |group| self.ask_choosy(group, publication));
+        if matches!(way, Way::Aside) {
             groups = groups.with(Audience::InsforgeFiltered, self.hub.aside());
         }
-        let is_wanted = !matches!(wanted, Wanted::Nowhere);
+        let is_wanted = !matches!(way, Way::Nowhere);
         let gets =
             |it: Audience| it.has_messages() || (it == Audience::InsforgeFiltered && is_wanted);
         self.hub.tell(&groups, gets, |dialect, out| {
             dialect.encode_publication(out, &view(publication));
         });
         let Self { hub, turn, choosy, .. } = self;
-        match wanted {
-            Wanted::Nowhere => {}
-            Wanted::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
-            Wanted::Aside => {
+        match way {
+            Way::Nowhere => {}
+            Way::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
+            Way::Aside => {
                 for conn in &choosy.wanting {
                     turn.settle(hub, *conn, hub.aside());
                     turn.let_wait(*conn, choosy.wanting.len());
@@ -63,31 +64,31 @@ impl Shard {
 
     /// Notes who of a group wants a message, which is read once for all of them, and gives the fewer of the two sides what comes before
     /// it: to those who want it, or to those who do not, for whom it is cut out of what the group gets.
-    fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Wanted {
+    fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Way {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
         let Self { hub, sessions, turn, choosy, .. } = self;
         let Choosy { wanting, others } = choosy;
         wanting.clear();
         others.clear();
         for conn in hub.conns(group) {
-            let client = socket_of(sessions, *conn).and_then(SocketSession::insforge);
+            let client = sessions.socket(*conn).and_then(SocketSession::insforge);
             let wants = client.is_some_and(|it| it.wants(publication, || schema.as_deref()));
             if wants { wanting.push(*conn) } else { others.push(*conn) }
         }
         let are_few = wanting.len() <= others.len();
         match (wanting.is_empty(), are_few) {
-            (true, _) => Wanted::Nowhere,
+            (true, _) => Way::Nowhere,
             (false, true) => {
                 for conn in wanting {
-                    let groups = socket_of(sessions, *conn).into_iter().flat_map(|it| it.groups());
+                    let groups = sessions.socket(*conn).into_iter().flat_map(|it| it.groups());
                     groups.for_each(|it| turn.settle(hub, *conn, it));
                     turn.cut(hub, *conn, hub.aside());
                 }
-                Wanted::Aside
+                Way::Aside
             }
             (false, false) => {
                 others.iter().for_each(|it| turn.settle(hub, *it, group));
-                Wanted::InGroup(group)
+                Way::InGroup(group)
             }
         }
     }
@@ -135,61 +136,36 @@ impl Shard {
         publication: &Publication,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &mut slot.state {
-            State::Socket(socket) => {
-                socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let asked = asked.and_then(PublishAsked::told);
-                let dialect = socket.dialect();
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
-                    told::tell_published(out, dialect, Ok(publication), asked);
-                });
-            }
-            State::Http(_) => self.answer_published(to, publication, closes),
-            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
-        }
+        let Some(socket) = self.sessions.socket(to.conn) else {
+            return self.answer_published(to, publication, closes);
+        };
+        socket.unanswered = socket.unanswered.saturating_sub(1);
+        let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+        let asked = asked.and_then(PublishAsked::told);
+        let dialect = socket.dialect();
+        self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+            told::tell_published(out, dialect, Ok(publication), asked);
+        });
     }
 
     fn on_refusal(&mut self, to: ReplyTo, why: &Rejection, closes: &mut Vec<(ConnId, Ending)>) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &mut slot.state {
-            State::Socket(socket) => {
-                socket.unanswered = socket.unanswered.saturating_sub(1);
-                let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
-                let paid = asked.as_ref().map(|it| it.channel.tenant());
-                let asked = asked.and_then(PublishAsked::told);
-                let dialect = socket.dialect();
-                self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
-                    told::tell_published(out, dialect, Err(why), asked);
-                });
-                paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
-            }
-            State::Http(_) => self.answer_refused(to, why, closes),
-            State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => {}
-        }
-    }
-
-    fn on_history_read(
-        &mut self,
-        to: ReplyTo,
-        publications: &[Arc<Publication>],
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        let Some(slot) = self.sessions.slot(to.conn) else { return };
-        match &slot.state {
-            State::Http(_) => self.answer_history_read(to, publications, closes),
-            State::Socket(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => {}
-        }
+        let Some(socket) = self.sessions.socket(to.conn) else {
+            return self.answer_refused(to, why, closes);
+        };
+        socket.unanswered = socket.unanswered.saturating_sub(1);
+        let asked = socket.asks().and_then(|asks| asks.published(to.ticket));
+        let paid = asked.as_ref().map(|it| it.channel.tenant());
+        let asked = asked.and_then(PublishAsked::told);
+        let dialect = socket.dialect();
+        self.turn.write(&self.hub, to.conn, socket.groups(), |out| {
+            told::tell_published(out, dialect, Err(why), asked);
+        });
+        paid.into_iter().for_each(|tenant| self.owe_publish(tenant));
     }
 }
 
 /// How a message goes to those who want some messages alone.
-enum Wanted {
+enum Way {
     /// Nobody wants it.
     Nowhere,
     /// So few do that each is given it by itself, behind what it has so far.
@@ -203,17 +179,6 @@ enum Wanted {
 pub(super) struct Choosy {
     wanting: Vec<ConnId>,
     others: Vec<ConnId>,
-}
-
-fn socket_of(sessions: &mut Table, conn: ConnId) -> Option<&mut SocketSession> {
-    match &mut sessions.slot(conn)?.state {
-        State::Socket(socket) => Some(socket),
-        State::Http(_)
-        | State::Leaving(_)
-        | State::Passing(..)
-        | State::Arriving
-        | State::Ending => None,
-    }
 }
 
 /// A publication as the dialects write it down.

@@ -18,7 +18,7 @@ use super::told::{self, Left};
 use crate::control::{Came, Enforce, Enforced, OnTokenEnd, RuleChange, Ruling};
 use crate::ids::{CallId, ChannelKey, ConnId, ShardId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, Stage, State, Subscription};
+use crate::session::{SocketSession, Stage, Subscription};
 use crate::tenants::Tenants;
 
 /// Connections that one [`Input::Resume`](super::input::Input::Resume) looks at.
@@ -199,8 +199,7 @@ impl Shard {
         let end = start + LOOKED_AT_PER_RESUME;
         let some: Vec<ConnId> = self.sessions.range(start..end).collect();
         for conn in some {
-            let Some(slot) = self.sessions.slot(conn) else { continue };
-            let State::Socket(socket) = &slot.state else { continue };
+            let Some(socket) = self.sessions.socket(conn) else { continue };
             let Some(end) = order.what.ends(socket) else { continue };
             order.done.count += 1;
             match end {

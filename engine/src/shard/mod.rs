@@ -72,7 +72,7 @@ use crate::hub::{Hub, Turn};
 use crate::ids::{ChannelKey, ConnId, Now, ShardId, SubscriptionId, TenantId};
 use crate::limits::{Limits, refused_at_once};
 use crate::message_ids::MessageIds;
-use crate::session::{Load, State, Table};
+use crate::session::{Load, Table};
 use crate::tenants::Tenants;
 
 /// What a shard is made with.
@@ -311,7 +311,7 @@ impl Shard {
 
     /// Whether a connection is a client's that listens.
     pub fn is_socket(&mut self, conn: ConnId) -> bool {
-        self.sessions.slot(conn).is_some_and(|it| matches!(it.state, State::Socket(_)))
+        self.sessions.socket(conn).is_some()
     }
 
     /// Connections held here.

@@ -17,7 +17,6 @@ use super::steps;
 use super::streams::Streaming;
 use crate::control::{Metered, SeatOp, Spend, TokenId, seat_of};
 use crate::ids::{CallId, ConnId, MessageId, TenantId};
-use crate::session::State;
 
 /// Life of a server's bearer token.
 const SESSION_TTL_S: u32 = 60;
@@ -106,14 +105,12 @@ impl Shard {
     ) {
         match self.begin_for(steps::For::Nobody, publication.channel().tenant()) {
             Ok(call) => {
-                if let Some(State::Socket(socket)) =
-                    self.sessions.slot(conn).map(|it| &mut it.state)
-                {
+                if let Some(socket) = self.socket(conn) {
                     socket.unanswered += 1;
                 }
                 self.pay(call, Paid::SocketPublish(conn, publication, keep), effects);
             }
-            Err(why) => self.say_refused(conn, &why),
+            Err(why) => self.write_to(conn, |out| cohesivity::frame_rejection(out, &why)),
         }
     }
 
@@ -244,10 +241,10 @@ impl Shard {
     ) {
         if let &Paid::SocketPublish(conn, ..) = paid {
             self.hand_over(call);
-            if let Some(State::Socket(socket)) = self.sessions.slot(conn).map(|it| &mut it.state) {
+            if let Some(socket) = self.socket(conn) {
                 socket.unanswered = socket.unanswered.saturating_sub(1);
             }
-            self.say_refused(conn, &why);
+            self.write_to(conn, |out| cohesivity::frame_rejection(out, &why));
         } else {
             self.finish(call, Err(why), effects);
         }
@@ -256,14 +253,6 @@ impl Shard {
     /// Tells the seat that a socket which it counts is no more.
     pub(super) fn give_socket_back(&mut self, tenant: TenantId, effects: &mut Effects) {
         self.send(seat_of(tenant, self.shard_count), Request::Release(tenant, 1), effects);
-    }
-
-    fn say_refused(&mut self, conn: ConnId, why: &Rejection) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &slot.state else { return };
-        self.turn.write(&self.hub, conn, socket.groups(), |out| {
-            cohesivity::frame_rejection(out, why);
-        });
     }
 
     fn send_publish(

@@ -68,6 +68,12 @@ impl Shard {
         Progress::Wait
     }
 
+    /// Those of `passes` that are due now. Whoever still waits for a share of earlier turns goes behind that: nothing is sent to a
+    /// connection on its way.
+    pub fn due_passes<'a>(&'a self, passes: &'a mut Vec<Pass>) -> impl Iterator<Item = Pass> + 'a {
+        passes.extract_if(.., |it| !self.turn.is_owed(it.conn))
+    }
+
     /// The connection is another shard's: what was not read of it follows.
     pub(super) fn on_passed(&mut self, conn: ConnId, effects: &mut Effects) {
         let Some(slot) = self.sessions.slot(conn) else { return };

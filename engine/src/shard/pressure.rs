@@ -18,9 +18,6 @@ use crate::session::State;
 
 /// What a peer may leave unread while there is no memory for messages: a head, not a body.
 const UNREAD_BYTES_MAX: usize = 16 * 1024;
-/// Connections of one shard that came while there was no memory for them, and have not asked for anything yet. Who asks whether the node
-/// lives is among them; each has a head at most, and as long as a head may take. More are refused unheard.
-const NEWCOMERS_MAX: usize = 256;
 
 /// How short memory is.
 #[derive(Debug)]
@@ -28,7 +25,8 @@ pub(super) struct Squeeze {
     level: Pressure,
     /// The limit of that name, while there is memory for consumers.
     polling_total_bytes_max: usize,
-    /// See [`NEWCOMERS_MAX`].
+    /// Connections that came while there was no memory for them, and have not asked for anything yet. Who asks whether the node lives
+    /// is among them; each has a head at most, and as long as a head may take.
     newcomers: BTreeSet<ConnId>,
 }
 
@@ -72,7 +70,7 @@ impl Shard {
     /// When there is no memory for it, nor for another that is heard.
     pub(super) fn greet(&mut self, conn: ConnId) -> Result<(), Rejection> {
         let Err(why) = self.has_memory_for(Pressure::Connections) else { return Ok(()) };
-        if self.squeeze.newcomers.len() >= NEWCOMERS_MAX {
+        if self.squeeze.newcomers.len() >= self.limits.newcomers_heard_max {
             return Err(why);
         }
         self.squeeze.newcomers.insert(conn);

@@ -236,7 +236,7 @@ impl Shard {
             return None;
         }
         let since = (self.now.wall_ms / 1000, self.tenants_generation);
-        let State::Http(http) = &mut self.sessions.slot(conn)?.state else { return None };
+        let http = self.sessions.http(conn)?;
         let known = http.publishes_again(bytes, &self.limits.wire, since)?;
         let outline = Outline {
             head_bytes: known.head_bytes,

@@ -16,7 +16,7 @@ use super::streams::{StreamAsk, Streaming};
 use crate::control::Came;
 use crate::hasher::ShardHasher;
 use crate::ids::{CallId, ConnId};
-use crate::session::{Place, State, StreamEnd};
+use crate::session::{Place, StreamEnd};
 use crate::side::{
     PARTS_AHEAD, SideAnswer, SideAsk, UpstreamHead, VENDOR_ANSWER_BYTES_MAX, VendorAnswer,
     VendorAsk,
@@ -188,8 +188,7 @@ impl Shard {
             return;
         };
         let (reply, is_old) = (*reply, *is_old);
-        let Some(slot) = self.sessions.slot(reply.conn) else { return };
-        let State::Http(http) = &mut slot.state else { return };
+        let Some(http) = self.sessions.http(reply.conn) else { return };
         let Some(asked) = http.tickets.asked(reply.ticket) else { return };
         let how = framed(head, asked.method, is_old);
         *framing = Some(how);
@@ -257,8 +256,7 @@ impl Shard {
         parts: u32,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
-        let Some(slot) = self.sessions.slot(reply.conn) else { return false };
-        let State::Http(http) = &mut slot.state else { return false };
+        let Some(http) = self.sessions.http(reply.conn) else { return false };
         match http.tickets.piece(reply.ticket, parts) {
             Place::Out => {
                 self.turn.write(&self.hub, reply.conn, std::iter::empty(), encode);

@@ -168,18 +168,13 @@ impl Shard {
             Ok(publish) => self.publish_from(conn, &publish, effects),
             Err(why) => {
                 self.counters.rejected += 1;
-                let Some(slot) = self.sessions.slot(conn) else { return };
-                let State::Socket(socket) = &slot.state else { return };
-                self.turn.write(&self.hub, conn, socket.groups(), |out| {
-                    cohesivity::frame_rejection(out, &why);
-                });
+                self.write_to(conn, |out| cohesivity::frame_rejection(out, &why));
             }
         }
     }
 
     fn publish_from(&mut self, conn: ConnId, publish: &Publish<'_>, effects: &mut Effects) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         let Some(subscription) = socket.subscriptions.list().first() else { return };
         let channel = Arc::clone(&subscription.channel);
         let publication = unplaced(&channel, &socket.member.id, publish);

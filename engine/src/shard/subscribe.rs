@@ -61,6 +61,7 @@ impl Shard {
                     Stage::Behind { next, .. } => *next = None,
                     Stage::Joining | Stage::Live(_) => {}
                 }
+                known.audience = audience;
                 let before = std::mem::replace(&mut known.shown, member.clone());
                 Some((std::mem::replace(&mut known.id, id), before))
             }
@@ -168,8 +169,7 @@ impl Shard {
     /// (invariant 3). An answer to a subscription that has ended finds nobody.
     pub(super) fn on_joined(&mut self, joined: &Joined, closes: &mut Vec<(ConnId, Ending)>) {
         let Joiner { conn, subscription: id } = joined.joiner;
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         let id = match socket.subscriptions.of(&joined.channel) {
             Some(current) if current.id == id || planted::is(Fault::LateJoined) => current.id,
             Some(_) | None => return,
@@ -187,7 +187,8 @@ impl Shard {
         self.settle_in(conn, (id, audience), joined);
     }
 
-    /// Gives a subscription its place in the fan-out: that of those who are behind, or that of those who are live.
+    /// Gives a subscription its place in the fan-out: that of those who are behind, or that of those who are live. Until then it hears
+    /// what it heard before.
     fn settle_in(
         &mut self,
         conn: ConnId,
@@ -201,11 +202,10 @@ impl Shard {
         if next.is_some() {
             self.arrivals.note_thirst(conn);
         }
-        let Some(subscription) = self.socket(conn).and_then(|it| it.subscriptions.by_id(id)) else {
-            return;
-        };
+        let subscription = self.sessions.socket(conn).and_then(|it| it.subscriptions.by_id(id));
+        let Some(subscription) = subscription else { return };
         let left = match (&mut subscription.stage, next) {
-            (Stage::Live(_), None) => return,
+            (Stage::Live(seat), None) if self.hub.audience(seat.group) == audience => return,
             (Stage::Behind { next: known, .. }, Some(_)) => return *known = next,
             (Stage::Live(seat) | Stage::Behind { seat, .. }, _) => Some(*seat),
             (Stage::Joining | Stage::Refused, _) => None,
@@ -264,19 +264,11 @@ impl Shard {
 
     /// Writes a frame to a client alone.
     pub(super) fn write_to(&mut self, conn: ConnId, encode: impl FnOnce(&mut Vec<u8>)) {
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         self.turn.write(&self.hub, conn, socket.groups(), encode);
     }
 
     pub(super) fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
-        match &mut self.sessions.slot(conn)?.state {
-            State::Socket(socket) => Some(socket),
-            State::Http(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => None,
-        }
+        self.sessions.socket(conn)
     }
 }

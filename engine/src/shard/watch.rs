@@ -121,8 +121,7 @@ impl Shard {
 
     fn ping(&mut self, conn: ConnId) {
         let now_ms = self.now.monotonic_ms;
-        let Some(slot) = self.sessions.slot(conn) else { return };
-        let State::Socket(socket) = &mut slot.state else { return };
+        let Some(socket) = self.sessions.socket(conn) else { return };
         socket.pinged_at_ms = now_ms;
         let is_packet = socket.insforge().is_some_and(|it| it.note_ping(now_ms));
         self.turn.write(&self.hub, conn, socket.groups(), |out| {

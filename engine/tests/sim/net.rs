@@ -267,6 +267,7 @@ impl Net {
             }
             let mut missed = self.missed;
             let Some(wire) = self.wire_mut(conn) else { continue };
+            assert!(wire.passing.is_none(), "sent to a connection on its way: {conn:?}");
             missed.gone += usize::from(wire.gone);
             missed.shed += usize::from(wire.outbox.is_sealed() && !wire.gone);
             let is_full = pieces

@@ -30,9 +30,9 @@ impl Moves {
 }
 
 impl Net {
-    /// Begins to pass what the shard wants passed, unless it is closed or over its limit.
-    pub fn begin_moves(&mut self) {
-        for Pass { conn, to, number } in std::mem::take(&mut self.moves.wanted) {
+    /// Begins to pass what is due, unless it is closed or over its limit.
+    pub fn begin_moves(&mut self, due: Vec<Pass>) {
+        for Pass { conn, to, number } in due {
             if let Some(wire) = self.wire_mut(conn).filter(|it| it.is_open()) {
                 wire.passing = Some((to, number));
             }

@@ -129,10 +129,6 @@ impl PlainClient {
     fn subscribe(&mut self, key: &Key, out: &mut Vec<u8>, scene: &mut Scene<'_>) {
         let wish = if self.is_choosy { Wish::any(scene) } else { Wish::default() };
         let asked = self.asked.entry(key.clone()).or_default();
-        // To want some instead of all, or the other way round, takes back what was asked for before and has no answer.
-        if asked.iter().any(|(_, it)| it.is_open() != wish.is_open()) {
-            return;
-        }
         let text = format!("\"subscribe\",\"channel\":\"{}\"{}", key.1, wish.words());
         asked.push_back((scene.position_of(key), wish.clone()));
         if let Some(view) = self.views.get_mut(key) {

@@ -51,10 +51,14 @@ impl World {
     pub fn turn(&mut self, shard: usize) {
         let count = 1 + self.random.below(self.plan.inputs_per_turn);
         let mut moved = false;
-        // As in the reactor: while too many fan-outs are not done nothing is taken.
+        // As in the reactor: while too many fan-outs are not done, time passes and orders come, and nothing else is taken.
         let is_full = !self.shards[shard].may_fan_out();
         for _ in 0..count {
             moved |= match self.random.below(12) {
+                9 if self.may_ask(shard) => {
+                    self.tick(shard);
+                    false
+                }
                 _ if is_full => false,
                 0..=2 => self.take_delivery(shard),
                 3..=4 => self.take_request(shard),
@@ -65,10 +69,6 @@ impl World {
                         || self.take_resume(shard)
                         || self.take_drained(shard)
                         || self.take_move(shard)
-                }
-                9 if self.may_ask(shard) => {
-                    self.tick(shard);
-                    false
                 }
                 _ if self.may_ask(shard) => self.read_any(shard),
                 _ => false,

@@ -305,7 +305,8 @@ impl World {
         self.transcript = sent;
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
         seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
-        net.begin_moves();
+        let due = self.shards[shard].due_passes(&mut net.moves.wanted).collect();
+        net.begin_moves(due);
         let due = self.shards[shard].due_closes(&mut net.closes).collect();
         seen.note_if(!net.closes.is_empty(), "closed behind slices");
         net.end_turn(due, now_ms, seen);

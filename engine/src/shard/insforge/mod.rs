@@ -113,7 +113,7 @@ impl Shard {
             | insforge::Call::PermissionsReplace => Ok(self.find_rules(head, call)),
         };
         match found {
-            // Its answer says which pages may read it.
+            // The caller answers a denied origin, with the lines of a rejection: no page may read that, as any may the refusals here.
             Ok(Call::Refuse(RestError::Other(why @ Rejection::OriginDenied { .. }))) => Err(why),
             found => found,
         }

@@ -20,7 +20,7 @@ use crate::control::{Came, Metered, Priced, SeatOp, Spend};
 use crate::hub::Audience;
 use crate::ids::{CallId, ChannelKey, ConnId, TenantId};
 use crate::planted::{self, Fault};
-use crate::session::{SocketSession, State};
+use crate::session::SocketSession;
 use crate::tenants::PolicyMode;
 
 /// What a client asks of a channel.
@@ -91,9 +91,8 @@ impl Shard {
     /// any for what is asked.
     fn grant_insforge(&mut self, conn: ConnId, wish: &Wish) -> Result<(), Rejection> {
         let waiting_max = self.limits.unanswered_frames_max;
-        let Some(slot) = self.sessions.slot(conn) else { return Err(Rejection::Internal) };
-        let State::Socket(socket) = &mut slot.state else { return Err(Rejection::Internal) };
-        let Some(client) = socket.insforge() else { return Err(Rejection::Internal) };
+        let client = self.sessions.socket(conn).and_then(SocketSession::insforge);
+        let Some(client) = client else { return Err(Rejection::Internal) };
         if client.asks.waiting() >= waiting_max {
             return Err(Rejection::Overloaded { limit: "unanswered_frames_max" });
         }
@@ -160,7 +159,10 @@ impl Shard {
                 }
             }
             Wish::PlainSubscribe { channel, filter } => {
-                let audience = self.choose(conn, &channel, &filter, effects);
+                let audience = match filter.is_open() {
+                    true => Audience::InsforgePlain,
+                    false => Audience::InsforgeFiltered,
+                };
                 // Who is tracked stays so.
                 let shown = self.tracked(conn, &channel);
                 let wanted = Wanted { audience, after: None, frame: Frame::Awaited(None), shown };
@@ -178,24 +180,6 @@ impl Shard {
             }
             Wish::Publish { publication } => self.send_insforge(conn, publication, effects),
         }
-    }
-
-    /// Among whom a client of the documents' wire hears a channel. Who wants another kind of frames than before starts anew.
-    fn choose(
-        &mut self,
-        conn: ConnId,
-        channel: &Arc<ChannelKey>,
-        filter: &Filter,
-        effects: &mut Effects,
-    ) -> Audience {
-        let audience =
-            if filter.is_open() { Audience::InsforgePlain } else { Audience::InsforgeFiltered };
-        let Some(socket) = self.socket(conn) else { return audience };
-        let before = socket.subscriptions.of(channel).map(|it| it.audience);
-        if before.is_some_and(|it| it != audience) {
-            self.unsubscribe(conn, channel, effects);
-        }
-        audience
     }
 
     /// The publication goes as it came: its home places it, and nobody else may hold it meanwhile.

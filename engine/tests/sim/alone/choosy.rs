@@ -9,7 +9,7 @@ use super::{Alone, OPEN, introduction};
 
 impl Alone {
     /// A client that wants the messages of one event.
-    fn listen(&mut self, event: &str) -> ConnId {
+    pub(super) fn listen(&mut self, event: &str) -> ConnId {
         let conn = self.plain();
         let filter = format!(r#""channel":"a","filter":{{"event":"{event}"}}"#);
         let answer = self.tell(conn, &format!(r#"{{"type":"subscribe",{filter}}}"#));
@@ -17,14 +17,14 @@ impl Alone {
         conn
     }
 
-    fn plain(&mut self) -> ConnId {
+    pub(super) fn plain(&mut self) -> ConnId {
         let conn = self.open(OPEN, "/realtime");
         assert!(self.tell(conn, &introduction(OPEN)).contains("auth_success"));
         conn
     }
 
     /// Publishes events in their order, and hands them out in one turn.
-    fn publish(&mut self, conn: ConnId, events: &[&str]) {
+    pub(super) fn publish(&mut self, conn: ConnId, events: &[&str]) {
         for event in events {
             let text = format!(
                 r#"{{"type":"publish","channel":"a","event":"{event}","payload":{{"is":"{event}"}}}}"#

@@ -1,10 +1,12 @@
 //! One shard driven by hand: its clock, its catalog and its room of webhooks do what a test says. For what depends on one moment
 //! that few seeds hit.
 
+mod asking;
 mod bodies;
 mod choosy;
 mod leaving;
 mod paces;
+mod passing;
 mod polls;
 mod pressure;
 mod removal;
@@ -87,10 +89,15 @@ fn specs() -> [TenantSpec; 2] {
 
 impl Alone {
     fn new(limits: Limits) -> Self {
+        Self::among(1, ShardId(0), limits)
+    }
+
+    /// One of so many shards.
+    fn among(shard_count: u16, id: ShardId, limits: Limits) -> Self {
         let now = Now { monotonic_ms: 1_000, wall_ms: 1_700_000_000_000 };
         let mut shard = Shard::new(ShardOptions {
-            id: ShardId(0),
-            shard_count: 1,
+            id,
+            shard_count,
             limits,
             tenants: Arc::new(Tenants::new(&specs(), NODE_KEY)),
             seed: 1,

@@ -6,22 +6,19 @@ use engine::shard::input::Input;
 
 use super::Alone;
 
-/// As many newcomers as are heard.
-const HEARD: usize = 256;
-
 fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
 }
 
-fn short_of_memory() -> Alone {
-    let mut alone = Alone::new(Limits::default());
+fn short_of_memory(limits: Limits) -> Alone {
+    let mut alone = Alone::new(limits);
     alone.handle(Input::Pressure(Pressure::Connections));
     alone
 }
 
 #[test]
 fn who_asks_how_the_node_is_is_told_and_anyone_else_refused() {
-    let mut alone = short_of_memory();
+    let mut alone = short_of_memory(Limits::default());
     for (path, status, said) in [
         ("/health/live", 200, r#"{"status":"ok"}"#),
         ("/health/ready", 503, r#"{"status":"memory_short"}"#),
@@ -46,7 +43,7 @@ fn who_asks_how_the_node_is_is_told_and_anyone_else_refused() {
 
 #[test]
 fn a_newcomer_is_heard_in_pieces_and_let_in_once_there_is_memory() {
-    let mut alone = short_of_memory();
+    let mut alone = short_of_memory(Limits::default());
     let conns = [alone.connect(), alone.connect()];
     let whole = get("/health/live");
     let (first, second) = whole.split_at(9);
@@ -59,7 +56,8 @@ fn a_newcomer_is_heard_in_pieces_and_let_in_once_there_is_memory() {
 
 #[test]
 fn of_newcomers_that_say_nothing_a_few_stay_for_a_moment() {
-    let mut alone = short_of_memory();
+    const HEARD: usize = 3;
+    let mut alone = short_of_memory(Limits { newcomers_heard_max: HEARD, ..Limits::default() });
     let conns: Vec<_> = (0..HEARD).map(|_| alone.connect()).collect();
     assert!(alone.effects.closes.is_empty());
     let refused = |alone: &mut Alone| {

@@ -109,7 +109,9 @@ impl InsforgeClient {
         let key = (self.key.0, field(text, "channel").unwrap().to_owned());
         match field(text, "code").unwrap() {
             "REALTIME_CHANNEL_NOT_FOUND" | "FORBIDDEN" => {
+                // What it left a moment ago, and the node had not heard of, is over as well: an answer to come begins anew.
                 self.views.remove(&key);
+                self.left.remove(&key);
                 self.tally.leave();
                 scene.seen.note("InsForge client put out");
             }
