@@ -13,6 +13,8 @@ pub(super) struct Mixed {
     pub cuts: Vec<(GroupId, usize)>,
     /// Whether it is one of many who get something, and may wait as they do.
     pub may_wait: bool,
+    /// Whether it was sent something in this turn: a second send of the same turn would take the slow way.
+    pub is_served: bool,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -50,9 +50,9 @@ impl Default for Slices {
 }
 
 impl Slices {
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Bytes that wait.
@@ -82,17 +82,22 @@ impl Slices {
         self.push(Slice::Gather { conn, pieces });
     }
 
-    /// Sends what waits, as far as the budget goes. Returns what is left of the budget.
-    pub(super) fn send(&mut self, mut budget: usize, outlet: &mut impl Outlet) -> usize {
-        while budget > 0
-            && let Some(mut slice) = self.waiting.pop_front()
-        {
+    /// Sends the first so many of those that wait, as far as the budget goes. Returns what is left of the budget.
+    pub(super) fn send(
+        &mut self,
+        count: usize,
+        mut budget: usize,
+        outlet: &mut impl Outlet,
+    ) -> usize {
+        for _ in 0..count {
+            let next = if budget > 0 { self.waiting.pop_front() } else { None };
+            let Some(mut slice) = next else { break };
             budget -= self.send_slice(&mut slice, budget, outlet);
-            if slice.is_done() {
-                self.bytes -= slice.bytes();
-            } else {
+            if !slice.is_done() {
                 self.waiting.push_front(slice);
+                break;
             }
+            self.bytes -= slice.bytes();
         }
         budget
     }
@@ -144,12 +149,12 @@ mod tests {
         slices.share(&frame, (0..5).map(conn).collect());
         slices.gather(conn(3), vec![Frame::new(b"g".to_vec()).whole()]);
         let mut log = Log::default();
-        assert_eq!(slices.send(3, &mut log), 0);
+        assert_eq!(slices.send(9, 3, &mut log), 0);
         assert_eq!(log.take(), (0..3).map(|it| shared(it, "f")).collect::<Vec<_>>());
         assert!(slices.is_owed(conn(4)) && !slices.is_owed(conn(0)));
-        assert_eq!(slices.send(10, &mut log), 7);
+        assert_eq!(slices.send(9, 10, &mut log), 7);
         assert_eq!(log.take(), [shared(3, "f"), shared(4, "f"), gathered(3, "g")]);
-        assert!(slices.is_empty() && !slices.is_owed(conn(3)));
+        assert!(slices.len() == 0 && !slices.is_owed(conn(3)));
     }
 
     #[test]
@@ -160,11 +165,11 @@ mod tests {
         slices.gather(conn(7), vec![frame.whole(), frame.whole()]);
         assert!(slices.bytes() > 3000);
         let mut log = Log::default();
-        slices.send(2, &mut log);
+        slices.send(9, 2, &mut log);
         assert!(slices.bytes() > 3000, "some still get it");
-        slices.send(1, &mut log);
+        slices.send(9, 1, &mut log);
         assert!((2000..3000).contains(&slices.bytes()));
-        slices.send(1, &mut log);
+        slices.send(9, 1, &mut log);
         assert_eq!(slices.bytes(), 0);
     }
 }

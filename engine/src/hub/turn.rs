@@ -90,7 +90,7 @@ impl Turn {
     /// Whether something waits for the next flush.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        !(self.slices.is_empty() && self.small.is_empty() && self.large.is_empty())
+        !(self.slices.len() == 0 && self.small.is_empty() && self.large.is_empty())
     }
 
     /// Whether so little is behind that more may come. No group collects more than the past that a connection is given at once.
@@ -180,10 +180,10 @@ impl Turn {
         }
     }
 
-    /// Hands out what a turn may, and starts the next one. What a group that waits has for a connection with frames of its own goes
-    /// out with those.
+    /// Hands out what a turn may, and starts the next one. What a group that waits has for a connection with frames of its own so far
+    /// goes out with those.
     pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
-        let was_free = self.slices.is_empty();
+        let earlier = self.slices.len();
         let mut shared = self.line_up(hub);
         let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
@@ -194,19 +194,19 @@ impl Turn {
             self.share(hub, id, outlet);
             shared.push(id);
         }
-        self.budget = self.slices.send(self.budget.max(self.budget_max / 2), outlet);
         for id in &shared[..urgent] {
             self.share(hub, *id, outlet);
         }
+        // Nor does what is for one alone.
+        self.gather_all(hub, outlet);
+        self.budget = self.slices.send(earlier, self.budget.max(self.budget_max / 2), outlet);
         while self.budget > 0
-            && let Some(id) = self.next_large(was_free)
+            && let Some(id) = self.next_large(earlier == 0)
         {
             self.share(hub, id, outlet);
             shared.push(id);
         }
-        for place in 0..self.mixed.len() {
-            self.gather(hub, place, outlet);
-        }
+        self.gather_all(hub, outlet);
         hub.end_turn(shared);
         self.forget_mixed(hub);
     }
@@ -277,6 +277,12 @@ impl Turn {
         group.frame = Some(frame);
     }
 
+    fn gather_all(&mut self, hub: &Hub, outlet: &mut impl Outlet) {
+        for place in 0..self.mixed.len() {
+            self.gather(hub, place, outlet);
+        }
+    }
+
     fn gather(&mut self, hub: &Hub, place: usize, outlet: &mut impl Outlet) {
         let mixed = &mut self.mixed[place];
         let Some(conn) = mixed.conn else { return };
@@ -299,13 +305,15 @@ impl Turn {
             };
             self.pieces.extend(piece);
         }
-        let has_to_wait = self.slices.is_owed(conn) || mixed.may_wait && self.budget == 0;
         if self.pieces.is_empty() {
             return;
         }
+        let is_over = mixed.may_wait && self.budget == 0;
+        let has_to_wait = is_over || mixed.is_served || self.slices.is_owed(conn);
         if has_to_wait {
             return self.slices.gather(conn, std::mem::take(&mut self.pieces));
         }
+        mixed.is_served = true;
         self.budget = self.budget.saturating_sub(usize::from(mixed.may_wait));
         outlet.gather(conn, &self.pieces);
         self.pieces.clear();
@@ -319,7 +327,7 @@ impl Turn {
             let mixed = &mut self.mixed[place];
             let Some(conn) = mixed.conn else { continue };
             let mark = self.marks.slot(conn);
-            mixed.may_wait = false;
+            (mixed.may_wait, mixed.is_served) = (false, false);
             mixed.cuts.retain(|(id, _)| is_behind && hub.pending_bytes(*id) > 0);
             // The slot may have changed hands.
             if *mark as usize == place && !mixed.cuts.is_empty() {

@@ -209,6 +209,16 @@ fn who_comes_leaves_or_is_told_something_while_a_group_waits_keeps_its_place() {
 }
 
 #[test]
+fn what_is_for_one_alone_goes_before_what_is_for_many() {
+    let (mut room, many) = Room::crowded(0..40);
+    room.say(many, "1");
+    room.flush();
+    room.turn.write(&room.hub, conn(50), std::iter::empty(), |out| out.extend_from_slice(b"me"));
+    let next = room.flush();
+    assert_eq!((next[0].clone(), next.len()), (gathered(50, "me"), 17));
+}
+
+#[test]
 fn a_group_that_lost_everybody_while_it_waited_leaves_nothing_to_the_next() {
     let (mut room, many) = Room::crowded(0..40);
     room.say(many, "1");
