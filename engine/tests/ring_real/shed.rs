@@ -145,3 +145,24 @@ fn what_waits_for_whom_is_given_up_is_free_before_the_core_hears_of_it() {
     assert_eq!(core.driver.counters().backlog_bytes, (kept + waiting) as u64);
     assert_eq!(core.given_up(), mute);
 }
+
+#[test]
+fn a_turn_looks_once_for_those_who_wait_longest() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, closing) = (core.connect(), core.opened());
+    let streams: Vec<_> = (0..6).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(5_000, 5));
+    fill(&mut core, closing, &frame, 360_000);
+    core.driver.close(closing, How::Graceful(None));
+    for conn in &conns[..5] {
+        fill(&mut core, *conn, &frame, 1);
+    }
+    assert_eq!(core.driver.counters().rankings, 0);
+    core.now_offset_ms += 10;
+    core.turn();
+    (0..20).for_each(|_| core.driver.share(&frame, conns[5]));
+    let counters = core.driver.counters();
+    assert!(counters.overruns > 2, "{counters:?}");
+    assert_eq!(counters.rankings, 1);
+}

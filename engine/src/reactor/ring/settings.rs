@@ -87,6 +87,8 @@ pub struct Counters {
     pub doorbells_heard: u64,
     /// Connections that went over a limit of their outbox.
     pub overruns: u64,
+    /// Times that those for whom something waits were ranked, to make room: at most once a turn.
+    pub rankings: u64,
     /// Connections ended because closing took longer than its grace.
     pub closes_forced: u64,
     /// Connections closed.
