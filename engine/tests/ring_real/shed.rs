@@ -156,7 +156,7 @@ fn a_turn_looks_once_for_those_who_wait_longest() {
     fill(&mut core, closing, &frame, 360_000);
     core.driver.close(closing, How::Graceful(None));
     for conn in &conns[..5] {
-        fill(&mut core, *conn, &frame, 1);
+        fill(&mut core, *conn, &frame, frame.len() + 1);
     }
     assert_eq!(core.driver.counters().rankings, 0);
     core.now_offset_ms += 10;
@@ -165,4 +165,21 @@ fn a_turn_looks_once_for_those_who_wait_longest() {
     let counters = core.driver.counters();
     assert!(counters.overruns > 2, "{counters:?}");
     assert_eq!(counters.rankings, 1);
+}
+
+#[test]
+fn nobody_ends_who_has_only_the_rest_of_what_was_begun() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 3 * MIB, ..Settings::default() });
+    let streams: Vec<_> = (0..3).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let (_reads, greedy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(MIB, 1));
+    conns.iter().for_each(|it| core.driver.share(&frame, *it));
+    (0..3).for_each(|_| core.turn());
+    core.now_offset_ms += 10;
+    core.turn();
+    core.driver.share(&Frame::new(pattern(1_000, 5)), greedy);
+    core.driver.share(&Frame::new(pattern(MIB - 1, 5)), greedy);
+    assert_eq!(core.given_up(), greedy);
+    assert_eq!(core.driver.counters().overruns, 1);
 }

@@ -21,9 +21,9 @@ const ROOM_PART: u64 = 8;
 
 /// Who may be given up to make room, as a turn found them. Whoever began to wait since is not among them.
 pub(super) struct Slowest {
-    /// Since when something waits, how much, and the slot. The last is the slowest: of those who wait equally long who has most.
+    /// Since when something waits, how much of it would be free, and the slot. The last is the slowest: of those who wait equally long who has most.
     conns: Vec<(Reverse<u64>, u64, u32)>,
-    /// All that waits for them.
+    /// All that would be free.
     bytes: u64,
 }
 
@@ -74,14 +74,15 @@ impl<R: Ring> Driver<R> {
         self.counters.backlog_bytes.saturating_sub(self.counters.shed_bytes)
     }
 
-    /// Those for whom something waits, by how long it does.
+    /// Those for whom something waits, by how long it does; but not who has only the rest of what was begun, which would not be free.
     fn rank(&mut self) -> Slowest {
         self.counters.rankings += 1;
         let waiting = self.slow.iter().filter_map(|slot| {
             let conn = self.conns.get(*slot as usize).filter(|it| it.phase == Phase::Open)?;
             let outbox = &conn.slow.as_ref()?.outbox;
             let since_ms = outbox.oldest_at().filter(|_| !outbox.is_sealed())?;
-            Some((Reverse(since_ms), outbox.bytes() as u64, *slot))
+            let bytes = outbox.unbegun_bytes() as u64;
+            (bytes > 0).then_some((Reverse(since_ms), bytes, *slot))
         });
         let mut conns: Vec<_> = waiting.collect();
         conns.sort_unstable();
