@@ -183,3 +183,22 @@ fn nobody_ends_who_has_only_the_rest_of_what_was_begun() {
     assert_eq!(core.given_up(), greedy);
     assert_eq!(core.driver.counters().overruns, 1);
 }
+
+#[test]
+fn what_a_send_did_not_take_counts_for_all_too() {
+    let most = 10 * MIB;
+    let mut core = Core::new(Settings { backlog_bytes_max: most, ..Settings::default() });
+    let streams: Vec<_> = (0..40).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(MIB, 1));
+    conns.iter().for_each(|it| core.driver.share(&frame, *it));
+    core.turn();
+    let kept: usize = conns
+        .iter()
+        .filter(|it| core.driver.overrun_bound(**it).is_none())
+        .map(|it| core.driver.waiting_bytes(*it))
+        .sum();
+    assert!(kept > 0 && kept <= most, "{kept}");
+    let over = core.given_up();
+    assert_eq!(core.driver.overrun_bound(over), Some(OutboxBound::TotalBytes));
+}

@@ -140,8 +140,10 @@ impl<R: Ring> Driver<R> {
         let dropped = if was_sealed { slow.outbox.drop_unbegun() } else { 0 };
         self.counters.backlog_bytes = self.counters.backlog_bytes + left - dropped as u64;
         self.settle_later(conn.slot);
-        if push == Push::Full && !was_sealed {
+        if push == Push::Full {
             self.give_up(conn, OutboxBound::Bytes);
+        } else if !self.make_room_for(0) {
+            self.give_up(conn, OutboxBound::TotalBytes);
         }
     }
 
