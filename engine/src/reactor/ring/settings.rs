@@ -106,3 +106,10 @@ pub struct Counters {
     /// Gauge: receive buffers lent to the core now.
     pub buffers_lent: u64,
 }
+
+impl Counters {
+    /// Bytes that wait for those who are not given up.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.backlog_bytes.saturating_sub(self.shed_bytes)
+    }
+}

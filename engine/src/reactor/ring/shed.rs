@@ -51,27 +51,22 @@ impl<R: Ring> Driver<R> {
     /// and not who comes next.
     pub(super) fn make_room_for(&mut self, len: u64) -> bool {
         let most = self.settings.backlog_bytes_max as u64;
-        if self.kept_bytes() + len <= most {
+        if self.counters.kept_bytes() + len <= most {
             return true;
         }
         let mut slowest = self.slowest.take().unwrap_or_else(|| self.rank());
         // Where others hold too much for a part of it to become free, nobody is given up beyond what is needed.
         let part = most - most / ROOM_PART;
-        let rest = self.kept_bytes().saturating_sub(slowest.bytes) + len;
+        let rest = self.counters.kept_bytes().saturating_sub(slowest.bytes) + len;
         let goal = if rest <= part { part } else { most };
         while rest <= most
-            && self.kept_bytes() + len > goal
+            && self.counters.kept_bytes() + len > goal
             && let Some(slot) = slowest.pop()
         {
             self.give_up(self.id(slot), OutboxBound::TotalBytes);
         }
         self.slowest = Some(slowest);
-        self.kept_bytes() + len <= most
-    }
-
-    /// Bytes that wait for those who are not given up.
-    fn kept_bytes(&self) -> u64 {
-        self.counters.backlog_bytes.saturating_sub(self.counters.shed_bytes)
+        self.counters.kept_bytes() + len <= most
     }
 
     /// Those for whom something waits, by how long it does; but not who has only the rest of what was begun, which would not be free.
