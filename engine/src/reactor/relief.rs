@@ -93,38 +93,35 @@ mod tests {
         check(&mut relief, (level, 18 + READINGS, 1), Due::Shed);
     }
 
-    /// Cores tick at times of their own, each as many readings after its last tick. None gives up on somebody in a round before
-    /// all have given back in it.
-    #[test]
-    fn no_core_gives_up_on_somebody_before_all_have_given_back() {
-        const ROUND: u64 = 25;
-        for (apart, first, second) in (1..=7).flat_map(|apart| {
-            (0..apart).flat_map(move |one| (0..apart).map(move |two| (apart, one, two)))
-        }) {
-            let mut cores = [(first, Relief::default(), 0), (second, Relief::default(), 0)];
-            let mut shed = 0;
-            for readings in 0..1_000 {
-                for core in 0..2 {
-                    let (begin, relief, round) = &mut cores[core];
-                    if readings % apart != *begin {
-                        continue;
-                    }
-                    let shown = (Pressure::Consumers, readings, 1 + readings / ROUND);
-                    match next(relief, shown, 0) {
-                        Due::GiveBack => *round = shown.2,
-                        Due::Nothing => {}
-                        Due::Shed => {
-                            let mine = *round;
-                            shed += 1;
-                            assert!(
-                                cores[1 - core].2 >= mine,
-                                "{apart} {first} {second} {shown:?}"
-                            );
-                        }
-                    }
+    /// Two cores tick, each as many readings after its last tick. Neither gives up on somebody in a round before the other has given
+    /// back in it.
+    fn check_two(apart: u64, begins: [u64; 2]) {
+        let mut cores = begins.map(|it| (it, Relief::default(), 0));
+        let mut shed = 0;
+        for (readings, core) in (0..1_000).flat_map(|it| [(it, 0), (it, 1)]) {
+            let (begin, relief, round) = &mut cores[core];
+            if readings % apart != *begin {
+                continue;
+            }
+            let rounds = 1 + readings / 25;
+            match next(relief, (Pressure::Consumers, readings, rounds), 0) {
+                Due::GiveBack => *round = rounds,
+                Due::Nothing => {}
+                Due::Shed => {
+                    let mine = *round;
+                    shed += 1;
+                    assert!(cores[1 - core].2 >= mine, "{apart} {begins:?} {readings}");
                 }
             }
-            assert!(shed > 40, "{apart} {first} {second}: {shed}");
+        }
+        assert!(shed > 40, "{apart} {begins:?}: {shed}");
+    }
+
+    #[test]
+    fn no_core_gives_up_on_somebody_before_all_have_given_back() {
+        for apart in 1..=7 {
+            let pairs = (0..apart * apart).map(|it| [it / apart, it % apart]);
+            pairs.for_each(|begins| check_two(apart, begins));
         }
     }
 
