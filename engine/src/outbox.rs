@@ -146,6 +146,13 @@ impl Outbox {
         self.bytes
     }
 
+    /// Bytes of pieces of which nothing was sent yet.
+    #[must_use]
+    pub fn unbegun_bytes(&self) -> usize {
+        let begun = self.waiting.front().filter(|first| first.begun);
+        self.bytes - begun.map_or(0, |first| first.piece.len())
+    }
+
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -226,7 +233,9 @@ mod tests {
     fn what_was_begun_is_kept_and_the_rest_is_dropped() {
         let mut outbox = filled(4);
         assert_eq!(outbox.push(piece(5), 2, 100), Push::Queued);
+        assert_eq!(outbox.unbegun_bytes(), 9);
         outbox.advance(3);
+        assert_eq!(outbox.unbegun_bytes(), 5);
         assert_eq!(outbox.drop_unbegun(), 5);
         outbox.push_last(piece(2), 3);
         assert_eq!(outbox.pieces().map(Piece::len).collect::<Vec<_>>(), [1, 2]);

@@ -14,8 +14,8 @@ const LOOK_AGAIN_MS: u64 = 20;
 const LOOK_AGAIN_MS_MAX: u64 = 1_000;
 /// How much more each core may take in a millisecond at most, 4 GiB a second: its memory has to be cleared by the kernel and filled.
 const GROWTH_BYTES_PER_MS: u64 = 4 << 20;
-/// Looks between two rounds in which everyone gives memory back, while it is short: half a second. A core that does so and then gives
-/// up on consumers has both done within it, and what it freed counts as used until the next.
+/// Looks between two rounds in which everyone gives memory back, while it is short: half a second. A core that is not held up does so
+/// and then gives up on consumers within it, and what it freed counts as used until the next.
 const ROUND_LOOKS: u32 = 25;
 
 /// Has a thread that is no core give memory back.
@@ -76,7 +76,8 @@ impl Watcher {
         Duration::from_millis(self.pause_ms(used))
     }
 
-    /// However fast the node grows, it is not over its bound for longer than [`LOOK_AGAIN_MS`] before it is seen.
+    /// As long as the node grows no faster than [`GROWTH_BYTES_PER_MS`] for each core, whichever of its threads takes it, it is not over
+    /// its bound for longer than [`LOOK_AGAIN_MS`] before it is seen.
     fn pause_ms(&self, used_bytes: u64) -> u64 {
         if self.gauge.level() != Pressure::Calm {
             return LOOK_AGAIN_MS;

@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::order::{Go, OperationAnswer, Order};
-use super::relief::{Due, Relief};
+use super::relief::Relief;
 use super::retention::kept_for;
 use super::ring::{Bell, Driver, Event, KernelRing, Received, Wait};
 use super::side::SidePort;
@@ -303,10 +303,8 @@ impl Core {
             self.worked = was_worked;
         }
         self.parts.journal.write_counts();
-        match self.relief.next(self.parts.gauge.shown()) {
-            Due::Nothing => {}
-            Due::GiveBack => self.parts.gauge.give_back(),
-            Due::Shed => self.parts.driver.shed_slowest(),
+        if self.relief.is_to_shed(&self.parts.gauge) {
+            self.parts.driver.shed_slowest();
         }
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;

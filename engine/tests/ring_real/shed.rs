@@ -145,3 +145,60 @@ fn what_waits_for_whom_is_given_up_is_free_before_the_core_hears_of_it() {
     assert_eq!(core.driver.counters().backlog_bytes, (kept + waiting) as u64);
     assert_eq!(core.given_up(), mute);
 }
+
+#[test]
+fn a_turn_looks_once_for_those_who_wait_longest() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, closing) = (core.connect(), core.opened());
+    let streams: Vec<_> = (0..6).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(5_000, 5));
+    fill(&mut core, closing, &frame, 360_000);
+    core.driver.close(closing, How::Graceful(None));
+    for conn in &conns[..5] {
+        fill(&mut core, *conn, &frame, frame.len() + 1);
+    }
+    assert_eq!(core.driver.counters().rankings, 0);
+    core.now_offset_ms += 10;
+    core.turn();
+    (0..20).for_each(|_| core.driver.share(&frame, conns[5]));
+    let counters = core.driver.counters();
+    assert!(counters.overruns > 2, "{counters:?}");
+    assert_eq!(counters.rankings, 1);
+}
+
+#[test]
+fn nobody_ends_who_has_only_the_rest_of_what_was_begun() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 3 * MIB, ..Settings::default() });
+    let streams: Vec<_> = (0..3).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let (_reads, greedy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(MIB, 1));
+    conns.iter().for_each(|it| core.driver.share(&frame, *it));
+    (0..3).for_each(|_| core.turn());
+    core.now_offset_ms += 10;
+    core.turn();
+    core.driver.share(&Frame::new(pattern(1_000, 5)), greedy);
+    core.driver.share(&Frame::new(pattern(MIB - 1, 5)), greedy);
+    assert_eq!(core.given_up(), greedy);
+    assert_eq!(core.driver.counters().overruns, 1);
+}
+
+#[test]
+fn what_a_send_did_not_take_counts_for_all_too() {
+    let most = 10 * MIB;
+    let mut core = Core::new(Settings { backlog_bytes_max: most, ..Settings::default() });
+    let streams: Vec<_> = (0..40).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(MIB, 1));
+    conns.iter().for_each(|it| core.driver.share(&frame, *it));
+    core.turn();
+    let kept: usize = conns
+        .iter()
+        .filter(|it| core.driver.overrun_bound(**it).is_none())
+        .map(|it| core.driver.waiting_bytes(*it))
+        .sum();
+    assert!(kept > 0 && kept <= most, "{kept}");
+    let over = core.given_up();
+    assert_eq!(core.driver.overrun_bound(over), Some(OutboxBound::TotalBytes));
+}

@@ -89,6 +89,25 @@ impl Conn {
         }
     }
 
+    /// Its rare state, made when it is needed: then it stands in the driver's list of those that have one, and is marked as one that is not
+    /// sent to at once. Invariant: an open connection with rare state is both.
+    pub(super) fn become_slow(
+        &mut self,
+        slot: u32,
+        listed: &mut Vec<u32>,
+        marks: &mut [u8],
+    ) -> &mut Slow {
+        self.slow.get_or_insert_with(|| {
+            if let Some(mark) = marks.get_mut(slot as usize) {
+                *mark = QUEUED;
+            }
+            if !std::mem::replace(&mut self.is_listed, true) {
+                listed.push(slot);
+            }
+            Box::default()
+        })
+    }
+
     /// Whether the kernel is asked to move it to another ring.
     pub(super) fn is_under_way(&self) -> bool {
         let passing = self.slow.as_ref().and_then(|slow| slow.passing);

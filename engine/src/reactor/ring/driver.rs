@@ -13,6 +13,7 @@ use super::line::Lines;
 use super::message::{Kept, Message};
 use super::op::{Completion, Op, Ring};
 use super::settings::{Counters, Settings};
+use super::shed::Slowest;
 use super::sleeping::Sleeping;
 use super::tag::{Kind, Tag};
 
@@ -56,8 +57,8 @@ pub struct Driver<R: Ring> {
     pub(super) left: VecDeque<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
-    /// The turn found that nobody can be given up to make room.
-    pub(super) is_full: bool,
+    /// Who may still be given up in this turn to make room, if somebody had to be.
+    pub(super) slowest: Option<Slowest>,
     pub(super) starved: VecDeque<u32>,
     pub(super) accepting: Accepting,
     pub(super) now_ms: u64,
@@ -88,7 +89,7 @@ impl<R: Ring> Driver<R> {
             settling: Vec::new(),
             left: VecDeque::new(),
             slow: Vec::new(),
-            is_full: false,
+            slowest: None,
             starved: VecDeque::new(),
             accepting: Accepting::Off,
             now_ms: 0,
@@ -117,7 +118,7 @@ impl<R: Ring> Driver<R> {
 
     /// Takes all completions and turns them into events. `now_ms` is monotonic.
     pub fn reap(&mut self, now_ms: u64) {
-        (self.now_ms, self.is_full) = (now_ms, false);
+        (self.now_ms, self.slowest) = (now_ms, None);
         self.lines.begin_turn(self.settings.comings_per_turn_max);
         loop {
             while let Some(completion) = self.stash.pop_front().or_else(|| self.ring.complete()) {

@@ -140,45 +140,52 @@ impl<R: Ring> Driver<R> {
         let dropped = if was_sealed { slow.outbox.drop_unbegun() } else { 0 };
         self.counters.backlog_bytes = self.counters.backlog_bytes + left - dropped as u64;
         self.settle_later(conn.slot);
-        if push == Push::Full && !was_sealed {
+        if push == Push::Full {
             self.give_up(conn, OutboxBound::Bytes);
+        } else if !self.make_room_for(0) {
+            self.give_up(conn, OutboxBound::TotalBytes);
         }
     }
 
+    /// Has a piece wait. The connection is that of its slot: whoever calls this has looked.
     fn enqueue(&mut self, conn: ConnId, piece: Piece) {
-        let is_open = self.conn(conn).is_some_and(|found| found.phase == Phase::Open);
-        if !is_open || piece.is_empty() {
+        let found = self.conns.get_mut(conn.index()).filter(|it| it.phase == Phase::Open);
+        let (Some(found), false) = (found, piece.is_empty()) else { return };
+        let slow = found.become_slow(conn.slot, &mut self.slow, &mut self.marks);
+        if slow.outbox.is_sealed() {
             return;
         }
-        let (now_ms, bytes_max) = (self.now_ms, self.settings.outbox.bytes_max);
-        let len = piece.len() as u64;
-        let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
-        if slow.outbox.bytes() + piece.len() > bytes_max {
-            return self.give_up(conn, OutboxBound::Bytes);
+        let (len, bytes_max) = (piece.len(), self.settings.outbox.bytes_max);
+        let all = self.counters.kept_bytes() + len as u64;
+        let is_room_of_its_own = slow.outbox.bytes() + len <= bytes_max;
+        if is_room_of_its_own && all > self.settings.backlog_bytes_max as u64 {
+            return self.enqueue_crowded(conn, piece);
         }
-        let has_room = self.make_room_for(len);
-        let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
-        if !has_room {
-            return self.give_up(conn, OutboxBound::TotalBytes);
-        }
-        match slow.outbox.push(piece, now_ms, bytes_max) {
+        match slow.outbox.push(piece, self.now_ms, bytes_max) {
             Push::Queued => {
-                self.counters.backlog_bytes += len;
-                self.settle_later(conn.slot);
+                self.counters.backlog_bytes += len as u64;
+                // The end of a send that is in flight has it looked at anyway.
+                if slow.flight.is_none() && !std::mem::replace(&mut found.is_settling, true) {
+                    self.settling.push(conn.slot);
+                }
             }
             Push::Full => self.give_up(conn, OutboxBound::Bytes),
         }
     }
 
+    /// The same where all that waits is too much: others make room, or it does not wait.
+    fn enqueue_crowded(&mut self, conn: ConnId, piece: Piece) {
+        if self.make_room_for(piece.len() as u64) {
+            self.enqueue(conn, piece);
+        } else {
+            self.give_up(conn, OutboxBound::TotalBytes);
+        }
+    }
+
     /// The rare state of a connection, made when it is needed; from then on its bytes go through the outbox.
     pub(super) fn slow(&mut self, slot: u32) -> Option<&mut Slow> {
-        self.set_mark(slot, QUEUED);
         let conn = self.conns.get_mut(slot as usize)?;
-        if !conn.is_listed {
-            conn.is_listed = true;
-            self.slow.push(slot);
-        }
-        Some(conn.slow.get_or_insert_with(Box::default))
+        Some(conn.become_slow(slot, &mut self.slow, &mut self.marks))
     }
 
     /// Arms one send of what waits longest. Nothing to send and nothing in flight makes the connection idle again.

@@ -87,6 +87,8 @@ pub struct Counters {
     pub doorbells_heard: u64,
     /// Connections that went over a limit of their outbox.
     pub overruns: u64,
+    /// Times that those for whom something waits were ranked, to make room: at most once a turn.
+    pub rankings: u64,
     /// Connections ended because closing took longer than its grace.
     pub closes_forced: u64,
     /// Connections closed.
@@ -103,4 +105,11 @@ pub struct Counters {
     pub bytes_spilled: u64,
     /// Gauge: receive buffers lent to the core now.
     pub buffers_lent: u64,
+}
+
+impl Counters {
+    /// Bytes that wait for those who are not given up.
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.backlog_bytes.saturating_sub(self.shed_bytes)
+    }
 }

@@ -19,6 +19,22 @@ const BEHIND_PART: usize = 32;
 /// So much of what may wait for all is free once somebody was given up for it, so that not every piece looks for the slowest.
 const ROOM_PART: u64 = 8;
 
+/// Who may be given up to make room, as a turn found them. Whoever began to wait since is not among them.
+pub(super) struct Slowest {
+    /// Since when something waits, how much of it would be free, and the slot. The last is the slowest: of those who wait equally long who has most.
+    conns: Vec<(Reverse<u64>, u64, u32)>,
+    /// All that would be free.
+    bytes: u64,
+}
+
+impl Slowest {
+    fn pop(&mut self) -> Option<u32> {
+        let (_, bytes, slot) = self.conns.pop()?;
+        self.bytes -= bytes;
+        Some(slot)
+    }
+}
+
 impl<R: Ring> Driver<R> {
     /// Takes nothing more for the connections that have most waiting, and says so with [`Event::Overrun`].
     /// Who has little waiting is not behind. Call it again once it is known that this was not enough.
@@ -35,54 +51,45 @@ impl<R: Ring> Driver<R> {
     /// and not who comes next.
     pub(super) fn make_room_for(&mut self, len: u64) -> bool {
         let most = self.settings.backlog_bytes_max as u64;
-        if self.backlog_bytes() + len <= most {
+        if self.counters.kept_bytes() + len <= most {
             return true;
         }
-        if self.is_full {
-            return false;
-        }
-        let slowest = self.slowest_first();
-        let all: u64 = slowest.iter().map(|it| it.1).sum();
+        let mut slowest = self.slowest.take().unwrap_or_else(|| self.rank());
         // Where others hold too much for a part of it to become free, nobody is given up beyond what is needed.
         let part = most - most / ROOM_PART;
-        let rest = self.backlog_bytes().saturating_sub(all) + len;
-        if rest > most {
-            return false;
-        }
+        let rest = self.counters.kept_bytes().saturating_sub(slowest.bytes) + len;
         let goal = if rest <= part { part } else { most };
-        for (slot, _) in slowest {
-            if self.backlog_bytes() + len <= goal {
-                break;
-            }
+        while rest <= most
+            && self.counters.kept_bytes() + len > goal
+            && let Some(slot) = slowest.pop()
+        {
             self.give_up(self.id(slot), OutboxBound::TotalBytes);
         }
-        self.is_full = self.backlog_bytes() + len > most;
-        !self.is_full
+        self.slowest = Some(slowest);
+        self.counters.kept_bytes() + len <= most
     }
 
-    /// Bytes that wait for those who are not given up.
-    fn backlog_bytes(&self) -> u64 {
-        self.counters.backlog_bytes.saturating_sub(self.counters.shed_bytes)
-    }
-
-    /// Those for whom something waits, and how much: first for whom it waits longest, and of these who has most.
-    fn slowest_first(&self) -> Vec<(u32, u64)> {
+    /// Those for whom something waits, by how long it does; but not who has only the rest of what was begun, which would not be free.
+    fn rank(&mut self) -> Slowest {
+        self.counters.rankings += 1;
         let waiting = self.slow.iter().filter_map(|slot| {
             let conn = self.conns.get(*slot as usize).filter(|it| it.phase == Phase::Open)?;
             let outbox = &conn.slow.as_ref()?.outbox;
             let since_ms = outbox.oldest_at().filter(|_| !outbox.is_sealed())?;
-            Some((since_ms, Reverse(outbox.bytes() as u64), *slot))
+            let bytes = outbox.unbegun_bytes() as u64;
+            (bytes > 0).then_some((Reverse(since_ms), bytes, *slot))
         });
-        let mut waiting: Vec<_> = waiting.collect();
-        waiting.sort_unstable();
-        waiting.into_iter().map(|(_, Reverse(bytes), slot)| (slot, bytes)).collect()
+        let mut conns: Vec<_> = waiting.collect();
+        conns.sort_unstable();
+        Slowest { bytes: conns.iter().map(|it| it.1).sum(), conns }
     }
 
-    /// Takes nothing more for an open connection, and tells the core. What was not begun is dropped before the core hears of that; as
+    /// Takes nothing more for an open connection, and tells the core, once. What was not begun is dropped before the core hears of that; as
     /// long as a send in flight reads from it, it counts as free.
     pub(super) fn give_up(&mut self, conn: ConnId, over: OutboxBound) {
         let found = self.conn(conn).filter(|it| it.phase == Phase::Open);
-        let Some(slow) = found.and_then(|it| it.slow.as_mut()) else { return };
+        let slow = found.and_then(|it| it.slow.as_mut()).filter(|it| it.over.is_none());
+        let Some(slow) = slow else { return };
         slow.outbox.seal();
         slow.over = Some(over);
         slow.is_cut = true;
