@@ -27,6 +27,8 @@ pub struct Limits {
     pub journal_queue_messages_max: usize,
     /// Bytes in front of the journal, a shard. Over it: `503`.
     pub journal_queue_bytes_max: usize,
+    /// Questions to the journal that wait, a shard. Over it: `503`, and who subscribes waits.
+    pub journal_reads_max: usize,
     /// Calls of one shard that take steps and are not finished. Over it: `503`.
     pub control_calls_max: usize,
     /// Calls of one shard that the side threads run. Over it: `503`.
@@ -43,6 +45,8 @@ pub struct Limits {
     pub channels_max: usize,
     /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
     pub deliveries_per_turn_max: usize,
+    /// Bytes that wait for fan-outs under way, on one shard. Over it: nothing new is taken until they are done.
+    pub fan_out_bytes_max: usize,
     /// Bytes of all tails in memory on one shard. Over it: a channel that grows loses its oldest.
     pub tail_total_bytes_max: usize,
     /// Publications a channel keeps in memory. Over it: the oldest are read from the journal.
@@ -108,6 +112,7 @@ impl Default for Limits {
             pipelined_requests_max: 16,
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
+            journal_reads_max: 1_024,
             control_calls_max: 16 * 1024,
             side_calls_max: 256,
             side_bytes_max: 64 * 1024 * 1024,
@@ -123,6 +128,7 @@ impl Default for Limits {
             },
             channels_max: 1_000_000,
             deliveries_per_turn_max: 256,
+            fan_out_bytes_max: 4 * 1024 * 1024,
             tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,
             recovery_messages_max: 256,

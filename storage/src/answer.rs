@@ -19,11 +19,13 @@ pub struct QueueLimits {
     pub messages_max: usize,
     /// Bytes of text. (64 MiB: what a disk that stalls for a second must absorb.)
     pub bytes_max: u64,
+    /// Reads and other questions.
+    pub reads_max: usize,
 }
 
 impl Default for QueueLimits {
     fn default() -> Self {
-        Self { messages_max: 256 * 1024, bytes_max: 64 * 1024 * 1024 }
+        Self { messages_max: 256 * 1024, bytes_max: 64 * 1024 * 1024, reads_max: 1024 }
     }
 }
 

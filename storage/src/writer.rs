@@ -20,8 +20,6 @@ use crate::{
 const BATCH_MESSAGES_MAX: usize = 1024;
 /// A batch is closed once it has so many bytes of text.
 const BATCH_BYTES_MAX: usize = 1024 * 1024;
-/// At most so many reads and other questions wait.
-const QUESTIONS_MAX: usize = 1024;
 /// Messages whose counts wait, at most.
 const COUNTED_MAX: usize = 64 * 1024;
 /// Damaged ranges that one read goes past.
@@ -58,7 +56,7 @@ impl Writer {
     ) -> io::Result<WriterHandle> {
         let (append, appends) = flume::bounded(limits.messages_max);
         let (count, counted) = flume::bounded(COUNTED_MAX);
-        let (question, questions) = flume::bounded(QUESTIONS_MAX);
+        let (question, questions) = flume::bounded(limits.reads_max);
         let (ask, asks) = reader::asks();
         let (answer, answers) = flume::unbounded();
         let shared = Arc::new(Shared::default());

@@ -88,7 +88,8 @@ fn a_refused_batch_is_answered_in_its_place() {
 #[test]
 fn what_waits_is_bounded_in_bytes() {
     let size = publication(&channel(1), 1, 1).text_bytes() as u64;
-    let (writer, _wakes) = writer(QueueLimits { bytes_max: size - 1, messages_max: 10 });
+    let (writer, _wakes) =
+        writer(QueueLimits { bytes_max: size - 1, messages_max: 10, reads_max: 10 });
     assert_eq!(push(&writer, &channel(1), 1), Err(QueueFull));
     assert_eq!(writer.waiting_bytes(), 0);
 }

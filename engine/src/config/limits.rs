@@ -6,7 +6,7 @@ use super::table::LimitsConfig;
 use crate::control::{Paced, Rate, Rates, SeatLimits};
 use crate::limits::{Limits, REFUSED_AT_ONCE};
 use crate::outbox::OutboxLimits;
-use crate::reactor::ring::{SHED_SHARE, Settings};
+use crate::reactor::ring::Settings;
 use crate::side::{DatabaseLimits, ListLimits, SideLimits};
 
 impl LimitsConfig {
@@ -42,6 +42,7 @@ impl LimitsConfig {
             unread_bytes_max: self.head_bytes_max + self.body_bytes_max,
             journal_queue_messages_max: self.journal_queue_messages_max,
             journal_queue_bytes_max: self.journal_queue_bytes_max,
+            journal_reads_max: self.journal_reads_max,
             control_calls_max: self.control_calls_max,
             side_calls_max: self.side_calls_max,
             side_bytes_max: self.side_bytes_max,
@@ -57,6 +58,7 @@ impl LimitsConfig {
             },
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,
+            fan_out_bytes_max: self.fan_out_bytes_max,
             tail_total_bytes_max: self.tail_total_bytes_max,
             tail_messages_max: self.tail_messages_max,
             recovery_messages_max: self.recovery_messages_max,
@@ -137,7 +139,6 @@ impl LimitsConfig {
             },
             unsent_bytes_max: self.kernel_unsent_bytes_max,
             backlog_bytes_max: self.outbox_total_bytes_max / shards.max(1),
-            shed_bytes_min: self.outbox_bytes_max / SHED_SHARE,
             grace_ms: self.close_timeout_ms,
             linger_ms: self.drain_input_ms,
         }

@@ -11,6 +11,8 @@ pub(super) struct Mixed {
     pub parts: Vec<Part>,
     /// Up to where it already has, or must not have, what a group has pending.
     pub cuts: Vec<(GroupId, usize)>,
+    /// Whether it is one of many who get something, and may wait as they do.
+    pub may_wait: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,19 @@ impl Mixed {
         };
         if upto > start {
             self.parts.push(Part::Shared { group, start, end: upto });
+        }
+    }
+
+    /// Its parts of groups that have no frame yet become its own: `pending` gives what such a group has.
+    pub(super) fn own_what_waits<'a>(&mut self, pending: impl Fn(GroupId) -> Option<&'a [u8]>) {
+        for part in &mut self.parts {
+            if let Part::Shared { group, start, end } = *part
+                && let Some(pending) = pending(group)
+            {
+                let first = self.own.len();
+                self.own.extend_from_slice(pending.get(start..end).unwrap_or_default());
+                *part = Part::Own { start: first, end: self.own.len() };
+            }
         }
     }
 

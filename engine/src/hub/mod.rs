@@ -8,6 +8,8 @@
 
 mod audience;
 mod by_slot;
+#[cfg(test)]
+mod log;
 mod mixed;
 mod slices;
 mod turn;
@@ -71,17 +73,16 @@ pub struct Hub {
     dissolved: Vec<GroupId>,
     /// Have had something pending since this turn.
     dirty: Vec<GroupId>,
-    pending_bytes: usize,
 }
 
-/// One group. An empty one is free.
+/// One group. Of those without a connection all but the first are free.
 #[derive(Debug, Default)]
 struct Group {
     channel: Option<Arc<ChannelKey>>,
     audience: usize,
     /// Whom the fan-out visits, side by side in memory.
     conns: Vec<ConnId>,
-    /// Frames of this turn, and of earlier ones where a large group had to wait, encoded. Non-empty exactly while the group is in
+    /// Frames of this turn, and of earlier ones while the group waits for its turn, encoded. Non-empty exactly while the group is in
     /// `dirty`, or waits.
     pending: Vec<u8>,
     /// What was `pending`; only during [`Turn::flush`].
@@ -101,7 +102,6 @@ impl Hub {
             free: Vec::new(),
             dissolved: Vec::new(),
             dirty: Vec::new(),
-            pending_bytes: 0,
         }
     }
 
@@ -147,17 +147,9 @@ impl Hub {
         self.groups[group.0 as usize].pending.len()
     }
 
-    /// Bytes that wait for all groups.
-    #[must_use]
-    pub fn pending_bytes_total(&self) -> usize {
-        self.pending_bytes
-    }
-
     /// Takes what waits for a group, and gives it a buffer for what comes.
     fn take_pending(&mut self, group: GroupId, blank: Vec<u8>) -> Vec<u8> {
-        let pending = std::mem::replace(&mut self.groups[group.0 as usize].pending, blank);
-        self.pending_bytes -= pending.len();
-        pending
+        std::mem::replace(&mut self.groups[group.0 as usize].pending, blank)
     }
 
     /// The groups that listen to a channel; `None` where nobody does.
@@ -181,12 +173,10 @@ impl Hub {
     /// Encodes something for everyone in the group.
     pub fn append(&mut self, id: GroupId, encode: impl FnOnce(Audience, &mut Vec<u8>)) {
         let group = &mut self.groups[id.0 as usize];
-        let before = group.pending.len();
-        if before == 0 {
+        if group.pending.is_empty() {
             self.dirty.push(id);
         }
         encode(Audience::ALL[group.audience], &mut group.pending);
-        self.pending_bytes += group.pending.len() - before;
     }
 
     /// Encodes something for those of a channel's groups that it is for: once a dialect, and as bytes for its other audiences
@@ -222,9 +212,7 @@ impl Hub {
         if group.pending.is_empty() {
             self.dirty.push(id);
         }
-        let copied = &from.pending[start..];
-        group.pending.extend_from_slice(copied);
-        self.pending_bytes += copied.len();
+        group.pending.extend_from_slice(&from.pending[start..]);
     }
 
     /// Connections in the fan-out of the group, in the order in which it visits them.
@@ -237,6 +225,11 @@ impl Hub {
     #[must_use]
     pub fn channel_count(&self) -> usize {
         self.channels.len()
+    }
+
+    /// Whether a group lost its last connection in this turn.
+    fn has_dissolved(&self) -> bool {
+        !self.dissolved.is_empty()
     }
 
     fn take_dirty(&mut self) -> Vec<GroupId> {

@@ -2,57 +2,62 @@
 //! else behind it, so that nothing overtakes.
 
 use std::collections::VecDeque;
+use std::mem::size_of;
 
 use super::by_slot::BySlot;
 use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
 use crate::shard::effects::Outlet;
 
-/// With more than this waiting, a turn sends everything, however long it takes.
-const WAITING_MAX: usize = 64;
-/// With so many large fan-outs waiting, what would bring more has to wait.
-const FAN_OUTS_MAX: usize = 2;
-
-/// How many a frame is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Size {
-    /// So few that they wait for nobody.
-    Few,
-    /// So many that they may be served in several turns.
-    Many,
-}
-
 /// What is left for later turns, oldest first.
 #[derive(Debug)]
 pub(super) struct Slices {
     waiting: VecDeque<Slice>,
-    /// How many of them are large fan-outs.
-    fan_outs: usize,
+    /// What they take of memory.
+    bytes: usize,
     /// For each connection slot how many slices it waits in.
-    owed: BySlot<u16>,
+    owed: BySlot<u32>,
 }
 
 #[derive(Debug)]
 enum Slice {
-    Share { frame: Frame, conns: Vec<ConnId>, sent: usize, size: Size },
+    Share { frame: Frame, conns: Vec<ConnId>, sent: usize },
     Gather { conn: ConnId, pieces: Vec<Piece> },
+}
+
+impl Slice {
+    /// Whether it was sent, once some of it was.
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Share { conns, sent, .. } => *sent == conns.len(),
+            Self::Gather { .. } => true,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let content = match self {
+            Self::Share { frame, conns, .. } => frame.len() + size_of::<ConnId>() * conns.len(),
+            Self::Gather { pieces, .. } => pieces.iter().map(Piece::len).sum(),
+        };
+        size_of::<Self>() + content
+    }
 }
 
 impl Default for Slices {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), fan_outs: 0, owed: BySlot::new(0) }
+        Self { waiting: VecDeque::new(), bytes: 0, owed: BySlot::new(0) }
     }
 }
 
 impl Slices {
-    /// Whether anything waits.
+    /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Whether there is room for one more large fan-out.
-    pub(super) fn has_room(&self) -> bool {
-        self.fan_outs < FAN_OUTS_MAX
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Whether the connection has to wait behind something.
@@ -61,60 +66,61 @@ impl Slices {
     }
 
     /// Has these connections get the frame later.
-    pub(super) fn share(&mut self, frame: &Frame, conns: Vec<ConnId>, size: Size) {
+    pub(super) fn share(&mut self, frame: &Frame, conns: Vec<ConnId>) {
         if conns.is_empty() {
             return;
         }
         for conn in &conns {
             self.owe(*conn);
         }
-        self.fan_outs += usize::from(size == Size::Many);
-        self.waiting.push_back(Slice::Share { frame: frame.clone(), conns, sent: 0, size });
+        self.push(Slice::Share { frame: frame.clone(), conns, sent: 0 });
     }
 
     /// Has the connection get its pieces later.
     pub(super) fn gather(&mut self, conn: ConnId, pieces: Vec<Piece>) {
         self.owe(conn);
-        self.waiting.push_back(Slice::Gather { conn, pieces });
+        self.push(Slice::Gather { conn, pieces });
     }
 
     /// Sends what waits, as far as the budget goes. Returns what is left of the budget.
     pub(super) fn send(&mut self, mut budget: usize, outlet: &mut impl Outlet) -> usize {
-        while let Some(slice) = self.waiting.pop_front() {
-            let must = self.waiting.len() >= WAITING_MAX;
-            if budget == 0 && !must {
+        while budget > 0
+            && let Some(mut slice) = self.waiting.pop_front()
+        {
+            budget -= self.send_slice(&mut slice, budget, outlet);
+            if slice.is_done() {
+                self.bytes -= slice.bytes();
+            } else {
                 self.waiting.push_front(slice);
-                break;
             }
-            let most = if must { usize::MAX } else { budget };
-            budget = budget.saturating_sub(self.send_slice(slice, most, outlet));
         }
         budget
     }
 
-    /// Sends at most so many of a slice; the rest waits in front. Returns how many.
-    fn send_slice(&mut self, slice: Slice, most: usize, outlet: &mut impl Outlet) -> usize {
-        let (frame, conns, sent, size) = match slice {
-            Slice::Share { frame, conns, sent, size } => (frame, conns, sent, size),
+    /// Sends at most so much of a slice. Returns how much.
+    fn send_slice(&mut self, slice: &mut Slice, most: usize, outlet: &mut impl Outlet) -> usize {
+        match slice {
             Slice::Gather { conn, pieces } => {
-                self.repay(conn);
-                outlet.gather(conn, &pieces);
-                return 1;
+                self.repay(*conn);
+                outlet.gather(*conn, pieces);
+                1
             }
-        };
-        let now = conns.get(sent..).unwrap_or_default();
-        let now = now.get(..most).unwrap_or(now);
-        for conn in now {
-            self.repay(*conn);
-            outlet.share(&frame, *conn);
+            Slice::Share { frame, conns, sent } => {
+                let now = conns.iter().skip(*sent).take(most);
+                let count = now.len();
+                for conn in now {
+                    self.repay(*conn);
+                    outlet.share(frame, *conn);
+                }
+                *sent += count;
+                count
+            }
         }
-        let count = now.len();
-        if sent + count < conns.len() {
-            self.waiting.push_front(Slice::Share { frame, conns, sent: sent + count, size });
-        } else {
-            self.fan_outs -= usize::from(size == Size::Many);
-        }
-        count
+    }
+
+    fn push(&mut self, slice: Slice) {
+        self.bytes += slice.bytes();
+        self.waiting.push_back(slice);
     }
 
     fn owe(&mut self, conn: ConnId) {
@@ -129,65 +135,36 @@ impl Slices {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Default)]
-    struct Log(Vec<(u32, Vec<u8>)>);
-
-    impl Outlet for Log {
-        fn share(&mut self, frame: &Frame, conn: ConnId) {
-            self.0.push((conn.slot, frame.bytes().to_vec()));
-        }
-
-        fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-            self.0.push((conn.slot, pieces.iter().flat_map(|it| it.bytes().to_vec()).collect()));
-        }
-    }
-
-    fn conn(slot: u32) -> ConnId {
-        ConnId { slot, generation: 0 }
-    }
+    use crate::hub::log::{Log, conn, gathered, shared};
 
     #[test]
     fn a_budget_is_kept_and_nothing_overtakes() {
         let mut slices = Slices::default();
         let frame = Frame::new(b"f".to_vec());
-        slices.share(&frame, (0..5).map(conn).collect(), Size::Many);
+        slices.share(&frame, (0..5).map(conn).collect());
         slices.gather(conn(3), vec![Frame::new(b"g".to_vec()).whole()]);
         let mut log = Log::default();
         assert_eq!(slices.send(3, &mut log), 0);
-        assert_eq!(log.0.len(), 3);
+        assert_eq!(log.take(), (0..3).map(|it| shared(it, "f")).collect::<Vec<_>>());
         assert!(slices.is_owed(conn(4)) && !slices.is_owed(conn(0)));
         assert_eq!(slices.send(10, &mut log), 7);
-        let to_three: Vec<_> = log.0.iter().filter(|it| it.0 == 3).map(|it| it.1.clone()).collect();
-        assert_eq!(to_three, [b"f".to_vec(), b"g".to_vec()]);
+        assert_eq!(log.take(), [shared(3, "f"), shared(4, "f"), gathered(3, "g")]);
         assert!(slices.is_empty() && !slices.is_owed(conn(3)));
     }
 
     #[test]
-    fn the_last_send_of_a_fan_out_makes_room_for_another() {
+    fn what_waits_is_counted_until_it_is_sent() {
         let mut slices = Slices::default();
-        let frame = Frame::new(b"f".to_vec());
-        for _ in 0..FAN_OUTS_MAX {
-            assert!(slices.has_room());
-            slices.share(&frame, (0..3).map(conn).collect(), Size::Many);
-        }
-        slices.gather(conn(7), vec![frame.whole()]);
+        let frame = Frame::new(vec![b'f'; 1000]);
+        slices.share(&frame, (0..3).map(conn).collect());
+        slices.gather(conn(7), vec![frame.whole(), frame.whole()]);
+        assert!(slices.bytes() > 3000);
         let mut log = Log::default();
         slices.send(2, &mut log);
-        assert!(!slices.has_room());
+        assert!(slices.bytes() > 3000, "some still get it");
         slices.send(1, &mut log);
-        assert!(slices.has_room() && !slices.is_empty());
-    }
-
-    #[test]
-    fn too_many_slices_are_sent_whatever_the_budget() {
-        let mut slices = Slices::default();
-        let frame = Frame::new(b"f".to_vec());
-        for _ in 0..=WAITING_MAX {
-            slices.share(&frame, vec![conn(0), conn(1)], Size::Many);
-        }
-        let mut log = Log::default();
-        slices.send(0, &mut log);
-        assert_eq!(log.0.len(), 2);
+        assert!((2000..3000).contains(&slices.bytes()));
+        slices.send(1, &mut log);
+        assert_eq!(slices.bytes(), 0);
     }
 }

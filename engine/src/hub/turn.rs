@@ -10,10 +10,11 @@ use std::collections::VecDeque;
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
-use super::slices::{Size, Slices};
-use super::{GroupId, Hub};
+use super::slices::Slices;
+use super::{Audience, GroupId, Hub};
 use crate::frame::{FramePool, Piece};
 use crate::ids::ConnId;
+use crate::limits::Limits;
 use crate::shard::effects::Outlet;
 
 const NONE: u32 = u32::MAX;
@@ -28,8 +29,11 @@ pub struct Turn {
     /// For each connection slot whether it sits in several groups, and so cannot take the short way.
     many: BySlot<bool>,
     pieces: Vec<Piece>,
-    /// Large groups that have something pending, oldest first. They collect more until it is their turn.
+    /// Groups that have something pending, oldest first. They collect more until it is their turn.
+    small: VecDeque<GroupId>,
     large: VecDeque<GroupId>,
+    /// The large group that was served last, unless it has waited for what comes of that.
+    served: Option<GroupId>,
     slices: Slices,
     /// Sends that the turn may still make.
     budget: usize,
@@ -42,10 +46,17 @@ const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Connections with frames of their own whose lists are kept for the next turns.
 const SPARE_MIXED_MAX: usize = 1_024;
 
-/// A group of at most this part of a turn's sends goes before larger ones.
-const FEW_PART: usize = 4;
-/// With so many bytes pending for large groups, what would bring more has to wait.
-const PENDING_BYTES_MAX: usize = 256 * 1024;
+/// A group of at most this part of a turn's sends is small, and goes before large ones.
+const SMALL_PART: usize = 4;
+
+/// How many a frame is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Size {
+    /// So few that they get it in one turn.
+    Small,
+    /// So many that they may get it in several turns.
+    Large,
+}
 
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -67,23 +78,33 @@ impl Turn {
             spare: Vec::new(),
             many: BySlot::new(false),
             pieces: Vec::new(),
+            small: VecDeque::new(),
             large: VecDeque::new(),
+            served: None,
             slices: Slices::default(),
             budget: 0,
             budget_max: sends_max,
         }
     }
 
-    /// Whether a fan-out was too large for its turn, and goes on with the next flush.
+    /// Whether something waits for the next flush.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        !self.slices.is_empty() || !self.large.is_empty()
+        !(self.slices.is_empty() && self.small.is_empty() && self.large.is_empty())
     }
 
-    /// Whether so little is behind that more may come.
+    /// Whether so little is behind that more may come. No group collects more than the past that a connection is given at once.
     #[must_use]
-    pub fn has_room(&self, hub: &Hub) -> bool {
-        self.slices.has_room() && hub.pending_bytes_total() < PENDING_BYTES_MAX
+    pub fn has_room(&self, hub: &Hub, limits: &Limits) -> bool {
+        let mut bytes = self.slices.bytes();
+        for id in self.small.iter().chain(&self.large) {
+            let pending = hub.pending_bytes(*id);
+            if pending >= limits.recovery_bytes_max {
+                return false;
+            }
+            bytes += pending;
+        }
+        bytes < limits.fan_out_bytes_max
     }
 
     /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
@@ -125,6 +146,12 @@ impl Turn {
         }
     }
 
+    /// What the connection gets may wait as a share does, if so many connections get it in this turn that they are a large group.
+    pub fn let_wait(&mut self, conn: ConnId, count: usize) {
+        let may_wait = self.size(count) == Size::Large;
+        self.mixed(conn).may_wait |= may_wait;
+    }
+
     /// What the turn has for a connection goes to another one, behind what it has for that: the seats of the first are the
     /// other's from now on, and what their groups have pending is settled.
     pub fn hand_over(&mut self, from: ConnId, to: ConnId) {
@@ -153,79 +180,100 @@ impl Turn {
         }
     }
 
-    /// Hands out what a turn may, and starts the next one.
+    /// Hands out what a turn may, and starts the next one. What a group that waits has for a connection with frames of its own goes
+    /// out with those.
     pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
-        self.budget = self.budget_max;
+        let was_free = self.slices.is_empty();
+        let mut shared = self.line_up(hub);
+        let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
-        let few = self.budget_max / FEW_PART;
-        let mut shared = hub.take_dirty();
-        self.large.extend(shared.extract_if(.., |it| hub.count(*it) > few));
-        for id in &shared {
-            self.share(hub, *id, Size::Few, outlet);
+        self.budget = self.budget_max;
+        while self.budget > 0
+            && let Some(id) = self.small.pop_front()
+        {
+            self.share(hub, id, outlet);
+            shared.push(id);
         }
         self.budget = self.slices.send(self.budget.max(self.budget_max / 2), outlet);
-        self.share_large(hub, &mut shared, outlet);
+        for id in &shared[..urgent] {
+            self.share(hub, *id, outlet);
+        }
+        while self.budget > 0
+            && let Some(id) = self.next_large(was_free)
+        {
+            self.share(hub, id, outlet);
+            shared.push(id);
+        }
         for place in 0..self.mixed.len() {
             self.gather(hub, place, outlet);
         }
-        for mut mixed in self.mixed.drain(..) {
-            if let Some(conn) = mixed.conn.take() {
-                *self.marks.slot(conn) = NONE;
-            }
-            mixed.parts.clear();
-            mixed.cuts.clear();
-            if self.spare.len() < SPARE_MIXED_MAX {
-                self.spare.push(mixed);
-            }
-        }
         hub.end_turn(shared);
+        self.forget_mixed(hub);
     }
 
-    /// Begins with large groups: with those of which somebody has a part among frames of its own, and then with as many as the
-    /// turn has sends for. All that came while one waited is one frame.
-    fn share_large(&mut self, hub: &mut Hub, shared: &mut Vec<GroupId>, outlet: &mut impl Outlet) {
-        if self.large.is_empty() {
-            return;
+    /// The large group whose turn it is. What is said because of the end of a fan-out is part of the group's next one: that begins a
+    /// turn later.
+    fn next_large(&mut self, was_free: bool) -> Option<GroupId> {
+        let next = *self.large.front()?;
+        if self.served.replace(next) == Some(next) && !was_free {
+            self.served = None;
+            return None;
         }
-        let first = shared.len();
-        let parted = self.mixed.iter().flat_map(|it| &it.cuts).map(|(id, _)| *id);
-        let left = self.large.iter().copied().filter(|it| hub.count(*it) == 0);
-        shared.extend(parted.chain(left).filter(|it| hub.pending_bytes(*it) > 0));
-        for place in first..shared.len() {
-            self.share(hub, shared[place], Size::Many, outlet);
-        }
-        while self.budget > 0 && let Some(id) = self.large.pop_front() {
-            self.share(hub, id, Size::Many, outlet);
-            shared.push(id);
-        }
-        self.large.retain(|it| hub.pending_bytes(*it) > 0);
+        self.large.pop_front()
     }
 
-    fn share(&mut self, hub: &mut Hub, id: GroupId, size: Size, outlet: &mut impl Outlet) {
+    /// Has the groups of this turn wait behind the others, but for those that cannot: nobody is in them any more, or what they have is
+    /// cut to pieces, because each of their members says what it wants.
+    fn line_up(&mut self, hub: &mut Hub) -> Vec<GroupId> {
+        let mut now = hub.take_dirty();
+        for id in now.extract_if(.., |it| !is_urgent(hub, *it)) {
+            match self.size(hub.count(id)) {
+                Size::Small => self.small.push_back(id),
+                Size::Large => self.large.push_back(id),
+            }
+        }
+        if hub.has_dissolved() {
+            for waiting in [&mut self.small, &mut self.large] {
+                now.extend(waiting.iter().filter(|it| hub.count(**it) == 0));
+                waiting.retain(|it| hub.count(*it) > 0);
+            }
+        }
+        now
+    }
+
+    fn size(&self, count: usize) -> Size {
+        if count <= self.budget_max / SMALL_PART { Size::Small } else { Size::Large }
+    }
+
+    fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {
         if hub.pending_bytes(id) == 0 {
             return;
         }
         let frame = self.pool.frame(hub.take_pending(id, self.pool.blank()));
+        let size = self.size(hub.count(id));
         let group = &mut hub.groups[id.0 as usize];
         let length = frame.len();
         let mut later = Vec::new();
         for conn in &group.conns {
             let mark = self.marks.get(*conn);
             match self.mixed.get_mut(mark as usize) {
-                Some(mixed) if mixed.conn == Some(*conn) => mixed.settle(id, length),
+                Some(mixed) if mixed.conn == Some(*conn) => {
+                    mixed.settle(id, length);
+                    mixed.may_wait |= size == Size::Large;
+                }
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
-                Some(_) | None if self.budget == 0 && size == Size::Many => later.push(*conn),
+                Some(_) | None if self.budget == 0 && size == Size::Large => later.push(*conn),
+                Some(_) | None if self.many.get(*conn) => {
+                    self.budget = self.budget.saturating_sub(1);
+                    self.mixed(*conn).settle(id, length);
+                }
                 Some(_) | None => {
                     self.budget = self.budget.saturating_sub(1);
-                    if self.many.get(*conn) {
-                        self.mixed(*conn).settle(id, length);
-                    } else {
-                        outlet.share(&frame, *conn);
-                    }
+                    outlet.share(&frame, *conn);
                 }
             }
         }
-        self.slices.share(&frame, later, size);
+        self.slices.share(&frame, later);
         group.frame = Some(frame);
     }
 
@@ -236,11 +284,14 @@ impl Turn {
         if mixed.parts.is_empty() {
             return;
         }
+        mixed.own_what_waits(|group| {
+            let group = &hub.groups[group.0 as usize];
+            group.frame.is_none().then_some(&*group.pending)
+        });
         let own = self.pool.frame(std::mem::replace(&mut mixed.own, self.pool.blank()));
-        for part in &mixed.parts {
-            let piece = match *part {
+        for part in mixed.parts.drain(..) {
+            let piece = match part {
                 Part::Own { start, end } => own.piece(start..end),
-                // A group has a frame whenever it had something pending.
                 Part::Shared { group, start, end } => {
                     let frame = hub.groups[group.0 as usize].frame.as_ref();
                     frame.and_then(|it| it.piece(start..end))
@@ -248,14 +299,44 @@ impl Turn {
             };
             self.pieces.extend(piece);
         }
+        let has_to_wait = self.slices.is_owed(conn) || mixed.may_wait && self.budget == 0;
         if self.pieces.is_empty() {
             return;
         }
-        if self.slices.is_owed(conn) {
+        if has_to_wait {
             return self.slices.gather(conn, std::mem::take(&mut self.pieces));
         }
+        self.budget = self.budget.saturating_sub(usize::from(mixed.may_wait));
         outlet.gather(conn, &self.pieces);
         self.pieces.clear();
+    }
+
+    /// Forgets who had frames of its own, but for where a group that waits begins for it.
+    fn forget_mixed(&mut self, hub: &Hub) {
+        let is_behind = self.is_behind();
+        let mut kept = 0;
+        for place in 0..self.mixed.len() {
+            let mixed = &mut self.mixed[place];
+            let Some(conn) = mixed.conn else { continue };
+            let mark = self.marks.slot(conn);
+            mixed.may_wait = false;
+            mixed.cuts.retain(|(id, _)| is_behind && hub.pending_bytes(*id) > 0);
+            // The slot may have changed hands.
+            if *mark as usize == place && !mixed.cuts.is_empty() {
+                *mark = u32::try_from(kept).unwrap_or(NONE);
+                self.mixed.swap(kept, place);
+                kept += 1;
+            } else if *mark as usize == place {
+                *mark = NONE;
+            }
+        }
+        for mut mixed in self.mixed.drain(kept..) {
+            mixed.conn = None;
+            mixed.cuts.clear();
+            if self.spare.len() < SPARE_MIXED_MAX {
+                self.spare.push(mixed);
+            }
+        }
     }
 
     fn mixed(&mut self, conn: ConnId) -> &mut Mixed {
@@ -270,6 +351,11 @@ impl Turn {
         }
         &mut self.mixed[*mark as usize]
     }
+}
+
+/// Whether what the group has cannot wait.
+fn is_urgent(hub: &Hub, id: GroupId) -> bool {
+    hub.count(id) == 0 || hub.audience(id) == Audience::InsforgeFiltered
 }
 
 #[cfg(test)]

@@ -3,33 +3,11 @@
 use std::sync::Arc;
 
 use super::{GroupId, Hub, Many, Turn};
-use crate::frame::{Frame, Piece};
 use crate::hasher;
+use crate::hub::log::{Log, Sent, conn, gathered, shared};
 use crate::hub::{Audience, Seat};
 use crate::ids::{ChannelKey, ConnId, TenantId};
-use crate::shard::effects::Outlet;
-
-#[derive(Default)]
-struct Log(Vec<(u32, &'static str, String)>);
-
-impl Outlet for Log {
-    fn share(&mut self, frame: &Frame, conn: ConnId) {
-        self.0.push((conn.slot, "share", text(frame.bytes())));
-    }
-
-    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-        let all: Vec<u8> = pieces.iter().flat_map(|it| it.bytes().to_vec()).collect();
-        self.0.push((conn.slot, "gather", text(&all)));
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn conn(slot: u32) -> ConnId {
-    ConnId { slot, generation: 0 }
-}
+use crate::limits::Limits;
 
 struct Room {
     hub: Hub,
@@ -49,10 +27,14 @@ impl Room {
     }
 
     fn enter(&mut self, channel: &str, slot: u32) -> GroupId {
+        self.sit(channel, slot).group
+    }
+
+    fn sit(&mut self, channel: &str, slot: u32) -> Seat {
         let key = Arc::new(ChannelKey::new(TenantId(0), channel));
         let seat = self.hub.enter(&key, Audience::Cohesivity, conn(slot));
         self.turn.cut(&self.hub, conn(slot), seat.group);
-        seat.group
+        seat
     }
 
     fn say(&mut self, group: GroupId, text: &str) {
@@ -66,10 +48,14 @@ impl Room {
         });
     }
 
-    fn flush(&mut self) -> Vec<(u32, &'static str, String)> {
+    fn flush(&mut self) -> Vec<Sent> {
         let mut log = Log::default();
         self.turn.flush(&mut self.hub, &mut log);
-        log.0
+        log.take()
+    }
+
+    fn has_room(&self) -> bool {
+        self.turn.has_room(&self.hub, &Limits::default())
     }
 }
 
@@ -80,8 +66,7 @@ fn who_only_listens_shares_one_frame() {
     room.enter("a", 1);
     room.say(group, "x");
     room.say(group, "y");
-    let both = |slot| (slot, "share", "xy".to_owned());
-    assert_eq!(room.flush(), [both(0), both(1)]);
+    assert_eq!(room.flush(), [shared(0, "xy"), shared(1, "xy")]);
     assert!(room.flush().is_empty());
 }
 
@@ -92,7 +77,7 @@ fn frames_of_its_own_stand_where_they_came_about() {
     room.say(group, "1");
     room.tell(0, group, "(me)");
     room.say(group, "2");
-    assert_eq!(room.flush(), [(0, "gather", "1(me)2".to_owned())]);
+    assert_eq!(room.flush(), [gathered(0, "1(me)2")]);
 }
 
 #[test]
@@ -102,24 +87,23 @@ fn who_comes_in_later_does_not_get_what_was_said_before() {
     room.say(group, "before");
     room.enter("a", 1);
     room.say(group, "after");
-    let early = (0, "share", "beforeafter".to_owned());
-    assert_eq!(room.flush(), [early, (1, "gather", "after".to_owned())]);
+    let early = shared(0, "beforeafter");
+    assert_eq!(room.flush(), [early, gathered(1, "after")]);
 }
 
 #[test]
 fn who_leaves_and_comes_back_within_a_turn_misses_only_what_was_said_between() {
     let mut room = Room::new();
     let group = room.enter("a", 0);
-    let seat =
-        room.hub.enter(&Arc::new(ChannelKey::new(TenantId(0), "a")), Audience::Cohesivity, conn(1));
+    let seat = room.sit("a", 1);
     room.say(group, "1");
     room.turn.settle(&room.hub, conn(1), group);
     room.hub.leave(seat);
     room.say(group, "2");
     room.enter("a", 1);
     room.say(group, "3");
-    let whole = (0, "share", "123".to_owned());
-    assert_eq!(room.flush(), [whole, (1, "gather", "13".to_owned())]);
+    let whole = shared(0, "123");
+    assert_eq!(room.flush(), [whole, gathered(1, "13")]);
 }
 
 #[test]
@@ -129,7 +113,7 @@ fn who_listens_to_several_channels_gets_one_send() {
     room.turn.set_many(conn(0), Many::Yes);
     room.say(second, "b");
     room.say(first, "a");
-    assert_eq!(room.flush(), [(0, "gather", "ba".to_owned())]);
+    assert_eq!(room.flush(), [gathered(0, "ba")]);
 }
 
 #[test]
@@ -146,11 +130,10 @@ fn another_connection_goes_on_where_one_stopped() {
     room.hub.replace(Seat { group, place: 0 }, conn(5));
     room.say(group, "3");
     room.tell(5, group, "(more)");
-    let whole = (1, "share", "123".to_owned());
-    assert_eq!(room.flush(), [whole, (5, "gather", "(new)1(old)23(more)".to_owned())]);
+    let whole = shared(1, "123");
+    assert_eq!(room.flush(), [whole, gathered(5, "(new)1(old)23(more)")]);
     room.say(group, "4");
-    let four = |slot| (slot, "share", "4".to_owned());
-    assert_eq!(room.flush(), [four(5), four(1)]);
+    assert_eq!(room.flush(), [shared(5, "4"), shared(1, "4")]);
 }
 
 #[test]
@@ -161,14 +144,14 @@ fn a_few_do_not_wait_behind_many() {
     assert_eq!(room.flush().len(), 16);
     room.say(few, "f");
     let next = room.flush();
-    assert_eq!(next[0], (100, "share", "f".to_owned()));
+    assert_eq!(next[0], shared(100, "f"));
     assert_eq!(next.len(), 16, "and the others go on");
     assert_eq!(room.flush().len(), 40 - 16 - 15);
     assert!(!room.turn.is_behind());
 }
 
 #[test]
-fn however_many_groups_of_a_few_there_are_none_waits_behind_many() {
+fn however_many_groups_of_a_few_there_are_a_turn_is_short_and_none_waits_behind_many() {
     let (mut room, many) = Room::crowded(0..40);
     let groups: Vec<_> = (0..10)
         .map(|of| {
@@ -179,10 +162,13 @@ fn however_many_groups_of_a_few_there_are_none_waits_behind_many() {
     room.say(many, "m");
     room.flush();
     groups.iter().for_each(|group| room.say(*group, "f"));
-    let next = room.flush();
-    assert_eq!(next.iter().filter(|it| it.2 == "f").count(), 30, "more than a turn's sends");
-    assert!(next.len() > 30, "and the others go on");
-    assert!(room.turn.has_room(&room.hub));
+    let mut turns = Vec::new();
+    while room.turn.is_behind() {
+        let sent = room.flush();
+        let of = |text: &str| sent.iter().filter(|it| it.2 == text).count();
+        turns.push((of("f"), of("m")));
+    }
+    assert_eq!(turns, [(18, 8), (12, 8), (0, 8)], "whole groups, and the others go on");
 }
 
 #[test]
@@ -213,7 +199,7 @@ fn who_comes_leaves_or_is_told_something_while_a_group_waits_keeps_its_place() {
     room.turn.settle(&room.hub, conn(38), many);
     room.hub.leave(Seat { group: many, place: 38 });
     room.say(many, "3");
-    let mut heard = std::collections::HashMap::<u32, String>::new();
+    let mut heard = std::collections::BTreeMap::<u32, String>::new();
     while room.turn.is_behind() {
         room.flush().into_iter().for_each(|it| *heard.entry(it.0).or_default() += &it.2);
     }
@@ -236,8 +222,8 @@ fn a_group_that_lost_everybody_while_it_waited_leaves_nothing_to_the_next() {
     let next = room.enter("next", 50);
     assert_eq!(next, many, "its place is used again");
     room.say(next, "n");
-    assert_eq!(room.flush(), [(50, "share", "n".to_owned())]);
-    assert_eq!(room.hub.pending_bytes_total(), 0);
+    assert_eq!(room.flush(), [shared(50, "n")]);
+    assert_eq!(room.hub.pending_bytes(next), 0);
 }
 
 #[test]
@@ -260,8 +246,8 @@ fn with_much_pending_for_large_groups_nothing_more_is_taken() {
     room.flush();
     room.say(many, &"2".repeat(300 * 1024));
     room.flush();
-    assert!(!room.turn.has_room(&room.hub));
-    while !room.turn.has_room(&room.hub) {
+    assert!(!room.has_room());
+    while !room.has_room() {
         assert!(!room.flush().is_empty());
     }
 }

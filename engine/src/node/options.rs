@@ -106,6 +106,7 @@ impl NodeOptions {
         QueueLimits {
             messages_max: self.limits.journal_queue_messages_max,
             bytes_max: self.limits.journal_queue_bytes_max as u64,
+            reads_max: self.limits.journal_reads_max,
         }
     }
 

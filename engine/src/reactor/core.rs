@@ -375,9 +375,11 @@ impl Core {
     }
 }
 
-/// Whether so little waits for a connection that it may get one more part of something.
+/// Whether so little waits for a connection that it may get one more part of something. Who was given up gets none.
 fn has_room(driver: &Driver<KernelRing>, backlog_bytes_max: usize) -> impl Fn(ConnId) -> bool + '_ {
-    move |conn| driver.waiting_bytes(conn) < backlog_bytes_max
+    move |conn| {
+        driver.overrun_bound(conn).is_none() && driver.waiting_bytes(conn) < backlog_bytes_max
+    }
 }
 
 /// Hands the effects of one input to the lanes and the journal. What the journal is too busy to read is refused at once.

@@ -3,7 +3,11 @@
 //! The home says where it starts: `Resumed` ends the past, and everything behind its position comes live by the same lane.
 //! `Behind` is a part of the past, after which the edge asks for the next one; until the last it hears nothing live. So there is
 //! no hole and no overlap, and nobody buffers what is published meanwhile.
+//!
+//! When everybody comes back at once the journal may have no room for one more question. Then the subscriber waits, and is asked for
+//! again behind the others.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -22,27 +26,61 @@ use crate::session::{Stage, State};
 /// A subscriber of a channel homed here that waits for the journal.
 #[derive(Debug)]
 struct Reading {
+    joiner: Joiner,
     channel: Arc<ChannelKey>,
     after: Offset,
+    /// Its place in `waiting`, if the journal had no room for it.
+    waits: Option<u64>,
 }
+
+/// So many of those who wait are asked for when the journal has answered somebody: more than one, so that its room is used again.
+const ASKED_AGAIN: usize = 2;
 
 /// Those of a shard: of the channels homed here, and of the connections here.
 #[derive(Debug)]
 pub(super) struct Arrivals {
     /// Each is gone with its subscription, so they are at most as many as the node's subscriptions.
     reading: HashMap<(ShardId, SubscriptionId), Reading, ShardHasher>,
+    /// Those for whom the journal had no room, in order.
+    waiting: BTreeMap<u64, (ShardId, SubscriptionId)>,
+    next_place: u64,
     /// Connections here that were given a part, and want the next one once they have taken it.
     thirsty: Vec<ConnId>,
 }
 
 impl Arrivals {
     pub(super) fn new(hasher: ShardHasher) -> Self {
-        Self { reading: HashMap::with_hasher(hasher), thirsty: Vec::new() }
+        Self {
+            reading: HashMap::with_hasher(hasher),
+            waiting: BTreeMap::new(),
+            next_place: 0,
+            thirsty: Vec::new(),
+        }
     }
 
     /// The subscription has ended.
     pub(super) fn forget(&mut self, edge: ShardId, subscription: SubscriptionId) {
-        self.reading.remove(&(edge, subscription));
+        let reading = self.reading.remove(&(edge, subscription));
+        if let Some(place) = reading.and_then(|it| it.waits) {
+            self.waiting.remove(&place);
+        }
+    }
+
+    /// The journal has no room for it now.
+    fn wait(&mut self, key: (ShardId, SubscriptionId)) {
+        if let Some(reading) = self.reading.get_mut(&key) {
+            reading.waits = Some(self.next_place);
+            self.waiting.insert(self.next_place, key);
+            self.next_place += 1;
+        }
+    }
+
+    /// The first of those who wait, as it is asked for.
+    fn next_waiting(&mut self, limit: usize) -> Option<ReadAsk> {
+        let (_, key) = self.waiting.pop_first()?;
+        let reading = self.reading.get_mut(&key)?;
+        reading.waits = None;
+        Some(reading.ask(key.0, limit))
     }
 
     /// A connection here was given a part.
@@ -53,6 +91,13 @@ impl Arrivals {
     /// Hands over who wants more.
     pub(super) fn say(&mut self, to: &mut Vec<ConnId>) {
         to.append(&mut self.thirsty);
+    }
+}
+
+impl Reading {
+    fn ask(&self, edge: ShardId, limit: usize) -> ReadAsk {
+        let ticket = ReadTicket::Arrival(edge, self.joiner);
+        ReadAsk { ticket, channel: Arc::clone(&self.channel), after: self.after, limit }
     }
 }
 
@@ -69,11 +114,9 @@ impl Shard {
             Some(after) => match home.tail_after(after) {
                 Some(missed) => part(position, missed.cloned(), bytes_max),
                 None => {
-                    let limit = self.limits.recovery_messages_max;
-                    let ticket = ReadTicket::Arrival(edge, joiner);
-                    let reading = Reading { channel: Arc::clone(&channel), after };
+                    let reading = Reading { joiner, channel, after, waits: None };
+                    effects.reads.push(reading.ask(edge, self.limits.recovery_messages_max));
                     self.arrivals.reading.insert((edge, joiner.subscription), reading);
-                    effects.reads.push(ReadAsk { ticket, channel, after, limit });
                     return;
                 }
             },
@@ -88,10 +131,13 @@ impl Shard {
         result: Result<Vec<Arc<Publication>>, Rejection>,
         effects: &mut Effects,
     ) {
-        let Some(reading) = self.arrivals.reading.remove(&(edge, joiner.subscription)) else {
+        let key = (edge, joiner.subscription);
+        if let Err(Rejection::Overloaded { .. }) = result {
+            return self.arrivals.wait(key);
+        }
+        let Some(Reading { channel, after, .. }) = self.arrivals.reading.remove(&key) else {
             return;
         };
-        let Reading { channel, after } = reading;
         let bytes_max = self.limits.recovery_bytes_max;
         let home = self.broker.channel(&channel);
         let position = home.position();
@@ -118,6 +164,15 @@ impl Shard {
             }
         };
         self.answer_start(edge, (channel, joiner), start, effects);
+    }
+
+    /// The journal has answered somebody, or time has passed: there may be room for those who wait.
+    pub(super) fn ask_again(&mut self, effects: &mut Effects) {
+        let limit = self.limits.recovery_messages_max;
+        for _ in 0..ASKED_AGAIN {
+            let Some(ask) = self.arrivals.next_waiting(limit) else { return };
+            effects.reads.push(ask);
+        }
     }
 
     fn answer_start(

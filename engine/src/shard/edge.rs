@@ -54,7 +54,10 @@ impl Shard {
             Way::Nowhere => {}
             Way::InGroup(group) => choosy.others.iter().for_each(|it| turn.cut(hub, *it, group)),
             Way::Aside => {
-                choosy.wanting.iter().for_each(|it| turn.settle(hub, *it, hub.aside()));
+                for conn in &choosy.wanting {
+                    turn.settle(hub, *conn, hub.aside());
+                    turn.let_wait(*conn, choosy.wanting.len());
+                }
             }
         }
     }
@@ -63,7 +66,7 @@ impl Shard {
     /// it: to those who want it, or to those who do not, for whom it is cut out of what the group gets.
     fn ask_choosy(&mut self, group: GroupId, publication: &Publication) -> Way {
         let schema = LazyCell::new(|| schema_of(publication.payload()));
-        let Self { hub, sessions, turn, choosy, limits, .. } = self;
+        let Self { hub, sessions, turn, choosy, .. } = self;
         let Choosy { wanting, others } = choosy;
         wanting.clear();
         others.clear();
@@ -72,8 +75,7 @@ impl Shard {
             let wants = client.is_some_and(|it| it.wants(publication, || schema.as_deref()));
             if wants { wanting.push(*conn) } else { others.push(*conn) }
         }
-        // What is gathered for them does not wait for a later turn, as a shared frame does.
-        let are_few = wanting.len() <= others.len().min(limits.deliveries_per_turn_max);
+        let are_few = wanting.len() <= others.len();
         match (wanting.is_empty(), are_few) {
             (true, _) => Way::Nowhere,
             (false, true) => {

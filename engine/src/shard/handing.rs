@@ -14,16 +14,16 @@ impl Shard {
         self.wake_movers();
     }
 
-    /// Whether a fan-out was too large for its turn: flush again before waiting.
+    /// Whether something is left for the next turn: flush again before waiting.
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.turn.is_behind()
     }
 
-    /// Whether more may be taken: not too many large fan-outs are behind.
+    /// Whether more may be taken: not too much waits for its fan-out.
     #[must_use]
     pub fn may_fan_out(&self) -> bool {
-        self.turn.has_room(&self.hub)
+        self.turn.has_room(&self.hub, &self.limits)
     }
 
     /// Those of `closes` that are due now. Whoever still gets something of a large fan-out, and is to get what is queued before it

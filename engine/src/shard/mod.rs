@@ -351,6 +351,11 @@ impl Shard {
     }
 
     fn on_journal(&mut self, answer: JournalAnswer, effects: &mut Effects) {
+        if let JournalAnswer::Read(_, result) = &answer
+            && !matches!(result, Err(protocol::Rejection::Overloaded { .. }))
+        {
+            self.ask_again(effects);
+        }
         match answer {
             JournalAnswer::Committed(count) => self.on_committed(count, effects),
             JournalAnswer::Refused(count, why) => self.on_refused(count, &why, effects),

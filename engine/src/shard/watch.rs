@@ -58,6 +58,7 @@ impl Shard {
         self.broker.sweep(SWEPT_PER_TICK);
         self.revoked.sweep(self.now.wall_ms / 1000, SWEPT_PER_TICK);
         self.forget_polls();
+        self.ask_again(effects);
         let mut due = std::mem::take(&mut self.due);
         self.deadlines.advance(self.now.monotonic_ms, &mut due);
         for conn in due.drain(..) {

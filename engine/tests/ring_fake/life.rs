@@ -33,6 +33,8 @@ pub(crate) struct Life {
 
 /// Turns of a life before its faults stop.
 const TURNS_MAX: usize = 200;
+/// Turns that it takes at most to end after that: with two buffers of four bytes a peer is not soon heard.
+const HEALING_TURNS_MAX: usize = 20_000;
 
 /// One life to its end. Of the bytes, half are the core's and half the kernel's; where there are any, it ends with them.
 pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
@@ -58,7 +60,6 @@ impl Life {
             held_max: u16::try_from(1 + chance.below(6)).unwrap(),
             outbox: OutboxLimits { bytes_max: 100 + chance.below(3000), age_ms_max: 60 },
             backlog_bytes_max: 400 + chance.below(6000),
-            shed_bytes_min: 50,
             grace_ms: 10 + chance.below(80) as u64,
             linger_ms: 20,
             comings_per_turn_max: 1 + chance.below(4),
@@ -370,7 +371,7 @@ impl Life {
             if self.open.is_empty() && !is_between && counters.conns == 0 && round > 50 {
                 break;
             }
-            assert!(round < 2_000, "stuck: {counters:?}");
+            assert!(round < HEALING_TURNS_MAX, "stuck: {counters:?}");
         }
         self.turn();
         let counters = self.driver.counters();

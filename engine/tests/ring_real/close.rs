@@ -1,11 +1,12 @@
 //! How connections end.
 
 use std::io::{Read, Write};
+use std::time::Instant;
 
 use engine::frame::Frame;
 use engine::reactor::ring::{Event, How, Settings, Why};
 
-use crate::support::{Core, pattern, read_to_end};
+use crate::support::{Core, PATIENCE, pattern, read_to_end};
 
 #[test]
 fn a_half_closed_peer_still_reads() {
@@ -78,4 +79,22 @@ fn closing_now_drops_what_waits_and_a_reset_is_told() {
     assert_eq!(core.closed(b), Why::Failed(104));
     core.driver.share(&Frame::new(b"too late".to_vec()), b);
     core.turn();
+}
+
+#[test]
+fn what_waits_for_a_crowd_that_ends_is_free_before_its_last_is_let_go() {
+    let mut core = Core::new(Settings { comings_per_turn_max: 1, ..Settings::default() });
+    let streams: Vec<_> = (0..50).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(1 << 20, 1));
+    conns.iter().for_each(|conn| core.driver.share(&frame, *conn));
+    (0..3).for_each(|_| core.turn());
+    assert!(core.driver.counters().backlog_bytes > 1 << 20);
+    conns.iter().for_each(|conn| core.driver.close(*conn, How::Now));
+    let begin = Instant::now();
+    while core.driver.counters().backlog_bytes > 0 {
+        core.turn();
+        assert!(begin.elapsed() < PATIENCE);
+    }
+    assert!(core.driver.counters().conns > 10, "they were let go before");
 }

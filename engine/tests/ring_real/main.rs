@@ -259,6 +259,28 @@ fn a_connection_that_floods_holds_only_its_share() {
 }
 
 #[test]
+fn who_has_come_keeps_buffers_when_half_of_them_are_taken() {
+    let mut core = Core::new(Settings { buffers: 16, ..Settings::default() });
+    let say = |core: &mut Core, stream: &mut TcpStream| {
+        stream.write_all(b"x").unwrap();
+        core.received()
+    };
+    let mut kept = Vec::new();
+    for mut stream in [core.connect(), core.connect()] {
+        kept.extend((0..4).map(|_| say(&mut core, &mut stream)));
+    }
+    assert_eq!(core.driver.counters().buffers_lent, 8);
+    let mut stream = core.connect();
+    let copied = [1, 2, 3, 4].map(|_| {
+        let received = say(&mut core, &mut stream);
+        let copied = core.driver.counters().bytes_spilled;
+        core.driver.give_back(received);
+        copied
+    });
+    assert_eq!(copied, [1, 1, 1, 0], "three make a newcomer");
+}
+
+#[test]
 fn without_buffers_receiving_waits_and_goes_on() {
     let settings = Settings { buffers: 2, buffer_bytes: 64, ..Settings::default() };
     let mut core = Core::new(settings);

@@ -1,28 +1,14 @@
 //! Memory is short: who has most waiting is given up first, and who has little not at all. All outboxes together hold too much: who
 //! waits longest is.
 
+use std::time::Instant;
+
 use engine::frame::Frame;
-use engine::ids::ConnId;
 use engine::outbox::{OutboxBound, OutboxLimits};
-use engine::reactor::ring::{Event, How, Settings, Why};
+use engine::reactor::ring::{How, Settings, Why};
 
 use super::fill;
-use super::support::{Core, pattern, read_to_end};
-
-/// The name of the connection that is given up next.
-fn given_up(core: &mut Core) -> ConnId {
-    core.until(|_, event| match event {
-        Event::Overrun(conn) => Some(conn),
-        Event::Opened(_)
-        | Event::Received(_)
-        | Event::PeerClosed(_)
-        | Event::Closed(..)
-        | Event::Arrived(..)
-        | Event::Passed(_)
-        | Event::Stayed(_)
-        | Event::Doorbell => None,
-    })
-}
+use super::support::{Core, PATIENCE, pattern, read_to_end};
 
 const MIB: usize = 1 << 20;
 
@@ -47,7 +33,7 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     assert!(0 < before[0] && before[0] < before[1] && before[2] == 0, "{before:?}");
     for due in [conns[1], conns[0]] {
         core.driver.shed_slowest();
-        assert_eq!(given_up(&mut core), due);
+        assert_eq!(core.given_up(), due);
         core.driver.share(&frame, due);
     }
     core.driver.shed_slowest();
@@ -57,16 +43,15 @@ fn who_has_most_waiting_is_given_up_first_and_nobody_twice() {
     conns.iter().for_each(|it| core.driver.close(*it, How::Now));
 }
 
-/// Less than one has waiting when it is given up.
-const PART: usize = 16 * 1024;
+/// With so much waiting a connection is behind, by default.
+const BEHIND: usize = 32 * 1024;
 
 #[test]
 fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
-    let settings = Settings::default();
-    let mut core = Core::new(settings);
+    let mut core = Core::new(Settings::default());
     let _stream = core.connect();
     let conn = core.opened();
-    let frame = Frame::new(pattern(PART, 1));
+    let frame = Frame::new(pattern(BEHIND / 2, 1));
     let send_until = |core: &mut Core, bytes| {
         while core.driver.waiting_bytes(conn) < bytes {
             core.driver.share(&frame, conn);
@@ -74,13 +59,13 @@ fn who_has_as_much_waiting_as_anybody_now_and_then_is_not_given_up() {
         }
     };
     send_until(&mut core, 1);
-    assert!(core.driver.waiting_bytes(conn) < settings.shed_bytes_min);
+    assert!(core.driver.waiting_bytes(conn) < BEHIND);
     core.driver.shed_slowest();
     core.turn();
     assert!(core.driver.next().is_none(), "it is hardly behind");
-    send_until(&mut core, settings.shed_bytes_min);
+    send_until(&mut core, BEHIND);
     core.driver.shed_slowest();
-    assert_eq!(given_up(&mut core), conn);
+    assert_eq!(core.given_up(), conn);
 }
 
 #[test]
@@ -93,7 +78,7 @@ fn when_all_outboxes_hold_too_much_who_waits_longest_is_closed_and_not_who_comes
     fill(&mut core, mute, &frame, 200_000);
     core.now_offset_ms += 10;
     let sent = fill(&mut core, tardy, &frame, 250_000);
-    assert_eq!(given_up(&mut core), mute);
+    assert_eq!(core.given_up(), mute);
     assert_eq!(core.driver.overrun_bound(mute), Some(OutboxBound::TotalBytes));
     core.driver.close(mute, How::Graceful(None));
     core.driver.close(tardy, How::Graceful(None));
@@ -108,4 +93,55 @@ fn when_all_outboxes_hold_too_much_who_waits_longest_is_closed_and_not_who_comes
     core.driver.sweep(now_ms);
     assert_eq!(core.closed(mute), Why::Forced);
     assert_eq!(core.driver.counters().backlog_bytes, 0);
+}
+
+#[test]
+fn who_is_over_its_own_bound_ends_and_nobody_for_it() {
+    let outbox = OutboxLimits { bytes_max: 150_000, age_ms_max: 60_000 };
+    let mut core =
+        Core::new(Settings { outbox, backlog_bytes_max: 220_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_tardy_reads, tardy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(10_000, 5));
+    fill(&mut core, mute, &frame, 90_000);
+    core.now_offset_ms += 10;
+    fill(&mut core, tardy, &frame, 100_000);
+    core.driver.share(&Frame::new(pattern(60_000, 5)), tardy);
+    assert_eq!(core.given_up(), tardy);
+    assert_eq!(core.driver.overrun_bound(tardy), Some(OutboxBound::Bytes));
+    assert_eq!(core.driver.counters().overruns, 1);
+}
+
+#[test]
+fn for_what_could_never_fit_nobody_else_ends() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_reads, greedy) = (core.connect(), core.opened());
+    fill(&mut core, mute, &Frame::new(pattern(10_000, 5)), 100_000);
+    core.now_offset_ms += 10;
+    core.driver.share(&Frame::new(pattern(1_000, 5)), greedy);
+    core.driver.share(&Frame::new(pattern(500_000, 5)), greedy);
+    assert_eq!(core.given_up(), greedy);
+    assert_eq!(core.driver.overrun_bound(greedy), Some(OutboxBound::TotalBytes));
+    assert_eq!(core.driver.counters().overruns, 1);
+}
+
+#[test]
+fn what_waits_for_whom_is_given_up_is_free_before_the_core_hears_of_it() {
+    let mut core = Core::new(Settings { backlog_bytes_max: 400_000, ..Settings::default() });
+    let (_never_reads, mute) = (core.connect(), core.opened());
+    let (_tardy_reads, tardy) = (core.connect(), core.opened());
+    let frame = Frame::new(pattern(10_000, 5));
+    fill(&mut core, mute, &frame, 200_000);
+    core.now_offset_ms += 10;
+    fill(&mut core, tardy, &frame, 250_000);
+    let begin = Instant::now();
+    while core.driver.counters().shed_bytes > 0 {
+        core.turn();
+        assert!(begin.elapsed() < PATIENCE, "{:?}", core.driver.counters());
+    }
+    let (kept, waiting) = (core.driver.waiting_bytes(mute), core.driver.waiting_bytes(tardy));
+    assert!(kept < frame.len(), "more than the rest of what was begun: {kept}");
+    assert_eq!(core.driver.counters().backlog_bytes, (kept + waiting) as u64);
+    assert_eq!(core.given_up(), mute);
 }

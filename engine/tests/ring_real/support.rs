@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use engine::ids::ConnId;
-use engine::reactor::ring::{Driver, Event, KernelRing, Settings, Wait, Why};
+use engine::reactor::ring::{Driver, Event, KernelRing, Received, Settings, Wait, Why};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -71,18 +71,20 @@ impl Core {
     }
 
     pub(crate) fn closed(&mut self, conn: ConnId) -> Why {
-        self.until(|_, event| match event {
-            Event::Closed(closed, why) if closed == conn => Some(why),
-            Event::Opened(_)
-            | Event::Received(_)
-            | Event::PeerClosed(_)
-            | Event::Overrun(_)
-            | Event::Closed(..)
-            | Event::Arrived(..)
-            | Event::Passed(_)
-            | Event::Stayed(_)
-            | Event::Doorbell => None,
+        self.until(|_, event| {
+            let Event::Closed(closed, why) = event else { return None };
+            (closed == conn).then_some(why)
         })
+    }
+
+    /// The name of the connection that is given up next.
+    pub(crate) fn given_up(&mut self) -> ConnId {
+        self.until(|_, event| if let Event::Overrun(conn) = event { Some(conn) } else { None })
+    }
+
+    /// What comes next of any connection.
+    pub(crate) fn received(&mut self) -> Received {
+        self.until(|_, event| if let Event::Received(it) = event { Some(it) } else { None })
     }
 
     /// Takes turns until the peer's thread is done.

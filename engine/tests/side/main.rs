@@ -62,7 +62,7 @@ fn world(answer_timeout_ms: u64) -> World {
     .unwrap();
     let options = JournalOptions::default();
     let journal = storage::open(JournalKind::Memory, Path::new(""), &options).unwrap();
-    let queue = QueueLimits { messages_max: 1, bytes_max: 1 };
+    let queue = QueueLimits { messages_max: 1, bytes_max: 1, reads_max: 16 };
     let writer = Writer::spawn("journal", journal, queue, Box::new(|| {})).unwrap();
     let waiting = thread::current();
     let wake = Box::new(move || waiting.unpark());

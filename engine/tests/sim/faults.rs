@@ -77,11 +77,13 @@ pub enum Fault {
     ShortMemory,
     /// Connections end while a fan-out of several slices waits for them.
     FanOutCloses,
+    /// A journal has room for one read at a time.
+    BusyJournals,
 }
 
 impl Fault {
     /// Those that came last, in order, each in about a sixth of the seeds.
-    const LATER: [Self; 19] = [
+    const LATER: [Self; 20] = [
         Self::LateBells,
         Self::Stalls,
         Self::FailingReads,
@@ -101,6 +103,7 @@ impl Fault {
         Self::CrashTwice,
         Self::ShortMemory,
         Self::FanOutCloses,
+        Self::BusyJournals,
     ];
 }
 

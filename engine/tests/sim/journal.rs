@@ -8,6 +8,7 @@ use engine::shard::input::{DropAsk, JournalAnswer, LetGo, ReadAsk, ReadTicket};
 use protocol::Rejection;
 use storage::Publication;
 
+use crate::faults::{Fault, Plan};
 use crate::random::Random;
 use crate::seen::Seen;
 
@@ -45,6 +46,8 @@ pub struct Journal {
     drops: VecDeque<DropAsk>,
     /// Whether the next read fails.
     pub fails_read: bool,
+    /// Reads that may wait.
+    pub reads_max: usize,
     /// The channel whose reads take long now.
     pub slow: Option<Key>,
     /// What was let go of each channel: up to this offset it is not read.
@@ -65,6 +68,7 @@ impl Default for Journal {
             reads: VecDeque::new(),
             drops: VecDeque::new(),
             fails_read: false,
+            reads_max: usize::MAX,
             slow: None,
             gone: BTreeMap::new(),
             answers: VecDeque::new(),
@@ -74,14 +78,25 @@ impl Default for Journal {
 }
 
 impl Journal {
+    /// One of a node with this plan.
+    pub fn of(plan: &Plan) -> Self {
+        let reads_max = if plan.has(Fault::BusyJournals) { 1 } else { usize::MAX };
+        Self { reads_max, ..Self::default() }
+    }
+
     /// Takes an append that will be answered.
     pub fn append(&mut self, publication: Arc<Publication>) {
         self.waiting.push_back(publication);
     }
 
-    /// Takes a question that will be answered.
-    pub fn read(&mut self, ask: ReadAsk) {
-        self.reads.push_back(ask);
+    /// Takes a question that will be answered, or has no room for it.
+    pub fn read(&mut self, ask: ReadAsk, seen: &mut Seen) {
+        if self.reads.len() < self.reads_max {
+            return self.reads.push_back(ask);
+        }
+        seen.note_if(matches!(ask.ticket, ReadTicket::Arrival(..)), "missed messages had to wait");
+        let busy = Rejection::Overloaded { limit: "journal_reads_max" };
+        self.answers.push_back(JournalAnswer::Read(ask.ticket, Err(busy)));
     }
 
     /// Takes a channel whose messages are to go.

@@ -75,7 +75,7 @@ impl World {
             step: 0,
             shards: Vec::new(),
             nets: Vec::new(),
-            journals: (0..shards).map(|_| Journal::default()).collect(),
+            journals: (0..shards).map(|_| Journal::of(&plan)).collect(),
             catalogs: (0..shards).map(|_| Catalog::default()).collect(),
             hooks: Hooks::new(plan.seed),
             sides: Vec::new(),
@@ -258,7 +258,7 @@ impl World {
         effects.catalog.drain(..).for_each(|it| catalog.ask(it));
         effects.hooks.drain(..).for_each(|it| self.hooks.ask(shard, it));
         effects.side.drain(..).for_each(|it| self.sides[shard].ask(&it));
-        effects.reads.drain(..).for_each(|it| journal.read(it));
+        effects.reads.drain(..).for_each(|it| journal.read(it, &mut self.seen));
         // It keeps no lists, in which they would be seen.
         effects.counted.clear();
         self.nets[shard].thirsty.append(&mut effects.thirsty);

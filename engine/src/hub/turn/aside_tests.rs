@@ -3,29 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::frame::{Frame, Piece};
 use crate::hasher;
 use crate::hub::Audience;
+use crate::hub::log::{Log, Sent, conn, gathered, shared};
 use crate::ids::{ChannelKey, TenantId};
-
-/// What each connection was sent, and whether by itself.
-#[derive(Default)]
-struct Log(Vec<(u32, &'static str, Vec<u8>)>);
-
-impl Outlet for Log {
-    fn share(&mut self, frame: &Frame, conn: ConnId) {
-        self.0.push((conn.slot, "share", frame.bytes().to_vec()));
-    }
-
-    fn gather(&mut self, conn: ConnId, pieces: &[Piece]) {
-        let all = pieces.iter().flat_map(|it| it.bytes().to_vec()).collect();
-        self.0.push((conn.slot, "gather", all));
-    }
-}
-
-fn conn(slot: u32) -> ConnId {
-    ConnId { slot, generation: 0 }
-}
 
 fn room(slots: u32) -> (Hub, Turn, GroupId) {
     let mut hub = Hub::new(hasher::seeded(1));
@@ -36,10 +17,10 @@ fn room(slots: u32) -> (Hub, Turn, GroupId) {
     (hub, Turn::new(100), group)
 }
 
-fn flush(hub: &mut Hub, turn: &mut Turn) -> Vec<(u32, &'static str, Vec<u8>)> {
+fn flush(hub: &mut Hub, turn: &mut Turn) -> Vec<Sent> {
     let mut log = Log::default();
     turn.flush(hub, &mut log);
-    log.0
+    log.take()
 }
 
 #[test]
@@ -57,8 +38,7 @@ fn who_is_given_something_aside_gets_it_where_it_came_about() {
             turn.settle(&hub, conn(1), aside);
         }
     }
-    let picked = (1, "gather", b"1(one)2(two)".to_vec());
-    assert_eq!(flush(&mut hub, &mut turn), [(0, "share", b"12".to_vec()), picked]);
+    assert_eq!(flush(&mut hub, &mut turn), [shared(0, "12"), gathered(1, "1(one)2(two)")]);
     assert!(flush(&mut hub, &mut turn).is_empty(), "nothing stays aside");
 }
 

@@ -72,14 +72,13 @@ impl<R: Ring> Driver<R> {
             self.generations.resize(index + 1, 0);
             self.marks.resize(index + 1, QUEUED);
         }
-        let generation = self.generations.get(index).copied().unwrap_or_default();
         let Some(conn) = self.conns.get_mut(index) else { return };
         assert_eq!(conn.phase, Phase::Free, "slot {slot} was accepted into twice");
         conn.phase = Phase::Open;
         conn.owner = Owner::Unaware;
         self.set_mark(slot, IDLE);
         self.counters.conns += 1;
-        self.tell(event(ConnId { slot, generation }));
+        self.tell(event(self.id(slot)));
         self.receive(slot);
     }
 

@@ -27,6 +27,8 @@ pub(super) enum Phase {
     Passing,
     /// Waits until no operation and no lent buffer refers to it.
     Ending,
+    /// Nothing refers to it. It stands in the driver's list of those that are let go.
+    Left,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,8 +68,6 @@ pub(super) struct Conn {
     pub(super) is_listed: bool,
     /// Stands in the driver's list of those to settle. Belongs to the slot, not to the connection.
     pub(super) is_settling: bool,
-    /// Stands in the driver's list of those that are let go.
-    pub(super) is_left: bool,
     /// How often something was received of it, as far as that matters.
     pub(super) receptions: u8,
     pub(super) place: Place,
@@ -84,7 +84,6 @@ impl Conn {
             owner: Owner::Unaware,
             is_listed: false,
             is_settling: false,
-            is_left: false,
             receptions: 0,
             place: Place::default(),
         }
@@ -96,16 +95,16 @@ impl Conn {
         passing.is_some_and(|it| it.is_under_way)
     }
 
+    /// Whether an operation of the kernel has to do with its rare state.
+    pub(super) fn is_written(&self) -> bool {
+        let slow = self.slow.as_ref();
+        slow.is_some_and(|it| it.flight.is_some() || it.is_shutting) || self.is_under_way()
+    }
+
     /// Whether the kernel may still touch the slot on behalf of this connection, or the core its buffers.
     pub(super) fn is_referred_to(&self) -> bool {
         let is_read = matches!(self.reading, Reading::Armed | Reading::Cancelling);
-        let is_written =
-            self.slow.as_ref().is_some_and(|slow| slow.flight.is_some() || slow.is_shutting);
-        is_read
-            || is_written
-            || self.is_under_way()
-            || self.held > 0
-            || self.owner == Owner::Unaware
+        is_read || self.is_written() || self.held > 0 || self.owner == Owner::Unaware
     }
 }
 
@@ -115,8 +114,6 @@ pub(super) struct Slow {
     pub(super) outbox: Outbox,
     /// What it was over, once it is sealed for that.
     pub(super) over: Option<OutboxBound>,
-    /// Bytes of the outbox that are as good as free: the connection was given up.
-    pub(super) shed_bytes: u64,
     /// The one send in flight, with what it reads from.
     pub(super) flight: Option<Box<Message>>,
     /// What to send after everything else.
@@ -125,7 +122,7 @@ pub(super) struct Slow {
     pub(super) ending: Ending,
     /// The send in flight is being cancelled.
     pub(super) is_cancelling: bool,
-    /// What was not begun is to be dropped before the last words.
+    /// It was given up: what was not begun is dropped once the send in flight has ended.
     pub(super) is_cut: bool,
     /// A shutdown is in flight.
     pub(super) is_shutting: bool,

@@ -53,7 +53,7 @@ pub struct Driver<R: Ring> {
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
     /// Connections that nothing refers to any more. A turn lets some of them go: to end one takes the kernel a while.
-    pub(super) leaving: VecDeque<u32>,
+    pub(super) left: VecDeque<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
     /// The turn found that nobody can be given up to make room.
@@ -86,7 +86,7 @@ impl<R: Ring> Driver<R> {
             lines: Lines::default(),
             has_rung: false,
             settling: Vec::new(),
-            leaving: VecDeque::new(),
+            left: VecDeque::new(),
             slow: Vec::new(),
             is_full: false,
             starved: VecDeque::new(),
@@ -184,7 +184,7 @@ impl<R: Ring> Driver<R> {
     /// Whether there is more to do without anything happening: nobody may sleep.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        let is_settled = self.settling.is_empty() && self.leaving.is_empty();
+        let is_settled = self.settling.is_empty() && self.left.is_empty();
         !is_settled || !self.stash.is_empty() || !self.lines.is_empty()
     }
 
@@ -271,22 +271,21 @@ impl<R: Ring> Driver<R> {
         self.has_rung = true;
     }
 
-    /// The identity of the connection in a slot, if the tag is of it.
+    /// The identity of the connection in a slot.
+    pub(super) fn id(&self, slot: u32) -> ConnId {
+        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
+        ConnId { slot, generation }
+    }
+
+    /// The same, if the tag is of it.
     pub(super) fn known(&mut self, tag: Tag) -> Option<ConnId> {
-        let slot = tag.slot();
-        let generation = self.generations.get(slot as usize).copied();
-        let conn = self.conns.get(slot as usize);
-        match (generation, conn) {
-            (Some(generation), Some(conn))
-                if conn.phase != Phase::Free && tag.is_of(generation) =>
-            {
-                Some(ConnId { slot, generation })
-            }
-            _ => {
-                self.counters.strays += 1;
-                None
-            }
+        let id = self.id(tag.slot());
+        let is_there = self.conns.get(id.index()).is_some_and(|it| it.phase != Phase::Free);
+        if is_there && tag.is_of(id.generation) {
+            return Some(id);
         }
+        self.counters.strays += 1;
+        None
     }
 
     /// The connection, if it is still that of its slot.

@@ -13,7 +13,8 @@ pub enum Event {
     Received(Received),
     /// The peer sends no more; it may still read. The core decides when to close.
     PeerClosed(ConnId),
-    /// The outbox went over a limit. Nothing is queued for this connection any more; the core closes it.
+    /// The outbox went over a limit. Nothing is queued for this connection any more, and what was is dropped but for a piece that was
+    /// begun; the core closes it.
     Overrun(ConnId),
     /// The connection is gone and its slot is free.
     Closed(ConnId, Why),

@@ -20,7 +20,7 @@ pub(super) enum Line {
     #[default]
     Here,
     /// Of those that come or go.
-    Passing,
+    Comings,
 }
 
 /// What the lines have of a slot. Belongs to the slot, not to the connection.
@@ -37,38 +37,39 @@ pub(super) struct Place {
 pub(super) struct Lines {
     here: VecDeque<Event>,
     /// With whether it counts: what follows others of its slot into this line, and would not be in it otherwise, does not.
-    passing: VecDeque<(Event, bool)>,
+    comings: VecDeque<(Event, bool)>,
     /// Events of those who come or go that the turn may still take.
-    left: usize,
+    comings_left: usize,
     /// Others that were taken since the last of them.
     row: u32,
 }
 
 impl Lines {
     /// Lets the next turn take so many events of connections that come or go.
-    pub(super) fn begin_turn(&mut self, passing_max: usize) {
-        self.left = passing_max;
+    pub(super) fn begin_turn(&mut self, comings_max: usize) {
+        self.comings_left = comings_max;
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.here.is_empty() && self.passing.is_empty()
+        self.here.is_empty() && self.comings.is_empty()
     }
 
     /// Has an event wait in a line. It counts if that is where it belongs.
     fn push(&mut self, line: Line, event: Event, belongs: Line) {
         match line {
             Line::Here => self.here.push_back(event),
-            Line::Passing => self.passing.push_back((event, belongs == Line::Passing)),
+            Line::Comings => self.comings.push_back((event, belongs == Line::Comings)),
         }
     }
 
     /// The next event, and whether it counted.
     fn pop(&mut self) -> Option<(Event, bool)> {
         let is_due = self.row >= ROW - 1 || self.here.is_empty();
-        let next = self.passing.pop_front_if(|(_, counts)| is_due && (self.left > 0 || !*counts));
+        let next =
+            self.comings.pop_front_if(|(_, counts)| is_due && (self.comings_left > 0 || !*counts));
         if let Some((event, counts)) = next {
-            (self.left, self.row) = (self.left - usize::from(counts), 0);
+            (self.comings_left, self.row) = (self.comings_left - usize::from(counts), 0);
             return Some((event, counts));
         }
         self.row = self.row.saturating_add(1);
@@ -93,7 +94,7 @@ impl Conn {
             | Event::Overrun(_)
             | Event::PeerClosed(_)
             | Event::Closed(..)
-            | Event::Passed(_) => Line::Passing,
+            | Event::Passed(_) => Line::Comings,
         }
     }
 }
@@ -103,9 +104,6 @@ impl<R: Ring> Driver<R> {
     pub(super) fn tell(&mut self, event: Event) {
         let conn = event.conn().and_then(|it| self.conns.get_mut(it.index()));
         let Some(conn) = conn else { return self.lines.push(Line::Here, event, Line::Here) };
-        if matches!(event, Event::Received(_)) {
-            conn.receptions = conn.receptions.saturating_add(1);
-        }
         let belongs = conn.line_of(&event);
         if conn.place.waiting == 0 {
             conn.place.line = belongs;
@@ -126,7 +124,7 @@ impl<R: Ring> Driver<R> {
 
     /// An event that nobody wants to hear of any more takes nothing of the turn.
     pub(super) fn skip_told(&mut self, counted: bool) {
-        self.lines.left += usize::from(counted);
+        self.lines.comings_left += usize::from(counted);
     }
 }
 
@@ -151,7 +149,7 @@ mod tests {
     fn a_crowd_that_comes_takes_one_place_in_a_row_and_no_more_than_its_share_of_a_turn() {
         let mut lines = Lines::default();
         lines.begin_turn(3);
-        (100..110).for_each(|slot| lines.push(Line::Passing, opened(slot), Line::Passing));
+        (100..110).for_each(|slot| lines.push(Line::Comings, opened(slot), Line::Comings));
         (0..10).for_each(|slot| lines.push(Line::Here, stayed(slot), Line::Here));
         let taken: Vec<u32> =
             std::iter::from_fn(|| lines.pop()).map(|(event, _)| of(&event)).collect();
@@ -166,9 +164,9 @@ mod tests {
     fn what_only_follows_into_the_line_of_a_crowd_does_not_count() {
         let mut lines = Lines::default();
         lines.begin_turn(1);
-        lines.push(Line::Passing, opened(1), Line::Passing);
-        (0..5).for_each(|_| lines.push(Line::Passing, stayed(1), Line::Here));
-        lines.push(Line::Passing, opened(2), Line::Passing);
+        lines.push(Line::Comings, opened(1), Line::Comings);
+        (0..5).for_each(|_| lines.push(Line::Comings, stayed(1), Line::Here));
+        lines.push(Line::Comings, opened(2), Line::Comings);
         assert_eq!(std::iter::from_fn(|| lines.pop()).count(), 6);
         assert!(!lines.is_empty());
     }

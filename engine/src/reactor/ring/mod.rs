@@ -34,6 +34,6 @@ pub use event::{Event, How, Received, Why};
 pub use kernel::KernelRing;
 pub use listen::claim;
 pub use op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
-pub use settings::{Counters, SHED_SHARE, Settings};
+pub use settings::{Counters, Settings};
 pub use start::{Features, StartError, probe};
 pub use tag::SLOTS_MAX;

@@ -97,8 +97,9 @@ impl<R: Ring> Driver<R> {
         let wanted = found.filter(|found| len > 0 && found.owner != Owner::Done);
         let Some(found) = wanted else { return self.ring.give_back(buffer) };
         let has_share = found.held < u32::from(self.settings.held_max);
-        let has_come = found.has_come();
         found.held += 1;
+        found.receptions = found.receptions.saturating_add(1);
+        let has_come = found.has_come();
         self.counters.bytes_received += u64::from(len);
         // Who waits in a crowd that comes leaves half of the buffers to the others.
         let is_scarce = self.counters.buffers_lent >= u64::from(self.ring.buffers()) / 2;
@@ -138,7 +139,7 @@ impl<R: Ring> Driver<R> {
         let was_cancelling = conn.reading == Reading::Cancelling;
         let bound = if was_cancelling { resume_at + 1 } else { held_max };
         match conn.phase {
-            Phase::Free => {}
+            Phase::Free | Phase::Left => {}
             Phase::Ending | Phase::Passing => {
                 conn.reading = Reading::Off;
                 self.settle_later(slot);
@@ -160,7 +161,7 @@ impl<R: Ring> Driver<R> {
             Some(Phase::Flushing | Phase::Lingering | Phase::Passing | Phase::Ending) => {
                 self.settle_later(conn.slot);
             }
-            Some(Phase::Free) | None => {}
+            Some(Phase::Free | Phase::Left) | None => {}
         }
     }
 
@@ -178,8 +179,7 @@ impl<R: Ring> Driver<R> {
     }
 
     pub(super) fn tag(&self, kind: Kind, slot: u32) -> Tag {
-        let generation = self.generations.get(slot as usize).copied().unwrap_or_default();
-        Tag::conn(kind, ConnId { slot, generation })
+        Tag::conn(kind, self.id(slot))
     }
 
     /// Asks the kernel to end an operation of this connection; it completes all the same.

@@ -10,7 +10,6 @@ use crate::outbox::{OutboxBound, Push, Rest};
 
 use super::conn::{Conn, IDLE, Phase, QUEUED, Slow};
 use super::driver::Driver;
-use super::event::Event;
 use super::message::{Kept, Message, PIECES_MAX};
 use super::op::{Data, Mode, Ring, SendOp};
 use super::tag::{Kind, PLACES_MAX, Tag};
@@ -137,10 +136,12 @@ impl<R: Ring> Driver<R> {
             left += rest.piece.len() as u64;
             push = slow.outbox.push_front(rest, now_ms, bytes_max);
         }
-        self.counters.backlog_bytes += left;
+        // Who was given up in the same turn gets no more than what was begun.
+        let dropped = if was_sealed { slow.outbox.drop_unbegun() } else { 0 };
+        self.counters.backlog_bytes = self.counters.backlog_bytes + left - dropped as u64;
         self.settle_later(conn.slot);
         if push == Push::Full && !was_sealed {
-            self.give_up(conn.slot, OutboxBound::Bytes);
+            self.give_up(conn, OutboxBound::Bytes);
         }
     }
 
@@ -151,31 +152,22 @@ impl<R: Ring> Driver<R> {
         }
         let (now_ms, bytes_max) = (self.now_ms, self.settings.outbox.bytes_max);
         let len = piece.len() as u64;
-        if self.slow(conn.slot).is_none_or(|it| it.outbox.is_sealed()) {
-            return;
+        let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
+        if slow.outbox.bytes() + piece.len() > bytes_max {
+            return self.give_up(conn, OutboxBound::Bytes);
         }
         let has_room = self.make_room_for(len);
         let Some(slow) = self.slow(conn.slot).filter(|it| !it.outbox.is_sealed()) else { return };
         if !has_room {
-            return self.give_up(conn.slot, OutboxBound::TotalBytes);
+            return self.give_up(conn, OutboxBound::TotalBytes);
         }
         match slow.outbox.push(piece, now_ms, bytes_max) {
             Push::Queued => {
                 self.counters.backlog_bytes += len;
                 self.settle_later(conn.slot);
             }
-            Push::Full => self.give_up(conn.slot, OutboxBound::Bytes),
+            Push::Full => self.give_up(conn, OutboxBound::Bytes),
         }
-    }
-
-    /// The outbox refused something for the first time.
-    pub(super) fn overrun(&mut self, conn: ConnId, over: OutboxBound) {
-        let Some(found) = self.conn(conn).filter(|it| it.phase == Phase::Open) else { return };
-        if let Some(slow) = found.slow.as_mut() {
-            slow.over = Some(over);
-        }
-        self.counters.overruns += 1;
-        self.tell(Event::Overrun(conn));
     }
 
     /// The rare state of a connection, made when it is needed; from then on its bytes go through the outbox.
@@ -194,8 +186,12 @@ impl<R: Ring> Driver<R> {
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let is_open = conn.phase == Phase::Open;
         let Some(slow) = conn.slow.as_mut().filter(|slow| slow.flight.is_none()) else { return };
+        if is_open && slow.outbox.is_sealed() {
+            // What was begun ends with the last words, when the core closes it.
+            return;
+        }
         if slow.outbox.is_empty() {
-            if is_open && !slow.outbox.is_sealed() {
+            if is_open {
                 conn.slow = None;
                 self.set_mark(slot, IDLE);
             }
@@ -225,6 +221,7 @@ impl<R: Ring> Driver<R> {
             (Err(_), libc::ENOBUFS | libc::ENOMEM) => {}
             (Err(_), errno) => return self.fail(conn.slot, errno),
         }
+        self.cut_short(conn.slot);
         self.settle_later(conn.slot);
     }
 
@@ -232,9 +229,7 @@ impl<R: Ring> Driver<R> {
         let slow = self.conns.get_mut(slot as usize).and_then(|conn| conn.slow.as_mut());
         let Some(slow) = slow else { return };
         slow.outbox.advance(sent);
-        let was_shed = slow.shed_bytes.min(sent as u64);
-        slow.shed_bytes -= was_shed;
-        self.counters.shed_bytes -= was_shed;
+        self.counters.shed_bytes -= if slow.is_cut { sent as u64 } else { 0 };
         self.counters.bytes_sent += sent as u64;
         self.counters.backlog_bytes -= sent as u64;
     }

@@ -25,17 +25,11 @@ pub struct Settings {
     pub unsent_bytes_max: u32,
     /// What all connections of the core may have waiting together.
     pub backlog_bytes_max: usize,
-    /// What one connection has waiting at least when it is given up because memory is short. Who reads has less now and then, and to
-    /// close it would free less than its return takes.
-    pub shed_bytes_min: usize,
     /// How long a closing connection may take to flush.
     pub grace_ms: u64,
     /// How long a lingering connection is read after the last byte was sent.
     pub linger_ms: u64,
 }
-
-/// One in so many bytes that an outbox may have waiting: with less in it a connection is not behind.
-pub const SHED_SHARE: usize = 32;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -50,7 +44,6 @@ impl Default for Settings {
             outbox: OutboxLimits::default(),
             unsent_bytes_max: 32 * 1024,
             backlog_bytes_max: 256 * 1024 * 1024,
-            shed_bytes_min: OutboxLimits::default().bytes_max / SHED_SHARE,
             grace_ms: 5_000,
             linger_ms: 1_000,
         }
@@ -104,7 +97,7 @@ pub struct Counters {
     pub conns: u64,
     /// Gauge: bytes waiting in all outboxes now.
     pub backlog_bytes: u64,
-    /// Gauge: those of them that wait for connections that were given up.
+    /// Gauge: those of them from which a send reads though the connection was given up.
     pub shed_bytes: u64,
     /// Gauge: bytes received that were copied out of buffers and wait for the core now.
     pub bytes_spilled: u64,

@@ -34,15 +34,9 @@ impl<R: Ring> Driver<R> {
             slow.ending = ending;
             slow.deadline_ms = Some(deadline_ms);
             let is_overrun = slow.outbox.is_sealed();
-            let stop = is_overrun && slow.flight.is_some() && !slow.is_cancelling;
-            slow.is_cancelling |= stop;
-            slow.is_cut = is_overrun;
             self.set_phase(conn.slot, Phase::Flushing);
             if is_overrun {
                 self.set_why(conn.slot, Why::Cut);
-            }
-            if stop {
-                self.cancel(Kind::Armed, conn.slot);
             }
         }
         self.settle_later(conn.slot);
@@ -72,7 +66,7 @@ impl<R: Ring> Driver<R> {
             let is_stale = slow.outbox.is_stale(now_ms, age_ms_max) && !slow.outbox.is_sealed();
             match conn.phase {
                 Phase::Open if is_stale => {
-                    self.give_up(slot, OutboxBound::Age);
+                    self.give_up(self.id(slot), OutboxBound::Age);
                 }
                 Phase::Passing if is_stale => self.cut(slot),
                 Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),
@@ -81,7 +75,8 @@ impl<R: Ring> Driver<R> {
                 | Phase::Flushing
                 | Phase::Lingering
                 | Phase::Passing
-                | Phase::Ending => {}
+                | Phase::Ending
+                | Phase::Left => {}
             }
             true
         });
@@ -100,7 +95,7 @@ impl<R: Ring> Driver<R> {
             }
             // Everything was sent; that the peer then resets is one way to end.
             Phase::Lingering => conn.phase = Phase::Ending,
-            Phase::Free | Phase::Ending => {}
+            Phase::Free | Phase::Ending | Phase::Left => {}
         }
         self.set_mark(slot, QUEUED);
         self.settle_later(slot);
@@ -145,7 +140,7 @@ impl<R: Ring> Driver<R> {
         self.settling = slots;
         // A crowd that goes at once is let go bit by bit.
         for _ in 0..self.settings.comings_per_turn_max {
-            let Some(slot) = self.leaving.pop_front() else { return };
+            let Some(slot) = self.left.pop_front() else { return };
             self.free(slot, Event::Closed);
         }
     }
@@ -157,7 +152,7 @@ impl<R: Ring> Driver<R> {
             Some(Phase::Lingering) => self.linger_on(slot),
             Some(Phase::Passing) => self.go_on_passing(slot),
             Some(Phase::Ending) => self.end(slot),
-            Some(Phase::Free) | None => {}
+            Some(Phase::Free | Phase::Left) | None => {}
         }
     }
 
@@ -174,18 +169,11 @@ impl<R: Ring> Driver<R> {
         if slow.flight.is_some() {
             return;
         }
-        let before = slow.outbox.bytes() as u64;
-        if std::mem::take(&mut slow.is_cut) {
-            slow.outbox.drop_unbegun();
-        }
-        // What is left of it counts again until it is sent.
-        self.counters.shed_bytes -= std::mem::take(&mut slow.shed_bytes);
         if let Some(last) = slow.last.take() {
+            self.counters.backlog_bytes += last.len() as u64;
             slow.outbox.push_last(last.whole(), now_ms);
         }
-        let (after, ending) = (slow.outbox.bytes() as u64, slow.ending);
-        self.counters.backlog_bytes = self.counters.backlog_bytes + after - before;
-        match (after, ending) {
+        match (slow.outbox.bytes(), slow.ending) {
             (1.., _) => self.drain(slot),
             (0, Ending::Close) => {
                 self.set_phase(slot, Phase::Ending);
@@ -217,8 +205,10 @@ impl<R: Ring> Driver<R> {
         }
     }
 
-    /// Cancels what is in flight; with the last completion, or the last buffer given back, the slot may be freed.
+    /// Cancels what is in flight; with the last completion, or the last buffer given back, the slot may be freed. Nothing is sent any
+    /// more, so that what waits is dropped as soon as nothing reads from it.
     fn end(&mut self, slot: u32) {
+        self.drop_slow(slot);
         let Some(conn) = self.conns.get_mut(slot as usize) else { return };
         let stop_reading = conn.reading == Reading::Armed;
         if stop_reading {
@@ -229,9 +219,8 @@ impl<R: Ring> Driver<R> {
         if !conn.is_referred_to() {
             // Nobody arms it again meanwhile.
             conn.reading = Reading::Off;
-            if !std::mem::replace(&mut conn.is_left, true) {
-                self.leaving.push_back(slot);
-            }
+            conn.phase = Phase::Left;
+            self.left.push_back(slot);
             return;
         }
         if stop_reading {
@@ -242,26 +231,33 @@ impl<R: Ring> Driver<R> {
         }
     }
 
+    /// Drops the rare state, unless an operation has to do with it.
+    fn drop_slow(&mut self, slot: u32) {
+        let conn = self.conns.get_mut(slot as usize).filter(|it| !it.is_written());
+        if let Some(slow) = conn.and_then(|it| it.slow.take()) {
+            let bytes = slow.outbox.bytes() as u64;
+            self.counters.backlog_bytes -= bytes;
+            self.counters.shed_bytes -= if slow.is_cut { bytes } else { 0 };
+        }
+    }
+
     /// From here on the slot may be accepted into again: the kernel runs the close before it can reuse it.
     pub(super) fn free(&mut self, slot: u32, event: impl FnOnce(ConnId, Why) -> Event) {
+        self.drop_slow(slot);
         let index = slot as usize;
         let Some(conn) = self.conns.get_mut(index) else { return };
         let old = std::mem::replace(conn, Conn::free());
         conn.is_listed = old.is_listed;
         conn.is_settling = old.is_settling;
         conn.place = old.place;
-        if let Some(slow) = old.slow {
-            self.counters.backlog_bytes -= slow.outbox.bytes() as u64;
-            self.counters.shed_bytes -= slow.shed_bytes;
-        }
         self.counters.closes += 1;
         self.counters.conns -= 1;
         self.set_mark(slot, QUEUED);
+        let conn = self.id(slot);
         if let Some(generation) = self.generations.get_mut(index) {
-            let conn = ConnId { slot, generation: *generation };
             *generation = generation.wrapping_add(1);
-            self.tell(event(conn, old.why));
         }
+        self.tell(event(conn, old.why));
         self.push(Op::Close { slot }, Tag::of(Kind::Quiet));
         self.resume_accepting();
     }

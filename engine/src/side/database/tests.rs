@@ -57,7 +57,7 @@ fn world() -> World {
         batch.push(publication(2, "secret", offset, "\"canary\""));
     }
     journal.append(&batch).unwrap();
-    let queue = QueueLimits { messages_max: 16, bytes_max: 1 << 20 };
+    let queue = QueueLimits { messages_max: 16, bytes_max: 1 << 20, reads_max: 16 };
     let writer = Writer::spawn("journal", journal, queue, Box::new(|| {})).unwrap();
     let mut journals = Journals::new(1);
     journals.join(ShardId(0), writer.reader(Duration::from_secs(10)));

@@ -73,7 +73,7 @@ fn world() -> World {
     let mut of_all = Journals::new(SHARDS);
     let mut writers = Vec::new();
     for (shard, journal) in (0..).zip(journals) {
-        let queue = QueueLimits { messages_max: 16, bytes_max: 1 << 20 };
+        let queue = QueueLimits { messages_max: 16, bytes_max: 1 << 20, reads_max: 16 };
         let writer = Writer::spawn("journal", journal, queue, Box::new(|| {})).unwrap();
         of_all.join(ShardId(shard), writer.reader(Duration::from_secs(10)));
         writers.push(writer);
