@@ -202,7 +202,7 @@ fn no_secret_is_in_a_log_an_answer_or_an_output() {
         out.contains("Infrai key") && log.contains("node listens"),
         "there is something to see"
     );
-    let is_of_sled = |it: &&str| it.contains("\"target\":\"sled");
+    let is_of_sled = |it: &&str| it.contains("target\":\"sled");
     let mut traces = log.lines().filter(|it| it.contains("\"level\":\"TRACE\"")).peekable();
     assert!(traces.peek().is_some(), "nothing is traced");
     assert_eq!(traces.find(is_of_sled), None, "what sled traces may end the process");
