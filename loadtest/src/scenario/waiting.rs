@@ -2,7 +2,7 @@
 //! connections of the others are asked whether they are still there, and answer.
 
 use super::link::Link;
-use crate::client::conn::Arrived;
+use crate::client::conn::{Arrived, Conn};
 use crate::client::dialect::Dialect;
 use crate::client::message::{Finder, Heard, Message};
 use crate::client::opening::Net;
@@ -48,38 +48,45 @@ pub(super) fn wait(
 fn answer(net: &mut Net, (dialect, finder): (Dialect, &mut Finder), ready: Ready) -> After {
     let Ready { index, can_read, .. } = ready;
     let Some(conn) = net.conns.get_mut(index) else { return After::Wait };
-    let mut after = After::Wait;
-    if can_read {
-        match conn.read(&mut net.buffer) {
-            Arrived::Bytes(count) => {
-                let mut rest = net.buffer.get(..count).unwrap_or_default();
-                while let Step::Frame(frame, taken) = dialect.step(rest) {
-                    match finder.hear(&frame, conn.out()) {
-                        Heard::Message(Message::Delivery(_) | Message::Damaged, _)
-                        | Heard::Closed(_) => {
-                            after = After::Leave;
-                            break;
-                        }
-                        Heard::Message(..) | Heard::Answered | Heard::Nothing => {}
-                    }
-                    rest = rest.get(taken..).unwrap_or_default();
-                }
-                conn.keep(rest);
-            }
-            Arrived::Nothing => {}
-            Arrived::Ended => return After::Leave,
+    let arrived = if can_read { conn.read(&mut net.buffer) } else { Arrived::Nothing };
+    let after = match arrived {
+        Arrived::Bytes(count) => {
+            let bytes = net.buffer.get(..count).unwrap_or_default();
+            let (after, taken) = answer_all(conn, (dialect, finder), bytes);
+            conn.keep(bytes.get(taken..).unwrap_or_default());
+            after
         }
-    }
+        Arrived::Nothing => After::Wait,
+        Arrived::Ended => return After::Leave,
+    };
     match conn.flush(index, &net.poller) {
         Ok(()) => after,
         Err(_) => After::Leave,
     }
 }
 
+/// Answers frames up to the first that is for the run. Returns how many bytes those are.
+fn answer_all(
+    conn: &mut Conn,
+    (dialect, finder): (Dialect, &mut Finder),
+    bytes: &[u8],
+) -> (After, usize) {
+    let mut at = 0;
+    while let Step::Frame(frame, taken) = dialect.step(bytes.get(at..).unwrap_or_default()) {
+        match finder.hear(&frame, conn.out()) {
+            Heard::Message(Message::Delivery(_) | Message::Damaged, _) | Heard::Closed(_) => {
+                return (After::Leave, at);
+            }
+            Heard::Message(..) | Heard::Answered | Heard::Nothing => at += taken,
+        }
+    }
+    (After::Wait, at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::conn::{Conn, Stage};
+    use crate::client::conn::Stage;
     use crate::client::request::filler;
     use crate::client::socket;
     use crate::client::stamp::{SIGN, STAMP_BYTES};
@@ -140,8 +147,8 @@ mod tests {
         server.write_all(&[&[0x81, 1, b'2'], &*delivery].concat()).unwrap();
         let mut after = After::Wait;
         while after == After::Wait {
-            let count = net.poller.wait(LOOK_NS).unwrap();
-            for ready in (0..count).filter_map(|nth| net.poller.ready(nth)).collect::<Vec<_>>() {
+            if net.poller.wait(LOOK_NS).unwrap() > 0 {
+                let ready = net.poller.ready(0).unwrap();
                 after = answer(&mut net, (Dialect::Insforge, &mut finder()), ready);
             }
         }
