@@ -45,10 +45,10 @@ fn cut(kind: Kind, mib: u64, cuts: u64) {
         worker.work_for(Duration::from_millis(random.below(250)));
         disk.cut();
         // Every call fails now: it was refused what came later, and ends.
-        let acked = written::acked(&worker.end());
-        acknowledged += acked.values().sum::<u64>();
+        let said = worker.end();
+        acknowledged += written::acked(&said).values().sum::<u64>();
         disk.restart();
-        looked_at += written::check(kind, &dir, &acked);
+        looked_at += written::check(kind, &dir, &said).at;
     }
     assert!(looked_at > cuts, "{looked_at} messages were looked at");
     let figures = [

@@ -21,7 +21,7 @@ settings! {
         ephemeral: bool = false, "Keep nothing on disk: journal in memory, development tenant made anew at each start.";
         drain_deadline_ms: u64 = 5_000 in 0..=3_600_000 ms, "How long a stopping node waits for its connections before it closes what is left.";
         upstream_ca_file: OptionalPath = "", "Certificates (PEM) whose signatures https servers behind the node may have, beside the authorities of the system; empty: those alone.";
-        log_level: LogLevel = "info", "The least important line that is still logged.";
+        log_level: LogLevel = "info", "The least important line that is still logged. Of sled, which keeps the catalog and may keep the journal, no line is below debug.";
         log_format: LogFormat = "auto", "Form of a log line; auto is text on a terminal, else JSON.";
     }
 

@@ -1,18 +1,16 @@
 //! What nobody uses goes back to the system while memory is short, on each thread that may have much of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use engine::config::Config;
 use engine::node::{Memory, MemoryBound, Node, NodeOptions, WebhookSettings};
-use engine::reactor::Reactor;
 use engine::side::webhook::WebhookOptions;
 use engine::side::{Authorities, SideOptions};
 use protocol::ws::CloseCode;
-use storage::{JournalKind, JournalOptions, Keep, Retention};
 
+use super::inside;
 use super::node::{PATIENCE, pause};
 
 /// The threads that have to give memory back, and which of them did.
@@ -27,32 +25,17 @@ fn note() {
 /// A node in this process that has far too little memory.
 fn node() -> Node {
     let limits = Config::default().limits;
-    let keep = Arc::new(|_: &_| Keep::ALL);
-    let options = NodeOptions {
-        listen: "127.0.0.1:0".parse().unwrap(),
+    let side = SideOptions {
+        kit: None,
+        authorities: Authorities::default(),
+        limits: limits.for_side(),
         shards: 2,
-        reactor: Reactor::Standalone,
-        limits: limits.for_shard(),
-        ring: limits.for_driver(2),
-        lane_capacity: limits.lane_capacity,
-        inputs_per_turn_max: limits.inputs_per_turn_max,
-        tenants: Vec::new(),
-        journal: JournalKind::Memory,
-        journal_dir: "unused".into(),
-        journal_options: JournalOptions::default(),
-        retention: Retention { keep, bytes_max: u64::MAX, idle_ms_max: u64::MAX },
-        keyed_max: 0,
-        side: Some(SideOptions {
-            kit: None,
-            authorities: Authorities::default(),
-            limits: limits.for_side(),
-            shards: 2,
-        }),
+    };
+    let options = NodeOptions {
+        side: Some(side),
         webhooks: Some(WebhookSettings { options: WebhookOptions::default(), dir: None }),
         memory: Some(MemoryBound { give_back: note, ..Memory::look().bound(1) }),
-        stream_part_bytes_max: limits.side_part_bytes_max(),
-        seed: 1,
-        pepper: [0; 32],
+        ..inside::options(&limits)
     };
     Node::start(&options, None).unwrap()
 }

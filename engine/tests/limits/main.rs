@@ -18,6 +18,8 @@ mod give_back;
 #[path = "../chaos/http.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of chaos")]
 mod http;
+#[path = "../server/inside.rs"]
+mod inside;
 #[path = "../overload/kept.rs"]
 mod kept;
 mod memory;

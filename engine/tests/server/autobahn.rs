@@ -11,8 +11,8 @@ use engine::node::{Node, NodeOptions};
 use engine::reactor::Reactor;
 use protocol::ws::CloseCode;
 use serde_json::Value;
-use storage::{JournalKind, JournalOptions, Keep, Retention};
 
+use super::inside;
 use super::node::run_within;
 use super::tools::target;
 use super::trust::{figures, is_long};
@@ -29,35 +29,12 @@ impl Echo {
         limits.outbox_bytes_max = 4 * MESSAGE_BYTES_MAX;
         limits.outbox_age_ms_max = 60_000;
         limits.body_timeout_ms = 60_000;
-        let shards = 2;
-        let mut of_shard = limits.for_shard();
-        of_shard.echo = Some(Box::new(protocol::Limits {
+        let mut options = NodeOptions { reactor: Reactor::Glommio, ..inside::options(&limits) };
+        options.limits.echo = Some(Box::new(protocol::Limits {
             message_bytes_max: MESSAGE_BYTES_MAX,
             fragments_max: MESSAGE_BYTES_MAX / 64,
             ..protocol::Limits::default()
         }));
-        let keep = std::sync::Arc::new(|_: &_| Keep::ALL);
-        let options = NodeOptions {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            shards,
-            reactor: Reactor::Glommio,
-            limits: of_shard,
-            ring: limits.for_driver(usize::from(shards)),
-            lane_capacity: limits.lane_capacity,
-            inputs_per_turn_max: limits.inputs_per_turn_max,
-            tenants: Vec::new(),
-            journal: JournalKind::Memory,
-            journal_dir: "unused".into(),
-            journal_options: JournalOptions::default(),
-            retention: Retention { keep, bytes_max: u64::MAX, idle_ms_max: u64::MAX },
-            keyed_max: 0,
-            side: None,
-            webhooks: None,
-            memory: None,
-            stream_part_bytes_max: limits.side_part_bytes_max(),
-            seed: 1,
-            pepper: [0; 32],
-        };
         Self(Some(Node::start(&options, None).unwrap()))
     }
 

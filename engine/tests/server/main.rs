@@ -34,6 +34,7 @@ mod insforge_policies;
 mod insforge_presence;
 mod insforge_rules;
 mod insforge_tokens;
+mod inside;
 mod kit;
 mod liveblocks;
 mod metered;

@@ -65,11 +65,7 @@ pub(crate) struct FanoutArgs {
     #[arg(long, default_value_t = 1)]
     pub(crate) publishers: u32,
     #[command(flatten)]
-    pub(crate) load: LoadArgs,
-    #[command(flatten)]
-    pub(crate) knee: KneeArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) measured: MeasuredArgs,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +73,13 @@ pub(crate) struct PublishArgs {
     /// Publishers: one keep-alive connection each (over WebSocket: one for each of its channels).
     #[arg(long, visible_alias = "connections", default_value_t = 32)]
     pub(crate) publishers: u32,
+    #[command(flatten)]
+    pub(crate) measured: MeasuredArgs,
+}
+
+/// What every scenario takes that measures a load.
+#[derive(Debug, Args)]
+pub(crate) struct MeasuredArgs {
     #[command(flatten)]
     pub(crate) load: LoadArgs,
     #[command(flatten)]

@@ -24,7 +24,7 @@ use crate::scenario::link::Link;
 use crate::scenario::load::Part;
 use crate::scenario::{self, Plan};
 use crate::server::Target;
-use args::{FanoutArgs, FleetArgs, RunArgs, ScenarioArgs};
+use args::{FleetArgs, MeasuredArgs, RunArgs, ScenarioArgs};
 use comings::Comings;
 use finish::{Finished, Judge};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -76,13 +76,13 @@ pub fn run(args: BenchArgs, own_exe: &Path) -> ExitCode {
 
 fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
     match args.scenario {
-        ScenarioArgs::Fanout(args) => load("fanout", &args, own_exe, out),
-        ScenarioArgs::Soak(args) => load("soak", &args, own_exe, out),
-        ScenarioArgs::Publish(args) => {
-            let plan = plan::publish(&args)?;
-            let search = plan::search(&args.knee, &plan.load)?;
-            Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
+        ScenarioArgs::Fanout(args) => {
+            load(plan::fanout("fanout", &args)?, &args.measured, own_exe, out)
         }
+        ScenarioArgs::Soak(args) => {
+            load(plan::fanout("soak", &args)?, &args.measured, own_exe, out)
+        }
+        ScenarioArgs::Publish(args) => load(plan::publish(&args)?, &args.measured, own_exe, out),
         ScenarioArgs::Connect(args) => {
             let plan = plan::connect(&args)?;
             Setting { run: &args.run, own_exe }.share(&args.fleet, (plan, None), out)
@@ -95,12 +95,11 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
 }
 
 fn load(
-    name: &'static str,
-    args: &FanoutArgs,
+    plan: Plan,
+    args: &MeasuredArgs,
     own_exe: &Path,
     out: &mut impl Write,
 ) -> Result<u8, Failure> {
-    let plan = plan::fanout(name, args)?;
     let search = plan::search(&args.knee, &plan.load)?;
     Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
 }

@@ -1,7 +1,7 @@
 //! From options to plans: defaults, and refusals of what makes no sense.
 
 use super::args::{ConnectArgs, FanoutArgs, FleetArgs, KneeArgs, LoadArgs, OpeningArgs};
-use super::args::{PublishArgs, Via};
+use super::args::{MeasuredArgs, PublishArgs, Via};
 use super::target::TargetArgs;
 use crate::client::dialect::Dialect;
 use crate::client::stamp::{PAYLOAD_BYTES_MIN, STREAMS_MAX};
@@ -33,37 +33,37 @@ const _: () = assert!(PAYLOAD_BYTES_MAX < FRAME_BYTES_MAX);
 
 /// The plan of `fanout` and of `soak`, which is a long one.
 pub(super) fn fanout(name: &'static str, args: &FanoutArgs) -> Result<Plan, Failure> {
-    let load = &args.load;
-    if name == "soak" && args.knee.find_knee {
+    let MeasuredArgs { load, knee, run } = &args.measured;
+    if name == "soak" && knee.find_knee {
         return Err(Failure::Usage("--find-knee is for fanout and publish".to_owned()));
     }
     let pace = pace(load)?.unwrap_or(Pace::Open { per_second: FIRST_RATE });
     // Who closes after an answer loses what was sent behind it; ours do not.
-    let is_ours = args.run.target.dialect()?.is_ours() || args.run.target.usual_via() == Via::Ws;
+    let is_ours = run.target.dialect()?.is_ours() || run.target.usual_via() == Via::Ws;
     let pipeline = load.pipeline.unwrap_or(if is_ours { HTTP_PIPELINE_MAX } else { 1 });
     let audience = (args.subscribers, args.publishers);
-    let load = build(load, audience, (pace, pipeline), &args.run.target)?;
-    let is_long = name == "soak" && args.load.duration.is_none();
+    let is_long = name == "soak" && load.duration.is_none();
+    let load = build(load, audience, (pace, pipeline), &run.target)?;
     let duration_ns = if is_long { SOAK_NS } else { load.duration_ns };
-    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &args.run.opening)
+    plan(name, Load { duration_ns, done_when: DoneWhen::Delivered, ..load }, &run.opening)
 }
 
 /// The plan of `publish`.
 pub(super) fn publish(args: &PublishArgs) -> Result<Plan, Failure> {
-    let load = &args.load;
+    let MeasuredArgs { load, knee, run } = &args.measured;
     let pipeline = load.pipeline.unwrap_or(1);
     let outstanding = u64::from(args.publishers) * u64::from(pipeline);
-    let usual = match args.knee.find_knee {
+    let usual = match knee.find_knee {
         true => Pace::Open { per_second: FIRST_RATE },
         false => Pace::Closed { outstanding },
     };
     let pace = pace(load)?.unwrap_or(usual);
-    let load = build(load, (0, args.publishers), (pace, pipeline), &args.run.target)?;
+    let load = build(load, (0, args.publishers), (pace, pipeline), &run.target)?;
     if load.dialect == Dialect::Insforge && load.wire == Wire::Http {
         let what = "nothing is published over HTTP in InsForge's dialect: use --via ws";
         return Err(Failure::Usage(what.to_owned()));
     }
-    plan("publish", load, &args.run.opening)
+    plan("publish", load, &run.opening)
 }
 
 /// The plan of `connect`: a run that sends nothing.

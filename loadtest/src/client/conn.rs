@@ -90,6 +90,11 @@ impl Conn {
         self.tail.extend_from_slice(rest);
     }
 
+    /// Takes what was kept.
+    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.tail)
+    }
+
     /// Where bytes to be sent are appended; [`Conn::flush`] sends them.
     pub(crate) fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out

@@ -67,7 +67,7 @@ pub(crate) fn run(
     let mut session = Session::open_with((&plan, at), (clock, channels), watch)?;
     let opened = session.opening();
     say(&json!({ "opened": times(&opened.times), "took_ns": opened.took_ns }))?;
-    let start_ns = number(&link.hear()?, "start_ns");
+    let start_ns = number(&session.wait(&plan.load, &link)?, "start_ns");
     let outcome = session.run_with(&plan.load, (start_ns, Some(link)), watch)?;
     say(&written(&outcome))
 }

@@ -50,7 +50,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// Begins to listen.
+    /// Begins to listen to standard input.
     pub(crate) fn new() -> Self {
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -59,12 +59,26 @@ impl Link {
             // Nobody listens any more when the run is over.
             let _ = lines.try_for_each(|line| sender.send(line));
         });
+        Self::of(lines)
+    }
+
+    /// Hears these lines.
+    pub(super) fn of(lines: Receiver<Value>) -> Self {
         Self { lines, is_told: false }
     }
 
     /// Waits for a line.
     pub(crate) fn hear(&self) -> Result<Value, Failure> {
         self.lines.recv().map_err(|_| Failure::Interrupted)
+    }
+
+    /// A line, if there is one.
+    pub(super) fn heard(&self) -> Result<Option<Value>, Failure> {
+        match self.lines.try_recv() {
+            Ok(line) => Ok(Some(line)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Failure::Interrupted),
+        }
     }
 
     /// Tells what this one sent, once, and looks for what all of them did.
@@ -77,11 +91,7 @@ impl Link {
             let (sent, refused) = (sent.to_vec(), refused.to_vec());
             say(&Sent { sent, refused }.json())?;
         }
-        match self.lines.try_recv() {
-            Ok(line) => Ok(Sent::read(&line)),
-            Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(Failure::Interrupted),
-        }
+        Ok(self.heard()?.and_then(|line| Sent::read(&line)))
     }
 }
 

@@ -7,12 +7,14 @@ pub(crate) mod load;
 mod reading;
 mod run;
 pub(crate) mod sender;
+mod waiting;
 mod window;
 
 pub(crate) use reading::refusal;
 pub(crate) use run::Outcome;
 
 use crate::client::dialect::Dialect;
+use crate::client::message::Finder;
 use crate::client::opening::{Net, Opened, Opening, open_all};
 use crate::client::request::Template;
 use crate::failure::Failure;
@@ -25,6 +27,7 @@ use load::{LONGEST_NS, Load, Wire};
 use run::Run;
 use rustix::rand::{GetRandomFlags, getrandom};
 use sender::{Outlet, Sender};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long a server that confirms nothing has to subscribe everybody.
@@ -126,6 +129,13 @@ impl<'a> Session<'a> {
     pub(crate) fn run(&mut self, load: &Load, watch: &mut Watch) -> Result<Outcome, Failure> {
         let start_ns = self.clock.now_ns();
         self.run_with(load, (start_ns, None), watch)
+    }
+
+    /// Waits for a line, and answers meanwhile whatever asks whether clients are there.
+    pub(crate) fn wait(&mut self, load: &Load, link: &Link) -> Result<Value, Failure> {
+        let is_hearer = |index| index < load.hearers() || load.dialect.is_native();
+        let finder = Finder::new(load.dialect, load.payload_bytes);
+        waiting::wait(&mut self.net, (load.dialect, finder), is_hearer, link)
     }
 
     /// Runs a load that others share, from a time on.

@@ -52,6 +52,18 @@ impl Run<'_> {
         self.net.buffer = buffer;
     }
 
+    /// Reads what came before the run, and was kept: others of the run may have begun a moment earlier.
+    pub(super) fn read_kept(&mut self) {
+        let now_ns = self.clock.now_ns();
+        for index in 0..self.load.hearers() {
+            let Some(conn) = self.net.conns.get_mut(index) else { return };
+            let kept = conn.take_kept();
+            if !kept.is_empty() {
+                self.on_frames(index, &kept, now_ns);
+            }
+        }
+    }
+
     fn on_frames(&mut self, index: usize, bytes: &[u8], now_ns: u64) {
         let before = self.books.counts.deliveries;
         let mut longest_ns = 0;

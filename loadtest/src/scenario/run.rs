@@ -121,6 +121,7 @@ impl<'a> Run<'a> {
 
     /// Sends and reads until all is sent and received, or nothing comes any more.
     pub(crate) fn run(mut self, watch: &mut Watch) -> Result<Outcome, Failure> {
+        self.read_kept();
         loop {
             let now_ns = self.clock.now_ns();
             self.mark(now_ns);

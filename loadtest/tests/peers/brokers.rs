@@ -47,11 +47,25 @@ fn listens(child: &mut Child, port: u16) -> bool {
             return false;
         }
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return true;
+            return owns(child.id(), port);
         }
         std::thread::park_timeout(LOOK_AGAIN);
     }
     false
+}
+
+/// Whether it is this process that listens on a port, and not one that took the port meanwhile.
+fn owns(pid: u32, port: u16) -> bool {
+    // Per line: a number, the local address, the remote one, the state (0A listens), and, tenth, the inode.
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let is_meant = |it: &Vec<&str>| it[1].ends_with(&format!(":{port:04X}")) && it[3] == "0A";
+    let inodes: Vec<_> = lines.skip(1).filter(is_meant).map(|it| it[9].to_owned()).collect();
+    // It may have ended meanwhile.
+    let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+    let open = open.filter_map(|it| std::fs::read_link(it.ok()?.path()).ok());
+    let sockets: Vec<_> = open.filter_map(|it| it.into_os_string().into_string().ok()).collect();
+    inodes.iter().any(|inode| sockets.contains(&format!("socket:[{inode}]")))
 }
 
 /// Whoever listens hears everything; who publishes alone is answered, or hears itself.

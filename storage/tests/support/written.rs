@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use storage::{
-    Among, Catalog, Change, Counted, Counts, Journal, JournalError, Keep, ListQuery, Offset,
-    Publication, Retention, StatsQuery, TenantId, list, stats,
+    Among, Catalog, Change, ChannelKey, Counted, Counts, Journal, JournalError, Keep, ListQuery,
+    Offset, Publication, Retention, StatsQuery, TenantId, list, stats,
 };
 
 use super::worker::{self, Kind};
@@ -18,6 +18,9 @@ const DELETES: u64 = 5;
 
 /// The last acknowledged number of each channel, or key of the catalog.
 pub(crate) type Acked = BTreeMap<u64, u64>;
+
+/// Behind which offset of each channel, and up to which, a child said how many heard each message, and the journal acknowledged it.
+type Tallied = BTreeMap<u64, (u64, u64)>;
 
 /// Epoch and last offset of each channel.
 pub(crate) type Stands = BTreeMap<u64, (u32, u64)>;
@@ -33,15 +36,29 @@ pub(crate) fn write_if_asked() {
     std::process::exit(i32::from(!refused));
 }
 
-fn say(acked: &Acked) {
-    let text: Vec<_> = acked.iter().map(|(number, last)| format!("{number}:{last}")).collect();
+fn say(acked: &Acked, tallied: impl Fn(u64) -> (u64, u64)) {
+    let of_one = |(number, last): (&u64, &u64)| {
+        let (behind, upto) = tallied(*number);
+        format!("{number}:{last}:{behind}:{upto}")
+    };
+    let text: Vec<_> = acked.iter().map(of_one).collect();
     worker::say(&text.join(" "));
+}
+
+fn numbers(said: &str) -> impl Iterator<Item = [u64; 4]> {
+    said.split_whitespace().map(|it| {
+        let all: Vec<_> = it.split(':').map(|it| it.parse().unwrap()).collect();
+        all.try_into().unwrap()
+    })
 }
 
 /// What the child said.
 pub(crate) fn acked(said: &str) -> Acked {
-    let pairs = said.split(' ').filter_map(|it| it.split_once(':'));
-    pairs.map(|(a, b)| (a.parse().unwrap(), b.parse().unwrap())).collect()
+    numbers(said).map(|[number, last, ..]| (number, last)).collect()
+}
+
+fn tallied(said: &str) -> Tallied {
+    numbers(said).map(|[number, _, behind, upto]| (number, (behind, upto))).collect()
 }
 
 /// Appends until that fails. Says whether it was refused then for good.
@@ -50,6 +67,8 @@ fn write_journal(kind: Kind, dir: &Path) -> bool {
     let mut lasts = lasts(&*journal);
     let mut random = Random(u64::from(std::process::id()));
     let mut is_counted = true;
+    let before = lasts.clone();
+    let mut counted_upto = lasts.clone();
     loop {
         let batch: Vec<_> = (0..1 + random.below(100))
             .map(|_| {
@@ -63,9 +82,12 @@ fn write_journal(kind: Kind, dir: &Path) -> bool {
             return (0..3).all(|_| matches!(journal.append(&batch), Err(JournalError::Fenced)));
         }
         assert!(is_counted, "counts were refused, and messages are not");
-        say(&lasts);
+        // With these messages the counts of the last ones are acknowledged.
+        let last = |of: &Acked, number| of.get(&number).copied().unwrap_or_default();
+        say(&lasts, |it| (last(&before, it), last(&counted_upto, it)));
         let counts: Vec<_> = batch.iter().map(|it| counted(it)).collect();
         is_counted = journal.count(&counts).is_ok();
+        counted_upto.clone_from(&lasts);
         if random.chance(30) {
             let keep = Keep { messages_max: KEPT, ..Keep::ALL };
             let policy = Retention { keep: Arc::new(move |_| keep), ..keep_all() };
@@ -77,10 +99,9 @@ fn write_journal(kind: Kind, dir: &Path) -> bool {
 
 /// Where each channel stands.
 pub(crate) fn stands(journal: &dyn Journal) -> Stands {
-    let number = |name: &str| name.trim_start_matches("room:").parse().unwrap();
     let states = journal.channels().into_iter();
     let stand = |it: storage::ChannelState| (it.position.epoch.0, it.position.offset.0);
-    states.map(|(key, state)| (number(key.name()), stand(state))).collect()
+    states.map(|(key, state)| (number_of(&key), stand(state))).collect()
 }
 
 fn lasts(journal: &dyn Journal) -> Acked {
@@ -113,24 +134,43 @@ fn write_catalog(dir: &Path) -> bool {
         if catalog.apply(&[change, note], 0).is_err() {
             return (0..3).all(|_| matches!(catalog.apply(&[note], 0), Err(JournalError::Fenced)));
         }
-        say(&lasts);
+        say(&lasts, |_| (0, 0));
     }
 }
 
-/// Looks for everything that was acknowledged. Returns how much there is.
-pub(crate) fn check(kind: Kind, dir: &Path, acked: &Acked) -> u64 {
-    if kind == Kind::Catalog { check_catalog(dir, acked) } else { check_journal(kind, dir, acked) }
+/// What was looked at.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// Messages, or keys.
+    pub(crate) at: u64,
+    /// Messages whose counts were acknowledged, of those that were listed.
+    pub(crate) at_counts: u64,
 }
 
-fn check_journal(kind: Kind, dir: &Path, acked: &Acked) -> u64 {
+impl Looked {
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.at += more.at;
+        self.at_counts += more.at_counts;
+    }
+}
+
+/// Looks for everything that a child said was acknowledged.
+pub(crate) fn check(kind: Kind, dir: &Path, said: &str) -> Looked {
+    match kind {
+        Kind::Catalog => Looked { at: check_catalog(dir, &acked(said)), at_counts: 0 },
+        Kind::Segment | Kind::Sled => check_journal(kind, dir, said),
+    }
+}
+
+fn check_journal(kind: Kind, dir: &Path, said: &str) -> Looked {
     let mut journal = kind.journal(dir);
     assert_eq!(journal.stats().quarantined, 0, "it is no damage");
     let found = lasts(&*journal);
-    for (number, last) in acked {
-        assert!(found.get(number) >= Some(last), "room:{number} has {last}, found {found:?}");
+    for (number, last) in acked(said) {
+        assert!(found.get(&number) >= Some(&last), "room:{number} has {last}, found {found:?}");
     }
     check_keys(&*journal, &stands(&*journal));
-    check_counts(&mut journal);
+    let at_counts = check_counts(&mut journal, &tallied(said));
     let mut count = 0;
     for (key, state) in journal.channels() {
         let last = state.position.offset.0;
@@ -148,7 +188,7 @@ fn check_journal(kind: Kind, dir: &Path, acked: &Acked) -> u64 {
         }
         count += next - first;
     }
-    count
+    Looked { at: count, at_counts }
 }
 
 fn check_catalog(dir: &Path, acked: &Acked) -> u64 {
@@ -171,7 +211,7 @@ fn check_catalog(dir: &Path, acked: &Acked) -> u64 {
 pub(crate) fn check_keys(journal: &dyn Journal, durable: &Stands) {
     let mut listed: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
     for record in journal.keyed_since(0, usize::MAX).unwrap() {
-        let number = record.channel.name().trim_start_matches("room:").parse().unwrap();
+        let number = number_of(&record.channel);
         let sent = publication(&record.channel, record.epoch.0, record.offset.0);
         assert_eq!(Some(record.idempotency), sent.idempotency());
         assert_eq!((record.id, record.at_ms), (sent.id(), sent.at_ms()));
@@ -184,8 +224,10 @@ pub(crate) fn check_keys(journal: &dyn Journal, durable: &Stands) {
     }
 }
 
-/// As many messages are counted, listed and gone along as are retained.
-fn check_counts(journal: &mut Box<dyn Journal>) {
+/// As many messages are counted, listed and gone along as are retained, and what was acknowledged of how many heard them is there.
+/// Returns of how many messages it was looked for.
+fn check_counts(journal: &mut Box<dyn Journal>, tallied: &Tallied) -> u64 {
+    let mut looked_for = 0;
     let mut retained: BTreeMap<TenantId, u64> = BTreeMap::new();
     for (key, state) in journal.channels() {
         let count = state.position.offset.0 + 1 - state.first_retained.0;
@@ -204,14 +246,24 @@ fn check_counts(journal: &mut Box<dyn Journal>) {
         };
         let listed = list(&mut [journal], &oldest).unwrap();
         assert_eq!(listed.len() as u64, count.min(3));
-        let newest = ListQuery { limit: 100, offset: 0, ..oldest };
+        // More than the last batch, of whose counts nothing is known.
+        let newest = ListQuery { limit: 300, offset: 0, ..oldest };
         for it in listed.into_iter().chain(list(&mut [journal], &newest).unwrap()) {
             let offset = it.publication.offset().unwrap().0;
+            let number = number_of(it.publication.channel());
+            let is_sure = tallied.get(&number).is_some_and(|it| it.0 < offset && offset <= it.1);
+            looked_for += u64::from(is_sure);
             // What was killed between a batch and its counts says nothing.
-            let is_right = [0, offset].contains(&it.counts.ws_audience);
-            assert!(is_right, "{offset} has {:?}", it.counts);
+            let is_right =
+                it.counts.ws_audience == offset || (!is_sure && it.counts.ws_audience == 0);
+            assert!(is_right, "{offset} of room:{number} has {:?}", it.counts);
         }
     }
+    looked_for
+}
+
+fn number_of(channel: &ChannelKey) -> u64 {
+    channel.name().trim_start_matches("room:").parse().unwrap()
 }
 
 /// What is said about a message.
