@@ -174,7 +174,6 @@ fn several_generators_share_a_window_and_what_only_listens() {
     }
     let result = bench(&node, "connect --subscribers 150 --hold 0.2 --generators 3");
     assert_eq!(result["connections"]["each_ns"]["count"], 150, "{result}");
-    assert!(result["memory"].is_object(), "{result}");
     node.stop();
 }
 

@@ -71,4 +71,5 @@ mod twins;
 mod upstream;
 mod vendors;
 mod webhooks;
+mod weigh;
 mod wrong;
