@@ -223,7 +223,8 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     wait_within(child, PATIENCE)
 }
 
-fn wait_within(child: &mut Child, patience: Duration) -> ExitStatus {
+/// The same, with another patience.
+pub(crate) fn wait_within(child: &mut Child, patience: Duration) -> ExitStatus {
     for _ in 0..patience.as_millis() / LOOK_AGAIN.as_millis() {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
