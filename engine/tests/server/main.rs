@@ -40,6 +40,7 @@ mod metered;
 mod node;
 mod operate;
 mod pace;
+mod pages;
 mod passing;
 mod policy;
 mod polling;
