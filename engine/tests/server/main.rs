@@ -42,6 +42,8 @@ mod operate;
 mod pace;
 mod pages;
 mod passing;
+#[path = "../../../loadtest/tests/peers/server.rs"]
+mod peer;
 mod policy;
 mod polling;
 mod proxy;
