@@ -40,7 +40,7 @@ fn heavy() -> u16 {
         let Ok(mut socket) = tungstenite::accept(stream) else { return };
         let is_heavy = nth.is_multiple_of(CONNECTIONS / HELD);
         let held = is_heavy.then(|| vec![1_u8; HELD_BYTES]);
-        let _ = socket.send(Message::text("inside")); // whoever is gone is found to be below
+        let _ = socket.send(Message::text("inside")); // that it is gone is seen below
         while socket.read().is_ok() {}
         drop(held);
     };
