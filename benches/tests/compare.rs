@@ -10,7 +10,7 @@ const SERVERS: &str = "ring floor,epoll floor,tungstenite,fastwebsockets,ws,uWeb
 fn compare(arguments: &[&str]) -> Output {
     let data = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_benches"));
-    command.args(["compare", "--alone", "--rounds", "1", "--seconds", "0.3", "--data"]);
+    command.args(["compare", "--rounds", "1", "--seconds", "0.3", "--data"]);
     // Any machine has this core.
     command.arg(data.path()).args(["--server-core", "0", "--generator-core", "0"]);
     command.args(arguments).output().unwrap()
@@ -21,7 +21,7 @@ fn servers_are_started_driven_and_ended() {
     let plots = tempfile::NamedTempFile::new().unwrap();
     let file = plots.path().display().to_string();
     let loads = "isolated,HTTP publish";
-    let output = compare(&["--only", SERVERS, "--loads", loads, "--html", &file]);
+    let output = compare(&["--alone", "--only", SERVERS, "--loads", loads, "--html", &file]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -45,8 +45,21 @@ fn servers_are_started_driven_and_ended() {
 }
 
 #[test]
+fn what_is_worth_nothing_replaces_nothing() {
+    let before = "plots of a run that stands";
+    let plots = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(plots.path(), before).unwrap();
+    let file = plots.path().display().to_string();
+    let choice = ["--only", "ring floor", "--loads", "isolated", "--html", &file];
+    let output = compare(&[&choice[..], &["--server", "/does/not/exist"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("Stentor failed in 1 of 1 runs"), "{said}");
+    assert_eq!(std::fs::read_to_string(plots.path()).unwrap(), before);
+}
+
+#[test]
 fn an_unknown_name_is_refused_with_those_that_there_are() {
-    let output = compare(&["--only", "wss"]);
+    let output = compare(&["--alone", "--only", "wss"]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && said.contains("`wss` is unknown; there are"), "{said}");
 }

@@ -246,6 +246,16 @@ fn run(command: &mut Command) -> bool {
 mod tests {
     use super::*;
 
+    /// This crate depends on no other, so names stand here a second time.
+    #[test]
+    fn every_name_is_one_that_the_comparison_knows() {
+        let known = include_str!("../../benches/src/compare/list.rs");
+        let installed = PEERS.iter().map(|it| it.0).chain(BUILT.iter().map(|it| it.0));
+        for name in installed.chain(NODE_PEERS).chain(BROKERS.split(',')) {
+            assert!(known.contains(&format!("name: \"{name}\",")), "{name}");
+        }
+    }
+
     #[test]
     fn who_does_not_take_part_is_not_installed() {
         let packages = |only| debian_peers(only).iter().map(|it| it.package).collect::<Vec<_>>();

@@ -95,7 +95,7 @@ pub(crate) fn compare(
     if let Some(page) = page.filter(|_| broken.is_empty()) {
         table::PEERS.write(page, &text)?;
     }
-    if let Some(file) = &choice.html {
+    if let Some(file) = choice.html.as_ref().filter(|_| broken.is_empty()) {
         fs::write(file, html::page(bench, &results))?;
         table::note(&format!("plots: {}", file.display()));
     }

@@ -27,6 +27,8 @@ mod memory;
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod node;
 mod origins;
+#[path = "../server/pages.rs"]
+mod pages;
 #[path = "../server/raw.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod raw;

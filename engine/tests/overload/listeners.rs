@@ -17,25 +17,28 @@ pub(crate) struct Listeners {
     crowd: Crowd,
     /// The last message of each.
     heard: Vec<u64>,
-    pub(crate) deliveries: u64,
 }
 
 impl Listeners {
     pub(crate) fn gather(name: &'static str, world: &World, count: usize, target: &str) -> Self {
         let crowd = Crowd::gather(world.port(), count, target, Room::Usual);
-        Self { name, crowd, heard: vec![0; count], deliveries: 0 }
+        Self { name, crowd, heard: vec![0; count] }
     }
 
     /// Takes what comes: for each the message behind its last.
     pub(crate) fn hear(&mut self, patience: Duration) {
-        let Self { name, crowd, heard, deliveries } = self;
+        let Self { name, crowd, heard } = self;
         crowd.hear_all(patience, name, |place, _, frame| {
             if let Frame::Text(text) = frame {
                 assert_eq!(number(&text), heard[place] + 1, "{name} {place}");
                 heard[place] += 1;
-                *deliveries += 1;
             }
         });
+    }
+
+    /// How many messages all of them heard.
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.heard.iter().sum()
     }
 
     /// Waits until all of them have a message.

@@ -24,6 +24,8 @@ mod mute;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod node;
+#[path = "../server/pages.rs"]
+mod pages;
 mod pings;
 mod probe;
 mod publisher;

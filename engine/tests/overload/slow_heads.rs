@@ -151,7 +151,6 @@ fn newcomers(world: &World, target: &str, stop: &Arc<AtomicBool>) -> JoinHandle<
             drop(client);
             pause(PACE);
         }
-        times.sort_unstable();
         times
     })
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::Value;
 
-use crate::node::{Node, PATIENCE, pause, stentor, wait};
+use crate::node::{Node, PATIENCE, pause, stentor, wait, wait_within};
 
 /// Runs a load against a node, with all the keys that it may ask for, and returns the result.
 fn bench(node: &Node, line: &str) -> Value {
@@ -174,7 +174,6 @@ fn several_generators_share_a_window_and_what_only_listens() {
     }
     let result = bench(&node, "connect --subscribers 150 --hold 0.2 --generators 3");
     assert_eq!(result["connections"]["each_ns"]["count"], 150, "{result}");
-    assert!(result["memory"].is_object(), "{result}");
     node.stop();
 }
 
@@ -191,6 +190,9 @@ fn started_by(parent: &Child) -> Vec<u32> {
         })
         .collect()
 }
+
+/// By when all have ended, of a load that would go on for minutes.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[test]
 fn a_signal_ends_all_generators_at_once() {
@@ -219,7 +221,7 @@ fn a_signal_ends_all_generators_at_once() {
             true => kill_process_group(pid, Signal::INT).unwrap(),
             false => kill_process(pid, Signal::TERM).unwrap(),
         }
-        let status = wait(&mut child);
+        let status = wait_within(&mut child, AT_ONCE);
         let mut said = String::new();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!(status.code(), Some(130), "{said}");

@@ -1,11 +1,11 @@
 //! The command line of `stentor bench`, as the built binary takes it: which keys it keeps to itself, and what it refuses.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use crate::node::{Node, pause, run, stentor, wait};
+use crate::peer::Server;
 
 /// Runs a load with keys on its command line; none of them may stand in what it writes.
 fn keeps_to_itself(command: &mut Command, folder: &Path, keys: &[&str]) {
@@ -61,31 +61,13 @@ fn keys_on_the_command_line_are_told_to_nobody() {
     node.stop();
 }
 
-/// A server of Pusher's protocol that is not ours. Dropping it ends it.
-struct Soketi(Child);
-
-impl Drop for Soketi {
-    fn drop(&mut self) {
-        let _ = self.0.kill(); // it may have ended
-        let _ = self.0.wait(); // so that no zombie is left
-    }
-}
-
 #[test]
 fn the_secret_of_an_app_is_told_to_nobody() {
-    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../loadtest/tests/peers");
-    let has = peers.join("node_modules/@soketi/soketi").is_dir();
-    assert!(has, "npm packages are missing: cd {} && npm ci", peers.display());
-    let mut command = Command::new("node");
-    command.arg(peers.join("soketi.mjs")).stdin(Stdio::null()).stderr(Stdio::null());
-    let mut soketi = Soketi(command.stdout(Stdio::piped()).spawn().unwrap());
-    let mut port = String::new();
-    BufReader::new(soketi.0.stdout.take().unwrap()).read_line(&mut port).unwrap();
-
+    let soketi = Server::start("soketi.mjs", "");
     let folder = tempfile::tempdir().unwrap();
     let mut command = stentor(folder.path());
     let load = "bench fanout --target pusher --subscribers 4 --rate 50 --warmup 0.1 --duration 0.4";
-    command.args(load.split(' ')).arg("--url").arg(format!("ws://127.0.0.1:{}", port.trim()));
+    command.args(load.split(' ')).arg("--url").arg(format!("ws://127.0.0.1:{}", soketi.port));
     // The server knows another one: it refuses each publish, and that is a result as well.
     let secret = "b5f0e1c2d3a4";
     command.args(["--app-id", "app-id", "--app-key", "app-key", "--app-secret", secret]);

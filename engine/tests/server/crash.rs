@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::node::{Node, pause, tell};
+use super::pages::each_kept;
 use super::raw::{Raw, request};
 use super::tools::curl;
 use super::trust::{figures, rounds};
@@ -101,22 +102,14 @@ fn publish(mut raw: Raw, target: &str, publisher: u64, mut next: u64) -> (Acknow
 fn check(node: &Node, publisher: u64, after: u64, expected: &mut Expected) {
     let mut found: Vec<(u64, u64)> = Vec::new();
     let mut last_id = after;
-    loop {
-        let url =
-            format!("/edge/realtime/history?channel=crash:{publisher}&after={last_id}&limit=100");
-        let page = curl(&[&node.keyed(&url)]).json();
-        let page = page["messages"].as_array().unwrap();
-        for message in page {
-            let (id, data) = (message["id"].as_u64().unwrap(), message["data"].as_u64().unwrap());
-            assert_eq!(id, last_id + 1, "ids follow each other");
-            assert!(found.last().is_none_or(|(_, last)| *last < data), "order: {found:?} {data}");
-            found.push((id, data));
-            last_id = id;
-        }
-        if page.is_empty() {
-            break;
-        }
-    }
+    let ask = |path: &str| curl(&[&node.keyed(path)]).json();
+    each_kept(&format!("crash:{publisher}"), after, ask, |id, message| {
+        let data = message["data"].as_u64().unwrap();
+        assert_eq!(id, last_id + 1, "ids follow each other");
+        assert!(found.last().is_none_or(|(_, last)| *last < data), "order: {found:?} {data}");
+        found.push((id, data));
+        last_id = id;
+    });
     for it in expected.acknowledged.iter().filter(|(id, _)| *id > after) {
         assert!(found.binary_search(it).is_ok(), "{it:?} was acknowledged and is lost");
     }

@@ -41,7 +41,10 @@ mod metered;
 mod node;
 mod operate;
 mod pace;
+mod pages;
 mod passing;
+#[path = "../../../loadtest/tests/peers/server.rs"]
+mod peer;
 mod policy;
 mod polling;
 mod proxy;
@@ -72,4 +75,5 @@ mod twins;
 mod upstream;
 mod vendors;
 mod webhooks;
+mod weigh;
 mod wrong;

@@ -37,7 +37,12 @@ management_key = "coh_man_22222222222222222222"
 
 /// The binary in a folder, without the settings of whoever runs the tests.
 pub(crate) fn stentor(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stentor"));
+    stentor_at(Path::new(env!("CARGO_BIN_EXE_stentor")), folder)
+}
+
+/// The same of a copy of it.
+pub(crate) fn stentor_at(program: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("STENTOR_")) {
         command.env_remove(name);
@@ -218,7 +223,8 @@ pub(crate) fn wait(child: &mut Child) -> ExitStatus {
     wait_within(child, PATIENCE)
 }
 
-fn wait_within(child: &mut Child, patience: Duration) -> ExitStatus {
+/// The same, with another patience.
+pub(crate) fn wait_within(child: &mut Child, patience: Duration) -> ExitStatus {
     for _ in 0..patience.as_millis() / LOOK_AGAIN.as_millis() {
         if let Some(status) = child.try_wait().unwrap() {
             return status;

@@ -10,6 +10,7 @@ use std::thread;
 use serde_json::Value;
 
 use super::node::{Node, pause, stentor, wait};
+use super::pages::each_kept;
 use super::tools::curl;
 
 /// What a run said, and how it ended.
@@ -55,16 +56,11 @@ fn publish(node: &Node, arguments: &[&str], lines: &str) -> Said {
 /// The bodies of a channel's whole history, as they were sent: `(event, data)`.
 fn history(node: &Node, channel: &str) -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    let mut after = 0;
-    loop {
-        let path = format!("/edge/realtime/history?channel={channel}&after={after}&limit=100");
-        let answer = curl(&[&node.keyed(&path)]).json();
-        let page = answer["messages"].as_array().unwrap();
-        let Some(last) = page.last() else { return found };
-        after = last["id"].as_u64().unwrap();
-        let entry = |it: &Value| (it["event"].as_str().unwrap().to_owned(), it["data"].clone());
-        found.extend(page.iter().map(entry));
-    }
+    let ask = |path: &str| curl(&[&node.keyed(path)]).json();
+    each_kept(channel, 0, ask, |_, it| {
+        found.push((it["event"].as_str().unwrap().to_owned(), it["data"].clone()));
+    });
+    found
 }
 
 #[test]

@@ -15,6 +15,11 @@ impl Agenda {
         Self { after_ns, due: VecDeque::new() }
     }
 
+    /// How long after it was noted each is due.
+    pub(super) fn after_ns(&self) -> u64 {
+        self.after_ns
+    }
+
     /// Notes a place.
     pub(super) fn note(&mut self, at: usize, now_ns: u64) {
         self.due.push_back((now_ns.saturating_add(self.after_ns), at));

@@ -12,7 +12,6 @@ use crate::record::latency::Times;
 #[derive(Debug)]
 pub(crate) struct Churn {
     pacer: Pacer,
-    hold_ns: u64,
     end_ns: u64,
     free: Vec<usize>,
     /// When the visitor at a place was due, until it is in.
@@ -38,7 +37,6 @@ impl Churn {
     ) -> Self {
         Self {
             pacer: Pacer::new(Pace::Open { per_second }, start_ns, end_ns),
-            hold_ns,
             end_ns,
             free: (0..places).rev().collect(),
             due_ns: vec![None; places],
@@ -118,7 +116,7 @@ impl Scenario for Churn {
     }
 
     fn last_ns(&self) -> u64 {
-        self.end_ns.saturating_add(self.hold_ns)
+        self.end_ns.saturating_add(self.inside.after_ns())
     }
 
     fn is_over(&self, now_ns: u64) -> bool {

@@ -26,7 +26,6 @@ pub(crate) struct Presence {
     residents: usize,
     channels: usize,
     pacer: Pacer,
-    hold_ns: u64,
     end_ns: u64,
     visits: Vec<Visit>,
     /// Visits that are in, and when they end.
@@ -50,7 +49,6 @@ impl Presence {
             residents,
             channels,
             pacer: Pacer::new(Pace::Open { per_second }, start_ns, end_ns),
-            hold_ns,
             end_ns,
             visits: vec![Visit::default(); visits],
             inside: Agenda::after(hold_ns),
@@ -158,7 +156,7 @@ impl Scenario for Presence {
     }
 
     fn last_ns(&self) -> u64 {
-        self.end_ns.saturating_add(self.hold_ns)
+        self.end_ns.saturating_add(self.inside.after_ns())
     }
 
     fn is_over(&self, now_ns: u64) -> bool {

@@ -34,7 +34,6 @@ pub(crate) struct Resume {
     readers: Vec<Reader>,
     /// How long a whole turn takes: then everybody was cut once.
     every_ns: u64,
-    away_ns: u64,
     start_ns: u64,
     end_ns: u64,
     /// How often anybody was cut.
@@ -57,7 +56,6 @@ impl Resume {
         Self {
             readers: vec![Reader::default(); readers],
             every_ns,
-            away_ns,
             start_ns: start_ns + CALM_NS,
             end_ns,
             cut: 0,
@@ -73,7 +71,7 @@ impl Resume {
         let count = self.readers.len().max(1) as u128;
         let after = u128::from(self.cut) * u128::from(self.every_ns) / count;
         let due_ns = self.start_ns.saturating_add(u64::try_from(after).unwrap_or(u64::MAX));
-        Some(due_ns).filter(|due_ns| due_ns + self.away_ns + CALM_NS < self.end_ns)
+        Some(due_ns).filter(|due_ns| due_ns + self.away.after_ns() + CALM_NS < self.end_ns)
     }
 
     fn came(

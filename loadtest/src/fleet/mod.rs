@@ -90,8 +90,12 @@ pub(crate) fn measure(
     (at, watch): (&Target, &mut Watch),
 ) -> Result<Measured, Failure> {
     let clock = Clock::start();
-    let before = at.pid.and_then(process::memory);
     let mut all = (0..generators).map(Generator::start).collect::<Result<Vec<_>, _>>()?;
+    for one in &mut all {
+        one.hear(watch)?;
+    }
+    // They may run the server's own program: pages that it shares with them count for less from now on, before and after.
+    let before = at.pid.and_then(process::memory);
     let begin = json!({
         "origin_ns": clock.origin_ns(),
         "run": u32::from_be_bytes(random()?),
@@ -117,11 +121,12 @@ pub(crate) fn measure(
         };
         sent.add(more);
     }
+    // Whoever only listened is still there: it goes once it is told what all of them sent.
+    let after = if plan.listens_only() { at.pid.and_then(process::memory) } else { opened_memory };
+    let memory = before.zip(after).map(|(before, after)| Grown { before, after });
     tell(&mut all, (&sent.json(), watch))?;
     let results = all.iter_mut().map(|one| one.hear(watch)).collect::<Result<Vec<_>, _>>()?;
     let outcome = merged(plan, &results)?;
-    let after = if plan.listens_only() { at.pid.and_then(process::memory) } else { opened_memory };
-    let memory = before.zip(after).map(|(before, after)| Grown { before, after });
     Ok(Measured { opened, outcome, memory })
 }
 

@@ -43,8 +43,9 @@ fn found(line: &Value) -> Result<Target, Failure> {
     Ok(target)
 }
 
-/// The server, once the process that started this one has said where it is; and what else it said.
+/// Says that this process is there, and hears from the one that started it where the server is, and what else it says.
 pub(crate) fn told(link: &Link) -> Result<(Target, Value), Failure> {
+    say(&json!({ "there": true }))?;
     let line = link.hear()?;
     Ok((found(&line)?, line))
 }

@@ -7,13 +7,14 @@
 )]
 
 mod brokers;
+mod server;
 
 use clap::Parser;
 use loadtest::cli::{BenchArgs, EXIT_GENERATOR, EXIT_USAGE, EXIT_WRONG, run};
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use server::Server;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
 #[derive(Parser)]
 struct Line {
@@ -21,31 +22,7 @@ struct Line {
     bench: BenchArgs,
 }
 
-/// A server in a process of its own. Dropping it ends it.
-struct Server {
-    child: Child,
-    port: u16,
-    /// Kept open: who cannot write any more ends.
-    _out: Option<BufReader<ChildStdout>>,
-    /// Removed with the server.
-    _folder: Option<tempfile::TempDir>,
-}
-
 impl Server {
-    fn start(script: &str, fault: &str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        let has = folder.join("node_modules/@soketi/soketi").is_dir();
-        assert!(has, "npm packages are missing: cd {} && npm ci", folder.display());
-        let mut command = Command::new("node");
-        command.arg(folder.join(script)).env("FAULT", fault).stdin(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let port = line.trim().parse().unwrap_or_else(|_| panic!("{script} says {line:?}"));
-        Self { child, port, _out: Some(out), _folder: None }
-    }
-
     /// Runs a command line against it; words are split at spaces, and `~` stands for one.
     fn bench(&self, line: &str) -> (ExitCode, Value) {
         let dir = tempfile::tempdir().unwrap();
@@ -73,14 +50,6 @@ impl Server {
         assert!(result["window"]["acknowledged"].as_u64().unwrap() > 0, "{line}: {result}");
         assert!(result["window"]["server_cpu_seconds"].is_number(), "{result}");
         result
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It fails only when the process is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -5,6 +5,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use super::trust;
+
 /// See the module. It is gone with this.
 pub(crate) struct Mounted {
     dir: tempfile::TempDir,
@@ -13,15 +15,13 @@ pub(crate) struct Mounted {
 
 impl Mounted {
     /// One of so many MiB; `None`, and a word, where it cannot be had.
-    #[expect(clippy::print_stdout, reason = "`cargo xtask trust` reads which claims were skipped")]
     pub(crate) fn new(name: &str, mib: u64) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("mount")).unwrap();
         let mut made = Self { dir, is_mounted: false };
         let can = made.format(mib) && made.try_mount();
         if !can {
-            let needs = "root, mkfs.ext4, python3 and loop devices";
-            println!(r#"trust {{"what":"{name}","skipped":"it needs {needs}"}}"#);
+            trust::skipped(name, "it needs root, mkfs.ext4, python3 and loop devices");
         }
         can.then_some(made)
     }

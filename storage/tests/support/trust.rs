@@ -1,25 +1,9 @@
-//! How long a test is: short among the others; long with `TRUST=1`, where it prints what it saw. `TRUST_SCALE=0.01` takes a
-//! hundredth of the long form.
+//! How long a test is, and what its long form saw: as the tests of the server have it, with what those of a log need on top.
 
-/// Whether the test takes its long numbers.
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("TRUST").is_some()
-}
+#[path = "../../../engine/tests/server/trust.rs"]
+mod shared;
 
-/// So many, or so many in the long form.
-pub(crate) fn rounds(short: u64, long: u64) -> u64 {
-    if !is_long() {
-        return short;
-    }
-    let scale = std::env::var("TRUST_SCALE").map_or(1.0, |it| it.parse().unwrap());
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a number of rounds is small, and not negative"
-    )]
-    let scaled = (long as f64 * scale) as u64;
-    scaled.max(1)
-}
+pub(crate) use shared::{is_long, rounds, skipped};
 
 /// Each how many, for a long form that takes every one.
 pub(crate) fn step(short: u64) -> usize {
@@ -28,10 +12,9 @@ pub(crate) fn step(short: u64) -> usize {
 }
 
 /// Prints what the long form saw.
-#[expect(clippy::print_stdout, reason = "the long form is read by `cargo xtask trust`")]
 pub(crate) fn tell(what: &str, figures: &[(&str, u64)]) {
     if is_long() {
-        let figures: String = figures.iter().map(|it| format!(r#","{}":{}"#, it.0, it.1)).collect();
-        println!(r#"trust {{"what":"{what}"{figures}}}"#);
+        let figures: Vec<_> = figures.iter().map(|it| format!(r#""{}":{}"#, it.0, it.1)).collect();
+        shared::figures(what, &figures.join(","));
     }
 }

@@ -60,10 +60,11 @@ pub(crate) fn unlocked<T>(open: impl Fn() -> Result<T, OpenError>) -> T {
     }
 }
 
-/// A running child.
+/// A running child. It ends with this.
 pub(crate) struct Worker {
     child: Child,
-    said: JoinHandle<String>,
+    /// `None` once it was asked for.
+    said: Option<JoinHandle<String>>,
     first: std::sync::mpsc::Receiver<()>,
 }
 
@@ -88,7 +89,7 @@ impl Worker {
             }
             last
         });
-        Self { child, said, first }
+        Self { child, said: Some(said), first }
     }
 
     /// Lets it work for a while from its first acknowledgement on, however long the start takes.
@@ -113,16 +114,22 @@ impl Worker {
             }
             std::thread::sleep(LOOK_AGAIN);
         }
-        let _ = self.child.kill(); // It may have ended just now.
         panic!("nothing was answered on a disk that is gone");
     }
 
     fn said(mut self) -> String {
         let status = self.child.wait().unwrap();
         assert!(status.code().is_none_or(|it| it == 0), "it was not refused for good: {status}");
-        let said = self.said.join().unwrap();
+        let said = self.said.take().unwrap().join().unwrap();
         assert!(!said.is_empty(), "the child worked");
         said
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // It may have ended.
+        let _ = self.child.wait(); // So that no zombie is left.
     }
 }
 
@@ -140,7 +147,9 @@ pub(crate) fn asked() -> Option<(Kind, PathBuf)> {
 /// The child says what is acknowledged.
 pub(crate) fn say(acked: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody listens any more: then nothing is acknowledged either.
-    let said = writeln!(out, "acked {acked} .");
-    let _ = said.and_then(|()| out.flush());
+    let said = writeln!(out, "acked {acked} .").and_then(|()| out.flush());
+    if said.is_err() {
+        // Nobody listens any more: then nothing is acknowledged, and nothing left to do.
+        std::process::exit(1);
+    }
 }

@@ -17,7 +17,7 @@ pub(super) const PARTS: [Part; 12] = [
     },
     Part {
         name: "power",
-        about: "power cuts, kill -9, full and failing disks, flipped bits; as root, or a part is skipped",
+        about: "power cuts, kill -9, full and failing disks, flipped bits; as root: without it the part does not pass",
         commands: &[
             "test --profile=trust --locked --package=storage --test=* --no-fail-fast -- --nocapture",
             "test --profile=trust --locked --package=engine --test=server -- crash:: disk:: --nocapture",
@@ -73,7 +73,7 @@ pub(super) const PARTS: [Part; 12] = [
     },
     Part {
         name: "resources",
-        about: "few descriptors and none, little memory, pages of other origins; as root, or a part is skipped",
+        about: "few descriptors and none, little memory, pages of other origins; as root: without it the part does not pass",
         commands: &[
             "test --profile=trust --locked --package=storage --test=descriptors -- --nocapture",
             "test --profile=trust --locked --package=engine --test=limits -- --nocapture --test-threads=1",
