@@ -162,6 +162,20 @@ fn send_entry(send: SendOp) -> Entry {
     }
 }
 
+impl KernelRing {
+    /// Deferred task work runs only in a call that asks for events; with want 0 the crate asks when the kernel's flag says that there
+    /// is some. What came while a turn's sends were made does not wait for those of the next, and who is here not behind all of a
+    /// crowd that comes: the kernel takes them in the order in which they came.
+    fn run_deferred(&mut self) -> io::Result<()> {
+        let mut calls = 0;
+        while calls < CALLS_MAX && self.ring.submission().taskrun() {
+            self.ring.submit()?;
+            calls += 1;
+        }
+        Ok(())
+    }
+}
+
 impl Ring for KernelRing {
     fn push(&mut self, op: Op, tag: u64) -> Result<(), Full> {
         let quiet = Flags::SKIP_SUCCESS;
@@ -198,17 +212,8 @@ impl Ring for KernelRing {
 
     fn enter(&mut self, wait: Option<Duration>) -> io::Result<()> {
         let Some(wait) = wait else {
-            // Deferred task work runs only in a call that asks for events; with want 0 the crate asks when the
-            // kernel's flag says that there is some. What came while a turn's sends were made does not wait for those of the next,
-            // and who is here not behind all of a crowd that comes: the kernel takes them in the order in which they came.
             self.ring.submit()?;
-            for _ in 0..CALLS_MAX {
-                if !self.ring.submission().taskrun() {
-                    break;
-                }
-                self.ring.submit()?;
-            }
-            return Ok(());
+            return self.run_deferred();
         };
         let time = Timespec::from(wait);
         let args = SubmitArgs::new().timespec(&time);
