@@ -68,7 +68,7 @@ pub enum Many {
 }
 
 impl Turn {
-    /// A first turn. Each makes at most `sends_max` sends, with few exceptions.
+    /// A first turn. Each makes `sends_max` sends to groups, or half as many more when those to small groups took most of them.
     #[must_use]
     pub fn new(sends_max: usize) -> Self {
         Self {
