@@ -154,7 +154,7 @@ settings! {
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
         comings_per_turn_max: usize = 64 in 1..=65_536 events, "Events of connections that come or go that a shard takes in one turn, and connections that it lets go. The first three receptions of a connection are such events: a crowd that comes back at once waits behind those who are here.";
-        deliveries_per_turn_max: usize = 256 in 64..=16_777_216 frames, "Frames that a shard sends to channels before it takes inputs again, or half as many more. A larger fan-out goes on in the next turns, behind smaller ones; what comes for its channel meanwhile is one frame.";
+        deliveries_per_turn_max: usize = 256 in 64..=16_777_216 frames, "Sends to channels that a shard makes before it takes inputs again, or half as many more; one of 2 KiB counts as two, and so on. A larger fan-out goes on in the next turns, behind smaller ones; what comes for its channel meanwhile is one frame.";
         fan_out_bytes_max: usize = 4_194_304 in 65_536..=17_179_869_184 bytes, "Bytes that wait for fan-outs of a shard that are under way. Over it the shard takes nothing new until they are done; so it does with an eighth of an outbox for one channel.";
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
         journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";

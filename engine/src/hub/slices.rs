@@ -9,6 +9,14 @@ use crate::frame::{Frame, Piece};
 use crate::ids::ConnId;
 use crate::shard::effects::Outlet;
 
+/// Bytes that take the kernel about as long as a send without any.
+const BYTES_OF_A_SEND: usize = 2 * 1024;
+
+/// What a send of so many bytes takes of a turn's budget.
+pub(super) fn cost(bytes: usize) -> usize {
+    1 + bytes / BYTES_OF_A_SEND
+}
+
 /// What is left for later turns, oldest first.
 #[derive(Debug)]
 pub(super) struct Slices {
@@ -92,7 +100,7 @@ impl Slices {
         for _ in 0..count {
             let next = if budget > 0 { self.waiting.pop_front() } else { None };
             let Some(mut slice) = next else { break };
-            budget -= self.send_slice(&mut slice, budget, outlet);
+            budget = budget.saturating_sub(self.send_slice(&mut slice, budget, outlet));
             if !slice.is_done() {
                 self.waiting.push_front(slice);
                 break;
@@ -102,23 +110,24 @@ impl Slices {
         budget
     }
 
-    /// Sends at most so much of a slice. Returns how much.
-    fn send_slice(&mut self, slice: &mut Slice, most: usize, outlet: &mut impl Outlet) -> usize {
+    /// Sends as much of a slice as the budget allows, but at least once. Returns what that took of it.
+    fn send_slice(&mut self, slice: &mut Slice, budget: usize, outlet: &mut impl Outlet) -> usize {
         match slice {
             Slice::Gather { conn, pieces } => {
                 self.repay(*conn);
                 outlet.gather(*conn, pieces);
-                1
+                cost(pieces.iter().map(Piece::len).sum())
             }
             Slice::Share { frame, conns, sent } => {
-                let now = conns.iter().skip(*sent).take(most);
+                let each = cost(frame.len());
+                let now = conns.iter().skip(*sent).take(budget.div_ceil(each));
                 let count = now.len();
                 for conn in now {
                     self.repay(*conn);
                     outlet.share(frame, *conn);
                 }
                 *sent += count;
-                count
+                count * each
             }
         }
     }
@@ -155,6 +164,18 @@ mod tests {
         assert_eq!(slices.send(9, 10, &mut log), 7);
         assert_eq!(log.take(), [shared(3, "f"), shared(4, "f"), gathered(3, "g")]);
         assert!(slices.len() == 0 && !slices.is_owed(conn(3)));
+    }
+
+    #[test]
+    fn a_large_frame_takes_more_of_a_budget() {
+        let mut slices = Slices::default();
+        let frame = Frame::new(vec![b'f'; 4 * BYTES_OF_A_SEND]);
+        slices.share(&frame, (0..9).map(conn).collect());
+        let mut log = Log::default();
+        assert_eq!(slices.send(9, 12, &mut log), 0);
+        assert_eq!(log.take().len(), 3);
+        assert_eq!(slices.send(9, 100, &mut log), 70);
+        assert_eq!(log.take().len(), 6);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
-use super::slices::Slices;
+use super::slices::{Slices, cost};
 use super::{Audience, GroupId, Hub};
 use crate::frame::{FramePool, Piece};
 use crate::ids::ConnId;
@@ -35,7 +35,7 @@ pub struct Turn {
     /// The large group that was served last, unless it has waited for what comes of that.
     served: Option<GroupId>,
     slices: Slices,
-    /// Sends that the turn may still make.
+    /// Short sends that the turn may still make.
     budget: usize,
     budget_max: usize,
 }
@@ -68,7 +68,7 @@ pub enum Many {
 }
 
 impl Turn {
-    /// A first turn. Each makes `sends_max` sends to groups, or half as many more when those to small groups took most of them.
+    /// A first turn. Each makes `sends_max` short sends to groups, or half as many more when those to small groups took most of them.
     #[must_use]
     pub fn new(sends_max: usize) -> Self {
         Self {
@@ -253,6 +253,7 @@ impl Turn {
         let size = self.size(hub.count(id));
         let group = &mut hub.groups[id.0 as usize];
         let length = frame.len();
+        let each = cost(length);
         let mut later = Vec::new();
         for conn in &group.conns {
             let mark = self.marks.get(*conn);
@@ -264,11 +265,11 @@ impl Turn {
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
                 Some(_) | None if self.budget == 0 && size == Size::Large => later.push(*conn),
                 Some(_) | None if self.many.get(*conn) => {
-                    self.budget = self.budget.saturating_sub(1);
+                    self.budget = self.budget.saturating_sub(each);
                     self.mixed(*conn).settle(id, length);
                 }
                 Some(_) | None => {
-                    self.budget = self.budget.saturating_sub(1);
+                    self.budget = self.budget.saturating_sub(each);
                     outlet.share(&frame, *conn);
                 }
             }
@@ -314,7 +315,10 @@ impl Turn {
             return self.slices.gather(conn, std::mem::take(&mut self.pieces));
         }
         mixed.is_served = true;
-        self.budget = self.budget.saturating_sub(usize::from(mixed.may_wait));
+        if mixed.may_wait {
+            self.budget =
+                self.budget.saturating_sub(cost(self.pieces.iter().map(Piece::len).sum()));
+        }
         outlet.gather(conn, &self.pieces);
         self.pieces.clear();
     }
