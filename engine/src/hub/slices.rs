@@ -120,8 +120,9 @@ impl Slices {
             }
             Slice::Share { frame, conns, sent } => {
                 let each = cost(frame.len());
-                let now = conns.iter().skip(*sent).take(budget.div_ceil(each));
-                let count = now.len();
+                let left = conns.get(*sent..).unwrap_or_default();
+                let count = left.len().min(budget.div_ceil(each));
+                let now = left.get(..count).unwrap_or_default();
                 for conn in now {
                     self.repay(*conn);
                     outlet.share(frame, *conn);

@@ -254,7 +254,8 @@ impl Turn {
         let group = &mut hub.groups[id.0 as usize];
         let length = frame.len();
         let each = cost(length);
-        let mut later = Vec::new();
+        let fits = self.budget / each;
+        let mut later = Vec::with_capacity(group.conns.len().saturating_sub(fits));
         for conn in &group.conns {
             let mark = self.marks.get(*conn);
             match self.mixed.get_mut(mark as usize) {
