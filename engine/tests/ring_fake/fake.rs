@@ -120,6 +120,10 @@ impl Ring for FakeRing {
         self.world.borrow().sq.len()
     }
 
+    fn has_deferred(&mut self) -> bool {
+        self.world.borrow_mut().chance.below(3) == 0
+    }
+
     fn complete(&mut self) -> Option<Completion> {
         let mut world = self.world.borrow_mut();
         let completion = world.cq.pop_front()?;

@@ -17,7 +17,7 @@ mod wake;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::frame::{Frame, Piece};
 use engine::ids::ConnId;
@@ -54,6 +54,20 @@ fn what_comes_in_can_go_out() {
     peer.join().unwrap();
     core.driver.close(conn, How::Graceful(None));
     assert!(matches!(core.closed(conn), Why::Ours | Why::Failed(_)));
+}
+
+#[test]
+fn what_a_crowd_sent_is_found_in_one_turn() {
+    let mut core = Core::new(Settings::default());
+    let mut streams: Vec<_> = (0..200).map(|_| core.connect()).collect();
+    streams.iter().for_each(|_| _ = core.opened());
+    core.turn();
+    streams.iter_mut().for_each(|it| it.write_all(b"x").unwrap());
+    std::thread::sleep(Duration::from_millis(200)); // so that all of it is there
+    core.driver.submit_and_wait(Wait::Poll).unwrap();
+    let now_ms = core.now_ms();
+    core.driver.reap(now_ms);
+    assert_eq!(core.driver.counters().bytes_received, 200);
 }
 
 #[test]

@@ -21,8 +21,6 @@ use super::start::{StartError, explain, limit, probe};
 use super::tag::SLOTS_MAX;
 
 const ENTRIES_MIN: u32 = 256;
-/// Calls of a turn, at most, only to have the kernel run what it put off: it runs 20 such things in each.
-const CALLS_MAX: usize = 16;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 
 /// An io_uring of this thread. It stays on the thread that made it.
@@ -162,20 +160,6 @@ fn send_entry(send: SendOp) -> Entry {
     }
 }
 
-impl KernelRing {
-    /// Deferred task work runs only in a call that asks for events; with want 0 the crate asks when the kernel's flag says that there
-    /// is some. What came while a turn's sends were made does not wait for those of the next, and who is here not behind all of a
-    /// crowd that comes: the kernel takes them in the order in which they came.
-    fn run_deferred(&mut self) -> io::Result<()> {
-        let mut calls = 0;
-        while calls < CALLS_MAX && self.ring.submission().taskrun() {
-            self.ring.submit()?;
-            calls += 1;
-        }
-        Ok(())
-    }
-}
-
 impl Ring for KernelRing {
     fn push(&mut self, op: Op, tag: u64) -> Result<(), Full> {
         let quiet = Flags::SKIP_SUCCESS;
@@ -212,8 +196,9 @@ impl Ring for KernelRing {
 
     fn enter(&mut self, wait: Option<Duration>) -> io::Result<()> {
         let Some(wait) = wait else {
-            self.ring.submit()?;
-            return self.run_deferred();
+            // Deferred task work runs only in a call that asks for events; with want 0 the crate asks when the
+            // kernel's flag says that there is some.
+            return self.ring.submit().map(|_| ());
         };
         let time = Timespec::from(wait);
         let args = SubmitArgs::new().timespec(&time);
@@ -227,6 +212,10 @@ impl Ring for KernelRing {
         let mut queue = self.ring.submission();
         queue.sync();
         queue.len()
+    }
+
+    fn has_deferred(&mut self) -> bool {
+        self.ring.submission().taskrun()
     }
 
     fn complete(&mut self) -> Option<Completion> {

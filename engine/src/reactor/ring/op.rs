@@ -138,6 +138,9 @@ pub trait Ring {
     /// Operations queued and not yet submitted.
     fn queued(&mut self) -> usize;
 
+    /// Whether the kernel put something off that the next `enter` without a wait has it run, or some of it.
+    fn has_deferred(&mut self) -> bool;
+
     /// Takes the oldest completion.
     fn complete(&mut self) -> Option<Completion>;
 
