@@ -26,6 +26,16 @@ impl Room {
         (room, groups[0])
     }
 
+    /// The same with 40, of whom some have "1" and the others wait for it, and "2" waits for all.
+    fn behind() -> (Self, GroupId) {
+        let (mut room, many) = Self::crowded(0..40);
+        for text in ["1", "2"] {
+            room.say(many, text);
+            assert_eq!(room.flush().len(), 16);
+        }
+        (room, many)
+    }
+
     fn enter(&mut self, channel: &str, slot: u32) -> GroupId {
         self.sit(channel, slot).group
     }
@@ -173,11 +183,7 @@ fn however_many_groups_of_a_few_there_are_a_turn_is_short_and_none_waits_behind_
 
 #[test]
 fn what_comes_while_many_are_served_is_one_frame_for_all_of_them() {
-    let (mut room, many) = Room::crowded(0..40);
-    room.say(many, "1");
-    assert_eq!(room.flush().len(), 16);
-    room.say(many, "2");
-    assert_eq!(room.flush().len(), 16);
+    let (mut room, many) = Room::behind();
     room.say(many, "3");
     let mut left = Vec::new();
     while room.turn.is_behind() {
@@ -189,11 +195,7 @@ fn what_comes_while_many_are_served_is_one_frame_for_all_of_them() {
 
 #[test]
 fn who_comes_leaves_or_is_told_something_while_a_group_waits_keeps_its_place() {
-    let (mut room, many) = Room::crowded(0..40);
-    room.say(many, "1");
-    room.flush();
-    room.say(many, "2");
-    room.flush();
+    let (mut room, many) = Room::behind();
     room.enter("many", 40);
     room.tell(39, many, "(me)");
     room.turn.settle(&room.hub, conn(38), many);
@@ -220,11 +222,7 @@ fn what_is_for_one_alone_goes_before_what_is_for_many() {
 
 #[test]
 fn a_group_that_lost_everybody_while_it_waited_leaves_nothing_to_the_next() {
-    let (mut room, many) = Room::crowded(0..40);
-    room.say(many, "1");
-    room.flush();
-    room.say(many, "2");
-    room.flush();
+    let (mut room, many) = Room::behind();
     (0..40).rev().for_each(|place| _ = room.hub.leave(Seat { group: many, place }));
     while room.turn.is_behind() {
         room.flush();

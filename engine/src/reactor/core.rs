@@ -117,7 +117,7 @@ impl Core {
         side.reap(has_room(driver, *stream_backlog_bytes_max));
         self.feel_pressure(now);
         self.worked |= self.parts.shard.is_behind();
-        // Large fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
+        // Fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
         if self.parts.shard.may_fan_out() {
             self.take_deliveries(now);
             self.take_inputs(now);

@@ -129,26 +129,12 @@ impl Table {
 
     /// What a connection over a WebSocket speaks there.
     pub fn socket(&mut self, conn: ConnId) -> Option<&mut SocketSession> {
-        match &mut self.slot(conn)?.state {
-            State::Socket(socket) => Some(socket),
-            State::Http(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => None,
-        }
+        if let State::Socket(socket) = &mut self.slot(conn)?.state { Some(socket) } else { None }
     }
 
     /// What a connection over HTTP speaks there.
     pub fn http(&mut self, conn: ConnId) -> Option<&mut HttpSession> {
-        match &mut self.slot(conn)?.state {
-            State::Http(http) => Some(http),
-            State::Socket(_)
-            | State::Leaving(_)
-            | State::Passing(..)
-            | State::Arriving
-            | State::Ending => None,
-        }
+        if let State::Http(http) = &mut self.slot(conn)?.state { Some(http) } else { None }
     }
 
     /// Ends a connection and returns what it spoke.

@@ -132,7 +132,7 @@ impl Shard {
         effects: &mut Effects,
     ) {
         let key = (edge, joiner.subscription);
-        if let Err(Rejection::Overloaded { .. }) = result {
+        if is_busy(&result) {
             return self.arrivals.wait(key);
         }
         let Some(Reading { channel, after, .. }) = self.arrivals.reading.remove(&key) else {
@@ -209,6 +209,11 @@ impl Shard {
             self.request(&channel, Request::Advance(Box::new(it)), effects);
         }
     }
+}
+
+/// Whether the journal had no room for the question, and is to be asked again.
+pub(super) fn is_busy<T>(result: &Result<T, Rejection>) -> bool {
+    matches!(result, Err(Rejection::Overloaded { .. }))
 }
 
 /// What follows `after` without a hole, as far as it is visible: what is not will come live.

@@ -352,7 +352,7 @@ impl Shard {
 
     fn on_journal(&mut self, answer: JournalAnswer, effects: &mut Effects) {
         if let JournalAnswer::Read(_, result) = &answer
-            && !matches!(result, Err(protocol::Rejection::Overloaded { .. }))
+            && !arrivals::is_busy(result)
         {
             self.ask_again(effects);
         }
