@@ -92,7 +92,7 @@ impl Alone {
     fn feed(&mut self, bytes: &mut [u8]) -> String {
         self.shard.handle(self.now, Input::Bytes(self.conn, bytes), &mut self.effects);
         let mut sent = Sent::default();
-        self.shard.flush(&mut sent);
+        self.shard.flush(0, &mut sent);
         String::from_utf8_lossy(&sent.0).into_owned()
     }
 

@@ -139,9 +139,9 @@ impl Alone {
 
     /// Ends the turn.
     pub(super) fn flush(&mut self) {
-        self.shard.flush(&mut self.out);
+        self.shard.flush(0, &mut self.out);
         while self.shard.is_behind() {
-            self.shard.flush(&mut self.out);
+            self.shard.flush(0, &mut self.out);
         }
     }
 }

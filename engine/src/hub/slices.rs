@@ -21,6 +21,8 @@ pub(super) fn cost(bytes: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Slices {
     waiting: VecDeque<Slice>,
+    /// How many were sent since the beginning.
+    sent: u64,
     /// What they take of memory.
     bytes: usize,
     /// For each connection slot how many slices it waits in.
@@ -53,7 +55,7 @@ impl Slice {
 
 impl Default for Slices {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, owed: BySlot::new(0) }
+        Self { waiting: VecDeque::new(), sent: 0, bytes: 0, owed: BySlot::new(0) }
     }
 }
 
@@ -61,6 +63,11 @@ impl Slices {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// How many were sent since the beginning.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Bytes that wait.
@@ -106,6 +113,7 @@ impl Slices {
                 break;
             }
             self.bytes -= slice.bytes();
+            self.sent += 1;
         }
         budget
     }

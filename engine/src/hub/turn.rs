@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
+use super::rest::Rest;
 use super::slices::{Slices, cost};
 use super::{Audience, GroupId, Hub};
 use crate::frame::{FramePool, Piece};
@@ -32,8 +33,7 @@ pub struct Turn {
     /// Groups that have something pending, oldest first. They collect more until it is their turn.
     small: VecDeque<GroupId>,
     large: VecDeque<GroupId>,
-    /// The large group that was served last, unless it has waited for what comes of that.
-    served: Option<GroupId>,
+    rest: Rest,
     slices: Slices,
     /// Short sends that the turn may still make.
     budget: usize,
@@ -80,7 +80,7 @@ impl Turn {
             pieces: Vec::new(),
             small: VecDeque::new(),
             large: VecDeque::new(),
-            served: None,
+            rest: Rest::default(),
             slices: Slices::default(),
             budget: 0,
             budget_max: sends_max,
@@ -105,6 +105,13 @@ impl Turn {
             bytes += pending;
         }
         bytes < limits.fan_out_bytes_max
+    }
+
+    /// Until when nothing is due, if all that is behind is a group that rests: a time as `flush` is told it, in microseconds.
+    #[must_use]
+    pub fn rests_until_us(&self) -> Option<u64> {
+        let is_alone = self.slices.len() == 0 && self.small.is_empty() && self.large.len() == 1;
+        self.large.front().filter(|_| is_alone).and_then(|it| self.rest.until_us(*it))
     }
 
     /// Writes a frame for one connection alone. It comes after everything that its `groups` have for it so far.
@@ -181,8 +188,9 @@ impl Turn {
     }
 
     /// Hands out what a turn may, and starts the next one. What a group that waits has for a connection with frames of its own so far
-    /// goes out with those.
-    pub fn flush(&mut self, hub: &mut Hub, outlet: &mut impl Outlet) {
+    /// goes out with those. `at_us` is monotonic, in microseconds: fan-outs are timed by it.
+    pub fn flush(&mut self, hub: &mut Hub, at_us: u64, outlet: &mut impl Outlet) {
+        self.rest.go_on(at_us, self.slices.sent());
         let earlier = self.slices.len();
         let mut shared = self.line_up(hub);
         let urgent = shared.len();
@@ -201,9 +209,13 @@ impl Turn {
         self.gather_all(hub, outlet);
         self.budget = self.slices.send(earlier, self.budget.max(self.budget_max / 2), outlet);
         while self.budget > 0
-            && let Some(id) = self.next_large(earlier == 0)
+            && let Some(id) = self.next_large()
         {
             self.share(hub, id, outlet);
+            if self.slices.len() > 0 {
+                let slices = self.slices.sent() + self.slices.len() as u64;
+                self.rest = Rest::Served { id, began_us: at_us, slices };
+            }
             shared.push(id);
         }
         self.gather_all(hub, outlet);
@@ -211,15 +223,10 @@ impl Turn {
         self.forget_mixed(hub);
     }
 
-    /// The large group whose turn it is. What is said because of the end of a fan-out is part of the group's next one: that begins a
-    /// turn later.
-    fn next_large(&mut self, was_free: bool) -> Option<GroupId> {
-        let next = *self.large.front()?;
-        if self.served.replace(next) == Some(next) && !was_free {
-            self.served = None;
-            return None;
-        }
-        self.large.pop_front()
+    /// The large group whose turn it is.
+    fn next_large(&mut self) -> Option<GroupId> {
+        let place = self.large.iter().position(|it| !self.rest.holds(*it))?;
+        self.large.remove(place)
     }
 
     /// Has the groups of this turn wait behind the others, but for those that cannot: nobody is in them any more, or what they have is

@@ -12,16 +12,17 @@ use crate::limits::Limits;
 struct Room {
     hub: Hub,
     turn: Turn,
+    at_us: u64,
 }
 
 impl Room {
     fn new() -> Self {
-        Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(100) }
+        Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(100), at_us: 0 }
     }
 
     /// Turns of 16 sends, and a group of so many.
     fn crowded(slots: std::ops::Range<u32>) -> (Self, GroupId) {
-        let mut room = Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16) };
+        let mut room = Self { hub: Hub::new(hasher::seeded(1)), turn: Turn::new(16), at_us: 0 };
         let groups: Vec<_> = slots.map(|slot| room.enter("many", slot)).collect();
         (room, groups[0])
     }
@@ -60,7 +61,7 @@ impl Room {
 
     fn flush(&mut self) -> Vec<Sent> {
         let mut log = Log::default();
-        self.turn.flush(&mut self.hub, &mut log);
+        self.turn.flush(&mut self.hub, self.at_us, &mut log);
         log.take()
     }
 
@@ -191,6 +192,45 @@ fn what_comes_while_many_are_served_is_one_frame_for_all_of_them() {
     }
     let heard = |text: &str| left.iter().filter(|it| it.2 == text).count();
     assert_eq!((heard("1"), heard("23"), left.len()), (8, 40, 48));
+}
+
+#[test]
+fn a_large_group_that_was_served_collects_a_while_before_it_is_served_again() {
+    let (mut room, many) = Room::crowded(0..40);
+    let few = room.enter("few", 100);
+    let mut flush_at = |at_us: u64, said: &[(GroupId, &str)]| {
+        said.iter().for_each(|(group, text)| room.say(*group, text));
+        room.at_us = at_us;
+        let sent = room.flush();
+        let heard = |text: &str| sent.iter().filter(|it| it.2 == text).count();
+        let counts = (heard("1"), heard("234"), heard("few"));
+        (counts, sent.len() - counts.0 - counts.1 - counts.2, room.turn.rests_until_us())
+    };
+    assert_eq!(flush_at(0, &[(many, "1")]), ((16, 0, 0), 0, None));
+    assert_eq!(flush_at(800, &[(many, "2")]), ((16, 0, 0), 0, None));
+    assert_eq!(flush_at(1_600, &[]), ((8, 0, 0), 0, None));
+    assert_eq!(flush_at(2_400, &[(many, "3")]), ((0, 0, 0), 0, Some(2_700)), "an eighth");
+    assert_eq!(flush_at(2_500, &[(few, "few")]), ((0, 0, 1), 0, Some(2_700)));
+    assert_eq!(flush_at(2_600, &[(many, "4")]), ((0, 0, 0), 0, Some(2_700)));
+    assert_eq!(flush_at(2_700, &[]), ((0, 16, 0), 0, None));
+}
+
+#[test]
+fn a_group_that_rests_holds_no_other_up() {
+    let (mut room, many) = Room::crowded(0..40);
+    let other: Vec<_> = (50..90).map(|slot| room.enter("other", slot)).collect();
+    room.say(many, "1");
+    for at_us in [0, 4_000, 8_000] {
+        room.at_us = at_us;
+        room.flush();
+    }
+    room.say(many, "2");
+    room.say(other[0], "o");
+    for at_us in [8_100, 8_200] {
+        room.at_us = at_us;
+        assert!(room.flush().iter().all(|it| it.2 == "o"));
+        assert!(room.turn.rests_until_us().is_none(), "there is something to do");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Where time enters: once a turn.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::ids::Now;
 
@@ -29,5 +29,19 @@ impl Clock {
             monotonic_ms: self.start.elapsed().as_millis() as u64 + 1_000,
             wall_ms: since_1970.as_millis() as u64,
         }
+    }
+
+    /// Microseconds since the start, for what ends within a turn or two.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the reactor is where time enters")]
+    #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 64 bits for ages")]
+    pub fn monotonic_us(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
+    }
+
+    /// How long it is until a time of [`Clock::monotonic_us`].
+    #[must_use]
+    pub fn until(&self, at_us: u64) -> Duration {
+        Duration::from_micros(at_us.saturating_sub(self.monotonic_us()))
     }
 }

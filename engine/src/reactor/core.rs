@@ -164,10 +164,12 @@ impl Core {
 
     /// How long the next wait may be. Others ring from `doze` on, so their lanes are looked at after it.
     fn patience(&mut self, idle_wait: Duration) -> Wait {
-        if self.worked || idle_wait.is_zero() || !self.doze() {
+        let rests_until_us = self.parts.shard.rests_until_us();
+        let is_busy = self.worked && rests_until_us.is_none();
+        if is_busy || idle_wait.is_zero() || !self.doze() {
             return Wait::Poll;
         }
-        Wait::For(idle_wait)
+        Wait::For(rests_until_us.map_or(idle_wait, |it| self.clock.until(it).min(idle_wait)))
     }
 
     fn is_quiet(&mut self) -> bool {
@@ -351,10 +353,10 @@ impl Core {
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
     fn hand_out(&mut self) {
-        let Self { parts, effects, thirst, .. } = self;
+        let Self { parts, effects, thirst, clock, .. } = self;
         let Parts { driver, shard, lanes, bells, journal, .. } = parts;
         journal.wake();
-        shard.flush(&mut Sockets(driver));
+        shard.flush(clock.monotonic_us(), &mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
         for pass in shard.due_passes(&mut effects.passes) {
             if let Some(bell) = bells.get(pass.to.index()) {

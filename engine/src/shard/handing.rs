@@ -6,10 +6,10 @@ use super::mailing::Mail;
 use crate::ids::ConnId;
 
 impl Shard {
-    /// Hands out what the turn made for connections.
-    pub fn flush(&mut self, outlet: &mut impl Outlet) {
+    /// Hands out what the turn made for connections. `at_us` is monotonic, in microseconds, and later than the last.
+    pub fn flush(&mut self, at_us: u64, outlet: &mut impl Outlet) {
         let Self { hub, turn, polls, limits, .. } = self;
-        turn.flush(hub, &mut Mail { outlet, polls, limits });
+        turn.flush(hub, at_us, &mut Mail { outlet, polls, limits });
         polls.end_turn();
         self.wake_movers();
     }
@@ -18,6 +18,12 @@ impl Shard {
     #[must_use]
     pub fn is_behind(&self) -> bool {
         self.turn.is_behind()
+    }
+
+    /// Until when flushing again gives nobody anything unless something comes: a time as `flush` is told it.
+    #[must_use]
+    pub fn rests_until_us(&self) -> Option<u64> {
+        self.turn.rests_until_us()
     }
 
     /// Whether more may be taken: not too much waits for its fan-out.

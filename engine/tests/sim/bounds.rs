@@ -1,6 +1,9 @@
 //! What may not grow: looked at after every input.
 
-use crate::world::{READ_BYTES_MAX, World};
+use crate::world::World;
+
+/// Bytes that come from a connection at once.
+pub const READ_BYTES_MAX: usize = 4096;
 
 impl World {
     /// Everything is bounded (invariant 7).

@@ -5,6 +5,7 @@ use engine::shard::input::Input;
 use protocol::Keep;
 use protocol::ws::CloseCode;
 
+use crate::bounds::READ_BYTES_MAX;
 use crate::clients::HttpClient;
 use crate::faults::{Fault, Plan};
 use crate::journal::Disk;
@@ -12,7 +13,7 @@ use crate::net::{Net, Wire};
 use crate::scene::Client;
 use crate::seen::Seen;
 use crate::start::Kind;
-use crate::world::{READ_BYTES_MAX, World};
+use crate::world::World;
 
 /// Rounds in which a node without trouble settles, whatever it had to do.
 const ROUNDS_MAX: usize = 20_000;

@@ -2,11 +2,12 @@
 
 use engine::ids::ConnId;
 
+use crate::bounds::READ_BYTES_MAX;
 use crate::faults::{Crowd, Fault};
 use crate::journal::Disk;
 use crate::scene::Client;
 use crate::start::Kind;
-use crate::world::{READ_BYTES_MAX, World};
+use crate::world::World;
 
 impl World {
     /// What happens around the node before a turn.

@@ -61,6 +61,8 @@ pub struct World {
     /// A hash of everything that left the node: two runs of a seed have the same.
     pub transcript: u64,
     pub next_publisher: usize,
+    /// What flushes are told of time, each a little more.
+    flushed_us: u64,
     effects: Effects,
 }
 
@@ -94,6 +96,7 @@ impl World {
             is_draining: false,
             transcript: 0xcbf2_9ce4_8422_2325,
             next_publisher: 0,
+            flushed_us: 0,
             effects: Effects::default(),
             plan,
         };
@@ -297,14 +300,15 @@ impl World {
 
     /// Ends a turn: what the shard made for its connections goes out, and what it ends, ends.
     pub fn flush(&mut self, shard: usize) {
-        let outlet = &mut self.nets[shard];
         let was_behind = self.shards[shard].is_behind();
-        self.shards[shard].flush(outlet);
+        self.flushed_us += 100;
+        self.shards[shard].flush(self.flushed_us, &mut self.nets[shard]);
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
-        let sent = self.nets[shard].send_turn((max, now_ms), was_behind, self.transcript);
-        self.transcript = sent;
+        self.transcript =
+            self.nets[shard].send_turn((max, now_ms), was_behind, self.transcript);
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
         seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
+        seen.note_if(self.shards[shard].rests_until_us().is_some(), "a served group rests");
         let due = self.shards[shard].due_passes(&mut net.moves.wanted).collect();
         net.begin_moves(due);
         let due = self.shards[shard].due_closes(&mut net.closes).collect();
@@ -393,6 +397,3 @@ impl World {
         }
     }
 }
-
-/// Bytes that come from a connection at once.
-pub const READ_BYTES_MAX: usize = 4096;

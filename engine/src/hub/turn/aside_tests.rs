@@ -19,7 +19,7 @@ fn room(slots: u32) -> (Hub, Turn, GroupId) {
 
 fn flush(hub: &mut Hub, turn: &mut Turn) -> Vec<Sent> {
     let mut log = Log::default();
-    turn.flush(hub, &mut log);
+    turn.flush(hub, 0, &mut log);
     log.take()
 }
 

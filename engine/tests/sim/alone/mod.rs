@@ -135,7 +135,7 @@ impl Alone {
     /// Ends the turn.
     fn flush(&mut self) {
         (self.sent.sends, self.sent.shares) = (0, 0);
-        self.shard.flush(&mut self.sent);
+        self.shard.flush(0, &mut self.sent);
     }
 
     /// The shard does all that is due; what it asks of the disk is kept.
