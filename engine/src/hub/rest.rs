@@ -4,7 +4,7 @@
 use super::GroupId;
 
 /// A group rests for this part of the time that its fan-out took, but no longer than `REST_US_MAX`.
-const REST_PART: u64 = 8;
+const REST_PART: u64 = 16;
 const REST_US_MAX: u64 = 1_000;
 
 /// The large group that was served last, if it took more than a turn.
@@ -72,9 +72,9 @@ mod tests {
             rest.go_on(over + expected, 7);
             assert!(!rest.holds(GROUP));
         };
-        check(7, 0);
-        check(800, 100);
-        check(8_000, 1_000);
+        check(15, 0);
+        check(1_600, 100);
+        check(16_000, 1_000);
         check(90_000, 1_000);
     }
 }

@@ -207,12 +207,12 @@ fn a_large_group_that_was_served_collects_a_while_before_it_is_served_again() {
         (counts, sent.len() - counts.0 - counts.1 - counts.2, room.turn.rests_until_us())
     };
     assert_eq!(flush_at(0, &[(many, "1")]), ((16, 0, 0), 0, None));
-    assert_eq!(flush_at(800, &[(many, "2")]), ((16, 0, 0), 0, None));
-    assert_eq!(flush_at(1_600, &[]), ((8, 0, 0), 0, None));
-    assert_eq!(flush_at(2_400, &[(many, "3")]), ((0, 0, 0), 0, Some(2_700)), "an eighth");
-    assert_eq!(flush_at(2_500, &[(few, "few")]), ((0, 0, 1), 0, Some(2_700)));
-    assert_eq!(flush_at(2_600, &[(many, "4")]), ((0, 0, 0), 0, Some(2_700)));
-    assert_eq!(flush_at(2_700, &[]), ((0, 16, 0), 0, None));
+    assert_eq!(flush_at(1_600, &[(many, "2")]), ((16, 0, 0), 0, None));
+    assert_eq!(flush_at(3_200, &[]), ((8, 0, 0), 0, None));
+    assert_eq!(flush_at(4_800, &[(many, "3")]), ((0, 0, 0), 0, Some(5_100)), "a sixteenth");
+    assert_eq!(flush_at(4_900, &[(few, "few")]), ((0, 0, 1), 0, Some(5_100)));
+    assert_eq!(flush_at(5_000, &[(many, "4")]), ((0, 0, 0), 0, Some(5_100)));
+    assert_eq!(flush_at(5_100, &[]), ((0, 16, 0), 0, None));
 }
 
 #[test]

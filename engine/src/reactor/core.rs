@@ -103,12 +103,13 @@ impl Core {
         }
     }
 
-    /// One turn: wait for something, let the shard handle it, send what came of it.
+    /// One turn: wait for something, let the shard handle it, send what came of it. Nobody is idle who has not waited so long.
     ///
     /// # Errors
     /// When the ring is broken.
     pub fn turn(&mut self, idle_wait: Duration) -> io::Result<Go> {
         let patience = self.patience(idle_wait);
+        let has_waited = patience != Wait::Poll || idle_wait.is_zero();
         self.parts.driver.submit_and_wait(patience)?;
         let now = self.clock.now();
         self.parts.driver.reap(now.monotonic_ms);
@@ -130,7 +131,7 @@ impl Core {
         let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
         Ok(match self.end_ms {
             Some(end_ms) if is_drained || now.monotonic_ms >= end_ms => Go::Over,
-            Some(_) | None if is_busy => Go::Busy,
+            Some(_) | None if is_busy || !has_waited => Go::Busy,
             Some(_) | None => Go::Idle,
         })
     }

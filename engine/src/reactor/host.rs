@@ -12,8 +12,9 @@ use super::pin;
 
 /// Longest wait of an idle core: its timers are looked at as often.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
-/// How long a hosted core waits in its own ring before it sleeps in its host's: under load it never gets there.
-const LINGER: Duration = Duration::from_micros(500);
+/// How long a hosted core waits in its own ring before it sleeps in its host's, which takes several calls there and back: with some
+/// hundred messages a second it never gets there.
+const LINGER: Duration = Duration::from_millis(5);
 /// Locked memory that the executor takes for files of its own, which we do not have.
 const HOST_IO_MEMORY_BYTES: usize = 64 * 1024;
 

@@ -304,8 +304,7 @@ impl World {
         self.flushed_us += 100;
         self.shards[shard].flush(self.flushed_us, &mut self.nets[shard]);
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);
-        self.transcript =
-            self.nets[shard].send_turn((max, now_ms), was_behind, self.transcript);
+        self.transcript = self.nets[shard].send_turn((max, now_ms), was_behind, self.transcript);
         let (seen, net) = (&mut self.seen, &mut self.nets[shard]);
         seen.note_if(self.shards[shard].is_behind(), "fan-out in slices");
         seen.note_if(self.shards[shard].rests_until_us().is_some(), "a served group rests");
