@@ -74,7 +74,7 @@ pub(crate) fn everything(places: &Places) -> Result<(), Vec<String>> {
     debian_packages(&TOOLS)?;
     let brokers = debian_packages(debian_peers(Some(BROKERS))).err().unwrap_or_default();
     let npm = [&places.clients, &places.chat, &places.peers];
-    let npm = npm.into_iter().filter_map(|it| node_packages(it).err());
+    let npm = npm.into_iter().filter_map(|it| node_packages(it, &["ci"]).err());
     let python = [
         (&places.venv, places.clients.join("requirements.txt")),
         // In a folder of its own: it brings programs, and no client needs it.
@@ -95,7 +95,7 @@ pub(crate) fn peers(places: &Places, only: Option<&str>, with: Option<&str>) {
     if takes_part(only, &NODE_PEERS) {
         if let Err(missing) = debian_packages(&NODE).map_err(|it| it.join(", ")) {
             say(&format!("   without it: {missing}"));
-        } else if let Err(missing) = node_packages(&places.compared) {
+        } else if let Err(missing) = node_packages(&places.compared, &["install", "--no-save"]) {
             say(&format!("   without it: {missing}"));
         }
     }
@@ -204,12 +204,13 @@ fn missing_of<'a>(tools: impl IntoIterator<Item = &'a Tool>) -> Vec<&'static str
     tools.into_iter().filter(|it| !is_there(it)).map(|it| it.package).collect()
 }
 
-fn node_packages(project: &Path) -> Result<(), String> {
+/// `ci` wants all that the list names; `install` takes what the registry has of packages for other systems.
+fn node_packages(project: &Path, how: &[&str]) -> Result<(), String> {
     let folder = project.join("node_modules");
     let list = project.join("package-lock.json");
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(project);
-    let command = format!("cd {} && npm ci", project.display());
+    npm.args(how).args(["--no-audit", "--no-fund"]).current_dir(project);
+    let command = format!("cd {} && npm {}", project.display(), how.join(" "));
     install(&list, &folder, &mut [npm]).ok_or_else(|| format!("npm packages: {command}"))
 }
 

@@ -98,7 +98,7 @@ impl Peer {
             Need::Npm(package) => {
                 let has_node = runs(Command::new("node").arg("--version"));
                 let is_there = folder().join("node_modules").join(package).is_dir();
-                let command = format!("cd {} && npm ci", folder().display());
+                let command = format!("cd {} && npm install --no-save", folder().display());
                 match (has_node, is_there) {
                     (false, _) => Some("node, of the Debian package nodejs".to_owned()),
                     (true, false) => Some(format!("the npm package {package}: {command}")),
