@@ -14,8 +14,12 @@ struct Tool {
     any_of: &'static [&'static [&'static str]],
 }
 
-/// Servers that `cargo install` builds, which takes long.
-const BUILT: [(&str, &str); 1] = [("sockudo", "5.2.0")];
+/// Servers that `cargo install` builds, which takes long: name, version, and what that needs of Debian.
+const BUILT: [(&str, &str, Tool); 1] = [(
+    "sockudo",
+    "5.2.0",
+    Tool { package: "protobuf-compiler", any_of: &[&["protoc", "--version"]] },
+)];
 
 /// What small servers in JavaScript need.
 const NODE: [Tool; 2] = [
@@ -99,7 +103,11 @@ pub(crate) fn peers(places: &Places, only: Option<&str>, with: Option<&str>) {
             say(&format!("   without it: {missing}"));
         }
     }
-    if let Some((name, version)) = with.and_then(|name| BUILT.iter().find(|it| it.0 == name)) {
+    let built = with.and_then(|name| BUILT.iter().find(|it| it.0 == name));
+    if let Some((name, version, tool)) = built {
+        if let Err(missing) = debian_packages([tool]) {
+            missing.iter().for_each(|it| say(&format!("   {name} needs: {it}")));
+        }
         let mut build = Command::new(crate::steps::cargo());
         build.args(["install", "--locked", name, "--version", version, "--root"]);
         if !run(build.arg(&places.built)) {
