@@ -15,6 +15,8 @@ use crate::ratio::{Bench, Server, Side, number, quiet, sends_alone};
 use crate::table;
 
 const IDLE_FIRST: u32 = 2_000;
+/// Seconds that all are idle before memory is read: allocators and collectors may need some to give back what nobody uses.
+const IDLE_S: u32 = 5;
 const IDLE: u32 = 8_000;
 const SENDS: &str = "a ring that sends frames of the same length to 1,000 sockets at that rate, and does nothing else";
 
@@ -194,7 +196,7 @@ fn idle(bench: &Bench, who: &Who, load: &Load) -> Result<Figures, Failure> {
         words
     };
     let first = running.side.hold(bench, &scenario(IDLE_FIRST, 60), IDLE_FIRST)?;
-    let report = running.side.drive(bench, &scenario(IDLE, 2))?;
+    let report = running.side.drive(bench, &scenario(IDLE, IDLE_S))?;
     first.end()?;
     let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
     let kib = grown / f64::from(IDLE) / 1024.0;

@@ -5,8 +5,9 @@ use crate::ratio::{Bench, Server, Side, median, number, quiet};
 use crate::table;
 
 const EPHEMERAL: &[&str] = &["--ephemeral"];
+/// At a fixed rate: in a closed loop the sum would be that of how many messages a send carries, which is more with less to do it with.
 const LOAD: &str =
-    "fanout --subscribers 1000 --channels 100 --publishers 100 --window 400 --payload 128";
+    "fanout --subscribers 1000 --channels 100 --publishers 100 --rate 9000 --payload 128";
 
 /// What the rounds came to.
 pub(super) struct Shards {

@@ -127,7 +127,7 @@ pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
             words(&format!("connect --subscribers {count} --channels 100 --hold {hold}"))
         };
         let first = side.hold(bench, &scenario(FIRST, 60), FIRST)?;
-        let report = side.drive(bench, &scenario(IDLE - FIRST, 2))?;
+        let report = side.drive(bench, &scenario(IDLE - FIRST, 5))?;
         first.end()?;
         let grown = number(&report, "/memory/pss_after")? - number(&report, "/memory/pss_before")?;
         let bytes = grown / f64::from(IDLE - FIRST);

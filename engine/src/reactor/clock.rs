@@ -33,7 +33,6 @@ impl Clock {
 
     /// Microseconds since the start, for what ends within a turn or two.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the reactor is where time enters")]
     #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 64 bits for ages")]
     pub fn monotonic_us(&self) -> u64 {
         self.start.elapsed().as_micros() as u64

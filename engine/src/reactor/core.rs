@@ -1,5 +1,7 @@
 //! One core: a shard, its sockets, its lanes and its journal, turn by turn.
 
+mod orders;
+
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +14,7 @@ use super::catalog::CatalogPort;
 use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
+use super::leisure::Leisure;
 use super::order::{Go, OperationAnswer, Order};
 use super::relief::Relief;
 use super::retention::kept_for;
@@ -76,6 +79,7 @@ pub struct Core {
     worked: bool,
     pressure: Pressure,
     relief: Relief,
+    leisure: Leisure,
     /// Who waits for which operation.
     operations: HashMap<u64, flume::Sender<OperationAnswer>>,
     next_operation: u64,
@@ -98,6 +102,7 @@ impl Core {
             worked: false,
             pressure: Pressure::Calm,
             relief: Relief::default(),
+            leisure: Leisure::default(),
             operations: HashMap::new(),
             next_operation: 0,
         }
@@ -296,6 +301,7 @@ impl Core {
     }
 
     fn take_time(&mut self, now: Now) {
+        self.leisure.note(self.worked);
         if now.monotonic_ms < self.next_tick_ms {
             return;
         }
@@ -312,6 +318,9 @@ impl Core {
         if now.monotonic_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now.monotonic_ms + SWEEP_MS;
             self.parts.driver.sweep(now.monotonic_ms);
+            if self.leisure.is_due() {
+                self.parts.gauge.give_back();
+            }
         }
         if now.monotonic_ms >= self.next_retain_ms || self.parts.journal.is_retiring() {
             self.next_retain_ms = now.monotonic_ms + RETAIN_MS;
@@ -319,37 +328,7 @@ impl Core {
             let policy = kept_for(&self.parts.retention, days);
             self.parts.journal.retain(policy, now.wall_ms);
         }
-        while self.parts.lanes.has_room()
-            && let Ok(order) = self.parts.orders.try_recv()
-        {
-            self.take_order(now, order);
-        }
-    }
-
-    fn take_order(&mut self, now: Now, order: Order) {
-        match order {
-            Order::Tenants(tenants) => self.handle(now, Input::Tenants(tenants)),
-            Order::Operate(mut operation, answer) => {
-                let number = self.next_operation;
-                self.next_operation += 1;
-                self.operations.insert(number, answer);
-                operation.number = number;
-                self.handle(now, Input::Operation(operation));
-            }
-            Order::Drain(code, deadline_ms) => {
-                self.end_ms = Some(now.monotonic_ms + deadline_ms);
-                self.parts.driver.stop_accepting();
-                self.handle(now, Input::Drain(code));
-            }
-        }
-    }
-
-    fn tell_operators(&mut self) {
-        for (number, result) in self.effects.operated.drain(..) {
-            if let Some(answer) = self.operations.remove(&number) {
-                let _ = answer.send(result); // Whoever asked may have gone.
-            }
-        }
+        self.take_orders(now);
     }
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.

@@ -11,6 +11,7 @@ mod journal;
 mod lanes;
 #[cfg(test)]
 mod lanes_tests;
+mod leisure;
 mod order;
 mod pin;
 mod relief;
