@@ -46,7 +46,7 @@ fn messages_belong_to_the_pattern_that_their_channel_matches_now() {
         let channel = ["chat:1", "chat:2", "chat:vip:1", "orders"][number % 4];
         publish(&mut server, channel, number as u64);
         // Lists are by time, to the millisecond: within one, messages of different shards have no order.
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        pause(Duration::from_millis(2));
     }
     let of = |id: &str| numbers(&get(&node, &format!("/messages?channelId={id}")));
     let total =
