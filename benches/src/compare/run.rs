@@ -11,12 +11,10 @@ use super::loads::{About, FIXED, Figures, Load};
 use super::peers::{Kind, Peer, Place, Says, Wire};
 use super::results::{Entered, KEPT, PASSED, Results};
 use crate::Failure;
-use crate::ratio::{Bench, Server, Side, number, quiet, sends_alone};
+use crate::ratio::{Bench, IDLE_S, Server, Side, number, quiet, sends_alone};
 use crate::table;
 
 const IDLE_FIRST: u32 = 2_000;
-/// Seconds that all are idle before memory is read: allocators and collectors may need some to give back what nobody uses.
-const IDLE_S: u32 = 5;
 const IDLE: u32 = 8_000;
 const SENDS: &str = "a ring that sends frames of the same length to 1,000 sockets at that rate, and does nothing else";
 

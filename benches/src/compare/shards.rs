@@ -5,7 +5,7 @@ use crate::ratio::{Bench, Server, Side, median, number, quiet};
 use crate::table;
 
 const EPHEMERAL: &[&str] = &["--ephemeral"];
-/// At a fixed rate: in a closed loop the sum would be that of how many messages a send carries, which is more with less to do it with.
+/// At a fixed rate: in a closed loop the figure would be that of how many messages a send carries: the busier a shard, the more.
 const LOAD: &str =
     "fanout --subscribers 1000 --channels 100 --publishers 100 --rate 9000 --payload 128";
 

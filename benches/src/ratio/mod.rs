@@ -20,7 +20,7 @@ use crate::machine::{self, Cores};
 use crate::table::{self, Table};
 
 pub(crate) use quiet::{STOLEN_MAX, quiet};
-pub(crate) use rows::sends_alone;
+pub(crate) use rows::{IDLE_S, sends_alone};
 pub(crate) use side::{Server, Side, number};
 
 /// The columns of the table.

@@ -13,7 +13,7 @@ pub(super) enum Rest {
     /// None, or it has rested.
     #[default]
     Over,
-    /// Some of it still wait, up to the slice of this number.
+    /// Some of it still wait, until so many slices were sent.
     Served { id: GroupId, began_us: u64, slices: u64 },
     /// It collects until then.
     Resting { id: GroupId, until_us: u64 },
@@ -22,15 +22,17 @@ pub(super) enum Rest {
 impl Rest {
     /// The beginning of a turn, before which so many slices were sent in all.
     pub(super) fn go_on(&mut self, at_us: u64, slices_sent: u64) {
-        match *self {
-            Self::Served { id, began_us, slices } if slices_sent >= slices => {
-                let took_us = at_us.saturating_sub(began_us);
-                let until_us = at_us + (took_us / REST_PART).min(REST_US_MAX);
-                *self = Self::Resting { id, until_us };
-                self.go_on(at_us, slices_sent);
-            }
-            Self::Resting { until_us, .. } if until_us <= at_us => *self = Self::Over,
-            Self::Over | Self::Served { .. } | Self::Resting { .. } => {}
+        if let Self::Served { id, began_us, slices } = *self
+            && slices_sent >= slices
+        {
+            let took_us = at_us.saturating_sub(began_us);
+            let until_us = at_us + (took_us / REST_PART).min(REST_US_MAX);
+            *self = Self::Resting { id, until_us };
+        }
+        if let Self::Resting { until_us, .. } = *self
+            && until_us <= at_us
+        {
+            *self = Self::Over;
         }
     }
 

@@ -70,6 +70,11 @@ impl Slices {
         self.sent
     }
 
+    /// How many will have been sent once all of those that wait are.
+    pub(super) fn made(&self) -> u64 {
+        self.sent + self.waiting.len() as u64
+    }
+
     /// Bytes that wait.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -211,9 +211,10 @@ impl Turn {
         while self.budget > 0
             && let Some(id) = self.next_large()
         {
+            let before = self.slices.made();
             self.share(hub, id, outlet);
-            if self.slices.len() > 0 {
-                let slices = self.slices.sent() + self.slices.len() as u64;
+            let slices = self.slices.made();
+            if slices > before {
                 self.rest = Rest::Served { id, began_us: at_us, slices };
             }
             shared.push(id);

@@ -20,27 +20,25 @@ impl Clock {
 
     /// The time of a turn.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the reactor is where time enters")]
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds fit 64 bits for ages")]
     pub fn now(&self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            // A node that just started is a second old: zero stands for "never".
-            monotonic_ms: self.start.elapsed().as_millis() as u64 + 1_000,
-            wall_ms: since_1970.as_millis() as u64,
-        }
+        self.turn().0
     }
 
-    /// Microseconds since the start, for what ends within a turn or two.
+    /// The same, and its microseconds since the start.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the reactor is where time enters")]
     #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 64 bits for ages")]
-    pub fn monotonic_us(&self) -> u64 {
-        self.start.elapsed().as_micros() as u64
+    pub fn turn(&self) -> (Now, u64) {
+        let at_us = self.start.elapsed().as_micros() as u64;
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        // A node that just started is a second old: zero stands for "never".
+        let monotonic_ms = at_us / 1_000 + 1_000;
+        (Now { monotonic_ms, wall_ms: since_1970.as_millis() as u64 }, at_us)
     }
 
-    /// How long it is until a time of [`Clock::monotonic_us`].
+    /// How long it is until then, in microseconds since the start.
     #[must_use]
     pub fn until(&self, at_us: u64) -> Duration {
-        Duration::from_micros(at_us.saturating_sub(self.monotonic_us()))
+        Duration::from_micros(at_us).saturating_sub(self.start.elapsed())
     }
 }

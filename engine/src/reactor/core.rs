@@ -116,7 +116,7 @@ impl Core {
         let patience = self.patience(idle_wait);
         let has_waited = patience != Wait::Poll || idle_wait.is_zero();
         self.parts.driver.submit_and_wait(patience)?;
-        let now = self.clock.now();
+        let (now, at_us) = self.clock.turn();
         self.parts.driver.reap(now.monotonic_ms);
         self.worked = false;
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
@@ -130,7 +130,7 @@ impl Core {
         }
         self.take_time(now);
         self.tell_operators();
-        self.hand_out();
+        self.hand_out(at_us);
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
         // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
         let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
@@ -332,11 +332,11 @@ impl Core {
     }
 
     /// The end of a turn: one send for each connection that got something, a doorbell for each core that did.
-    fn hand_out(&mut self) {
-        let Self { parts, effects, thirst, clock, .. } = self;
+    fn hand_out(&mut self, at_us: u64) {
+        let Self { parts, effects, thirst, .. } = self;
         let Parts { driver, shard, lanes, bells, journal, .. } = parts;
         journal.wake();
-        shard.flush(clock.monotonic_us(), &mut Sockets(driver));
+        shard.flush(at_us, &mut Sockets(driver));
         thirst.note(&mut effects.thirsty);
         for pass in shard.due_passes(&mut effects.passes) {
             if let Some(bell) = bells.get(pass.to.index()) {

@@ -27,7 +27,7 @@ pub enum Order {
 pub enum Go {
     /// There was something to do.
     Busy,
-    /// There was nothing to do.
+    /// There was nothing to do, for as long as it might wait.
     Idle,
     /// It is over.
     Over,
