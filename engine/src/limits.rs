@@ -37,6 +37,8 @@ pub struct Limits {
     pub side_bytes_max: usize,
     /// Bytes of one part of a streamed answer.
     pub side_part_bytes_max: usize,
+    /// Bytes of answers longer than such a part, a shard: they go out in parts. Over it: `503`.
+    pub long_answers_bytes_max: usize,
     /// Bytes of the result of a query.
     pub database_result_bytes_max: usize,
     /// Of a tenant at its seat.
@@ -117,6 +119,7 @@ impl Default for Limits {
             side_calls_max: 256,
             side_bytes_max: 64 * 1024 * 1024,
             side_part_bytes_max: 64 * 1024,
+            long_answers_bytes_max: 64 * 1024 * 1024,
             database_result_bytes_max: 4 * 1024 * 1024,
             seat: SeatLimits {
                 queue_max: 4 * 1024,

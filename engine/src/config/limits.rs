@@ -47,6 +47,7 @@ impl LimitsConfig {
             side_calls_max: self.side_calls_max,
             side_bytes_max: self.side_bytes_max,
             side_part_bytes_max: self.side_part_bytes_max(),
+            long_answers_bytes_max: self.long_answers_bytes_max,
             database_result_bytes_max: self.database_result_bytes_max,
             seat: SeatLimits {
                 queue_max: self.seat_queue_max,

@@ -5,7 +5,7 @@ use super::table::Config;
 impl Config {
     /// Every bound that counts bytes of more than one connection, by its name, for a node of so many shards.
     #[must_use]
-    pub fn byte_bounds(&self, shards: u64) -> [(&'static str, u64); 9] {
+    pub fn byte_bounds(&self, shards: u64) -> [(&'static str, u64); 10] {
         let limits = &self.limits;
         let of_node = |bytes: usize| bytes as u64;
         let of_shards = |bytes: usize| (bytes as u64).saturating_mul(shards);
@@ -14,6 +14,7 @@ impl Config {
         [
             ("limits.outbox_total_bytes_max", of_node(limits.outbox_total_bytes_max)),
             ("limits.polling_total_bytes_max", of_shards(limits.polling_total_bytes_max)),
+            ("limits.long_answers_bytes_max", of_shards(limits.long_answers_bytes_max)),
             ("limits.tail_total_bytes_max", of_shards(limits.tail_total_bytes_max)),
             ("limits.fan_out_bytes_max", of_shards(limits.fan_out_bytes_max)),
             ("limits.journal_queue_bytes_max", of_shards(limits.journal_queue_bytes_max)),
@@ -37,7 +38,7 @@ mod tests {
             let bounds = Config::default().byte_bounds(shards);
             bounds.iter().map(|it| it.1).sum::<u64>() >> 20
         };
-        assert_eq!([sum(1), sum(2), sum(8)], [838, 1_100, 2_672]);
+        assert_eq!([sum(1), sum(2), sum(8)], [902, 1_228, 3_184]);
     }
 
     #[test]

@@ -107,6 +107,7 @@ settings! {
         kernel_unsent_bytes_max: u32 = 32_768 in 4_096..=1_073_741_824 bytes, "What the kernel takes for one connection beyond what is on its way. More waits in the outbox.";
         polling_sessions_max: usize = 65_536 in 0..=16_777_216 sessions, "Sessions over long polling of one shard. One more is refused with 503.";
         polling_total_bytes_max: usize = 67_108_864 in 1_048_576..=1_099_511_627_776 bytes, "Frames that wait for such sessions on one shard; for one alone outbox_bytes_max holds. Over it the session that would get more ends.";
+        long_answers_bytes_max: usize = 67_108_864 in 1_048_576..=1_099_511_627_776 bytes, "Answers over HTTP on one shard that are so long that they go out in parts (a page of large messages). One more is refused with 503; one alone always has room.";
         outbox_age_ms_max: u64 = 10_000 in 100..=3_600_000 ms, "Age of the oldest frame waiting for a connection. Over it the connection is closed with 1013.";
         ping_interval_ms: u64 = 25_000 in 100..=3_600_000 ms, "A connection that was silent this long is pinged.";
         pong_timeout_ms: u64 = 10_000 in 100..=3_600_000 ms, "A connection that leaves a ping unanswered this long is closed.";

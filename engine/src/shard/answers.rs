@@ -43,7 +43,7 @@ impl Shape {
         Asked { surface: self.surface, method: self.method, then: self.then }
     }
 
-    fn of(asked: Asked) -> Self {
+    pub(super) fn of(asked: Asked) -> Self {
         Self { surface: asked.surface, method: asked.method, ..Self::ok(asked.then) }
     }
 }
@@ -185,13 +185,11 @@ impl Shard {
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
         let messages = publications.iter().map(|it| view(it));
-        let mut body = std::mem::take(&mut self.scratch);
-        self.answer_ticket(to, closes, |asked, out| {
-            body.clear();
-            cohesivity::body_history(&mut body, messages);
-            write_json(out, &Shape::of(asked), &body);
-        });
-        self.scratch = body;
+        let body = self.body(|out| cohesivity::body_history(out, messages));
+        self.answer_at_length(to, &body, closes);
+        if body.len() <= self.limits.side_part_bytes_max {
+            self.scratch = body;
+        }
     }
 
     pub(super) fn answer_refused(
@@ -258,7 +256,7 @@ impl Shard {
             let (bytes, then) = match next {
                 Next::Answer(Answer { bytes, then }) => (bytes, then),
                 Next::Piece(call, bytes, parts) => {
-                    match self.lists.has(call) {
+                    match self.lists.has(call) || self.long_answers.has(call) {
                         true => self.arrivals.note_thirst(conn),
                         false => self.sides.went_out(call, parts),
                     }
@@ -323,7 +321,7 @@ fn write_rejection(out: &mut Vec<u8>, why: &Rejection, asked: Asked, now_ms: u64
     }
 }
 
-fn write_json(out: &mut Vec<u8>, shape: &Shape, body: &[u8]) {
+pub(super) fn write_json(out: &mut Vec<u8>, shape: &Shape, body: &[u8]) {
     let content = Content::json(shape.method, body);
     let header = shape.cache.map(HeaderLine::CacheControl);
     let headers = header.as_slice();

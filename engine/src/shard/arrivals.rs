@@ -193,7 +193,10 @@ impl Shard {
         let Some(slot) = self.sessions.slot(conn) else { return };
         let socket = match &mut slot.state {
             State::Socket(socket) => socket,
-            State::Http(_) => return self.go_on_listing(conn, &mut effects.closes),
+            State::Http(http) => {
+                let call = http.tickets.streaming();
+                return self.go_on_streaming(call, &mut effects.closes);
+            }
             State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => return,
         };
         let mut asks = Vec::new();

@@ -23,6 +23,7 @@ mod infrai;
 pub mod input;
 mod insforge;
 mod line;
+mod long_answers;
 mod mailing;
 mod operate;
 mod pace;
@@ -59,6 +60,7 @@ use hooks::HookState;
 use infrai::KnownChannels;
 use input::{Delivery, Input, JournalAnswer, ReadTicket, Request};
 use insforge::ChannelLists;
+use long_answers::LongAnswers;
 use passing::Passes;
 use polled::Polls;
 use pressure::Squeeze;
@@ -128,6 +130,8 @@ pub struct Shard {
     shadow: insforge::Shadow,
     /// Lists of them that go out in parts.
     lists: ChannelLists,
+    /// Answers that go out in parts.
+    long_answers: LongAnswers,
     /// What tenants get back.
     owed: Owed,
     /// What seats want done here.
@@ -202,6 +206,7 @@ impl Shard {
             hooks: HookState::new(hasher.clone()),
             shadow: insforge::Shadow::default(),
             lists: ChannelLists::new(hasher.clone()),
+            long_answers: LongAnswers::new(hasher.clone()),
             owed: Owed::default(),
             orders: Orders::default(),
             appends_answered: 0,

@@ -254,6 +254,7 @@ impl Shard {
     pub(super) fn on_closed(&mut self, conn: ConnId, effects: &mut Effects) {
         self.sides.abandon(conn, Gone::Closed);
         self.lists.abandon(conn);
+        self.long_answers.abandon(conn);
         self.squeeze.forget(conn);
         match self.sessions.close(conn) {
             Some(State::Socket(socket) | State::Leaving(socket)) => {

@@ -143,9 +143,15 @@ impl Calls {
         }
     }
 
-    fn start(&mut self, asker: For, tenant: TenantId) -> CallId {
+    /// A name that no call has, for what goes out in parts and takes no steps.
+    pub(super) fn name(&mut self) -> CallId {
         let call = CallId(self.next);
         self.next += 1;
+        call
+    }
+
+    fn start(&mut self, asker: For, tenant: TenantId) -> CallId {
+        let call = self.name();
         let running = Running {
             asker,
             tenant,

@@ -22,6 +22,7 @@ mod http;
 mod inside;
 #[path = "../overload/kept.rs"]
 mod kept;
+mod long_answers;
 mod memory;
 #[path = "../server/node.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]

@@ -317,6 +317,8 @@ impl HttpClient {
         last = scene.truth.past_damage(&self.key, last, u64::MAX);
         assert!(last >= position.min(after + limit), "history ends at {last}, not {position}");
         scene.seen.note_if(count == 0, "history answered empty");
+        let part_bytes = scene.plan.limits.side_part_bytes_max;
+        scene.seen.note_if(body.len() > part_bytes, "history answered in parts");
     }
 
     fn ask_history(&mut self, out: &mut Vec<u8>, scene: &mut Scene<'_>) {

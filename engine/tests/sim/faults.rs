@@ -243,6 +243,7 @@ impl Plan {
         limits.tail_messages_max = random.one_of(&[1, 2, 5, 20, 128]);
         limits.recovery_messages_max = random.one_of(&[1, 2, 5, 256]);
         limits.recovery_bytes_max = random.one_of(&[1, 200, 1_000, 128 * 1024]);
+        limits.side_part_bytes_max = random.one_of(&[150, 1_000, 64 * 1024]);
         limits.deliveries_per_turn_max = random.one_of(&[1, 2, 3, 16_384]);
         if self.faults & (1 << Fault::SlowLanes as u32) != 0 {
             self.lane_max = random.one_of(&[1, 2, 8]);

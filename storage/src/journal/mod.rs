@@ -88,7 +88,7 @@ pub struct JournalStats {
 }
 
 /// About so many bytes of text are read at once; one message more than that is always given.
-const READ_BYTES_MAX: usize = 1024 * 1024;
+pub const READ_BYTES_MAX: usize = 1024 * 1024;
 
 /// At most so many damaged messages are set aside at once.
 const SET_ASIDE_MAX: usize = 1024;

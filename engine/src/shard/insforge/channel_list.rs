@@ -95,13 +95,12 @@ impl Shard {
         }
     }
 
-    /// A connection has taken most of what waited for it: the list that it gets goes on.
+    /// Sends the next part of a list.
     pub(in crate::shard) fn go_on_listing(
         &mut self,
-        conn: ConnId,
+        call: CallId,
         closes: &mut Vec<(ConnId, Ending)>,
     ) {
-        let Some(call) = self.http(conn).and_then(|it| it.tickets.streaming()) else { return };
         let Some(mut list) = self.lists.running.remove(&call) else { return };
         let (to, framing) = (list.to, list.framing);
         if !self.tenants.contains(list.tenant) {
@@ -112,7 +111,7 @@ impl Shard {
             Some(last) => {
                 self.write_stream(to, 1, |out| write_part(out, framing, &part));
                 self.lists.running.insert(call, ChannelList { last, ..list });
-                self.arrivals.note_thirst(conn);
+                self.arrivals.note_thirst(to.conn);
             }
             None => {
                 list.writer.end(&mut part);
