@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use super::trust;
@@ -71,7 +72,9 @@ impl Mounted {
 
     fn unmount(&mut self) {
         if std::mem::take(&mut self.is_mounted) {
-            assert!(unmounted(&self.path(), &[]));
+            // A process that another test is about to start has the descriptors of this one until it does.
+            let is_free = || unmounted(&self.path(), &[]) || pause();
+            assert!((0..UNMOUNTS).any(|_| is_free()), "somebody has {:?} open", self.path());
         }
     }
 }
@@ -82,6 +85,15 @@ impl Drop for Mounted {
             unmounted(&self.path(), &["--lazy"]);
         }
     }
+}
+
+/// How often it is tried to take a file system away, with a pause between.
+const UNMOUNTS: usize = 100;
+
+#[expect(clippy::disallowed_methods, reason = "whoever has it open needs time to let go")]
+fn pause() -> bool {
+    std::thread::sleep(Duration::from_millis(20));
+    false
 }
 
 fn unmounted(path: &Path, options: &[&str]) -> bool {
