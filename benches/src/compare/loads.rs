@@ -74,7 +74,7 @@ pub(crate) const LOADS: &[Load] = &[
     },
     Load {
         name: "idle",
-        what: "8,000 idle subscribers in 100 channels after 2,000 that are not counted",
+        what: "16,000 idle subscribers in 100 channels after 2,000 that are not counted",
         about: About::Memory,
         words: "connect --channels 100",
     },

@@ -15,7 +15,7 @@ use crate::ratio::{Bench, IDLE_S, Server, Side, number, quiet, sends_alone};
 use crate::table;
 
 const IDLE_FIRST: u32 = 2_000;
-const IDLE: u32 = 8_000;
+const IDLE: u32 = 16_000;
 const SENDS: &str = "a ring that sends frames of the same length to 1,000 sockets at that rate, and does nothing else";
 
 /// Who takes part.

@@ -18,7 +18,7 @@ const GLOMMIO: &[&str] = &["--ephemeral", "--reactor", "glommio"];
 const SUBSCRIBERS: u32 = 1000;
 const RATE: u32 = 100;
 const PAYLOAD: usize = 128;
-const IDLE: u32 = 10_000;
+const IDLE: u32 = 18_000;
 /// Seconds that all are idle before memory is read: allocators and collectors may need some to give back what nobody uses.
 pub(crate) const IDLE_S: u32 = 5;
 const FIRST: u32 = 2_000;
@@ -117,7 +117,7 @@ pub(super) fn reactor(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Memory of 10,000 idle subscribers in 100 channels, all of one user: growth from the first 2,000 of them to all. What a
+/// Memory of 18,000 idle subscribers in 100 channels, all of one user: growth from the first 2,000 of them to all. What a
 /// server takes once, for its first connections, is not counted: receive buffers, code, the allocator's first page of
 /// each size.
 pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
@@ -139,7 +139,7 @@ pub(super) fn idle(bench: &Bench, table: &mut Table) -> Result<(), Failure> {
     sizes.sort_by(f64::total_cmp);
     let end = |it: Option<&f64>| it.copied().unwrap_or_default();
     table.row(vec![
-        "10,000 idle subscribers in 100 channels, one user: proportional memory of the process for each".into(),
+        "18,000 idle subscribers in 100 channels, one user: proportional memory of the process for each".into(),
         format!("**{:.2} KiB**", super::median(&sizes)),
         "-".into(),
         "-".into(),

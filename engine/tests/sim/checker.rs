@@ -205,6 +205,8 @@ pub struct View {
     answered_at: u64,
     /// Who is there, as far as it was told.
     pub members: BTreeSet<String>,
+    /// Whether it was told of everybody who was there when it came.
+    knows_all: bool,
 }
 
 impl View {
@@ -223,6 +225,7 @@ impl View {
             asked: Vec::new(),
             answered_at: 0,
             members: BTreeSet::new(),
+            knows_all: true,
         }
     }
 
@@ -257,12 +260,18 @@ impl View {
         between.into_iter().find(|it| truth.durable_at(&self.key, *it).is_none_or(is_due))
     }
 
+    /// It was told who is there; a full list may not name all.
+    pub fn sees(&mut self, members: BTreeSet<String>, listed_max: usize) {
+        self.knows_all = members.len() < listed_max;
+        self.members = members;
+    }
+
     /// The subscription is live.
-    pub fn subscribed(&mut self, members: BTreeSet<String>, step: u64) {
+    pub fn subscribed(&mut self, members: BTreeSet<String>, listed_max: usize, step: u64) {
         assert_eq!(self.subscribed_at, None, "subscribed twice");
         self.subscribed_at = Some(step);
         self.live_at = Some(step);
-        self.members = members;
+        self.sees(members, listed_max);
     }
 
     /// It was told that what it missed comes in parts.
@@ -323,19 +332,16 @@ impl View {
     }
 
     /// Somebody came.
-    pub fn joined(&mut self, user: &str, listed_max: usize) {
+    pub fn joined(&mut self, user: &str) {
         assert!(self.subscribed_at.is_some(), "a join before the subscription");
         let is_new = self.members.insert(user.to_owned());
-        assert!(is_new || self.members.len() >= listed_max, "{user} joined twice");
+        assert!(is_new, "{user} joined twice");
     }
 
     /// Somebody left.
-    pub fn left(&mut self, user: &str, listed_max: usize) {
+    pub fn left(&mut self, user: &str) {
         let was_there = self.members.remove(user);
-        assert!(
-            was_there || self.members.len() + 1 >= listed_max,
-            "{user} left, but was not there"
-        );
+        assert!(was_there || !self.knows_all, "{user} left, but was not there");
     }
 
     /// Nothing is under way any more: the subscriber has everything up to `position`.

@@ -179,7 +179,7 @@ impl InfraiClient {
                 view.recovered(position, scene.step);
                 scene.seen.note("recovered in parts");
             }
-            "presence" => self.hear_presence(text, scene),
+            "presence" => self.hear_presence(text),
             "channel_deleted" => self.put_out(text, scene),
             "unsubscribed" if field(text, "id").is_none() => self.put_out(text, scene),
             _ => self.hear_answer(kind, text, scene),
@@ -255,7 +255,8 @@ impl InfraiClient {
         });
         assert_eq!(members.is_some(), self.is_member, "who sees who is there: {text}");
         let mut view = View::new(key.clone(), self.user.clone(), 0);
-        view.subscribed(members.unwrap_or_default(), scene.step);
+        let listed_max = scene.plan.limits.presence_members_max;
+        view.subscribed(members.unwrap_or_default(), listed_max, scene.step);
         view.begin_behind(start);
         if field(text, "recovering").is_some() {
             view.recovering();
@@ -292,16 +293,15 @@ impl InfraiClient {
         assert!(!is_own || field(back, "client_id") == Some(self.user.as_str()), "{text}");
     }
 
-    fn hear_presence(&mut self, text: &str, scene: &mut Scene<'_>) {
+    fn hear_presence(&mut self, text: &str) {
         assert!(self.is_member, "it may not see who is there: {text}");
-        let listed_max = scene.plan.limits.presence_members_max;
         let key = (self.key.0, field(text, "channel").unwrap().to_owned());
         let user = field(text, "client_id").unwrap();
         let view = self.views.get_mut(&key);
         let view = view.unwrap_or_else(|| panic!("it does not listen: {text}"));
         match field(text, "action") {
-            Some("join") => view.joined(user, listed_max),
-            Some("leave") => view.left(user, listed_max),
+            Some("join") => view.joined(user),
+            Some("leave") => view.left(user),
             other => panic!("{other:?}: {text}"),
         }
     }

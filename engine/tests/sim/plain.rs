@@ -231,7 +231,7 @@ impl PlainClient {
             return scene.seen.note_if(is_other && !is_left, "filter changed while it listens");
         }
         let mut view = View::new(key.clone(), String::new(), begun_at).wanting(wish, more);
-        view.subscribed(BTreeSet::new(), scene.step);
+        view.subscribed(BTreeSet::new(), usize::MAX, scene.step);
         view.stands_at(position);
         let views = if is_left { &mut self.left } else { &mut self.views };
         views.insert(key, view);

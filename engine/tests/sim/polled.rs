@@ -269,10 +269,10 @@ impl PolledClient {
             let (name, _) = event.split_once("\",").unwrap();
             match name {
                 "presence:join" => {
-                    self.view.joined(field(event, "presenceId").unwrap(), listed_max);
+                    self.view.joined(field(event, "presenceId").unwrap());
                 }
                 "presence:leave" => {
-                    self.hear_leave(field(event, "presenceId").unwrap(), listed_max);
+                    self.view.left(field(event, "presenceId").unwrap());
                 }
                 "realtime:error" => self.hear_error(event, scene),
                 "notification" => {}
@@ -285,7 +285,7 @@ impl PolledClient {
                     .skip(1)
                     .map(|it| it.split('"').next().unwrap().to_owned())
                     .collect();
-                self.view.subscribed(members, scene.step);
+                self.view.subscribed(members, listed_max, scene.step);
                 self.view.stands_at(scene.position);
                 scene.seen.note("subscribed by polling");
             } else {
@@ -314,15 +314,6 @@ impl PolledClient {
                 self.standing = Standing::Inside;
             }
             _ => scene.seen.note("answer refused over a socket"),
-        }
-    }
-
-    fn hear_leave(&mut self, user: &str, listed_max: usize) {
-        // With a shorter list it may not have heard of everyone.
-        if listed_max < 1_000 {
-            self.view.members.remove(user);
-        } else {
-            self.view.left(user, listed_max);
         }
     }
 

@@ -136,20 +136,20 @@ impl SocketClient {
                 let is_whole = members.len() < listed_max;
                 assert!(!is_whole || members.contains(&self.view.user), "it lists the joiner");
                 scene.seen.note_if(members.len() > 1, "two members in a snapshot");
-                self.view.subscribed(members, scene.step);
+                self.view.subscribed(members, listed_max, scene.step);
                 self.view.stands_at(scene.position);
             }
             "published" => self.hear_accepted(text, scene),
             "join" => {
                 let user = field(text, "id").unwrap();
                 assert_ne!(user, self.view.user, "nobody hears of its own joining");
-                self.view.joined(user, listed_max);
+                self.view.joined(user);
                 scene.seen.note("join of another");
             }
             "leave" => {
                 let user = field(text, "id").unwrap();
                 assert!(field(text, "last_seen").is_some());
-                self.view.left(user, listed_max);
+                self.view.left(user);
                 scene.seen.note("leave of another");
             }
             _ => self.view.got(scene.truth, &read_message(text), scene.seen),

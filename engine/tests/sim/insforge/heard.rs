@@ -70,11 +70,11 @@ impl InsforgeClient {
         };
         if let Some(view) = known {
             // It listened before: nothing is missing in between.
-            view.members = members;
+            view.sees(members, scene.plan.limits.presence_members_max);
             return scene.seen.note("subscribed again without a pause");
         }
         let mut view = View::new(key.clone(), self.user.clone(), position);
-        view.subscribed(members, scene.step);
+        view.subscribed(members, scene.plan.limits.presence_members_max, scene.step);
         view.stands_at(scene.position_of(&key));
         match withdrawn {
             Some(until) => _ = self.left.insert(key, (view, until)),
@@ -136,15 +136,14 @@ impl InsforgeClient {
     }
 
     fn hear_presence(&mut self, name: &str, text: &str, scene: &mut Scene<'_>) {
-        let listed_max = scene.plan.limits.presence_members_max;
         let key = (self.key.0, field(text, "channel").unwrap().to_owned());
         let user = field(text, "presenceId").unwrap();
         assert_ne!(user, self.user, "nobody hears of its own coming and going");
         let view = self.view(&key).unwrap_or_else(|| panic!("it does not listen: {text}"));
         if name == "presence:join" {
-            view.joined(user, listed_max);
+            view.joined(user);
         } else {
-            view.left(user, listed_max);
+            view.left(user);
         }
         scene.seen.note("InsForge presence");
     }
