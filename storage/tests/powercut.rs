@@ -316,7 +316,7 @@ fn check_fence(journal: &mut dyn Journal, told: &Told, random: &mut Random, seed
 #[test]
 fn an_error_of_the_disk_once_or_for_ever_loses_nothing_that_was_acknowledged() {
     let (mut errors, mut fenced, mut cuts) = (0, 0, 0);
-    let seeds = trust::seeds(100, 10_000, &[]);
+    let seeds = trust::seeds(100, 10_000, &[8351]);
     for seed in &seeds {
         let seen = fail_disk(*seed);
         (errors, fenced, cuts) = (errors + seen.0, fenced + seen.1, cuts + seen.2);

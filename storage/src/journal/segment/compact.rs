@@ -87,10 +87,7 @@ impl SegmentJournal {
     /// Rewrites a segment, unless anything in it is not as it should be. Says whether it did.
     fn rewrite(&mut self, id: u64) -> Result<bool, JournalError> {
         let Some(shelved) = self.shelf.files.get(&id) else { return Ok(false) };
-        let size = usize::try_from(shelved.bytes).unwrap_or(usize::MAX);
-        let mut data = vec![0; size];
-        let read = shelved.file.read_at(&mut data, 0);
-        data.truncate(read.map_err(|cause| failed("read", cause, 0))?);
+        let data = shelved.read().map_err(|cause| failed("read", cause, 0))?;
         let nonce = self.shelf.disk.random().map_err(|cause| failed("random", cause, 0))?;
         let Some(blocks) = blocks(&data, shelved.nonce) else { return Ok(false) };
         let Some(rewritten) = self.rewritten(id, nonce, &blocks) else { return Ok(false) };
