@@ -6,7 +6,10 @@ mod support;
 
 use std::sync::Arc;
 
-use storage::{Journal, Keep, Retention};
+use storage::{
+    Among, Counted, Counts, Journal, KEYED_MS, Keep, ListQuery, Offset, Retention, StatsQuery,
+    TenantId, list, stats,
+};
 use support::{
     channel, keep_all,
     log::open,
@@ -15,9 +18,12 @@ use support::{
 };
 
 const SEGMENT_BYTES: u64 = 16 * 1024;
+const TENANT: TenantId = TenantId(0);
 /// A channel whose messages all stay.
 const KEPT: u64 = 0;
 /// One that keeps its last message.
+const SHORT: u64 = 3;
+/// The same, with messages enough to fill segments.
 const FILLER: u64 = 6;
 
 /// A log of one tenant, as it is written.
@@ -52,6 +58,34 @@ impl Log {
             self.append(number, 1);
         }
     }
+
+    /// Says something about the messages of a channel up to an offset. It goes with what is appended next.
+    fn count(&mut self, number: u64, until: u64) {
+        let counts = |offset| Counts { ws_audience: offset, ..Counts::default() };
+        let counted = (1..=until).map(|offset| Counted {
+            channel: channel(number),
+            epoch: storage::Epoch(1),
+            offset: Offset(offset),
+            counts: counts(offset),
+        });
+        self.journal.count(&counted.collect::<Vec<_>>()).unwrap();
+    }
+
+    fn offsets(&mut self, number: u64) -> Vec<u64> {
+        let read = self.journal.read(&channel(number), Offset(0), 1_000).unwrap();
+        read.iter().map(|it| it.offset().unwrap().0).collect()
+    }
+
+    /// Of every message of a channel up to an offset that is there, its counts are.
+    fn check_counts(&mut self, number: u64, until: u64) {
+        let among = Among::Channel(channel(number));
+        let query = ListQuery { tenant: TENANT, among, event: None, limit: 1_000, offset: 0 };
+        for it in list(&mut [&mut self.journal], &query).unwrap() {
+            let offset = it.publication.offset().unwrap().0;
+            let said = if offset <= until { offset } else { 0 };
+            assert_eq!(it.counts.ws_audience, said, "of message {offset}");
+        }
+    }
 }
 
 fn policy() -> Retention {
@@ -60,6 +94,44 @@ fn policy() -> Retention {
         false => Keep { messages_max: 1, ..Keep::ALL },
     };
     Retention { keep: Arc::new(keep), ..keep_all() }
+}
+
+#[test]
+fn a_message_that_comes_back_has_its_counts_when_what_said_them_was_rewritten() {
+    let mut log = Log::new(1);
+    log.append(SHORT, 5);
+    log.fill(KEPT);
+    log.count(SHORT, 5);
+    log.fill(FILLER);
+    log.append(SHORT, 1);
+    // The second segment says something of the first, and has nothing else that stays.
+    let retired = log.journal.retain(&policy(), 2 * KEYED_MS).unwrap();
+    assert_eq!((retired.rewritten, retired.segments), (1, 0));
+    let mut log = log.reopen();
+    log.check_counts(SHORT, 5);
+    let query = StatsQuery { tenant: TENANT, among: Among::All, since_ms: 0 };
+    let counted = stats(&mut [&mut log.journal], &query).unwrap();
+    let is_back = log.offsets(SHORT).len() == 6;
+    assert_eq!(counted.counts.ws_audience, if is_back { 15 } else { 0 });
+}
+
+#[test]
+fn a_message_that_comes_back_has_its_counts_when_what_said_them_was_removed() {
+    let mut log = Log::new(2);
+    log.fill(KEPT);
+    log.fill(FILLER);
+    // The third segment stays for what it says of the first, and the fourth says something of the third.
+    log.count(KEPT, 1);
+    log.append(SHORT, 5);
+    log.fill(FILLER);
+    log.count(SHORT, 5);
+    log.fill(FILLER);
+    log.append(SHORT, 1);
+    let retired = log.journal.retain(&policy(), 0).unwrap();
+    assert_eq!((retired.rewritten, retired.segments), (0, 1));
+    let mut log = log.reopen();
+    log.check_counts(SHORT, 5);
+    log.check_counts(KEPT, 1);
 }
 
 #[test]
