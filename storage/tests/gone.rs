@@ -1,6 +1,10 @@
 //! What a retention takes along: nothing of it may be missed by what comes back when the journal is opened again.
 
-#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod support;
 
@@ -12,7 +16,7 @@ use storage::{
 };
 use support::{
     channel, keep_all,
-    log::open,
+    log::{open, unlink_sidecars},
     publication,
     sim_disk::{Faults, Lasting, SimDisk},
 };
@@ -132,6 +136,35 @@ fn a_message_that_comes_back_has_its_counts_when_what_said_them_was_removed() {
     let mut log = log.reopen();
     log.check_counts(SHORT, 5);
     log.check_counts(KEPT, 1);
+}
+
+#[test]
+fn what_was_dropped_stays_so_when_the_segment_that_says_it_goes() {
+    // The journal is opened with sidecars, without, or not at all in between.
+    for (seed, is_opened) in [(3, Some(true)), (4, Some(false)), (5, None)] {
+        let mut log = Log::new(seed);
+        log.append(SHORT, 5);
+        log.fill(KEPT);
+        log.fill(FILLER);
+        log.journal.drop_channel(&channel(SHORT)).unwrap();
+        log.fill(FILLER);
+        log.append(SHORT, 1);
+        log.fill(KEPT);
+        if let Some(has_sidecars) = is_opened {
+            drop(log.journal);
+            if !has_sidecars {
+                unlink_sidecars(&log.disk);
+            }
+            log.journal = open(&log.disk, SEGMENT_BYTES);
+        }
+        assert_eq!(log.offsets(SHORT), [6]);
+        let retired = log.journal.retain(&policy(), 0).unwrap();
+        assert_eq!((retired.rewritten, retired.segments), (0, 1));
+        let mut log = log.reopen();
+        assert_eq!(log.offsets(SHORT), [6], "with sidecars");
+        unlink_sidecars(&log.disk);
+        assert_eq!(log.reopen().offsets(SHORT), [6], "without");
+    }
 }
 
 #[test]

@@ -40,6 +40,8 @@ struct Told {
     acked: BTreeMap<u64, Vec<Arc<Publication>>>,
     /// The highest offset up to which messages may be gone by retention.
     retired: BTreeMap<u64, u64>,
+    /// The highest offset up to which messages were dropped: none of them comes back.
+    dropped: BTreeMap<u64, u64>,
     /// What was said about messages, by id: the number that is durable, and the last one.
     said: BTreeMap<MessageId, (u64, u64)>,
     last_said: u64,
@@ -79,6 +81,8 @@ impl Told {
             let from =
                 read.first().map_or(state.position.offset.0 + 1, |it| it.offset().unwrap().0);
             assert!(from <= retired + 1, "seed {seed}: {key:?} begins at {from}");
+            let dropped = self.dropped.get(number).copied().unwrap_or(0);
+            assert!(from > dropped, "seed {seed}: {key:?} begins at {from}, and was dropped");
             for (at, it) in (from..).zip(&read) {
                 assert_eq!(**it, *publication(&key, 1, at), "seed {seed}: every byte is right");
             }
@@ -254,8 +258,11 @@ fn drop_one(
     random: &mut Random,
 ) -> Result<(), JournalError> {
     let number = random.below(7);
-    told.retired.insert(number, told.next(number) - 1);
-    journal.drop_channel(&channel(number))
+    let last = told.next(number) - 1;
+    told.retired.insert(number, last);
+    journal.drop_channel(&channel(number))?;
+    told.dropped.insert(number, last);
+    Ok(())
 }
 
 #[test]

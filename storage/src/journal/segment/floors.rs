@@ -19,7 +19,12 @@ impl SegmentJournal {
     /// Where channels stand that nothing else would say once these segments are gone.
     pub(super) fn floors(&self, unused: &[u64]) -> Result<Floors, JournalError> {
         let stays = |id: u64| self.shelf.files.contains_key(&id) && !unused.contains(&id);
-        let needed = self.index.iter().filter(|it| unused.contains(&it.named_in));
+        let oldest = self.shelf.files.keys().copied().find(|it| stays(*it)).unwrap_or(u64::MAX);
+        let is_needed = |it: &&Channel| {
+            unused.contains(&it.named_in)
+                || (oldest < it.marked_in && unused.contains(&it.marked_in))
+        };
+        let needed = self.index.iter().filter(is_needed);
         let mut floors: Floors = needed.map(|it| (Arc::clone(&it.key), it.state)).collect();
         for id in unused {
             let Some(shelved) = self.shelf.files.get(id) else { continue };
