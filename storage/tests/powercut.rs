@@ -40,6 +40,8 @@ struct Told {
     acked: BTreeMap<u64, Vec<Arc<Publication>>>,
     /// The highest offset up to which messages may be gone by retention.
     retired: BTreeMap<u64, u64>,
+    /// The highest offset up to which messages were dropped: none of them comes back.
+    dropped: BTreeMap<u64, u64>,
     /// What was said about messages, by id: the number that is durable, and the last one.
     said: BTreeMap<MessageId, (u64, u64)>,
     last_said: u64,
@@ -79,6 +81,8 @@ impl Told {
             let from =
                 read.first().map_or(state.position.offset.0 + 1, |it| it.offset().unwrap().0);
             assert!(from <= retired + 1, "seed {seed}: {key:?} begins at {from}");
+            let dropped = self.dropped.get(number).copied().unwrap_or(0);
+            assert!(from > dropped, "seed {seed}: {key:?} begins at {from}, and was dropped");
             for (at, it) in (from..).zip(&read) {
                 assert_eq!(**it, *publication(&key, 1, at), "seed {seed}: every byte is right");
             }
@@ -254,38 +258,52 @@ fn drop_one(
     random: &mut Random,
 ) -> Result<(), JournalError> {
     let number = random.below(7);
-    told.retired.insert(number, told.next(number) - 1);
-    journal.drop_channel(&channel(number))
+    let last = told.next(number) - 1;
+    told.retired.insert(number, last);
+    journal.drop_channel(&channel(number))?;
+    told.dropped.insert(number, last);
+    Ok(())
 }
 
 #[test]
 fn whatever_was_acknowledged_survives_power_cuts_at_any_call() {
     let (mut cuts, mut torn, mut rewritten) = (0, 0, 0);
-    let seeds = trust::rounds(200, 25_000);
-    for seed in 0..seeds {
-        let disk = SimDisk::new(seed);
-        let mut random = Random(seed);
-        let mut told = Told::default();
-        for _ in 0..4 {
-            let mut journal = open(&disk);
-            torn += u64::from(journal.stats().torn_bytes > 0);
-            assert_eq!(journal.stats().quarantined, 0, "seed {seed}: a torn tail is no damage");
-            told.check(&mut journal, seed);
-            let power_fails_in = Some(random.below(150));
-            disk.set_faults(Faults { power_fails_in, ..Faults::default() });
-            work(&mut *journal, &mut told, &mut random, 60);
-            drop(journal);
-            cuts += u64::from(disk.is_off());
-            disk.cut();
-        }
-        told.check(&mut open(&disk), seed);
-        rewritten += told.rewritten;
+    let seeds = trust::seeds(200, 25_000, &[9132]);
+    for seed in &seeds {
+        let seen = cut_power(*seed);
+        (cuts, torn, rewritten) = (cuts + seen.0, torn + seen.1, rewritten + seen.2);
     }
-    assert!(rewritten > seeds / 12, "{rewritten} segments were rewritten");
-    assert!(cuts > seeds * 5 / 3, "the power was cut {cuts} times");
-    assert!(torn > seeds / 12, "{torn} tails were torn");
+    let count = seeds.len() as u64;
+    // One seed alone need not come by all of it.
+    if count > 1 {
+        assert!(rewritten > count / 12, "{rewritten} segments were rewritten");
+        assert!(cuts > count * 5 / 3, "the power was cut {cuts} times");
+        assert!(torn > count / 12, "{torn} tails were torn");
+    }
     let figures = [("cuts", cuts), ("torn_tails", torn), ("acknowledged_lost", 0)];
     trust::tell("power cut at any call, simulated disk", &figures);
+}
+
+/// Works and cuts the power a few times. Says how often it was cut at work, tails were torn, and segments rewritten.
+fn cut_power(seed: u64) -> (u64, u64, u64) {
+    let (mut cuts, mut torn) = (0, 0);
+    let disk = SimDisk::new(seed);
+    let mut random = Random(seed);
+    let mut told = Told::default();
+    for _ in 0..4 {
+        let mut journal = open(&disk);
+        torn += u64::from(journal.stats().torn_bytes > 0);
+        assert_eq!(journal.stats().quarantined, 0, "seed {seed}: a torn tail is no damage");
+        told.check(&mut journal, seed);
+        let power_fails_in = Some(random.below(150));
+        disk.set_faults(Faults { power_fails_in, ..Faults::default() });
+        work(&mut *journal, &mut told, &mut random, 60);
+        drop(journal);
+        cuts += u64::from(disk.is_off());
+        disk.cut();
+    }
+    told.check(&mut open(&disk), seed);
+    (cuts, torn, told.rewritten)
 }
 
 fn is_write(why: &JournalError, seed: u64) -> bool {
@@ -305,37 +323,47 @@ fn check_fence(journal: &mut dyn Journal, told: &Told, random: &mut Random, seed
 #[test]
 fn an_error_of_the_disk_once_or_for_ever_loses_nothing_that_was_acknowledged() {
     let (mut errors, mut fenced, mut cuts) = (0, 0, 0);
-    let seeds = trust::rounds(100, 10_000);
-    for seed in 0..seeds {
-        let disk = SimDisk::new(seed);
-        let mut random = Random(seed);
-        let mut told = Told::default();
-        for _ in 0..4 {
-            let mut journal = open(&disk);
-            assert_eq!(journal.stats().quarantined, 0, "seed {seed}: an error is no damage");
-            told.check(&mut journal, seed);
-            let lasting = if random.chance(2) { Lasting::Once } else { Lasting::ForEver };
-            let error_in = Some((random.below(120), lasting));
-            disk.set_faults(Faults { error_in, ..Faults::default() });
-            let why = work(&mut *journal, &mut told, &mut random, 60);
-            errors += u64::from(disk.faults().error_in.is_none_or(|it| it.0 == 0));
-            disk.set_faults(Faults::default());
-            // A read that fails takes nothing with it.
-            if why.as_ref().is_some_and(|it| is_write(it, seed)) {
-                fenced += 1;
-                check_fence(&mut *journal, &told, &mut random, seed);
-            }
-            drop(journal);
-            // With the cache as it is, or without.
-            if random.chance(2) {
-                cuts += 1;
-                disk.cut();
-            }
-        }
-        told.check(&mut open(&disk), seed);
+    let seeds = trust::seeds(100, 10_000, &[8351]);
+    for seed in &seeds {
+        let seen = fail_disk(*seed);
+        (errors, fenced, cuts) = (errors + seen.0, fenced + seen.1, cuts + seen.2);
     }
-    assert!(fenced > seeds && errors > fenced, "{errors} errors, {fenced} of them fenced");
+    let is_seen = fenced > seeds.len() as u64 && errors > fenced;
+    // One seed alone need not come by all of it.
+    assert!(is_seen || seeds.len() == 1, "{errors} errors, {fenced} of them fenced");
     let figures =
         [("errors", errors), ("fenced", fenced), ("power_cuts", cuts), ("acknowledged_lost", 0)];
     trust::tell("EIO once or for ever, simulated disk", &figures);
+}
+
+/// Works on a disk that fails a few times. Says how often it did, how often that fenced the journal, and the power was cut after it.
+fn fail_disk(seed: u64) -> (u64, u64, u64) {
+    let (mut errors, mut fenced, mut cuts) = (0, 0, 0);
+    let disk = SimDisk::new(seed);
+    let mut random = Random(seed);
+    let mut told = Told::default();
+    for _ in 0..4 {
+        let mut journal = open(&disk);
+        assert_eq!(journal.stats().quarantined, 0, "seed {seed}: an error is no damage");
+        told.check(&mut journal, seed);
+        let lasting = if random.chance(2) { Lasting::Once } else { Lasting::ForEver };
+        let error_in = Some((random.below(120), lasting));
+        disk.set_faults(Faults { error_in, ..Faults::default() });
+        let why = work(&mut *journal, &mut told, &mut random, 60);
+        errors += u64::from(disk.faults().error_in.is_none_or(|it| it.0 == 0));
+        disk.set_faults(Faults::default());
+        // A read that fails takes nothing with it.
+        if why.as_ref().is_some_and(|it| is_write(it, seed)) {
+            fenced += 1;
+            check_fence(&mut *journal, &told, &mut random, seed);
+        }
+        drop(journal);
+        // With the cache as it is, or without.
+        if random.chance(2) {
+            cuts += 1;
+            disk.cut();
+        }
+    }
+    told.check(&mut open(&disk), seed);
+    (errors, fenced, cuts)
 }

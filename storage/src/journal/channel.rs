@@ -37,6 +37,8 @@ pub(super) struct Channel {
     pub(super) runs: VecDeque<Run>,
     /// The last segment that says where it stands: as long as that one is there, it is not forgotten.
     pub(super) named_in: u64,
+    /// The last segment with a mark of where it stands: what it let go of in older ones is not gone without that.
+    pub(super) marked_in: u64,
     /// How much damage recovery had seen when this channel was last seen to go on without a hole.
     pub(super) proven: usize,
     /// Whether recovery saw a hole in it that no epoch closes.
@@ -114,6 +116,7 @@ impl Channel {
             state: ChannelState::default(),
             runs: VecDeque::new(),
             named_in: 0,
+            marked_in: 0,
             proven: 0,
             has_hole: false,
             touched: 0,

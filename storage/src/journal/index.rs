@@ -152,7 +152,7 @@ impl Index {
     ) {
         let damages = self.damages;
         let channel = recovered(&mut self.channels, tenant, name);
-        channel.named_in = segment;
+        (channel.named_in, channel.marked_in) = (segment, segment);
         if state.first_retained == channel.state.first_retained {
             return channel.stand_at(&state, damages);
         }
@@ -160,6 +160,13 @@ impl Index {
         channel.stand_at(&state, damages);
         trim(channel, state.first_retained);
         self.usage.add_channel(channel);
+    }
+
+    /// Where the last mark of a channel is, if it is not where the channel was named last.
+    pub(super) fn marked(&mut self, key: &ChannelKey, segment: u64) {
+        if let Some(channel) = self.channels.find_mut(key.hash(), |it| *it.key == *key) {
+            channel.marked_in = segment;
+        }
     }
 
     /// Lets go of the messages of a channel before `first`. Returns how many went.

@@ -84,16 +84,19 @@ impl SegmentJournal {
         sparse.map(|it| *it.0).collect()
     }
 
-    /// Rewrites a segment, unless anything in it is not as it should be. Says whether it did.
+    /// Rewrites a segment, unless anything in it is not as it should be. Says whether it did. Where channels stand that let go of
+    /// messages elsewhere, of which nothing more is said then, is written down first.
     fn rewrite(&mut self, id: u64) -> Result<bool, JournalError> {
         let Some(shelved) = self.shelf.files.get(&id) else { return Ok(false) };
-        let size = usize::try_from(shelved.bytes).unwrap_or(usize::MAX);
-        let mut data = vec![0; size];
-        let read = shelved.file.read_at(&mut data, 0);
-        data.truncate(read.map_err(|cause| failed("read", cause, 0))?);
+        let data = shelved.read().map_err(|cause| failed("read", cause, 0))?;
         let nonce = self.shelf.disk.random().map_err(|cause| failed("random", cause, 0))?;
         let Some(blocks) = blocks(&data, shelved.nonce) else { return Ok(false) };
         let Some(rewritten) = self.rewritten(id, nonce, &blocks) else { return Ok(false) };
+        let cleaned = self.active.id;
+        let entries = blocks.iter().flat_map(|it| &it.1).map(|it| &it.0);
+        let stays = |it| it != id && self.shelf.files.contains_key(&it);
+        let floors = self.floors_of_said(entries, stays);
+        self.stand(&floors)?;
         match self.shelf.replace(id, &rewritten.header, &rewritten.bytes) {
             Ok(()) => {}
             Err(JournalError::Full { .. } | JournalError::Descriptors) => return Ok(false),
@@ -105,7 +108,6 @@ impl SegmentJournal {
         let list = lists::encode(nonce, &rewritten.rows.snapshot());
         // Where there is no room for it, it is made anew whenever it is needed.
         let _ = self.shelf.put_list(id, &list);
-        let cleaned = self.active.id;
         let used = |it: &u64| self.index.uses(*it);
         if let Some(shelved) = self.shelf.files.get_mut(&id) {
             shelved.targets.retain(used);

@@ -13,11 +13,13 @@ use std::io;
 use super::{
     SegmentJournal,
     bytes::Bytes,
-    shelf::{Shelf, failed, sidecar_name, sync_failed},
+    entry::Entry,
+    look::entries_of,
+    shelf::{Shelf, Shelved, failed, sidecar_name, sync_failed},
     sidecar,
 };
 use crate::{
-    disk::{DiskFile, Fill},
+    disk::DiskFile,
     error::JournalError,
     ids::TenantId,
     journal::keyed::{KeyedRecord, Newest},
@@ -169,21 +171,18 @@ impl Shelf {
         if last_at_ms == 0 || last_at_ms < now_ms.saturating_sub(KEYED_MS) {
             return Ok(false);
         }
-        let name = sidecar_name(id);
-        if shelved.sidecar.is_none() {
-            let (data, stored) = sidecar::only_keys(&shelved.keys);
-            let written = self
-                .disk
-                .create(&name, 0, Fill::Room)
-                .and_then(|file| file.write_all_at(&data, 0).map(|()| file));
-            let file = written.map_err(|cause| failed("write keys", cause, data.len() as u64))?;
-            shelved.sidecar = Some(file);
-            shelved.keys.records = Records::Stored(stored);
-        }
-        let Records::Stored(stored) = shelved.keys.records else { return Ok(false) };
-        let Some(file) = shelved.sidecar.take() else { return Ok(false) };
+        let again = shelved.sidecar.as_deref().map(write_again).transpose()?.flatten();
+        let (file, stored) = match (shelved.sidecar.take(), again) {
+            (Some(file), Some(stored)) => (file, stored),
+            (None | Some(_), _) => {
+                let made = shelved.known_keys();
+                let (data, stored) = made.map_err(|cause| failed("read segment", cause, 0))?;
+                let file = self.write_new(&sidecar_name(id), &data);
+                (file.map_err(|cause| failed("write keys", cause, data.len() as u64))?, stored)
+            }
+        };
         file.sync_data().map_err(|cause| sync_failed("sync keys", cause))?;
-        let renamed = self.disk.rename(&name, &file_name(id));
+        let renamed = self.disk.rename(&sidecar_name(id), &file_name(id));
         renamed.map_err(|cause| failed("rename", cause, 0))?;
         self.keys.insert(id, KeysFile { file, stored: Some(stored) });
         Ok(true)
@@ -199,6 +198,43 @@ impl Shelf {
             self.keys.remove(&id);
         }
         Ok(())
+    }
+}
+
+/// Writes a sidecar once more, as it is, for the next sync. Should one have failed before the journal was opened, the kernel has it in
+/// its cache and takes it for written. It needs no room. `None` when it is damaged.
+fn write_again(file: &dyn DiskFile) -> Result<Option<Stored>, JournalError> {
+    let unread = |cause| failed("read keys", cause, 0);
+    let mut data = vec![0; usize::try_from(file.bytes().map_err(unread)?).unwrap_or(usize::MAX)];
+    let read = file.read_at(&mut data, 0).map_err(unread)?;
+    data.truncate(read);
+    let stored = sidecar::keys(&data);
+    if stored.is_some() {
+        file.write_all_at(&data, 0).map_err(|cause| failed("write keys", cause, 0))?;
+    }
+    Ok(stored)
+}
+
+impl Shelved {
+    /// What a sidecar consists of that has nothing but its keys.
+    fn known_keys(&self) -> io::Result<(Vec<u8>, Stored)> {
+        match &self.keys.records {
+            Records::Known(_) => Ok(sidecar::only_keys(&self.keys)),
+            Records::Stored(_) => Ok(sidecar::only_keys(&self.scan_keys()?)),
+        }
+    }
+
+    /// The keys that the segment itself has.
+    fn scan_keys(&self) -> io::Result<SegmentKeys> {
+        let mut keys = SegmentKeys::default();
+        entries_of(&self.read()?, self.nonce, |entry, _| {
+            if let Entry::Message(message) = entry {
+                keys.take(KeyedRecord::of_message(&message));
+            } else if let Entry::Drop { tenant } = entry {
+                keys.drop_tenant(tenant);
+            }
+        });
+        Ok(keys)
     }
 }
 

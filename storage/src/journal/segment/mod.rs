@@ -3,6 +3,7 @@
 mod block;
 mod compact;
 mod count;
+mod floors;
 mod found;
 pub mod fuzzing;
 mod keys;

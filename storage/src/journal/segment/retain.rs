@@ -174,14 +174,13 @@ impl SegmentJournal {
         Ok(forgotten.len() as u64)
     }
 
-    /// Removes segments in which nothing is retained. Where their channels stand is written down first.
+    /// Removes segments in which nothing is retained. Where channels stand that nothing else says is written down first.
     fn remove_unused(&mut self, now_ms: u64) -> Result<u64, JournalError> {
         let unused = self.unused();
         if unused.is_empty() {
             return Ok(0);
         }
-        let named = self.index.iter().filter(|it| unused.contains(&it.named_in));
-        let floors: Vec<_> = named.map(|it| (Arc::clone(&it.key), it.state)).collect();
+        let floors = self.floors(&unused)?;
         self.stand(&floors)?;
         self.log.damages.retain(|it| !unused.contains(&it.segment));
         for some in unused.chunks(MARKS_MAX) {

@@ -49,6 +49,16 @@ pub(super) struct Shelved {
     pub(super) cleaned: u64,
 }
 
+impl Shelved {
+    /// All of its bytes.
+    pub(super) fn read(&self) -> io::Result<Vec<u8>> {
+        let mut data = vec![0; usize::try_from(self.bytes).unwrap_or(usize::MAX)];
+        let read = self.file.read_at(&mut data, 0)?;
+        data.truncate(read);
+        Ok(data)
+    }
+}
+
 /// See the module.
 pub(super) struct Shelf {
     pub(super) disk: Arc<dyn Disk>,
@@ -253,17 +263,8 @@ impl Shelf {
     ) -> Result<(), JournalError> {
         let unfinished = "rewritten.tmp";
         let room = bytes.len() as u64;
-        let written = self
-            .disk
-            .create(unfinished, 0, Fill::Room)
-            .and_then(|file| file.write_all_at(bytes, 0).map(|()| file));
-        let file = match written {
-            Ok(file) => file,
-            Err(cause) => {
-                let _ = self.disk.unlink(unfinished); // The first error tells more.
-                return Err(failed("rewrite", cause, room));
-            }
-        };
+        let written = self.write_new(unfinished, bytes);
+        let file = written.map_err(|cause| failed("rewrite", cause, room))?;
         file.sync_data().map_err(|cause| sync_failed("sync", cause))?;
         let Some(shelved) = self.files.get_mut(&id) else { return Ok(()) };
         let stale = shelved.sidecar.take().map(|_| sidecar_name(id));
@@ -274,6 +275,16 @@ impl Shelf {
         // It would be known for that of another file; so it is only a matter of room.
         let gone = stale.map_or(Ok(()), |it| self.disk.unlink(&it));
         gone.map_err(|cause| failed("remove", cause, 0))
+    }
+
+    /// Writes a file that is not synced yet, or none.
+    pub(super) fn write_new(&self, name: &str, bytes: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        let file = self.disk.create(name, 0, Fill::Room);
+        let written = file.and_then(|file| file.write_all_at(bytes, 0).map(|()| file));
+        if written.is_err() {
+            let _ = self.disk.unlink(name); // The first error tells more.
+        }
+        written
     }
 
     /// Writes a sidecar. It is not synced: what is wrong with it later is seen by its checksum.

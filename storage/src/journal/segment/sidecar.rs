@@ -3,14 +3,14 @@
 //! ```text
 //! sidecar = "SIDX" crc:u32 version:u8 keyed_at:u64 nonce:u64 sequence:u64 chain:u32 log
 //!           cleaned:u64 forgotten:u32 (tenant:u32 name)* targets:u32 segment:u64* dropped:u32 tenant:u32*
-//!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64
+//!           channels:u32 (tenant:u32 name epoch:u32 offset:u64 first_retained:u64 at_ms:u64 marked_in:u64
 //!           runs:u32 (epoch:u32 first:u64 count:u32 bytes:u64 first_at_ms:u64 last_at_ms:u64 place:u32*)*)*
 //!           keyed
 //! ```
 //!
 //! `crc` is CRC32C over what follows it. `keyed_at` is where `keyed` begins (see `keys`). `sequence` and `chain` are what the next segment's first block goes on from.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use super::{
     bytes::{Bytes, put_text},
@@ -26,7 +26,9 @@ use crate::{
 
 const MAGIC: &[u8; 4] = b"SIDX";
 /// One of another version is made anew.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
+/// Files of keys of these versions are read: there is nothing that they could be made anew from.
+const KEYS_VERSIONS: RangeInclusive<u8> = 3..=VERSION;
 /// Where `keyed_at` stands.
 const KEYED_AT: usize = 9;
 
@@ -83,6 +85,7 @@ pub(super) fn encode(head: &Head, segment: u64, index: &Index, keys: &SegmentKey
         channels += 1;
         put_channel(&mut out, &channel.key);
         put_state(&mut out, &channel.state);
+        out.extend_from_slice(&channel.marked_in.to_le_bytes());
         put_count(&mut out, channel.runs.iter().filter(|it| it.segment == segment).count());
         for run in channel.runs.iter().filter(|it| it.segment == segment) {
             places.push(put_run(&mut out, run));
@@ -107,8 +110,8 @@ pub(super) fn only_keys(keys: &SegmentKeys) -> (Vec<u8>, Stored) {
 /// Where the keyed records of a sidecar are. `None` when it is damaged.
 pub(super) fn keys(bytes: &[u8]) -> Option<Stored> {
     let mut rest = Bytes(whole(bytes)?);
-    let at = if rest.u8()? == VERSION { rest.u64()? } else { return None };
-    keys::find(bytes, at)
+    rest.u8().filter(|it| KEYS_VERSIONS.contains(it))?;
+    keys::find(bytes, rest.u64()?)
 }
 
 /// What the checksum covers, if it is right.
@@ -162,16 +165,17 @@ pub(super) fn decode(
     }
     dropped.iter().for_each(|it| index.forget_tenant(*it));
     head.forgotten.iter().for_each(|it| index.forget(it));
-    for (key, state, runs) in channels {
+    for (key, state, marked_in, runs) in channels {
         for run in runs {
             index.recover_run(key.tenant(), key.name(), run);
         }
         index.stand(key.tenant(), key.name(), state, segment);
+        index.marked(&key, marked_in);
     }
     Some((head, SegmentKeys { records: Records::Stored(keyed), dropped }))
 }
 
-type Listed = (ChannelKey, ChannelState, Vec<Run>);
+type Listed = (ChannelKey, ChannelState, u64, Vec<Run>);
 type Parsed = (Head, Vec<TenantId>, Vec<Listed>);
 
 fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
@@ -189,9 +193,9 @@ fn parse(all: &[u8], mut bytes: Bytes<'_>, segment: u64) -> Option<Parsed> {
     let mut channels = Vec::new();
     for _ in 0..bytes.u32()? {
         let key = channel(&mut bytes)?;
-        let state = state(&mut bytes)?;
+        let (state, marked_in) = (state(&mut bytes)?, bytes.u64()?);
         let runs = (0..bytes.u32()?).map(|_| run(all, &mut bytes, segment));
-        channels.push((key, state, runs.collect::<Option<_>>()?));
+        channels.push((key, state, marked_in, runs.collect::<Option<_>>()?));
     }
     let head = Head { nonce, end, log, forgotten, targets, cleaned };
     Some((head, dropped, channels))
@@ -211,4 +215,22 @@ fn run(all: &[u8], bytes: &mut Bytes<'_>, segment: u64) -> Option<Run> {
         return None;
     }
     Some(Run { segment, epoch, first, count, bytes: size, first_at_ms, last_at_ms, places })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_the_version_before_are_read_and_nothing_else_of_it() {
+        let (mut bytes, stored) = only_keys(&SegmentKeys::default());
+        for (version, is_read) in [(2, false), (3, true), (VERSION, true), (VERSION + 1, false)] {
+            patch(&mut bytes, 8, &[version]);
+            let crc = crc32c::crc32c(bytes.get(8..).unwrap_or_default()).to_le_bytes();
+            patch(&mut bytes, 4, &crc);
+            assert_eq!(keys(&bytes), is_read.then_some(stored), "version {version}");
+            let decoded = decode(&bytes, 0, 0, &mut Index::default());
+            assert_eq!(decoded.is_some(), version == VERSION, "version {version}");
+        }
+    }
 }
