@@ -87,11 +87,11 @@ impl SyncedSled {
         self.with(sled::Db::size_on_disk).unwrap_or(0)
     }
 
-    /// Whether there is room to write at all.
-    pub(crate) fn has_room(&self, bytes: u64) -> io::Result<bool> {
+    /// Whether there is room to write so many bytes, while others take some of it.
+    pub(crate) fn has_room(&self, bytes: u64, beside_bytes: u64) -> io::Result<bool> {
         let free = rustix::fs::statvfs(&self.dir)?;
         let free_bytes = free.f_bavail.saturating_mul(free.f_frsize);
-        Ok(free_bytes > FREE_SEGMENTS_MIN * self.segment_bytes + 4 * bytes)
+        Ok(free_bytes > FREE_SEGMENTS_MIN * self.segment_bytes + 4 * bytes + beside_bytes)
     }
 }
 
