@@ -128,6 +128,11 @@ impl Catalog {
 
     fn end_rewrite(&mut self) -> Result<(), JournalError> {
         let Some(rewrite) = &self.rewrite else { return Ok(()) };
+        // What the view lost without a word was not written anew: then the journal keeps all, and the next open makes the view of it.
+        if !self.view.is_whole()? {
+            self.is_behind = true;
+            return Err(JournalError::Fenced);
+        }
         let messages_max = self.position.offset.0 - rewrite.last.0;
         let keep = Keep { messages_max, ..Keep::ALL };
         let policy =
