@@ -122,6 +122,12 @@ impl View {
         let copy_dir = dir.with_extension("copy");
         remove(&copy_dir)?;
         let mut view = Self::open_one(dir)?;
+        // sled can open what it cannot read. Then all of it is in the journal.
+        if view.is_whole().is_err() {
+            drop(view);
+            SyncedSled::move_away(dir)?;
+            view = Self::open_one(dir)?;
+        }
         if !view.is_wasteful() || view.copy(&copy_dir).is_err() {
             return Ok(view);
         }
