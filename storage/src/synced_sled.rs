@@ -50,10 +50,18 @@ impl SyncedSled {
             Ok(synced) => return Ok((synced, Began::WithItsFiles)),
             Err(why) => why,
         };
-        let free = (0..1000).map(|it| dir.with_extension(format!("damaged-{it}")));
-        let Some(aside) = free.into_iter().find(|it| !it.exists()) else { return Err(why) };
-        fs::rename(dir, aside).map_err(|cause| OpenError::Io { operation: "rename", cause })?;
+        if !Self::move_away(dir)? {
+            return Err(why);
+        }
         Ok((Self::open(dir, segment_bytes)?, Began::WithNone))
+    }
+
+    /// Moves the files of a database away. Says whether there was a name for them.
+    pub(crate) fn move_away(dir: &Path) -> Result<bool, OpenError> {
+        let mut free = (0..1000).map(|it| dir.with_extension(format!("damaged-{it}")));
+        let Some(aside) = free.find(|it| !it.exists()) else { return Ok(false) };
+        let moved = fs::rename(dir, aside);
+        moved.map_err(|cause| OpenError::Io { operation: "rename", cause }).map(|()| true)
     }
 
     /// Has sled do something, however it takes that: it panics on errors of the disk. After one it would panic again or wait for ever
@@ -62,6 +70,8 @@ impl SyncedSled {
         let why = match catch_unwind(AssertUnwindSafe(|| work(&self.db))) {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(sled::Error::Io(cause))) => cause,
+            // It says so of what it reads, and can be closed.
+            Ok(Err(why @ sled::Error::Corruption { .. })) => return Err(io::Error::other(why)),
             Ok(Err(why)) => io::Error::other(why),
             Err(_) => io::Error::other("sled panicked on its disk"),
         };
@@ -87,11 +97,11 @@ impl SyncedSled {
         self.with(sled::Db::size_on_disk).unwrap_or(0)
     }
 
-    /// Whether there is room to write at all.
-    pub(crate) fn has_room(&self, bytes: u64) -> io::Result<bool> {
+    /// Whether there is room to write so many bytes, while others take some of it.
+    pub(crate) fn has_room(&self, bytes: u64, beside_bytes: u64) -> io::Result<bool> {
         let free = rustix::fs::statvfs(&self.dir)?;
         let free_bytes = free.f_bavail.saturating_mul(free.f_frsize);
-        Ok(free_bytes > FREE_SEGMENTS_MIN * self.segment_bytes + 4 * bytes)
+        Ok(free_bytes > FREE_SEGMENTS_MIN * self.segment_bytes + 4 * bytes + beside_bytes)
     }
 }
 

@@ -6,7 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use storage::{Catalog, Change};
 
@@ -108,5 +108,103 @@ fn a_long_history_of_large_rows_is_rewritten_too() {
         let rows = catalog.entries("pattern").unwrap();
         assert_eq!(rows.len(), 512);
         assert!(rows.iter().all(|it| it.1 == value.as_bytes()));
+    }
+}
+
+/// Bytes of the files in a folder.
+fn bytes_of(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let bytes = |it: fs::DirEntry| {
+        let is_dir = it.file_type().unwrap().is_dir();
+        if is_dir { bytes_of(&it.path()) } else { it.metadata().unwrap().len() }
+    };
+    entries.map(bytes).sum()
+}
+
+/// What a catalog has to hold after some changes, each of them of two large rows.
+#[derive(Default)]
+struct Model {
+    changes: u8,
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
+impl Model {
+    /// Sets a row and sets or removes another.
+    fn change(&mut self, catalog: &mut Catalog) {
+        self.changes = self.changes.wrapping_mul(5).wrapping_add(3);
+        let (row, other) = ([self.changes % 24], [24 + self.changes % 7]);
+        let value = vec![self.changes; 20_000];
+        let set = Change::Put { table: "t", key: &row, value: &value };
+        self.rows.insert(row.to_vec(), value.clone());
+        let second = if self.changes.is_multiple_of(3) {
+            self.rows.remove(other.as_slice());
+            Change::Delete { table: "t", key: &other }
+        } else {
+            self.rows.insert(other.to_vec(), value.clone());
+            Change::Put { table: "t", key: &other, value: &value }
+        };
+        catalog.apply(&[set, second], 1).unwrap();
+    }
+
+    fn check(&self, catalog: &Catalog) {
+        assert_eq!(catalog.quarantined(), 0);
+        let rows: BTreeMap<_, _> = catalog.entries("t").unwrap().into_iter().collect();
+        assert!(rows == self.rows, "other rows");
+    }
+}
+
+/// Three segments and the reserve: the one that is written, one that is being rewritten, a spare.
+const JOURNAL_BYTES_MAX: u64 = 17 * 1024 * 1024;
+
+#[test]
+fn the_journal_of_a_catalog_that_is_never_closed_stays_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    for _ in 0..1_000 {
+        model.change(&mut catalog);
+        let bytes = bytes_of(&dir.path().join("journal"));
+        assert!(bytes < JOURNAL_BYTES_MAX, "{bytes} bytes for {} rows", model.rows.len());
+    }
+    model.check(&catalog);
+    drop(catalog);
+    model.check(&Catalog::open(dir.path()).unwrap());
+}
+
+#[test]
+fn a_journal_that_is_being_rewritten_says_the_same_at_any_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    for round in 0..60 {
+        (0..7).for_each(|_| model.change(&mut catalog));
+        drop(catalog);
+        if round % 2 == 0 {
+            fs::remove_dir_all(dir.path().join("view")).unwrap();
+        }
+        catalog = Catalog::open(dir.path()).unwrap();
+        model.check(&catalog);
+        let bytes = bytes_of(&dir.path().join("journal"));
+        assert!(bytes < JOURNAL_BYTES_MAX, "{bytes} bytes for {} rows", model.rows.len());
+    }
+}
+
+/// sled forgets files of its own when it is closed.
+#[test]
+fn a_view_that_takes_far_more_than_it_holds_is_copied_at_an_open() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    for round in 0..20 {
+        if round == 10 {
+            // The process was killed over a copy.
+            fs::create_dir(dir.path().join("view.copy")).unwrap();
+            fs::write(dir.path().join("view.copy").join("db"), "no database").unwrap();
+        }
+        let mut catalog = Catalog::open(dir.path()).unwrap();
+        let bytes = bytes_of(&dir.path().join("view"));
+        assert!(bytes < 12 * 1024 * 1024, "round {round}: {bytes} bytes");
+        assert!(!dir.path().join("view.copy").exists(), "round {round}");
+        model.check(&catalog);
+        (0..60).for_each(|_| model.change(&mut catalog));
     }
 }

@@ -4,6 +4,9 @@
 //! record = kind:u8 (1 put, 2 delete) table_bytes:u16 table key_bytes:u16 key value
 //! ```
 
+/// What a change takes in the journal besides table, key and value, about.
+const AROUND_BYTES: usize = 128;
+
 /// One change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Change<'a> {
@@ -65,10 +68,9 @@ impl OwnedChange {
 impl<'a> Change<'a> {
     /// About what it takes in the journal.
     pub(super) fn bytes(&self) -> u64 {
-        const AROUND: usize = 128;
         let (Self::Put { table, key, .. } | Self::Delete { table, key }) = self;
         let value = if let Self::Put { value, .. } = self { value.len() } else { 0 };
-        (AROUND + table.len() + key.len() + value) as u64
+        put_bytes(table.len() + key.len(), value)
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -96,6 +98,11 @@ impl<'a> Change<'a> {
             _ => None,
         }
     }
+}
+
+/// About what a value takes in the journal.
+pub(super) fn put_bytes(key_bytes: usize, value_bytes: usize) -> u64 {
+    (AROUND_BYTES + key_bytes + value_bytes) as u64
 }
 
 fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

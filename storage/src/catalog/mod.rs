@@ -4,27 +4,26 @@
 //! made anew whenever it is behind, will not open, or does not hold what it should.
 
 mod change;
+mod rewrite;
 mod view;
 mod writer;
 
 use std::{path::Path, sync::Arc};
 
 pub use self::change::{Change, OwnedChange};
-use self::view::View;
 pub use self::writer::{CatalogAnswer, CatalogHandle, CatalogWriter};
+use self::{rewrite::Rewrite, view::View};
 use crate::{
     error::{JournalError, OpenError},
     ids::{ChannelKey, MessageId, Offset, Position, TenantId},
-    journal::{Journal, open},
-    options::{JournalKind, JournalOptions, Keep, Prepare, Retention},
+    journal::{Journal, SegmentJournal, open_segment_log},
+    options::{JournalOptions, Prepare},
     publication::{Draft, Publication, SenderKind},
 };
 
 /// Bytes of one of its segments: it holds little.
 const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
-/// The journal is rewritten when it has so many more records than there are entries.
-const EXCESS_MAX: u64 = 10_000;
-/// Records in one batch of a rewrite, and read at once.
+/// Records that are read at once.
 const RECORDS_MAX: usize = 512;
 /// A batch is closed once it has so many bytes: any batch fits a segment, with what stands around each change.
 const BATCH_BYTES_MAX: u64 = 512 * 1024;
@@ -34,12 +33,16 @@ pub type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// See the module. Its calls block: it belongs on a side thread.
 pub struct Catalog {
-    journal: Box<dyn Journal>,
+    journal: SegmentJournal,
     view: View,
     stream: Arc<ChannelKey>,
     position: Position,
     /// The view missed a change that is durable: what it says is not what holds.
     is_behind: bool,
+    /// The rewrite of the journal that is under way.
+    rewrite: Option<Rewrite>,
+    /// Bytes of changes since the last one began.
+    changed_bytes: u64,
 }
 
 impl Catalog {
@@ -49,11 +52,13 @@ impl Catalog {
     /// When the disk refuses, or another process holds the directory.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
         let options = JournalOptions { segment_bytes: SEGMENT_BYTES, prepare: Prepare::InPlace };
-        let journal = open(JournalKind::Segment, &dir.join("journal"), &options)?;
+        let journal = open_segment_log(&dir.join("journal"), &options)?;
         let view = View::open(&dir.join("view"))?;
         let stream = Arc::new(ChannelKey::new(TenantId(0), "catalog"));
         let position = Position { epoch: journal.fresh_epoch(), offset: Offset(0) };
-        let mut catalog = Self { journal, view, stream, position, is_behind: false };
+        let (is_behind, rewrite, changed_bytes) = (false, None, 0);
+        let mut catalog =
+            Self { journal, view, stream, position, is_behind, rewrite, changed_bytes };
         catalog.catch_up().map_err(|why| OpenError::Unreadable { why: why.to_string() })?;
         Ok(catalog)
     }
@@ -78,25 +83,32 @@ impl Catalog {
     ///
     /// # Errors
     /// As for [`Journal::append`]: nothing is changed. Should the view fail, the changes are durable, though the answer is an
-    /// error, and nothing is taken until the next open. Where there is no room for the view, nothing is begun.
+    /// error, and nothing is taken until the next open. Where there is no room for both, nothing is begun.
     pub fn apply(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
         if self.is_behind {
             return Err(JournalError::Fenced);
         }
         let needed_bytes = changes.iter().map(Change::bytes).sum();
-        if !self.view.has_room(needed_bytes)? {
+        if !self.has_room(needed_bytes, needed_bytes)? {
             return Err(JournalError::Full { needed_bytes });
         }
-        self.append(changes, now_ms)?;
+        self.append_with_part(changes, now_ms)?;
         let result = self.view.apply(changes, self.position);
         self.is_behind = result.is_err();
-        result
+        result?;
+        let _ = self.see_to_rewrite(); // The changes are durable and seen; should it fail, the next ones are refused or try again.
+        Ok(())
     }
 
     /// Damaged ranges that its journal set aside: changes may be missing.
     #[must_use]
     pub fn quarantined(&self) -> u64 {
         self.journal.stats().quarantined
+    }
+
+    /// Whether there is room for changes in the view, once the journal has what it needs for a batch: sled does not survive a full disk.
+    fn has_room(&self, bytes: u64, batch_bytes: u64) -> Result<bool, JournalError> {
+        self.view.has_room(bytes, self.journal.wanted_bytes(batch_bytes))
     }
 
     fn append(&mut self, changes: &[Change<'_>], now_ms: u64) -> Result<(), JournalError> {
@@ -140,8 +152,7 @@ impl Catalog {
         while after < self.position.offset {
             after = self.replay(after)?;
         }
-        let excess = (self.position.offset.0 + 1 - first.0).saturating_sub(self.view.count()?);
-        if excess > EXCESS_MAX { self.rewrite() } else { Ok(()) }
+        self.rewrite_if_long(self.position.offset.0 + 1 - first.0)
     }
 
     /// Applies some of the journal to the view; says how far it came.
@@ -177,41 +188,6 @@ impl Catalog {
         let changes: Vec<_> = later.iter().filter_map(|it| Change::decode(it.payload())).collect();
         // All at once: what lies between is neither here nor there. Until the journal says the same, this is to be done again.
         self.view.apply(&changes, Position { epoch: applied.epoch, ..self.position })?;
-        self.rewrite()
+        self.rewrite_all()
     }
-
-    /// Writes every entry anew, which changes nothing, and lets the records before go.
-    fn rewrite(&mut self) -> Result<(), JournalError> {
-        let start = self.position.offset;
-        let all = self.view.all()?;
-        let puts = all.iter().map(|(table, key, value)| Change::Put { table, key, value });
-        let puts: Vec<_> = puts.collect();
-        for batch in batches(&puts) {
-            self.append(batch, 0)?;
-        }
-        self.view.apply(&[], self.position)?;
-        let messages_max = self.position.offset.0 - start.0;
-        let keep = Keep { messages_max, ..Keep::ALL };
-        let policy =
-            Retention { keep: Arc::new(move |_| keep), bytes_max: u64::MAX, idle_ms_max: u64::MAX };
-        self.journal.retain(&policy, 0).map(drop)
-    }
-}
-
-/// The changes in batches that fit a segment each.
-fn batches<'a, 'b>(changes: &'a [Change<'b>]) -> impl Iterator<Item = &'a [Change<'b>]> {
-    let mut rest = changes;
-    std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let is_over = |change: &Change<'_>| {
-            let closes = bytes >= BATCH_BYTES_MAX;
-            bytes += change.bytes();
-            closes
-        };
-        let full = rest.len().min(RECORDS_MAX);
-        let (batch, others) =
-            rest.split_at(rest.iter().take(full).position(is_over).unwrap_or(full));
-        rest = others;
-        Some(batch).filter(|it| !it.is_empty())
-    })
 }

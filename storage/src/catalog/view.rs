@@ -1,9 +1,20 @@
 //! The catalog as it is read: keys and values in sled, with a note of how much of the journal they hold and a sum over all of them,
 //! because sled can open with entries missing and say nothing.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io,
+    ops::Bound,
+    path::Path,
+};
 
-use super::{Entries, change::Change};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use super::{
+    BATCH_BYTES_MAX, Entries,
+    change::{Change, put_bytes},
+};
 use crate::{
     error::{JournalError, OpenError},
     ids::{Epoch, Offset, Position},
@@ -13,17 +24,46 @@ use crate::{
 const SLED_SEGMENT_BYTES: usize = 512 * 1024;
 /// Sorts before every table: table names have no zero byte, and this has nothing else.
 const NOTE: &[u8] = &[0];
+/// A view may take so many bytes of the disk, and so many times the bytes of its entries.
+const SLACK_BYTES: u64 = 4 * 1024 * 1024;
+const WASTE: u64 = 4;
+/// Before every entry.
+pub(super) const START: &[u8] = NOTE;
 
 /// See the module.
 pub(super) struct View {
     synced: SyncedSled,
+    /// About what its entries take in the journal, once it is known to be whole.
+    bytes: u64,
 }
 
 /// An entry with its table.
-type Full = (String, Vec<u8>, Vec<u8>);
+pub(super) struct Full {
+    table: String,
+    key: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Full {
+    fn new((full, value): (sled::IVec, sled::IVec)) -> Self {
+        let mut parts = full.splitn(2, |it| *it == 0);
+        let [table, key] = [(); 2].map(|()| parts.next().unwrap_or_default());
+        let table = String::from_utf8_lossy(table).into_owned();
+        Self { table, key: key.to_vec(), value: value.to_vec() }
+    }
+
+    pub(super) fn full_key(&self) -> Vec<u8> {
+        full_key(&self.table, &self.key)
+    }
+
+    /// What sets it.
+    pub(super) fn as_put(&self) -> Change<'_> {
+        Change::Put { table: &self.table, key: &self.key, value: &self.value }
+    }
+}
 
 /// How much of the journal the view holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Note {
     position: Position,
     count: u64,
@@ -50,6 +90,13 @@ impl Note {
     }
 }
 
+fn remove(dir: &Path) -> Result<(), OpenError> {
+    match fs::remove_dir_all(dir) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(|cause| OpenError::Io { operation: "remove", cause }),
+    }
+}
+
 fn failed(cause: io::Error) -> JournalError {
     JournalError::Io { operation: "catalog", cause }
 }
@@ -70,9 +117,63 @@ fn sum_of(key: &[u8], value: &[u8]) -> u64 {
 }
 
 impl View {
+    /// Opens it. One that is large beside what it holds is put in order: sled forgets files of its own when it is closed.
     pub(super) fn open(dir: &Path) -> Result<Self, OpenError> {
+        let copy_dir = dir.with_extension("copy");
+        remove(&copy_dir)?;
+        let mut view = Self::open_one(dir)?;
+        // sled can open what it cannot read. Then all of it is in the journal.
+        if view.is_whole().is_err() {
+            drop(view);
+            SyncedSled::move_away(dir)?;
+            view = Self::open_one(dir)?;
+        }
+        if !view.is_wasteful() || view.copy(&copy_dir).is_err() {
+            return Ok(view);
+        }
+        drop(view);
+        // One of the two is in place at any time, and both say the same.
+        let exchanged = renameat_with(CWD, &copy_dir, CWD, dir, RenameFlags::EXCHANGE);
+        // Not every file system exchanges names: there it stays as large as it is.
+        if let (Ok(()), Some(parent)) = (exchanged, dir.parent()) {
+            let synced = File::open(parent).and_then(|it| it.sync_all());
+            synced.map_err(|cause| OpenError::Io { operation: "sync directory", cause })?;
+        }
+        remove(&copy_dir)?;
+        Self::open_one(dir)
+    }
+
+    fn open_one(dir: &Path) -> Result<Self, OpenError> {
         let (synced, _) = SyncedSled::open_or_move(dir, SLED_SEGMENT_BYTES)?;
-        Ok(Self { synced })
+        Ok(Self { synced, bytes: 0 })
+    }
+
+    /// Whether it holds what it says, and that takes far more of the disk than it should.
+    fn is_wasteful(&mut self) -> bool {
+        let disk_bytes = self.synced.bytes();
+        disk_bytes > SLACK_BYTES
+            && self.is_whole().is_ok_and(|it| it)
+            && disk_bytes > SLACK_BYTES + WASTE * self.bytes
+    }
+
+    /// Copies all of it to another folder, durably, if there is room.
+    fn copy(&self, dir: &Path) -> Result<(), JournalError> {
+        if !self.has_room(self.bytes, 0)? {
+            return Err(JournalError::Full { needed_bytes: self.bytes });
+        }
+        let unreadable = |why: OpenError| failed(io::Error::other(why.to_string()));
+        let mut copy = Self::open_one(dir).map_err(unreadable)?;
+        let mut done = START.to_vec();
+        let position = self.applied()?.unwrap_or_default();
+        loop {
+            let part = self.after(&done, BATCH_BYTES_MAX)?;
+            let Some(last) = part.last() else { break };
+            done = last.full_key();
+            copy.apply(&part.iter().map(Full::as_put).collect::<Vec<_>>(), position)?;
+        }
+        copy.synced.sync().map_err(failed)?;
+        let is_same = copy.is_whole()? && copy.note()? == self.note()?;
+        is_same.then_some(()).ok_or_else(|| failed(io::Error::other("a copy is not the same")))
     }
 
     pub(super) fn get(&self, table: &str, key: &[u8]) -> Result<Option<Vec<u8>>, JournalError> {
@@ -90,23 +191,24 @@ impl View {
         self.synced.with(read).map_err(failed)
     }
 
-    /// Every entry with its table.
-    pub(super) fn all(&self) -> Result<Vec<Full>, JournalError> {
-        let split = |(full, value): (sled::IVec, sled::IVec)| {
-            let mut parts = full.splitn(2, |it| *it == 0);
-            let (table, key) = (parts.next()?, parts.next()?);
-            let table = String::from_utf8_lossy(table).into_owned();
-            (*full != *NOTE).then(|| (table, key.to_vec(), value.to_vec()))
+    /// The entries after a full key, about so many bytes of them: one at least, if there is one.
+    pub(super) fn after(&self, full: &[u8], bytes_max: u64) -> Result<Vec<Full>, JournalError> {
+        let mut bytes = 0;
+        let is_wanted = |entry: &sled::Result<(sled::IVec, sled::IVec)>| {
+            let is = bytes < bytes_max;
+            bytes += entry.as_ref().map_or(0, |(full, value)| put_bytes(full.len(), value.len()));
+            is
         };
         let read = |db: &sled::Db| {
-            db.iter().filter_map(|it| it.map(split).transpose()).collect::<sled::Result<_>>()
+            let rest = db.range::<&[u8], _>((Bound::Excluded(full), Bound::Unbounded));
+            rest.take_while(is_wanted).map(|it| it.map(Full::new)).collect::<sled::Result<_>>()
         };
         self.synced.with(read).map_err(failed)
     }
 
     /// Applies changes that end at a position of the journal, all at once.
     pub(super) fn apply(
-        &self,
+        &mut self,
         changes: &[Change<'_>],
         position: Position,
     ) -> Result<(), JournalError> {
@@ -115,15 +217,18 @@ impl View {
         // Of many changes of one key only the last is seen.
         let lasts: BTreeMap<_, _> = changes.iter().map(|it| (full_key_of(it), it)).collect();
         let mut batch = sled::Batch::default();
+        let mut bytes = self.bytes;
         for (full, change) in lasts {
             if let Some(before) = self.value(&full)? {
                 note.count -= 1;
                 note.sum = note.sum.wrapping_sub(sum_of(&full, &before));
+                bytes -= put_bytes(full.len(), before.len());
             }
             match change {
                 Change::Put { value, .. } => {
                     note.count += 1;
                     note.sum = note.sum.wrapping_add(sum_of(&full, value));
+                    bytes += put_bytes(full.len(), value.len());
                     batch.insert(full, *value);
                 }
                 Change::Delete { .. } => batch.remove(full),
@@ -131,12 +236,19 @@ impl View {
         }
         note.position = position;
         batch.insert(NOTE, note.encode());
-        self.synced.with(|db| db.apply_batch(batch)).map_err(failed)
+        self.synced.with(|db| db.apply_batch(batch)).map_err(failed)?;
+        self.bytes = bytes;
+        Ok(())
     }
 
-    /// Whether changes of so many bytes can be applied.
-    pub(super) fn has_room(&self, bytes: u64) -> Result<bool, JournalError> {
-        let has_room = self.synced.has_room(bytes);
+    /// About what its entries take in the journal.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Whether changes of so many bytes can be applied, once the journal has taken its part of the disk.
+    pub(super) fn has_room(&self, bytes: u64, journal_bytes: u64) -> Result<bool, JournalError> {
+        let has_room = self.synced.has_room(bytes, journal_bytes);
         has_room.map_err(|cause| JournalError::Io { operation: "statvfs", cause })
     }
 
@@ -155,22 +267,26 @@ impl View {
     }
 
     /// Whether it holds what it says.
-    pub(super) fn is_whole(&self) -> Result<bool, JournalError> {
+    pub(super) fn is_whole(&mut self) -> Result<bool, JournalError> {
+        let mut bytes = 0;
         let add = |(count, sum): (u64, u64), entry: sled::Result<(sled::IVec, sled::IVec)>| {
             let (key, value) = entry?;
             let is_note = *key == *NOTE;
             Ok(if is_note {
                 (count, sum)
             } else {
+                bytes += put_bytes(key.len(), value.len());
                 (count + 1, sum.wrapping_add(sum_of(&key, &value)))
             })
         };
         let read = |db: &sled::Db| db.iter().try_fold((0, 0), add);
         let is = self.synced.with(read).map_err(failed)?;
+        self.bytes = bytes;
         Ok(self.note()?.is_some_and(|it| (it.count, it.sum) == is))
     }
 
-    pub(super) fn clear(&self) -> Result<(), JournalError> {
+    pub(super) fn clear(&mut self) -> Result<(), JournalError> {
+        self.bytes = 0;
         self.synced.with(|db| db.clear()).map_err(failed)
     }
 

@@ -17,7 +17,6 @@ mod usage;
 
 use std::{path::Path, sync::Arc};
 
-pub(crate) use self::lists::fetch;
 pub use self::segment::fuzzing;
 pub use self::{
     keyed::KeyedRecord,
@@ -27,6 +26,7 @@ pub use self::{
         choose, list, stats,
     },
 };
+pub(crate) use self::{lists::fetch, segment::SegmentJournal};
 use crate::{
     disk::{Disk, RealDisk},
     error::{JournalError, OpenError},
@@ -205,14 +205,20 @@ pub fn open(
 ) -> Result<Box<dyn Journal>, OpenError> {
     match kind {
         JournalKind::Memory => Ok(Box::new(memory::MemoryJournal::default())),
-        JournalKind::Segment => {
-            let disk = RealDisk::open(dir)
-                .map_err(|cause| OpenError::Io { operation: "open directory", cause })?
-                .ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
-            open_segments(Arc::new(disk), options)
-        }
+        JournalKind::Segment => Ok(Box::new(open_segment_log(dir, options)?)),
         JournalKind::Sled => Ok(Box::new(sled::SledJournal::open(dir)?)),
     }
+}
+
+/// Opens the segment log in `dir`, which is made if it is not there.
+pub(crate) fn open_segment_log(
+    dir: &Path,
+    options: &JournalOptions,
+) -> Result<SegmentJournal, OpenError> {
+    let disk = RealDisk::open(dir)
+        .map_err(|cause| OpenError::Io { operation: "open directory", cause })?
+        .ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
+    SegmentJournal::open(Arc::new(disk), options)
 }
 
 /// Opens a segment log on any disk: the door for tests that cut the power.
@@ -223,7 +229,7 @@ pub fn open_segments(
     disk: Arc<dyn Disk>,
     options: &JournalOptions,
 ) -> Result<Box<dyn Journal>, OpenError> {
-    Ok(Box::new(segment::SegmentJournal::open(disk, options)?))
+    Ok(Box::new(SegmentJournal::open(disk, options)?))
 }
 
 /// The offset that follows a channel's last.

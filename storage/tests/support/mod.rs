@@ -68,6 +68,17 @@ pub(crate) fn sized(
     offset: u64,
     bytes: usize,
 ) -> Arc<Publication> {
+    sized_at(channel, epoch, offset, bytes, 1_000 + offset)
+}
+
+/// The same, taken at a time.
+pub(crate) fn sized_at(
+    channel: &Arc<ChannelKey>,
+    epoch: u32,
+    offset: u64,
+    bytes: usize,
+    at_ms: u64,
+) -> Arc<Publication> {
     let mut random = Random(channel.hash() ^ offset ^ (u64::from(epoch) << 40));
     let payload: Vec<u8> = (0..bytes).map(|_| random.next().to_le_bytes()[0]).collect();
     Arc::new(Publication::new(&Draft {
@@ -75,7 +86,7 @@ pub(crate) fn sized(
         epoch: Epoch(epoch),
         offset: Some(Offset(offset)),
         id: MessageId(u128::from(random.next())),
-        at_ms: 1_000 + offset,
+        at_ms,
         sender: if offset.is_multiple_of(2) { "ann" } else { "" },
         sender_kind: kind_of(offset),
         event: "said",

@@ -115,6 +115,11 @@ fn changes(catalog: &Catalog) -> Acked {
     entries.map(|(key, value)| (number(key), number(value))).collect()
 }
 
+/// The value of a change. So long that the catalog's journal is rewritten every few hundred of them.
+fn long(change: u64) -> Vec<u8> {
+    change.to_be_bytes().repeat(1 + usize::try_from(change * 97 % 3_000).unwrap())
+}
+
 /// Changes keys until that fails. Each change sets or removes a value, and notes its number in the same breath.
 fn write_catalog(dir: &Path) -> bool {
     let mut catalog = worker::catalog(dir);
@@ -125,7 +130,7 @@ fn write_catalog(dir: &Path) -> bool {
         let last = lasts.entry(key).or_default();
         *last += 1;
         let (key, value) = (key.to_be_bytes(), last.to_be_bytes());
-        let long = value.repeat(1 + usize::try_from(*last % 40).unwrap());
+        let long = long(*last);
         let change = match last.is_multiple_of(DELETES) {
             true => Change::Delete { table: "value", key: &key },
             false => Change::Put { table: "value", key: &key, value: &long },
@@ -200,8 +205,7 @@ fn check_catalog(dir: &Path, acked: &Acked) -> u64 {
     }
     for (key, last) in &found {
         let value = catalog.get("value", &key.to_be_bytes()).unwrap();
-        let long = last.to_be_bytes().repeat(1 + usize::try_from(*last % 40).unwrap());
-        let expected = (!last.is_multiple_of(DELETES)).then_some(long);
+        let expected = (!last.is_multiple_of(DELETES)).then(|| long(*last));
         assert_eq!(value, expected, "{key}: all of a change or none of it");
     }
     found.len() as u64

@@ -115,14 +115,28 @@ impl SegmentJournal {
                 bytes_max: bytes_max as u64,
             });
         }
-        let size = self.shelf.files.get(&self.active.id).map_or(0, |it| segment_size(it.bytes));
-        if self.active.at + HEADER_BYTES + aligned(bytes) + TAIL_BYTES > size {
+        if !self.fits(bytes) {
             self.roll(purpose)?;
         }
-        if self.active.at > size / 2 {
+        if self.active.at > self.active_bytes() / 2 {
             self.shelf.prepare();
         }
         Ok(())
+    }
+
+    /// Whether a body of so many bytes fits the segment that is being written.
+    fn fits(&self, bytes: usize) -> bool {
+        self.active.at + HEADER_BYTES + aligned(bytes) + TAIL_BYTES <= self.active_bytes()
+    }
+
+    fn active_bytes(&self) -> usize {
+        self.shelf.files.get(&self.active.id).map_or(0, |it| segment_size(it.bytes))
+    }
+
+    /// What the disk has to give in files of segments before a batch of so many bytes is taken.
+    pub(crate) fn wanted_bytes(&self, batch_bytes: u64) -> u64 {
+        let bytes = segment_size(batch_bytes) + self.said_bytes() + self.log_bytes();
+        self.shelf.wanted_bytes(u64::from(!self.fits(bytes)))
     }
 
     /// Seals the segment and begins the next.

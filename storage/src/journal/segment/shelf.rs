@@ -163,6 +163,12 @@ impl Shelf {
         self.files.values().map(|it| it.bytes).sum::<u64>() + ready * self.segment_bytes
     }
 
+    /// What the disk has to give for so many new segments, at most one, and the reserve: what is ready takes nothing.
+    pub(super) fn wanted_bytes(&self, segments: u64) -> u64 {
+        let segments = segments.saturating_sub(self.has_spare.into());
+        (segments + u64::from(!self.has_reserve)) * self.segment_bytes
+    }
+
     /// Sets the reserve aside, unless it is there.
     pub(super) fn ensure_reserve(&mut self) -> Result<(), JournalError> {
         if !self.has_reserve {

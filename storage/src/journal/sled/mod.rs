@@ -147,7 +147,7 @@ impl SledJournal {
 
     fn try_append(&mut self, batch: &[Arc<Publication>]) -> Result<(), JournalError> {
         let bytes = batch.iter().map(|it| it.text_bytes() as u64 + 128).sum();
-        if !self.synced.has_room(bytes).map_err(failed("statvfs"))? {
+        if !self.synced.has_room(bytes, 0).map_err(failed("statvfs"))? {
             return Err(JournalError::Full { needed_bytes: bytes });
         }
         let mut blocks = sled::Batch::default();
