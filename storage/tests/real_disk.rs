@@ -29,6 +29,11 @@ fn child_whose_power_is_cut() {
     written::write_if_asked();
 }
 
+#[test]
+fn child_that_looks() {
+    written::look_if_asked();
+}
+
 /// Cuts the power at random moments under load, again and again, and looks for what was acknowledged. The same file system goes
 /// through a few cuts.
 fn cut(kind: Kind, mib: u64, cuts: u64) {
@@ -48,7 +53,7 @@ fn cut(kind: Kind, mib: u64, cuts: u64) {
         let said = worker.end();
         acknowledged += written::acked(&said).values().sum::<u64>();
         disk.restart();
-        looked_at += written::check(kind, &dir, &said).at;
+        looked_at += worker::look("child_that_looks", kind, &dir, &said);
     }
     assert!(looked_at > cuts, "{looked_at} messages were looked at");
     let figures = [

@@ -12,6 +12,8 @@ use storage::{Catalog, Journal, JournalKind, JournalOptions, OpenError, Prepare,
 
 const DIR: &str = "STENTOR_WORKER_DIR";
 const KIND: &str = "STENTOR_WORKER_KIND";
+const SAID: &str = "STENTOR_WORKER_SAID";
+const LOOKED: &str = "looked at ";
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -136,6 +138,30 @@ impl Drop for Worker {
 /// What a line says was acknowledged. One without its end was being written when the child was killed.
 fn acked(line: &str) -> Option<String> {
     Some(line.strip_suffix(" .")?.split_once("acked ")?.1.to_owned())
+}
+
+/// Has a child look for what another said was acknowledged: whatever it leaves open is closed with it. `test` calls [`to_look_for`]. Gives
+/// how much it looked at.
+pub(crate) fn look(test: &str, kind: Kind, dir: &Path, said: &str) -> u64 {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", test, "--nocapture"]);
+    child.env(DIR, dir).env(KIND, kind.name()).env(SAID, said).stderr(Stdio::inherit());
+    let looked = child.output().unwrap();
+    assert!(looked.status.success(), "not all that was acknowledged is there: {said}");
+    let told = String::from_utf8(looked.stdout).unwrap();
+    let of_line = |it: &str| it.split_once(LOOKED)?.1.parse().ok();
+    told.lines().find_map(of_line).unwrap()
+}
+
+/// The child's side: what it is to look for. `None` where nobody asked for it.
+pub(crate) fn to_look_for() -> Option<String> {
+    std::env::var(SAID).ok()
+}
+
+/// The child says how much it looked at.
+pub(crate) fn say_looked_at(count: u64) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{LOOKED}{count}").unwrap();
 }
 
 /// The child's side: what it is to write to, and where. `None` where nobody asked for it.

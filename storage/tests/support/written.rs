@@ -36,6 +36,12 @@ pub(crate) fn write_if_asked() {
     std::process::exit(i32::from(!refused));
 }
 
+/// The child that looks for what another said. Returns at once where nobody asked for it.
+pub(crate) fn look_if_asked() {
+    let Some(((kind, dir), said)) = worker::asked().zip(worker::to_look_for()) else { return };
+    worker::say_looked_at(check(kind, &dir, &said).at);
+}
+
 fn say(acked: &Acked, tallied: impl Fn(u64) -> (u64, u64)) {
     let of_one = |(number, last): (&u64, &u64)| {
         let (behind, upto) = tallied(*number);
