@@ -57,7 +57,7 @@ impl SyncedSled {
     }
 
     /// Moves the files of a database away. Says whether there was a name for them.
-    pub(crate) fn move_away(dir: &Path) -> Result<bool, OpenError> {
+    fn move_away(dir: &Path) -> Result<bool, OpenError> {
         let mut free = (0..1000).map(|it| dir.with_extension(format!("damaged-{it}")));
         let Some(aside) = free.find(|it| !it.exists()) else { return Ok(false) };
         let moved = fs::rename(dir, aside);

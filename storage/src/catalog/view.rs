@@ -122,10 +122,10 @@ impl View {
         let copy_dir = dir.with_extension("copy");
         remove(&copy_dir)?;
         let mut view = Self::open_one(dir)?;
-        // sled can open what it cannot read. Then all of it is in the journal.
+        // sled can open what it cannot read.
         if view.is_whole().is_err() {
             drop(view);
-            SyncedSled::move_away(dir)?;
+            remove(dir)?;
             view = Self::open_one(dir)?;
         }
         if !view.is_wasteful() || view.copy(&copy_dir).is_err() {
@@ -144,7 +144,9 @@ impl View {
     }
 
     fn open_one(dir: &Path) -> Result<Self, OpenError> {
-        let (synced, _) = SyncedSled::open_or_move(dir, SLED_SEGMENT_BYTES)?;
+        let open = || SyncedSled::open(dir, SLED_SEGMENT_BYTES);
+        // All of it is in the journal: what cannot be opened is not kept, as one power cut after the other would fill the disk.
+        let synced = open().or_else(|_| remove(dir).and_then(|()| open()))?;
         Ok(Self { synced, bytes: 0 })
     }
 
