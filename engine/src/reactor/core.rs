@@ -15,7 +15,6 @@ use super::clock::Clock;
 use super::journal::JournalPort;
 use super::lanes::Lanes;
 use super::leisure::Leisure;
-use super::looks::Looks;
 use super::order::{Go, OperationAnswer, Order};
 use super::relief::Relief;
 use super::retention::kept_for;
@@ -81,7 +80,6 @@ pub struct Core {
     pressure: Pressure,
     relief: Relief,
     leisure: Leisure,
-    looks: Looks,
     /// Who waits for which operation.
     operations: HashMap<u64, flume::Sender<OperationAnswer>>,
     next_operation: u64,
@@ -105,7 +103,6 @@ impl Core {
             pressure: Pressure::Calm,
             relief: Relief::default(),
             leisure: Leisure::default(),
-            looks: Looks::default(),
             operations: HashMap::new(),
             next_operation: 0,
         }
@@ -116,7 +113,6 @@ impl Core {
     /// # Errors
     /// When the ring is broken.
     pub fn turn(&mut self, idle_wait: Duration) -> io::Result<Go> {
-        let has_worked = self.worked;
         let patience = self.patience(idle_wait);
         let has_waited = patience != Wait::Poll || idle_wait.is_zero();
         self.parts.driver.submit_and_wait(patience)?;
@@ -135,9 +131,6 @@ impl Core {
         self.take_time(now);
         self.tell_operators();
         self.hand_out(at_us);
-        if has_worked && !has_waited {
-            self.looks.note(self.worked);
-        }
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
         // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
         let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
@@ -178,9 +171,8 @@ impl Core {
     /// How long the next wait may be. Others ring from `doze` on, so their lanes are looked at after it.
     fn patience(&mut self, idle_wait: Duration) -> Wait {
         let rests_until_us = self.parts.shard.rests_until_us();
-        let is_behind = self.parts.shard.is_behind();
-        let is_busy = self.worked && (is_behind || self.looks.are_worth_it());
-        if (is_busy && rests_until_us.is_none()) || idle_wait.is_zero() || !self.doze() {
+        let is_busy = self.worked && rests_until_us.is_none();
+        if is_busy || idle_wait.is_zero() || !self.doze() {
             return Wait::Poll;
         }
         Wait::For(rests_until_us.map_or(idle_wait, |it| self.clock.until(it).min(idle_wait)))

@@ -12,7 +12,6 @@ mod lanes;
 #[cfg(test)]
 mod lanes_tests;
 mod leisure;
-mod looks;
 mod order;
 mod pin;
 mod relief;
