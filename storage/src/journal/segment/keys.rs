@@ -202,7 +202,8 @@ impl Shelf {
 }
 
 /// Writes a sidecar once more, as it is, for the next sync. Should one have failed before the journal was opened, the kernel has it in
-/// its cache and takes it for written. It needs no room. `None` when it is damaged.
+/// its cache and takes it for written. It needs no room, but that a full file system wants some for what has no place on it yet: a sync
+/// gives it one. `None` when it is damaged.
 fn write_again(file: &dyn DiskFile) -> Result<Option<Stored>, JournalError> {
     let unread = |cause| failed("read keys", cause, 0);
     let mut data = vec![0; usize::try_from(file.bytes().map_err(unread)?).unwrap_or(usize::MAX)];
@@ -210,7 +211,14 @@ fn write_again(file: &dyn DiskFile) -> Result<Option<Stored>, JournalError> {
     data.truncate(read);
     let stored = sidecar::keys(&data);
     if stored.is_some() {
-        file.write_all_at(&data, 0).map_err(|cause| failed("write keys", cause, 0))?;
+        let write = || file.write_all_at(&data, 0).map_err(|cause| failed("write keys", cause, 0));
+        match write() {
+            Err(JournalError::Full { .. }) => {
+                file.sync_data().map_err(|cause| sync_failed("sync keys", cause))?;
+                write()?;
+            }
+            other => other?,
+        }
     }
     Ok(stored)
 }
