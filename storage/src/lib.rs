@@ -25,9 +25,9 @@ pub use ids::{ChannelKey, ChannelRef, Epoch, MessageId, Offset, Position, Tenant
 pub use journal::fuzzing;
 pub use journal::{
     Among, ChannelState, Counted, Counts, Cursor, Cut, Journal, JournalStats, KeyedRecord,
-    LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun, Names, Passed, Place, READ_BYTES_MAX,
-    Retired, Scope, Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, choose, list, open,
-    open_segments, stats,
+    LIST_MESSAGES_MAX, ListQuery, Listed, Listing, LiveRun, Names, Passed, Place, Retired, Scope,
+    Slice, Source, Stats, StatsQuery, TOP_EVENTS, View, Wanted, as_much_as_is_read, choose, list,
+    open, open_segments, stats,
 };
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication, SenderKind};

@@ -6,6 +6,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod support;
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use storage::{Catalog, Change};
@@ -111,16 +113,6 @@ fn a_long_history_of_large_rows_is_rewritten_too() {
     }
 }
 
-/// Bytes of the files in a folder.
-fn bytes_of(dir: &Path) -> u64 {
-    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let bytes = |it: fs::DirEntry| {
-        let is_dir = it.file_type().unwrap().is_dir();
-        if is_dir { bytes_of(&it.path()) } else { it.metadata().unwrap().len() }
-    };
-    entries.map(bytes).sum()
-}
-
 /// What a catalog has to hold after some changes, each of them of two large rows.
 #[derive(Default)]
 struct Model {
@@ -151,6 +143,11 @@ impl Model {
         let rows: BTreeMap<_, _> = catalog.entries("t").unwrap().into_iter().collect();
         assert!(rows == self.rows, "other rows");
     }
+
+    fn check_size(&self, dir: &Path) {
+        let bytes = support::bytes_of(&dir.join("journal"));
+        assert!(bytes < JOURNAL_BYTES_MAX, "{bytes} bytes for {} rows", self.rows.len());
+    }
 }
 
 /// Three segments and the reserve: the one that is written, one that is being rewritten, a spare.
@@ -163,8 +160,7 @@ fn the_journal_of_a_catalog_that_is_never_closed_stays_small() {
     let mut catalog = Catalog::open(dir.path()).unwrap();
     for _ in 0..1_000 {
         model.change(&mut catalog);
-        let bytes = bytes_of(&dir.path().join("journal"));
-        assert!(bytes < JOURNAL_BYTES_MAX, "{bytes} bytes for {} rows", model.rows.len());
+        model.check_size(dir.path());
     }
     model.check(&catalog);
     drop(catalog);
@@ -184,8 +180,7 @@ fn a_journal_that_is_being_rewritten_says_the_same_at_any_moment() {
         }
         catalog = Catalog::open(dir.path()).unwrap();
         model.check(&catalog);
-        let bytes = bytes_of(&dir.path().join("journal"));
-        assert!(bytes < JOURNAL_BYTES_MAX, "{bytes} bytes for {} rows", model.rows.len());
+        model.check_size(dir.path());
     }
 }
 
@@ -201,7 +196,7 @@ fn a_view_that_takes_far_more_than_it_holds_is_copied_at_an_open() {
             fs::write(dir.path().join("view.copy").join("db"), "no database").unwrap();
         }
         let mut catalog = Catalog::open(dir.path()).unwrap();
-        let bytes = bytes_of(&dir.path().join("view"));
+        let bytes = support::bytes_of(&dir.path().join("view"));
         assert!(bytes < 12 * 1024 * 1024, "round {round}: {bytes} bytes");
         assert!(!dir.path().join("view.copy").exists(), "round {round}");
         model.check(&catalog);

@@ -233,16 +233,6 @@ fn change(
     true
 }
 
-/// Bytes of the files in a folder.
-fn bytes_of(dir: &Path) -> u64 {
-    let entries = std::fs::read_dir(dir).unwrap().map(Result::unwrap);
-    let bytes = |it: std::fs::DirEntry| {
-        let is_dir = it.file_type().unwrap().is_dir();
-        if is_dir { bytes_of(&it.path()) } else { it.metadata().unwrap().len() }
-    };
-    entries.map(bytes).sum()
-}
-
 /// What a catalog of a megabyte may have: 16 MiB in its journal, and in its view what sled takes beside four times the entries.
 const CATALOG_BYTES_MAX: u64 = 28 * 1024 * 1024;
 
@@ -254,6 +244,7 @@ fn a_catalog_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
     let mut random = Random(16);
     let mut known = BTreeMap::new();
     let (mut taken, mut refusals) = (0, 0);
+    // The first round finds an empty disk, and only the next ones a view and a journal that were full before.
     let rounds = trust::rounds(2, 50).max(2);
     for round in 0..rounds {
         let mut catalog = worker::catalog(&dir);
@@ -280,7 +271,7 @@ fn a_catalog_on_a_full_disk_refuses_and_goes_on_once_there_is_room() {
             drop(catalog);
             catalog = worker::catalog(&dir);
         }
-        let bytes = bytes_of(&dir);
+        let bytes = support::bytes_of(&dir);
         assert!(bytes < CATALOG_BYTES_MAX, "round {round}: {bytes} bytes");
     }
     assert!(taken > rounds, "{taken} changes were taken");

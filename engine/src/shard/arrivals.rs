@@ -194,7 +194,7 @@ impl Shard {
         let socket = match &mut slot.state {
             State::Socket(socket) => socket,
             State::Http(http) => {
-                let call = http.tickets.streaming();
+                let Some(call) = http.tickets.streaming() else { return };
                 return self.go_on_streaming(call, &mut effects.closes);
             }
             State::Leaving(_) | State::Passing(..) | State::Arriving | State::Ending => return,

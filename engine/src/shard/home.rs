@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use protocol::Rejection;
-use storage::{Counted, Counts, Publication, READ_BYTES_MAX};
+use storage::{Counted, Counts, Publication, as_much_as_is_read};
 
 use super::Shard;
 use super::batches::Whole;
@@ -268,14 +268,8 @@ impl Shard {
         let position = self.broker.position(&ask.channel).offset;
         let tail = self.broker.known(&ask.channel).and_then(|home| {
             let tail = home.tail_after(after.min(position))?;
-            // As much as the journal would give.
-            let mut bytes = 0;
-            let has_room = |it: &&Arc<Publication>| {
-                let has_room = bytes < READ_BYTES_MAX;
-                bytes += it.text_bytes();
-                has_room
-            };
-            Some(tail.take(limit).take_while(has_room).cloned().collect::<Vec<_>>())
+            let page = as_much_as_is_read(tail.take(limit), |it| it.text_bytes());
+            Some(page.cloned().collect::<Vec<_>>())
         });
         match tail {
             Some(publications) => self.answer_history(from, reply, publications, effects),

@@ -60,19 +60,10 @@ impl LongAnswers {
         self.running.insert(call, answer);
     }
 
-    /// The next part of an answer, of so many bytes at most, and whether it is the last.
-    fn next_part(&mut self, call: CallId, bytes_max: usize) -> Option<(ReplyTo, Vec<u8>, bool)> {
-        let answer = self.running.get_mut(&call)?;
-        let to = answer.to;
-        let part: Vec<u8> =
-            answer.bytes.iter().skip(answer.sent).take(bytes_max).copied().collect();
-        answer.sent += part.len();
-        let is_last = answer.sent == answer.bytes.len();
-        if is_last {
-            self.bytes -= answer.bytes.len();
-            self.running.remove(&call);
-        }
-        Some((to, part, is_last))
+    fn take(&mut self, call: CallId) -> Option<LongAnswer> {
+        let answer = self.running.remove(&call)?;
+        self.bytes -= answer.bytes.len();
+        Some(answer)
     }
 }
 
@@ -92,10 +83,10 @@ impl Shard {
             });
         }
         let bytes_max = self.limits.long_answers_bytes_max;
-        if let Err(why) = self.long_answers.has_room(body.len(), bytes_max) {
+        if let Err(why) = self.long_answers.has_room(HEAD_BYTES + body.len(), bytes_max) {
             return self.answer_refused(to, &why, closes);
         }
-        let mut bytes = Vec::with_capacity(body.len() + HEAD_BYTES);
+        let mut bytes = Vec::with_capacity(HEAD_BYTES + body.len());
         write_json(&mut bytes, &Shape::of(asked), body);
         let call = self.calls.name();
         http.tickets.stream(to.ticket, call, asked.then);
@@ -104,12 +95,7 @@ impl Shard {
     }
 
     /// A connection has taken most of what waited for it: what it gets in parts goes on.
-    pub(super) fn go_on_streaming(
-        &mut self,
-        call: Option<CallId>,
-        closes: &mut Vec<(ConnId, Ending)>,
-    ) {
-        let Some(call) = call else { return };
+    pub(super) fn go_on_streaming(&mut self, call: CallId, closes: &mut Vec<(ConnId, Ending)>) {
         if self.long_answers.has(call) {
             self.go_on_answering(call, closes);
         } else {
@@ -119,13 +105,17 @@ impl Shard {
 
     /// Sends the next part of an answer.
     fn go_on_answering(&mut self, call: CallId, closes: &mut Vec<(ConnId, Ending)>) {
-        let bytes_max = self.limits.side_part_bytes_max;
-        let next = self.long_answers.next_part(call, bytes_max);
-        let Some((to, part, is_last)) = next else { return };
-        let is_out = self.write_stream(to, 1, |out| out.extend_from_slice(&part));
-        if is_last {
-            self.end_stream(to, StreamEnd::Whole, closes);
-        } else if is_out {
+        let Some(mut answer) = self.long_answers.take(call) else { return };
+        let to = answer.to;
+        let rest = answer.bytes.get(answer.sent..).unwrap_or_default();
+        let part = rest.get(..self.limits.side_part_bytes_max).unwrap_or(rest);
+        let is_out = self.write_stream(to, 1, |out| out.extend_from_slice(part));
+        if part.len() == rest.len() {
+            return self.end_stream(to, StreamEnd::Whole, closes);
+        }
+        answer.sent += part.len();
+        self.long_answers.add(call, answer);
+        if is_out {
             self.arrivals.note_thirst(to.conn);
         }
     }

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, ops::Deref, sync::Arc};
 use hashbrown::HashTable;
 
 use super::{
-    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, READ_BYTES_MAX,
-    Retired, Scope, View,
+    ChannelState, Counted, Cut, Journal, JournalStats, KeyedRecord, LiveRun, Place, Retired, Scope,
+    View, as_much_as_is_read,
     lists::{Numbers, Scan, Seen},
     next_position,
 };
@@ -110,14 +110,8 @@ impl Journal for MemoryJournal {
     ) -> Result<Vec<Arc<Publication>>, JournalError> {
         let Some(entry) = self.entry(channel) else { return Ok(Vec::new()) };
         let start = entry.messages.partition_point(|it| it.offset() <= Some(after));
-        let mut bytes = 0;
-        let fits = |it: &&Arc<Publication>| {
-            let before = bytes;
-            bytes += it.text_bytes();
-            before < READ_BYTES_MAX
-        };
         let rest = entry.messages.range(start..).take(limit).map(|it| &it.publication);
-        Ok(rest.take_while(fits).cloned().collect())
+        Ok(as_much_as_is_read(rest, |it| it.text_bytes()).cloned().collect())
     }
 
     fn channels(&self) -> Vec<(Arc<ChannelKey>, ChannelState)> {

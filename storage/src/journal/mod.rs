@@ -88,7 +88,20 @@ pub struct JournalStats {
 }
 
 /// About so many bytes of text are read at once; one message more than that is always given.
-pub const READ_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// Of messages in memory, those that one read gives: of each is told how many bytes of text it has.
+pub fn as_much_as_is_read<T>(
+    messages: impl Iterator<Item = T>,
+    text_bytes: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = T> {
+    let mut bytes = 0;
+    messages.take_while(move |it| {
+        let has_room = bytes < READ_BYTES_MAX;
+        bytes += text_bytes(it);
+        has_room
+    })
+}
 
 /// At most so many damaged messages are set aside at once.
 const SET_ASIDE_MAX: usize = 1024;

@@ -18,7 +18,7 @@ pub(crate) mod trust;
 pub(crate) mod worker;
 pub(crate) mod written;
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use storage::{
     ChannelKey, Draft, Epoch, Keep, MessageId, Offset, Publication, Retention, SenderKind, TenantId,
@@ -49,6 +49,16 @@ impl Random {
 pub(crate) fn channel(number: u64) -> Arc<ChannelKey> {
     let tenant = TenantId(u32::try_from(number % 3).unwrap());
     Arc::new(ChannelKey::new(tenant, &format!("room:{number}")))
+}
+
+/// Bytes of the files in a folder.
+pub(crate) fn bytes_of(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    let bytes = |it: fs::DirEntry| {
+        let is_dir = it.file_type().unwrap().is_dir();
+        if is_dir { bytes_of(&it.path()) } else { it.metadata().unwrap().len() }
+    };
+    entries.map(bytes).sum()
 }
 
 /// A publication whose payload is told by its channel, epoch and offset, so that a wrong byte is seen.
