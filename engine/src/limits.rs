@@ -47,6 +47,8 @@ pub struct Limits {
     pub channels_max: usize,
     /// Sends of one turn. Over it: the rest of a fan-out follows in the next ones.
     pub deliveries_per_turn_max: usize,
+    /// Time that the sends of one turn should take, in microseconds. Over it: the next turns make fewer.
+    pub turn_us: u64,
     /// Bytes that wait for fan-outs under way, on one shard. Over it: nothing new is taken until they are done.
     pub fan_out_bytes_max: usize,
     /// Bytes of all tails in memory on one shard. Over it: a channel that grows loses its oldest.
@@ -131,6 +133,7 @@ impl Default for Limits {
             },
             channels_max: 1_000_000,
             deliveries_per_turn_max: 256,
+            turn_us: 200,
             fan_out_bytes_max: 4 * 1024 * 1024,
             tail_total_bytes_max: 64 * 1024 * 1024,
             tail_messages_max: 128,

@@ -103,6 +103,10 @@ impl Writer {
                 (self.wake)();
             }
             let read = self.read_aside();
+            if answered || read {
+                // The shard may have to share its processor, and would wait for the end of this thread's slice.
+                thread::yield_now();
+            }
             match (counted || appended || answered || read, ending) {
                 (true, _) => {}
                 (false, true) => return,

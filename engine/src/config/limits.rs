@@ -59,6 +59,7 @@ impl LimitsConfig {
             },
             channels_max: self.channels_max,
             deliveries_per_turn_max: self.deliveries_per_turn_max,
+            turn_us: self.turn_us,
             fan_out_bytes_max: self.fan_out_bytes_max,
             tail_total_bytes_max: self.tail_total_bytes_max,
             tail_messages_max: self.tail_messages_max,

@@ -11,6 +11,7 @@ mod by_slot;
 #[cfg(test)]
 mod log;
 mod mixed;
+mod portion;
 mod rest;
 mod slices;
 mod turn;

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
+use super::portion::Portion;
 use super::rest::Rest;
 use super::slices::{Slices, cost};
 use super::{Audience, GroupId, Hub};
@@ -35,9 +36,11 @@ pub struct Turn {
     large: VecDeque<GroupId>,
     rest: Rest,
     slices: Slices,
-    /// Short sends that the turn may still make.
+    /// Short sends that the turn may still make, and those that it made of what it may.
     budget: usize,
-    budget_max: usize,
+    spent: usize,
+    portion: Portion,
+    sends_max: usize,
 }
 
 /// Buffers kept for the next turns, and how large they may be.
@@ -68,7 +71,8 @@ pub enum Many {
 }
 
 impl Turn {
-    /// A first turn. Each makes `sends_max` short sends to groups, or half as many more when those to small groups took most of them.
+    /// A first turn. Each makes `sends_max` short sends to groups at most, or half as many more when those to small groups took most of
+    /// them.
     #[must_use]
     pub fn new(sends_max: usize) -> Self {
         Self {
@@ -83,7 +87,9 @@ impl Turn {
             rest: Rest::default(),
             slices: Slices::default(),
             budget: 0,
-            budget_max: sends_max,
+            spent: 0,
+            portion: Portion::new(sends_max),
+            sends_max,
         }
     }
 
@@ -187,6 +193,11 @@ impl Turn {
         }
     }
 
+    /// What the last flush made for groups took the kernel so long. The next turns make as much of it as takes `aim_us`.
+    pub fn adapt(&mut self, took_us: u64, aim_us: u64) {
+        self.portion.adapt(self.spent, took_us, aim_us);
+    }
+
     /// Hands out what a turn may, and starts the next one. What a group that waits has for a connection with frames of its own so far
     /// goes out with those. `at_us` is monotonic, in microseconds: fan-outs are timed by it.
     pub fn flush(&mut self, hub: &mut Hub, at_us: u64, outlet: &mut impl Outlet) {
@@ -195,7 +206,8 @@ impl Turn {
         let mut shared = self.line_up(hub);
         let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
-        self.budget = self.budget_max;
+        let portion = self.portion.sends();
+        self.budget = portion;
         while self.budget > 0
             && let Some(id) = self.small.pop_front()
         {
@@ -207,7 +219,9 @@ impl Turn {
         }
         // Nor does what is for one alone.
         self.gather_all(hub, outlet);
-        self.budget = self.slices.send(earlier, self.budget.max(self.budget_max / 2), outlet);
+        let small = portion - self.budget;
+        let left = self.budget.max(portion / 2);
+        self.budget = self.slices.send(earlier, left, outlet);
         while self.budget > 0
             && let Some(id) = self.next_large()
         {
@@ -220,6 +234,7 @@ impl Turn {
             shared.push(id);
         }
         self.gather_all(hub, outlet);
+        self.spent = small + left - self.budget;
         hub.end_turn(shared);
         self.forget_mixed(hub);
     }
@@ -250,7 +265,7 @@ impl Turn {
     }
 
     fn size(&self, count: usize) -> Size {
-        if count <= self.budget_max / SMALL_PART { Size::Small } else { Size::Large }
+        if count <= self.sends_max / SMALL_PART { Size::Small } else { Size::Large }
     }
 
     fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {

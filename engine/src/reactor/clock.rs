@@ -29,11 +29,18 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the reactor is where time enters")]
     #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 64 bits for ages")]
     pub fn turn(&self) -> (Now, u64) {
-        let at_us = self.start.elapsed().as_micros() as u64;
+        let at_us = self.us();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // A node that just started is a second old: zero stands for "never".
         let monotonic_ms = at_us / 1_000 + 1_000;
         (Now { monotonic_ms, wall_ms: since_1970.as_millis() as u64 }, at_us)
+    }
+
+    /// Microseconds since the start.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "microseconds fit 64 bits for ages")]
+    pub fn us(&self) -> u64 {
+        self.start.elapsed().as_micros() as u64
     }
 
     /// How long it is until then, in microseconds since the start.

@@ -33,6 +33,9 @@ const TICK_MS: u64 = 100;
 const SWEEP_MS: u64 = 1_000;
 const RETAIN_MS: u64 = 10_000;
 
+/// Inputs between two looks at how long they take.
+const INPUTS_PER_LOOK: usize = 8;
+
 /// What a core is made of.
 pub struct Parts {
     /// Its sockets.
@@ -115,8 +118,13 @@ impl Core {
     pub fn turn(&mut self, idle_wait: Duration) -> io::Result<Go> {
         let patience = self.patience(idle_wait);
         let has_waited = patience != Wait::Poll || idle_wait.is_zero();
+        let sends_from_us =
+            (patience == Wait::Poll && self.parts.shard.is_behind()).then(|| self.clock.us());
         self.parts.driver.submit_and_wait(patience)?;
         let (now, at_us) = self.clock.turn();
+        if let Some(from_us) = sends_from_us {
+            self.parts.shard.sends_took(at_us.saturating_sub(from_us));
+        }
         self.parts.driver.reap(now.monotonic_ms);
         self.worked = false;
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
@@ -126,7 +134,7 @@ impl Core {
         // Fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
         if self.parts.shard.may_fan_out() {
             self.take_deliveries(now);
-            self.take_inputs(now);
+            self.take_inputs(now, at_us + self.parts.shard.turn_us());
         }
         self.take_time(now);
         self.tell_operators();
@@ -134,6 +142,9 @@ impl Core {
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
         // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
         let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
+        if is_busy {
+            self.parts.journal.give_way();
+        }
         Ok(match self.end_ms {
             Some(end_ms) if is_drained || now.monotonic_ms >= end_ms => Go::Over,
             Some(_) | None if is_busy || !has_waited => Go::Busy,
@@ -207,11 +218,14 @@ impl Core {
         }
     }
 
-    /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth (invariant 12).
-    fn take_inputs(&mut self, now: Now) {
+    /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth, nor longer (invariant 12).
+    fn take_inputs(&mut self, now: Now, until_us: u64) {
         let Parts { driver, stream_backlog_bytes_max, .. } = &self.parts;
         self.thirst.begin_turn(has_room(driver, *stream_backlog_bytes_max));
-        for _ in 0..self.parts.inputs_per_turn_max {
+        for taken in 0..self.parts.inputs_per_turn_max {
+            if taken % INPUTS_PER_LOOK == INPUTS_PER_LOOK - 1 && self.clock.us() > until_us {
+                break;
+            }
             let is_fed = self.take_answer(now)
                 | self.take_request(now)
                 | self.take_drained(now)

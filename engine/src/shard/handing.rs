@@ -14,6 +14,18 @@ impl Shard {
         self.wake_movers();
     }
 
+    /// The sends of the last flush took the kernel so many microseconds: while more are left, a turn makes as many as take
+    /// `turn_us`.
+    pub fn sends_took(&mut self, us: u64) {
+        self.turn.adapt(us, self.limits.turn_us);
+    }
+
+    /// How long a turn should take inputs, in microseconds.
+    #[must_use]
+    pub fn turn_us(&self) -> u64 {
+        self.limits.turn_us
+    }
+
     /// Whether something is left for the next turn: flush again before waiting.
     #[must_use]
     pub fn is_behind(&self) -> bool {

@@ -1,0 +1,77 @@
+//! How many sends to groups a turn makes: as many as take about so long here and now, as whoever else is on the core waits for them.
+
+/// Sends that a turn may always make, however long they take: a large fan-out goes on.
+const LEAST: usize = 16;
+/// With less than this part of a portion a turn says nothing about how long one takes.
+const TELLING_PART: usize = 4;
+
+/// The sends of a turn.
+#[derive(Debug)]
+pub(super) struct Portion {
+    sends: usize,
+    sends_max: usize,
+}
+
+impl Portion {
+    /// As many as ever, until it is known how long they take.
+    pub(super) fn new(sends_max: usize) -> Self {
+        Self { sends: sends_max, sends_max }
+    }
+
+    /// Sends that the next turn may make.
+    pub(super) fn sends(&self) -> usize {
+        self.sends
+    }
+
+    /// So many sends took the kernel so long, and are to take `aim_us`. Goes half of the way, as the processor may have been taken
+    /// away meanwhile.
+    pub(super) fn adapt(&mut self, sends: usize, took_us: u64, aim_us: u64) {
+        if sends * TELLING_PART < self.sends {
+            return;
+        }
+        let fitting = (sends as u64).saturating_mul(aim_us) / took_us.max(1);
+        let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).min(self.sends_max);
+        self.sends = self.sends.midpoint(fitting).max(LEAST.min(self.sends_max));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AIM_US: u64 = 500;
+
+    /// After turns whose sends take so many microseconds each.
+    fn settled(portion: &mut Portion, each_us: u64) -> usize {
+        for _ in 0..20 {
+            portion.adapt(portion.sends(), portion.sends() as u64 * each_us, AIM_US);
+        }
+        portion.sends()
+    }
+
+    #[test]
+    fn a_portion_takes_as_long_as_it_may() {
+        let mut portion = Portion::new(256);
+        assert_eq!(portion.sends(), 256);
+        assert_eq!(settled(&mut portion, 10), 50);
+        assert_eq!(settled(&mut portion, 5), 99);
+        assert_eq!(settled(&mut portion, 0), 255);
+        assert_eq!(settled(&mut portion, 10_000), LEAST);
+    }
+
+    #[test]
+    fn one_slow_turn_halves_it_and_a_few_sends_say_nothing() {
+        let mut portion = Portion::new(256);
+        settled(&mut portion, 10);
+        portion.adapt(50, 50_000, AIM_US);
+        assert_eq!(portion.sends(), 25);
+        portion.adapt(6, 50_000, AIM_US);
+        assert_eq!(portion.sends(), 25);
+    }
+
+    #[test]
+    fn what_may_be_less_than_the_least_is() {
+        let mut portion = Portion::new(4);
+        assert_eq!((portion.sends(), settled(&mut portion, 10_000)), (4, 4));
+    }
+}
