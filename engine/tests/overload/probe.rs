@@ -16,7 +16,7 @@ use super::node::PATIENCE;
 use super::socket::Room;
 use super::stolen::{Stolen, Watch};
 use super::trust::is_long;
-use super::world::{World, go_first};
+use super::world::{World, go_at_once};
 
 /// Who listens beside the one who publishes, and hears it too.
 const LISTENERS: usize = 10;
@@ -136,7 +136,7 @@ impl Work {
     fn run(mut self, stop: &AtomicBool, every: Duration, kept: Kept) -> Seen {
         let keep = if kept == Kept::Yes { "" } else { ",\"persist\":false" };
         if is_long() {
-            go_first();
+            go_at_once();
         }
         let mut next = Instant::now();
         let mut until = None;
