@@ -73,20 +73,6 @@ impl Mutes {
     }
 }
 
-/// As many who do not read, until they are given up: what waits for them lies with the kernel, and the host of a virtual machine may
-/// have to give it that memory yet, ten microseconds for each page, in the midst of a send.
-fn rehearse(world: &World, count: usize) {
-    let mut mutes = Mutes::gather(world, count, &world.socket("demo", "rehearsal"));
-    let mut caller = Caller::new(world, "rehearsal", PAYLOAD_BYTES);
-    caller.call_for(AFTER, EVERY, |_| pause(Duration::from_millis(5)));
-    let until = Instant::now() + PATIENCE;
-    while mutes.crowd.len() > 0 {
-        let left = mutes.crowd.len();
-        assert!(Instant::now() < until, "{left} of those who did not read go on");
-        mutes.look(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn who_does_not_read_is_closed_and_costs_nobody_else() {
     let count = sockets_at_most(scaled(600, 9_000));
@@ -95,9 +81,6 @@ fn who_does_not_read_is_closed_and_costs_nobody_else() {
     let probe = Probe::begin(&world, &world.socket("demo", "quiet"), 100, Kept::No);
     let keeper = Probe::begin(&world, &world.socket("demo", "kept"), 20, Kept::Yes);
     let target = world.socket("demo", "loud");
-    if is_long() {
-        rehearse(&world, count);
-    }
     let mut readers = Listeners::gather("reader", &world, READERS, &target);
     // Who came first is given up first among those who wait for as long and for as much.
     let mut late = Mutes::gather(&world, LATE, &target);

@@ -145,11 +145,6 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
     let probe = Probe::begin(&world, &quiet, 100, Kept::No);
     let mut worst = (Duration::ZERO, Duration::ZERO);
     let storms = scaled(1, 5);
-    if is_long() {
-        // A rehearsal: what the kernel needs for the first one may be memory that the host of a virtual machine has to give it yet.
-        everybody.cut();
-        everybody.come(&world);
-    }
     for _ in 0..storms {
         probe.enter(Window::Alone);
         let rest = Instant::now() + seconds(1, 3);
