@@ -319,9 +319,10 @@ fn a_payload_over_its_limit_is_refused_and_the_session_goes_on() {
     // One is read to its end, of the other no more than its head.
     let long = "Host: a\r\nContent-Length: 2000000\r\n\r\n";
     let long = format!("POST {PATH}&sid={} HTTP/1.1\r\n{long}", client.sid);
-    for (bytes, max) in
-        [(post(&client.sid, &publish(1_000_000)), "1000000"), (long, "the body is over its limit")]
-    {
+    for (bytes, max) in [
+        (post(&client.sid, &publish(1_000_000)), "1000000"),
+        (long, "the body is over its limit: body_bytes_max"),
+    ] {
         client.posts.send(bytes);
         let (head, body) = answer(&mut client.posts);
         assert!(head.starts_with("HTTP/1.1 413 ") && body.contains(max), "{head}{body}");

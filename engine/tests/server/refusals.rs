@@ -164,10 +164,12 @@ fn what_is_too_large_is_refused_unread() {
         answer.starts_with("HTTP/1.1 413 ") && answer.contains("Connection: close"),
         "{answer}"
     );
-    assert!(
-        exchange(&node, format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000)))
-            .starts_with("HTTP/1.1 431 ")
-    );
+    assert!(answer.contains("body_bytes_max"), "{answer}");
+    let answer = exchange(&node, format!("GET /{} HTTP/1.1\r\n", "a".repeat(20_000)));
+    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("head_bytes_max"), "{answer}");
+    let lines = "X-A: b\r\n".repeat(65);
+    let answer = exchange(&node, format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
+    assert!(answer.starts_with("HTTP/1.1 431 ") && answer.contains("headers_max"), "{answer}");
     assert_serves(&node);
     node.stop();
 }

@@ -83,7 +83,7 @@ pub(super) fn content_length(raw: &str, limits: &Limits) -> Result<usize, HttpFa
     }
     let length = digits.parse().map_err(|_| BAD)?;
     if length > limits.body_bytes_max {
-        return Err(HttpFault::new(413, "the body is over its limit"));
+        return Err(HttpFault::new(413, "the body is over its limit: body_bytes_max"));
     }
     Ok(length)
 }

@@ -33,7 +33,7 @@ pub fn parse_head<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Option<Head<'a
         Ok(httparse::Status::Complete(end)) if end == length => {}
         Ok(_) => return Err(HttpFault::bad("invalid request head")),
         Err(httparse::Error::TooManyHeaders) => {
-            return Err(HttpFault::new(431, "too many header lines"));
+            return Err(HttpFault::new(431, "too many header lines: headers_max"));
         }
         Err(httparse::Error::Version) => return Err(HttpFault::new(505, "use HTTP/1.1")),
         Err(_) => return Err(HttpFault::bad("invalid request head")),
@@ -77,7 +77,7 @@ fn head_length(bytes: &[u8], max: usize) -> Result<Option<usize>, HttpFault> {
         }
     }
     if bytes.len() >= max {
-        return Err(HttpFault::new(431, "the request head is over its limit"));
+        return Err(HttpFault::new(431, "the request head is over its limit: head_bytes_max"));
     }
     Ok(None)
 }
