@@ -134,7 +134,7 @@ impl Core {
         // Fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
         if self.parts.shard.may_fan_out() {
             self.take_deliveries(now);
-            self.take_inputs(now, at_us + self.parts.shard.turn_us());
+            self.take_inputs(now);
         }
         self.take_time(now);
         self.tell_operators();
@@ -219,7 +219,8 @@ impl Core {
     }
 
     /// Everything else is taken while the outgoing lanes have room, and no more than a turn's worth, nor longer (invariant 12).
-    fn take_inputs(&mut self, now: Now, until_us: u64) {
+    fn take_inputs(&mut self, now: Now) {
+        let until_us = self.clock.us() + self.parts.shard.turn_us();
         let Parts { driver, stream_backlog_bytes_max, .. } = &self.parts;
         self.thirst.begin_turn(has_room(driver, *stream_backlog_bytes_max));
         for taken in 0..self.parts.inputs_per_turn_max {
