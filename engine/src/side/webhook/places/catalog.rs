@@ -15,18 +15,14 @@ use crate::side::webhook::names::EndpointKey;
 const PLACES: &str = "webhook_places";
 const LETTERS: &str = "webhook_letters";
 
-/// Records after which the catalog is opened anew, which rewrites its journal: places change all day long.
-const RECORDS_MAX: usize = 50_000;
-
 /// Rows that are applied together: a batch has to fit a segment of the catalog's journal.
 const ROWS_AT_ONCE_MAX: usize = 256;
 
 /// See the module.
 pub struct CatalogPlaces {
     dir: PathBuf,
-    /// Absent only while it is opened anew, or when that failed.
+    /// Absent once it has failed, until it is opened anew.
     catalog: Option<Catalog>,
-    records: usize,
 }
 
 impl CatalogPlaces {
@@ -36,16 +32,14 @@ impl CatalogPlaces {
     /// When the disk refuses, or another process holds the folder.
     pub fn open(dir: &Path) -> Result<Self, PlacesError> {
         let catalog = Catalog::open(dir)?;
-        Ok(Self { dir: dir.to_owned(), catalog: Some(catalog), records: 0 })
+        Ok(Self { dir: dir.to_owned(), catalog: Some(catalog) })
     }
 
     fn catalog(&mut self) -> Result<&mut Catalog, PlacesError> {
-        if self.catalog.is_none() || self.records >= RECORDS_MAX {
-            self.catalog = None; // It is closed before it is opened.
-            self.catalog = Some(Catalog::open(&self.dir)?);
-            self.records = 0;
+        match &mut self.catalog {
+            Some(catalog) => Ok(catalog),
+            closed @ None => Ok(closed.insert(Catalog::open(&self.dir)?)),
         }
-        self.catalog.as_mut().ok_or_else(|| PlacesError("catalog is closed".to_owned()))
     }
 }
 
@@ -76,7 +70,6 @@ impl Places for CatalogPlaces {
         changes.iter().for_each(|it| push_rows(it, &mut rows));
         for rows in rows.chunks(ROWS_AT_ONCE_MAX) {
             let changes: Vec<Change<'_>> = rows.iter().map(Row::as_change).collect();
-            self.records += changes.len();
             if let Err(why) = self.catalog()?.apply(&changes, now_ms) {
                 self.catalog = None; // What it holds now is seen when it is opened.
                 return Err(why.into());
