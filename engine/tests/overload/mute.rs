@@ -125,7 +125,7 @@ fn who_does_not_read_is_closed_and_costs_nobody_else() {
     }
     assert_eq!(world.kept("demo", "kept"), kept.acknowledged);
     kept.check(Duration::from_millis(500));
-    seen.check(Duration::from_millis(20));
+    seen.check(Duration::from_millis(8));
     assert!(peak <= MOST_MIB, "{peak} MiB");
     world.node.kill();
 }

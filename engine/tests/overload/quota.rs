@@ -86,6 +86,6 @@ fn a_tenant_over_its_quota_is_refused_and_one_within_it_does_not_notice() {
     assert!(admitted as f64 <= most, "{admitted} were admitted, of at most {most}");
     assert_eq!(world.kept("greedy", "greedy"), admitted);
     assert_eq!(world.kept("modest", "quiet"), seen.acknowledged);
-    seen.check(Duration::from_millis(20));
+    seen.check(Duration::from_millis(6));
     world.node.kill();
 }

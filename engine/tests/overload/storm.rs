@@ -182,6 +182,6 @@ fn everybody_comes_back_at_once_and_nobody_misses_anything() {
     assert!(published.acknowledged > 20, "little was published");
     assert!(peak <= MOST_MIB, "{peak} MiB");
     assert!(!is_long() || worst.0 <= BACK, "{:?}", worst.0);
-    seen.check(Duration::from_millis(50));
+    seen.check(Duration::from_millis(20));
     world.node.kill();
 }
