@@ -22,8 +22,5 @@ mod allocator {
 }
 
 fn main() -> ExitCode {
-    // The allocator asks for them. To clear one may take milliseconds, in which a core does nothing else, and little of it may be used.
-    // A kernel that has none refuses.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     cli::run()
 }

@@ -69,6 +69,12 @@ pub(crate) fn raise_limits() -> io::Result<()> {
     Ok(())
 }
 
+/// From now on memory comes in pages of the usual size. The allocator asks for huge ones: to clear one may take milliseconds, in which a
+/// core does nothing else, and little of it may be used. A kernel that has none refuses.
+pub(crate) fn take_no_huge_pages() {
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 /// From now on nobody but this user may read the files that are made, whoever may look into their folder: segments hold messages,
 /// and the catalog holds answers with tokens in them.
 pub(crate) fn keep_files_private() {

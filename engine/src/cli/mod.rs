@@ -31,6 +31,7 @@ use exit::{Failure, Status};
 
 /// Runs what the command line asks for.
 pub(crate) fn run() -> ExitCode {
+    host::take_no_huge_pages();
     host::keep_files_private();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let matches = match command::build().try_get_matches_from(arguments) {

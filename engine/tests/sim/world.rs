@@ -301,10 +301,7 @@ impl World {
     /// Ends a turn: what the shard made for its connections goes out, and what it ends, ends.
     pub fn flush(&mut self, shard: usize) {
         let was_behind = self.shards[shard].is_behind();
-        if was_behind {
-            let took_us = u64::try_from(self.random.below(5_000)).unwrap();
-            self.shards[shard].sends_took(took_us);
-        }
+        self.shards[shard].sends_took(self.random.next() % 5_000);
         self.flushed_us += 100;
         self.shards[shard].flush(self.flushed_us, &mut self.nets[shard]);
         let (max, now_ms) = (self.plan.outbox_bytes_max, self.now.monotonic_ms);

@@ -301,6 +301,8 @@ fn messages_wait_for_an_endpoint_that_is_down_and_arrive_in_order_when_it_is_bac
     assert_eq!(letters[0].reason, Reason::Unreachable(Fault::Connection));
     wait_until(|| world.status(&of).is_open.then_some(()));
     assert!(!world.is_told(ids[1]), "it has not ended everywhere");
+    // Whoever is stopped before it has heard an answer asks again.
+    wait_until(|| (world.status(&key("room", &well.url())).in_flight == 0).then_some(()));
     // A restart finds it where it was.
     world.stop();
     let before = down.seen().len();
