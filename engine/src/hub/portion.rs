@@ -18,13 +18,18 @@ impl Portion {
         Self { sends: sends_max, sends_max }
     }
 
+    /// Sends that a turn makes at most.
+    pub(super) fn sends_max(&self) -> usize {
+        self.sends_max
+    }
+
     /// Sends that the next turn may make.
     pub(super) fn sends(&self) -> usize {
         self.sends
     }
 
-    /// So many sends took the kernel so long, and are to take `aim_us`. Goes half of the way, as the processor may have been taken
-    /// away meanwhile.
+    /// A turn with so many sends took the kernel so long, and is to take `aim_us`. Goes half of the way, as the processor may have been
+    /// taken away meanwhile, or something else was sent or closed besides.
     pub(super) fn adapt(&mut self, sends: usize, took_us: u64, aim_us: u64) {
         if sends * TELLING_PART < self.sends {
             return;

@@ -36,11 +36,10 @@ pub struct Turn {
     large: VecDeque<GroupId>,
     rest: Rest,
     slices: Slices,
-    /// Short sends that the turn may still make, and those that it made of what it may.
-    budget: usize,
+    /// Short sends that the turn may make, and those that it made.
+    allowed: usize,
     spent: usize,
     portion: Portion,
-    sends_max: usize,
 }
 
 /// Buffers kept for the next turns, and how large they may be.
@@ -86,10 +85,9 @@ impl Turn {
             large: VecDeque::new(),
             rest: Rest::default(),
             slices: Slices::default(),
-            budget: 0,
+            allowed: 0,
             spent: 0,
             portion: Portion::new(sends_max),
-            sends_max,
         }
     }
 
@@ -193,7 +191,8 @@ impl Turn {
         }
     }
 
-    /// What the last flush made for groups took the kernel so long. The next turns make as much of it as takes `aim_us`.
+    /// What the last turn had the kernel do, which is what it made for groups and whatever else it sent or closed, took so long. The
+    /// next turns make as much of the former as takes `aim_us`.
     pub fn adapt(&mut self, took_us: u64, aim_us: u64) {
         self.portion.adapt(self.spent, took_us, aim_us);
     }
@@ -207,8 +206,8 @@ impl Turn {
         let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
         let portion = self.portion.sends();
-        self.budget = portion;
-        while self.budget > 0
+        (self.allowed, self.spent) = (portion, 0);
+        while self.left() > 0
             && let Some(id) = self.small.pop_front()
         {
             self.share(hub, id, outlet);
@@ -219,10 +218,9 @@ impl Turn {
         }
         // Nor does what is for one alone.
         self.gather_all(hub, outlet);
-        let small = portion - self.budget;
-        let left = self.budget.max(portion / 2);
-        self.budget = self.slices.send(earlier, left, outlet);
-        while self.budget > 0
+        self.allowed = self.allowed.max(self.spent + portion / 2);
+        self.spent += self.left() - self.slices.send(earlier, self.left(), outlet);
+        while self.left() > 0
             && let Some(id) = self.next_large()
         {
             let before = self.slices.made();
@@ -234,9 +232,13 @@ impl Turn {
             shared.push(id);
         }
         self.gather_all(hub, outlet);
-        self.spent = small + left - self.budget;
         hub.end_turn(shared);
         self.forget_mixed(hub);
+    }
+
+    /// Short sends that the turn may still make.
+    fn left(&self) -> usize {
+        self.allowed.saturating_sub(self.spent)
     }
 
     /// The large group whose turn it is.
@@ -265,7 +267,7 @@ impl Turn {
     }
 
     fn size(&self, count: usize) -> Size {
-        if count <= self.sends_max / SMALL_PART { Size::Small } else { Size::Large }
+        if count <= self.portion.sends_max() / SMALL_PART { Size::Small } else { Size::Large }
     }
 
     fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {
@@ -277,7 +279,7 @@ impl Turn {
         let group = &mut hub.groups[id.0 as usize];
         let length = frame.len();
         let each = cost(length);
-        let fits = self.budget / each;
+        let fits = self.left() / each;
         let mut later = Vec::with_capacity(group.conns.len().saturating_sub(fits));
         for conn in &group.conns {
             let mark = self.marks.get(*conn);
@@ -287,13 +289,13 @@ impl Turn {
                     mixed.may_wait |= size == Size::Large;
                 }
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
-                Some(_) | None if self.budget == 0 && size == Size::Large => later.push(*conn),
+                Some(_) | None if self.spent >= self.allowed && size == Size::Large => later.push(*conn),
                 Some(_) | None if self.many.get(*conn) => {
-                    self.budget = self.budget.saturating_sub(each);
+                    self.spent += each;
                     self.mixed(*conn).settle(id, length);
                 }
                 Some(_) | None => {
-                    self.budget = self.budget.saturating_sub(each);
+                    self.spent += each;
                     outlet.share(&frame, *conn);
                 }
             }
@@ -333,15 +335,14 @@ impl Turn {
         if self.pieces.is_empty() {
             return;
         }
-        let is_over = mixed.may_wait && self.budget == 0;
+        let is_over = mixed.may_wait && self.spent >= self.allowed;
         let has_to_wait = is_over || mixed.is_served || self.slices.is_owed(conn);
         if has_to_wait {
             return self.slices.gather(conn, std::mem::take(&mut self.pieces));
         }
         mixed.is_served = true;
         if mixed.may_wait {
-            self.budget =
-                self.budget.saturating_sub(cost(self.pieces.iter().map(Piece::len).sum()));
+            self.spent += cost(self.pieces.iter().map(Piece::len).sum());
         }
         outlet.gather(conn, &self.pieces);
         self.pieces.clear();

@@ -20,8 +20,6 @@ pub struct JournalPort {
     reads: HashMap<u64, ReadTicket>,
     drops: HashMap<u64, Vec<DropAsk>>,
     next_read: u64,
-    /// Messages that were handed over and not answered yet.
-    unanswered: usize,
     /// Answers that came with others.
     ready: VecDeque<JournalAnswer>,
     /// Whether something was queued since the storage thread was last woken.
@@ -42,7 +40,6 @@ impl JournalPort {
             reads,
             drops,
             next_read: 0,
-            unanswered: 0,
             ready: VecDeque::new(),
             is_queued: false,
             is_counted: false,
@@ -58,7 +55,6 @@ impl JournalPort {
         for publication in effects.appends.drain(..) {
             let taken = self.writer.try_queue(publication);
             self.is_queued = true;
-            self.unanswered += 1;
             assert!(taken.is_ok(), "invariant 7: the broker keeps within the journal's queue");
         }
         for (channel, epoch) in effects.epochs.drain(..) {
@@ -112,7 +108,7 @@ impl JournalPort {
     /// Lets the storage thread have the processor, if messages wait for it there: a core that is never idle would keep it for as
     /// long as the kernel's tick, several milliseconds.
     pub fn give_way(&self) {
-        if self.unanswered > 0 {
+        if self.writer.waiting_bytes() > 0 {
             thread::yield_now();
         }
     }
@@ -140,12 +136,8 @@ impl JournalPort {
     /// What an answer means to the shard, if it means anything.
     fn read_answer(&mut self, answer: Answer) -> Option<JournalAnswer> {
         match answer {
-            Answer::Committed { count } => {
-                self.unanswered -= count;
-                Some(JournalAnswer::Committed(count))
-            }
+            Answer::Committed { count } => Some(JournalAnswer::Committed(count)),
             Answer::Refused { count, why } => {
-                self.unanswered -= count;
                 if !why.is_passing() {
                     tracing::error!(%why, "persisted messages are refused until a restart");
                 }

@@ -14,8 +14,8 @@ impl Shard {
         self.wake_movers();
     }
 
-    /// The sends of the last flush took the kernel so many microseconds: while more are left, a turn makes as many as take
-    /// `turn_us`.
+    /// What the last turn had the kernel do took so many microseconds: its sends to channels, and whatever else it sent or closed. While
+    /// more are left, a turn makes as many sends to channels as take `turn_us`.
     pub fn sends_took(&mut self, us: u64) {
         self.turn.adapt(us, self.limits.turn_us);
     }
