@@ -86,10 +86,11 @@ impl SyncedSled {
         }
     }
 
-    /// Makes everything durable: sled's buffers, every file it has, and their names.
+    /// Makes everything durable: sled's buffers, every file it has, and their names. If it cannot, sled stays open as long as the
+    /// process, as it would flush again when it is closed, to a disk that may be gone.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.with(|db| db.flush().map(drop))?;
-        sync_files(&self.dir)
+        sync_files(&self.dir).inspect_err(|_| self.keep())
     }
 
     /// About how many bytes its files have.
@@ -108,8 +109,8 @@ impl SyncedSled {
 impl Drop for SyncedSled {
     fn drop(&mut self) {
         // sled syncs its file when it is closed, and panics where that fails. What is kept is not closed, and not asked again.
-        if !self.is_kept.load(Ordering::Relaxed) && self.sync().is_err() {
-            self.keep();
+        if !self.is_kept.load(Ordering::Relaxed) {
+            let _ = self.sync(); // If that fails, it is kept.
         }
     }
 }
@@ -137,4 +138,25 @@ fn sync_files(dir: &Path) -> io::Result<()> {
         }
     }
     File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_synced_is_not_closed_and_what_could_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || SyncedSled::open(dir.path(), 4_096);
+        drop(open().unwrap());
+        let synced = open().unwrap();
+        // No file that can be opened: it leads to itself.
+        let looping = dir.path().join("itself");
+        std::os::unix::fs::symlink(&looping, &looping).unwrap();
+        assert_eq!(synced.sync().unwrap_err().raw_os_error(), Some(40), "ELOOP");
+        fs::remove_file(&looping).unwrap();
+        drop(synced);
+        let why = open().unwrap_err();
+        assert!(matches!(why, OpenError::Unreadable { .. }), "still locked: {why}");
+    }
 }
