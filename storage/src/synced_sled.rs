@@ -1,4 +1,7 @@
-//! sled 0.34 with a sync that is one: its own `flush` ends in `sync_file_range`, which no power cut respects.
+//! sled 0.34 with a sync that is one: its own `flush` ends in `sync_file_range`, which no power cut respects. And one that ends: when a
+//! write of its own threads fails, sled does not always wake who waits for it.
+
+mod nudge;
 
 use std::{
     fs::{self, File},
@@ -6,12 +9,16 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
+use self::nudge::Nudge;
 use crate::error::OpenError;
 
 /// With less room than for so many of its segments nothing is written: sled does not survive a full disk.
 const FREE_SEGMENTS_MIN: u64 = 4;
+/// Who waits inside sled for so long is nudged.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sled database in a directory of its own.
 #[derive(Debug)]
@@ -21,6 +28,7 @@ pub(crate) struct SyncedSled {
     segment_bytes: u64,
     /// Whether it stays open as long as the process.
     is_kept: AtomicBool,
+    nudge: Nudge,
 }
 
 impl SyncedSled {
@@ -34,7 +42,8 @@ impl SyncedSled {
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
             Ok(Ok(db)) => {
                 let (dir, segment_bytes) = (dir.to_owned(), segment_bytes as u64);
-                Ok(Self { db, dir, segment_bytes, is_kept: AtomicBool::new(false) })
+                let nudge = nudge(db.clone())?;
+                Ok(Self { db, dir, segment_bytes, is_kept: AtomicBool::new(false), nudge })
             }
             Ok(Err(why)) => Err(OpenError::Unreadable { why: why.to_string() }),
             Err(_) => Err(OpenError::Unreadable { why: "sled panicked on its files".to_owned() }),
@@ -67,6 +76,7 @@ impl SyncedSled {
     /// Has sled do something, however it takes that: it panics on errors of the disk. After one it would panic again or wait for ever
     /// when it is closed; so it stays open as long as the process.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> io::Result<T> {
+        let _visit = self.nudge.enter();
         let why = match catch_unwind(AssertUnwindSafe(|| work(&self.db))) {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(sled::Error::Io(cause))) => cause,
@@ -112,7 +122,21 @@ impl Drop for SyncedSled {
         if !self.is_kept.load(Ordering::Relaxed) {
             let _ = self.sync(); // If that fails, it is kept.
         }
+        // The nudge has the database too.
+        if !self.is_kept.load(Ordering::Relaxed) {
+            self.nudge.end();
+        }
     }
+}
+
+/// Flushing again has sled look whether a write of its own threads failed, and wake who waits for one: `exit_reservation` of its
+/// `pagecache/logger.rs` notes such an error and wakes nobody.
+fn nudge(db: sled::Db) -> Result<Nudge, OpenError> {
+    let flush = move || {
+        let _ = catch_unwind(AssertUnwindSafe(|| db.flush())); // Who waits is told.
+    };
+    let nudge = Nudge::start(PATIENCE, flush);
+    nudge.map_err(|cause| OpenError::Io { operation: "spawn", cause })
 }
 
 /// What a database began with.
