@@ -142,7 +142,7 @@ impl Setting<'_> {
         (mut plan, search): (Plan, Option<Search>),
         out: &mut impl Write,
     ) -> Result<u8, Failure> {
-        plan::shared(args, &plan, search.is_some())?;
+        plan::shared(args, &plan)?;
         plan.generators = args.generators;
         let Some(nth) = args.generator_part else {
             return self.measure((plan, search), out);
@@ -180,7 +180,11 @@ impl Setting<'_> {
         let environment = environment(&target);
         let finished = match search {
             Some(search) => {
-                let found = knee::find(&mut plan, search, (&target, &mut watch));
+                let on = (&target, &mut watch);
+                let found = match plan.generators {
+                    1 => knee::find(&mut plan, search, on),
+                    several => fleet::find(&mut plan, (search, several), on),
+                };
                 watch.clear();
                 let report = KneeReport::new(plan, search, found?, environment);
                 Finished::Knee(Box::new(report))

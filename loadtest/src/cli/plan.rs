@@ -88,18 +88,13 @@ pub(super) fn connect(args: &ConnectArgs) -> Result<Plan, Failure> {
 }
 
 /// Refuses what several generators cannot do together.
-pub(super) fn shared(args: &FleetArgs, plan: &Plan, is_search: bool) -> Result<(), Failure> {
+pub(super) fn shared(args: &FleetArgs, plan: &Plan) -> Result<(), Failure> {
     if !(1..=GENERATORS_MAX).contains(&args.generators) {
         let what = format!("--generators must be 1 to {GENERATORS_MAX}: {}", args.generators);
         return Err(Failure::Usage(what));
     }
     if args.generators == 1 {
         return Ok(());
-    }
-    if is_search {
-        let what =
-            "--find-knee is for one generator: leave --generators out, or raise --rate by hand";
-        return Err(Failure::Usage(what.to_owned()));
     }
     let needed = u64::from(args.generators.min(plan.load.all_senders()));
     match plan.load.pace {

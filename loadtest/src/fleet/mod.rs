@@ -5,12 +5,13 @@ pub(crate) mod part;
 
 use crate::client::opening::Opened;
 use crate::failure::Failure;
-use crate::pace::Clock;
+use crate::pace::{Clock, Pace};
 use crate::record::latency::Times;
-use crate::record::process;
+use crate::record::process::{self, Memory};
 use crate::report::progress::Watch;
+use crate::scenario::knee::{self, Found, Search};
 use crate::scenario::link::Sent;
-use crate::scenario::{Grown, Measured, Plan, random};
+use crate::scenario::{Grown, Measured, Outcome, Plan, random};
 use crate::server::Target;
 use figures::{merged, read_times};
 use serde_json::{Value, json};
@@ -83,59 +84,115 @@ impl Generator {
     }
 }
 
+/// Generators whose connections are open.
+struct Fleet {
+    all: Vec<Generator>,
+    clock: Clock,
+    /// The server's memory before the first connection.
+    before: Option<Memory>,
+    opened: Opened,
+}
+
+impl Fleet {
+    /// Starts them, and waits until all have opened their connections.
+    fn open(generators: u32, (at, watch): (&Target, &mut Watch)) -> Result<Self, Failure> {
+        let clock = Clock::start();
+        let mut all = (0..generators).map(Generator::start).collect::<Result<Vec<_>, _>>()?;
+        for one in &mut all {
+            one.hear(watch)?;
+        }
+        // They may run the server's own program: pages that it shares with them count for less from now on, before and after.
+        let before = at.pid.and_then(process::memory);
+        let begin = json!({
+            "origin_ns": clock.origin_ns(),
+            "run": u32::from_be_bytes(random()?),
+            "target": part::describe(at),
+        });
+        let opened = Opened { times: Times::new(), took_ns: 0 };
+        let mut fleet = Self { all, clock, before, opened };
+        fleet.tell(&begin, watch)?;
+        for one in &mut fleet.all {
+            let line = one.hear(watch)?;
+            read_times(&mut fleet.opened.times, line.get("opened"));
+            let took_ns = line.get("took_ns").and_then(Value::as_u64).unwrap_or(0);
+            fleet.opened.took_ns = fleet.opened.took_ns.max(took_ns);
+            watch.opening(clock.now_ns(), 0, 1)?;
+        }
+        Ok(fleet)
+    }
+
+    /// When they can begin, if they are told now.
+    fn start_ns(&self) -> u64 {
+        self.clock.now_ns() + HEAD_START_NS
+    }
+
+    /// Has them run a load from a time on. `meanwhile` is called while everybody who only listens is still there.
+    fn run(
+        &mut self,
+        (plan, start): (&Plan, &Value),
+        watch: &Watch,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Outcome, Failure> {
+        self.tell(start, watch)?;
+        let mut sent = Sent::default();
+        for one in &mut self.all {
+            let line = one.hear(watch)?;
+            let Some(more) = Sent::read(&line) else {
+                return Err(Failure::Server("a generator did not say what it sent".to_owned()));
+            };
+            sent.add(more);
+        }
+        meanwhile();
+        self.tell(&sent.json(), watch)?;
+        let results = self.all.iter_mut().map(|one| one.hear(watch));
+        merged(plan, &results.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Tells all of them a line. Who cannot be told may have been ended by the signal that came here too.
+    fn tell(&mut self, line: &Value, watch: &Watch) -> Result<(), Failure> {
+        for one in &mut self.all {
+            let told = one.say(line);
+            watch.go_on()?;
+            told?;
+        }
+        Ok(())
+    }
+}
+
 /// Measures a plan with several generators.
 pub(crate) fn measure(
     plan: &Plan,
     generators: u32,
     (at, watch): (&Target, &mut Watch),
 ) -> Result<Measured, Failure> {
-    let clock = Clock::start();
-    let mut all = (0..generators).map(Generator::start).collect::<Result<Vec<_>, _>>()?;
-    for one in &mut all {
-        one.hear(watch)?;
-    }
-    // They may run the server's own program: pages that it shares with them count for less from now on, before and after.
-    let before = at.pid.and_then(process::memory);
-    let begin = json!({
-        "origin_ns": clock.origin_ns(),
-        "run": u32::from_be_bytes(random()?),
-        "target": part::describe(at),
-    });
-    tell(&mut all, (&begin, watch))?;
-    let mut opened = Opened { times: Times::new(), took_ns: 0 };
-    for one in &mut all {
-        let line = one.hear(watch)?;
-        read_times(&mut opened.times, line.get("opened"));
-        let took_ns = line.get("took_ns").and_then(Value::as_u64).unwrap_or(0);
-        opened.took_ns = opened.took_ns.max(took_ns);
-        watch.opening(clock.now_ns(), 0, 1)?;
-    }
-    let opened_memory = at.pid.and_then(process::memory);
-    let start = json!({ "start_ns": clock.now_ns() + HEAD_START_NS });
-    tell(&mut all, (&start, watch))?;
-    let mut sent = Sent::default();
-    for one in &mut all {
-        let line = one.hear(watch)?;
-        let Some(more) = Sent::read(&line) else {
-            return Err(Failure::Server("a generator did not say what it sent".to_owned()));
-        };
-        sent.add(more);
-    }
-    // Whoever only listened is still there: it goes once it is told what all of them sent.
-    let after = if plan.listens_only() { at.pid.and_then(process::memory) } else { opened_memory };
-    let memory = before.zip(after).map(|(before, after)| Grown { before, after });
-    tell(&mut all, (&sent.json(), watch))?;
-    let results = all.iter_mut().map(|one| one.hear(watch)).collect::<Result<Vec<_>, _>>()?;
-    let outcome = merged(plan, &results)?;
-    Ok(Measured { opened, outcome, memory })
+    let mut fleet = Fleet::open(generators, (at, watch))?;
+    let mut after = at.pid.and_then(process::memory);
+    let start = json!({ "start_ns": fleet.start_ns() });
+    let outcome = fleet.run((plan, &start), watch, || {
+        if plan.listens_only() {
+            after = at.pid.and_then(process::memory);
+        }
+    })?;
+    let memory = fleet.before.zip(after).map(|(before, after)| Grown { before, after });
+    Ok(Measured { opened: fleet.opened, outcome, memory })
 }
 
-/// Tells all of them a line. Who cannot be told may have been ended by the signal that came here too.
-fn tell(all: &mut [Generator], (line, watch): (&Value, &Watch)) -> Result<(), Failure> {
-    for one in all {
-        let told = one.say(line);
-        watch.go_on()?;
-        told?;
-    }
-    Ok(())
+/// Looks for the knee with several generators.
+pub(crate) fn find(
+    plan: &mut Plan,
+    (search, generators): (Search, u32),
+    (at, watch): (&Target, &mut Watch),
+) -> Result<Found, Failure> {
+    let mut fleet = Fleet::open(generators, (at, watch))?;
+    let run = |plan: &Plan| {
+        let start = match plan.load.pace {
+            Pace::Open { per_second } => {
+                json!({ "start_ns": fleet.start_ns(), "per_second": per_second })
+            }
+            Pace::Closed { .. } => json!({ "start_ns": fleet.start_ns() }),
+        };
+        fleet.run((plan, &start), watch, || ())
+    };
+    let (steps, limit_ns) = knee::climb((plan, search), at.cores, run)?;
+    Ok(Found { opened: fleet.opened, steps, limit_ns })
 }

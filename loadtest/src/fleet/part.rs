@@ -2,7 +2,7 @@
 
 use super::figures::{times, written};
 use crate::failure::Failure;
-use crate::pace::Clock;
+use crate::pace::{Clock, Pace};
 use crate::report::progress::Watch;
 use crate::scenario::link::{Link, say};
 use crate::scenario::load::Part;
@@ -50,12 +50,12 @@ pub(crate) fn told(link: &Link) -> Result<(Target, Value), Failure> {
     Ok((found(&line)?, line))
 }
 
-/// Runs this generator's part of a plan.
+/// Runs this generator's part of a plan: once, or at every rate that it is told until nobody tells any more.
 pub(crate) fn run(
     mut plan: Plan,
     part: Part,
     (at, told): (&Target, &Value),
-    (link, watch): (Link, &mut Watch),
+    (mut link, watch): (Link, &mut Watch),
 ) -> Result<(), Failure> {
     plan.load.subscribers = part.share(plan.load.subscribers);
     plan.load.part = part;
@@ -68,7 +68,13 @@ pub(crate) fn run(
     let mut session = Session::open_with((&plan, at), (clock, channels), watch)?;
     let opened = session.opening();
     say(&json!({ "opened": times(&opened.times), "took_ns": opened.took_ns }))?;
-    let start_ns = number(&session.wait(&plan.load, &link)?, "start_ns");
-    let outcome = session.run_with(&plan.load, (start_ns, Some(link)), watch)?;
-    say(&written(&outcome))
+    loop {
+        let start = session.wait(&plan.load, &link)?;
+        if let Some(per_second) = start.get("per_second").and_then(Value::as_u64) {
+            plan.load.pace = Pace::Open { per_second };
+        }
+        let from = (number(&start, "start_ns"), Some(&mut link));
+        let outcome = session.run_with(&plan.load, from, watch)?;
+        say(&written(&outcome))?;
+    }
 }

@@ -55,19 +55,30 @@ pub(crate) struct Found {
     pub(crate) limit_ns: u64,
 }
 
-/// Looks for the knee.
+/// Looks for the knee with one generator.
 pub(crate) fn find(
     plan: &mut Plan,
     search: Search,
     (at, watch): (&Target, &mut Watch),
 ) -> Result<Found, Failure> {
     let mut session = Session::open(plan, at, watch)?;
+    let run = |plan: &Plan| session.run(&plan.load, watch);
+    let (steps, limit_ns) = climb((plan, search), at.cores, run)?;
+    Ok(Found { opened: session.opened(), steps, limit_ns })
+}
+
+/// Runs rate after rate, until the knee is known or cannot be. Gives them, and what the 99th percentile was held to.
+pub(crate) fn climb(
+    (plan, search): (&mut Plan, Search),
+    server_cores: Option<usize>,
+    mut run: impl FnMut(&Plan) -> Result<Outcome, Failure>,
+) -> Result<(Vec<Step>, u64), Failure> {
     let mut steps: Vec<Step> = Vec::new();
     let mut limit_ns = search.p99_max_ns.unwrap_or(0);
     while let Some(rate) = next_rate(&steps, search) {
         plan.load.pace = Pace::Open { per_second: rate };
-        let outcome = session.run(&plan.load, watch)?;
-        let mut step = judge(plan, rate, &outcome, at.cores);
+        let outcome = run(plan)?;
+        let mut step = judge(plan, rate, &outcome, server_cores);
         if limit_ns == 0 {
             let [_, p99_ns, _] = step.times_ns;
             limit_ns = (p99_ns * BREAKS_AT_TIMES).max(BREAKS_AT_NS_MIN);
@@ -76,7 +87,7 @@ pub(crate) fn find(
         step.holds = step.verdict.kind == Kind::Sound && p99_ns <= limit_ns;
         steps.push(step);
     }
-    Ok(Found { opened: session.opened(), steps, limit_ns })
+    Ok((steps, limit_ns))
 }
 
 fn judge(plan: &Plan, rate: u64, outcome: &Outcome, cores: Option<usize>) -> Step {

@@ -73,7 +73,7 @@ impl Link {
     }
 
     /// A line, if there is one.
-    pub(super) fn heard(&self) -> Result<Option<Value>, Failure> {
+    pub(crate) fn heard(&self) -> Result<Option<Value>, Failure> {
         match self.lines.try_recv() {
             Ok(line) => Ok(Some(line)),
             Err(TryRecvError::Empty) => Ok(None),
@@ -81,7 +81,7 @@ impl Link {
         }
     }
 
-    /// Tells what this one sent, once, and looks for what all of them did.
+    /// Tells what this one sent in a run, once, and looks for what all of them did.
     pub(crate) fn agree(
         &mut self,
         sent: &[u32],
@@ -91,7 +91,9 @@ impl Link {
             let (sent, refused) = (sent.to_vec(), refused.to_vec());
             say(&Sent { sent, refused }.json())?;
         }
-        Ok(self.heard()?.and_then(|line| Sent::read(&line)))
+        let all = self.heard()?.and_then(|line| Sent::read(&line));
+        self.is_told &= all.is_none();
+        Ok(all)
     }
 }
 

@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
     pub(crate) fn run_with(
         &mut self,
         load: &Load,
-        (start_ns, link): (u64, Option<Link>),
+        (start_ns, link): (u64, Option<&mut Link>),
         watch: &mut Watch,
     ) -> Result<Outcome, Failure> {
         let senders = senders(load, self.at, &self.channels)?;

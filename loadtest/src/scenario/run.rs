@@ -51,7 +51,7 @@ pub(crate) struct Run<'a> {
     pub(super) window: Window,
     sent: Vec<u32>,
     /// The other generators, if there are any.
-    link: Option<Link>,
+    link: Option<&'a mut Link>,
     /// Deliveries that came for the first time.
     pub(super) heard: u64,
     /// Subscribers of each channel.
@@ -77,7 +77,7 @@ impl<'a> Run<'a> {
         load: &'a Load,
         senders: Vec<Sender>,
         (clock, start_ns): (Clock, u64),
-        (server_pid, link): (Option<i32>, Option<Link>),
+        (server_pid, link): (Option<i32>, Option<&'a mut Link>),
     ) -> Self {
         let is_unwritten = vec![false; senders.len()];
         let begin_ns = start_ns + load.warmup_ns;
