@@ -32,17 +32,9 @@ struct Ear {
     next: Option<u32>,
 }
 
-/// Who publishes, and who hears.
+/// What came of what was published.
 #[derive(Debug)]
-pub(crate) struct Hall {
-    load: Load,
-    pacer: Option<Pacer>,
-    senders: Vec<Sender>,
-    ears: Vec<Option<Ear>>,
-    sent: Vec<u32>,
-    /// When the messages of each stream were acknowledged, in order.
-    acknowledged_ns: Vec<Vec<u64>>,
-    window_ns: Range<u64>,
+pub(crate) struct Record {
     /// What went wrong with messages.
     pub(crate) tally: Tally,
     /// What came and went.
@@ -57,6 +49,35 @@ pub(crate) struct Hall {
     pub(crate) gone: BTreeMap<String, u64>,
 }
 
+impl Record {
+    /// Nothing yet; what is shown over time goes into these slices.
+    pub(crate) fn new(slices: Slices) -> Self {
+        Self {
+            tally: Tally::default(),
+            counts: Counts::default(),
+            deliveries: Times::new(),
+            slices,
+            refused: BTreeMap::new(),
+            gone: BTreeMap::new(),
+        }
+    }
+}
+
+/// Who publishes, and who hears.
+#[derive(Debug)]
+pub(crate) struct Hall {
+    load: Load,
+    pacer: Option<Pacer>,
+    senders: Vec<Sender>,
+    ears: Vec<Option<Ear>>,
+    sent: Vec<u32>,
+    /// When the messages of each stream were acknowledged, in order.
+    acknowledged_ns: Vec<Vec<u64>>,
+    window_ns: Range<u64>,
+    /// What came of it.
+    pub(crate) record: Record,
+}
+
 impl Hall {
     /// A hall in which nobody publishes yet. Places of subscribers stand first, then those of senders.
     pub(crate) fn new(load: Load, senders: Vec<Sender>) -> Self {
@@ -68,12 +89,7 @@ impl Hall {
             sent: vec![0; streams],
             acknowledged_ns: vec![Vec::new(); streams],
             window_ns: 0..0,
-            tally: Tally::default(),
-            counts: Counts::default(),
-            deliveries: Times::new(),
-            slices: Slices::new(0, 0),
-            refused: BTreeMap::new(),
-            gone: BTreeMap::new(),
+            record: Record::new(Slices::new(0, 0)),
             load,
         }
     }
@@ -83,7 +99,7 @@ impl Hall {
         let publishes = !self.senders.is_empty();
         self.pacer = publishes.then(|| Pacer::new(self.load.pace, start_ns, end_ns));
         let is_open_ended = end_ns - start_ns >= OPEN_ENDED_NS;
-        self.slices =
+        self.record.slices =
             Slices::new(start_ns, if is_open_ended { start_ns + SHOWN_NS } else { end_ns });
         self.window_ns = window_ns;
     }
@@ -120,7 +136,7 @@ impl Hall {
         let long_ago = acknowledged.partition_point(|ns| ns + LATE_NS <= now_ns);
         let owed = u32::try_from(long_ago).unwrap_or(u32::MAX);
         let next = ear.next.unwrap_or(ear.from);
-        self.tally.lost += u64::from(owed.saturating_sub(next));
+        self.record.tally.lost += u64::from(owed.saturating_sub(next));
         ear.next
     }
 
@@ -149,7 +165,7 @@ impl Hall {
                 Some(Stamped { stream: sent.stream, seq: sent.seq })
             };
             let Some(sent) = crowd.publish(place, write) else { break };
-            self.counts.sent += 1;
+            self.record.counts.sent += 1;
             if let Some(count) = self.sent.get_mut(sent.stream as usize) {
                 *count = sent.seq + 1;
             }
@@ -165,23 +181,23 @@ impl Hall {
     pub(crate) fn on(&mut self, at: usize, event: &Event<'_>, now_ns: u64) {
         match event {
             Event::Heard(Message::Delivery(stamp), _) => self.on_delivery(at, stamp, now_ns),
-            Event::Heard(Message::Damaged, _) => self.tally.damaged += 1,
+            Event::Heard(Message::Damaged, _) => self.record.tally.damaged += 1,
             Event::Heard(Message::Published, _) => self.on_answer(at, None, now_ns),
             Event::Heard(Message::Refused, text) => {
                 self.on_answer(at, Some(String::from_utf8_lossy(text).into_owned()), now_ns);
             }
             Event::Answered(refused) => self.on_answer(at, refused.clone(), now_ns),
-            Event::Gone(why) => *self.gone.entry(why.clone()).or_default() += 1,
+            Event::Gone(why) => *self.record.gone.entry(why.clone()).or_default() += 1,
             Event::In(_) | Event::Heard(..) => {}
         }
     }
 
     fn on_delivery(&mut self, at: usize, stamp: &Stamp, now_ns: u64) {
-        self.counts.deliveries += 1;
+        self.record.counts.deliveries += 1;
         let since_ns = stamp.since_due_ns(now_ns);
-        self.slices.record(now_ns, since_ns);
+        self.record.slices.record(now_ns, since_ns);
         if self.window_ns.contains(&stamp.due_ns) {
-            self.deliveries.record(since_ns);
+            self.record.deliveries.record(since_ns);
         }
         let sender = at.checked_sub(self.load.subscribers as usize);
         if self.load.is_echoed() && sender == Some(stamp.stream as usize) {
@@ -189,15 +205,15 @@ impl Hall {
         }
         let Some(ear) = self.ears.get_mut(at).and_then(Option::as_mut) else { return };
         if self.load.layout.channel(stamp.stream) != ear.channel {
-            self.tally.foreign += 1;
+            self.record.tally.foreign += 1;
             return;
         }
         let expected = ear.next.unwrap_or_else(|| stamp.seq.min(ear.from));
         if stamp.seq < expected {
-            self.tally.duplicated += 1;
+            self.record.tally.duplicated += 1;
             return;
         }
-        self.tally.lost += u64::from(stamp.seq - expected);
+        self.record.tally.lost += u64::from(stamp.seq - expected);
         ear.next = Some(stamp.seq + 1);
     }
 
@@ -206,9 +222,9 @@ impl Hall {
         let sender = which.and_then(|which| self.senders.get_mut(which));
         let Some(message) = sender.and_then(Sender::answered) else { return };
         match refused {
-            Some(why) => *self.refused.entry(why).or_default() += 1,
+            Some(why) => *self.record.refused.entry(why).or_default() += 1,
             None => {
-                self.counts.acknowledged += 1;
+                self.record.counts.acknowledged += 1;
                 if let Some(all) = self.acknowledged_ns.get_mut(message.stream as usize) {
                     all.push(now_ns);
                 }
@@ -227,8 +243,8 @@ mod tests {
         let check = |end_ns: u64, at_ns: u64, shown_ns: Range<u64>| {
             let mut hall = Hall::new(Load::sample(), Vec::new());
             hall.begin(0, end_ns, 0..end_ns);
-            hall.slices.record(at_ns, 1);
-            let last = hall.slices.all().last().map(|slice| slice.at_ns);
+            hall.record.slices.record(at_ns, 1);
+            let last = hall.record.slices.all().last().map(|slice| slice.at_ns);
             assert!(last.is_some_and(|last| shown_ns.contains(&last)), "{end_ns}: {last:?}");
         };
         for end_ns in [LONGEST_NS, 2 * LONGEST_NS] {

@@ -18,7 +18,7 @@ use crate::record::process;
 use crate::report::progress::Watch;
 use crate::scenario::{Plan, channel_names, entrance, random, senders};
 use crate::server::Target;
-use hall::Hall;
+use hall::{Hall, Record};
 use wire::{Crowd, Event};
 
 const WAIT_NS_MAX: u64 = 20_000_000;
@@ -99,8 +99,8 @@ pub(crate) struct Scene {
     pub(crate) told: Told,
     /// What is wrong, with its count.
     pub(crate) missing: Vec<(u64, &'static str)>,
-    /// Who published, and who heard.
-    pub(crate) hall: Hall,
+    /// What came of what was published.
+    pub(crate) record: Record,
     /// How long each connection took that was there from the start.
     pub(crate) opened: Times,
     /// Begin and end of what is measured.
@@ -233,7 +233,8 @@ impl Player<'_> {
             })?;
             let done = (now_ns - start_ns, (end_ns - start_ns).min(1 << 50));
             watch.show(now_ns, "measuring", done, || {
-                format!("{} sent, {} delivered", self.hall.counts.sent, self.hall.counts.deliveries)
+                let counts = &self.hall.record.counts;
+                format!("{} sent, {} delivered", counts.sent, counts.deliveries)
             })?;
         }
         let last = self.mark(self.clock.now_ns());
@@ -243,14 +244,14 @@ impl Player<'_> {
         }
         let window = [begin.unwrap_or(last), end.unwrap_or(last)];
         let missing = scenario.missing();
-        let (told, hall, opened) = (scenario.told(), self.hall, self.opened);
-        Ok(Scene { told, missing, hall, opened, window })
+        let (told, record, opened) = (scenario.told(), self.hall.record, self.opened);
+        Ok(Scene { told, missing, record, opened, window })
     }
 
     fn mark(&self, at_ns: u64) -> Mark {
         let server_cpu_ns = self.pid.and_then(process::cpu_ns);
         let (own_cpu_ns, own_wait_ns) = (process::own_cpu_ns(), process::own_wait_ns());
-        let mut counts = self.hall.counts;
+        let mut counts = self.hall.record.counts;
         counts.bytes = self.crowd.bytes;
         Mark { at_ns, counts, own_cpu_ns, own_wait_ns, server_cpu_ns }
     }

@@ -34,16 +34,16 @@ impl SceneReport {
         environment: Environment,
     ) -> Self {
         let figures = Figures::between(scene.window, None, server_cores);
-        let hall = &scene.hall;
-        let tally = &hall.tally;
+        let record = &scene.record;
+        let tally = &record.tally;
         let sum = |map: &std::collections::BTreeMap<String, u64>| map.values().sum();
         let mut complaints = vec![
             (tally.lost, "messages lost"),
             (tally.duplicated, "doubled or out of order"),
             (tally.foreign, "at a subscriber of another channel"),
             (tally.damaged, "damaged"),
-            (sum(&hall.refused), "publishes refused"),
-            (sum(&hall.gone), "connections ended by the server"),
+            (sum(&record.refused), "publishes refused"),
+            (sum(&record.gone), "connections ended by the server"),
         ];
         complaints.extend(scene.missing.iter().copied());
         let counts: Vec<String> = scene
@@ -52,7 +52,7 @@ impl SceneReport {
             .iter()
             .map(|(name, count)| format!("{} {}", grouped(*count), words(name)))
             .collect();
-        let heard = grouped(hall.counts.deliveries);
+        let heard = grouped(record.counts.deliveries);
         let praise = format!("{}; {heard} deliveries without a gap", counts.join(", "));
         let verdict = Verdict::of_scene(&figures, &complaints, scene.told.due, praise);
         Self { name, title, settings, scene, figures, verdict, environment }
@@ -60,7 +60,7 @@ impl SceneReport {
 
     fn times(&self) -> Vec<(&'static str, &Times)> {
         let told = self.scene.told.times.iter().map(|(name, times)| (*name, times));
-        told.chain([("from_due", &self.scene.hall.deliveries)]).collect()
+        told.chain([("from_due", &self.scene.record.deliveries)]).collect()
     }
 
     /// On one screen.
@@ -87,10 +87,10 @@ impl SceneReport {
             let rate = amount(self.figures.rate(*count));
             writeln!(out, "{:14}{} ({rate} /s)", words(name), grouped(*count))?;
         }
-        let counts = &self.scene.hall.counts;
+        let counts = &self.scene.record.counts;
         let (sent, heard) = (grouped(counts.sent), grouped(counts.deliveries));
         writeln!(out, "{:14}{sent}; delivered {heard}", "published")?;
-        let whys = self.scene.hall.gone.iter().chain(&self.scene.hall.refused);
+        let whys = self.scene.record.gone.iter().chain(&self.scene.record.refused);
         for (why, count) in whys {
             writeln!(out, "{:14}{} x {why}", "ended", grouped(*count))?;
         }
@@ -109,14 +109,14 @@ impl SceneReport {
 
     /// As JSON.
     pub(crate) fn json(&self) -> Value {
-        let (hall, figures) = (&self.scene.hall, &self.figures);
+        let (record, figures) = (&self.scene.record, &self.figures);
         let object = |pairs: Vec<(&str, Value)>| -> Value {
             let named = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
             Value::Object(named.collect::<Map<String, Value>>())
         };
         let counts = &self.scene.told.counts;
         let rates = counts.iter().map(|(name, count)| (*name, figures.rate(*count).into()));
-        let cost = self.scene.told.cost_of.unwrap_or(("delivery", hall.counts.deliveries));
+        let cost = self.scene.told.cost_of.unwrap_or(("delivery", record.counts.deliveries));
         json!({
             "scenario": self.name,
             "settings": self.settings,
@@ -139,20 +139,20 @@ impl SceneReport {
                 self.times().into_iter().map(|(name, times)| (name, json::times(times))).collect(),
             ),
             "checked": {
-                "sent": hall.counts.sent,
-                "acknowledged": hall.counts.acknowledged,
-                "deliveries": hall.counts.deliveries,
-                "lost": hall.tally.lost,
-                "duplicated": hall.tally.duplicated,
-                "foreign": hall.tally.foreign,
-                "damaged": hall.tally.damaged,
-                "refused": hall.refused,
-                "ended": hall.gone,
+                "sent": record.counts.sent,
+                "acknowledged": record.counts.acknowledged,
+                "deliveries": record.counts.deliveries,
+                "lost": record.tally.lost,
+                "duplicated": record.tally.duplicated,
+                "foreign": record.tally.foreign,
+                "damaged": record.tally.damaged,
+                "refused": record.refused,
+                "ended": record.gone,
                 "missing": object(
                     self.scene.missing.iter().map(|(count, what)| (*what, (*count).into())).collect(),
                 ),
             },
-            "latency_over_time_ns": json::slices(&hall.slices),
+            "latency_over_time_ns": json::slices(&record.slices),
         })
     }
 
@@ -167,7 +167,7 @@ impl SceneReport {
             };
             plots.push((name, Chart::percentiles(times)));
         }
-        let slices = self.scene.hall.slices.all();
+        let slices = self.scene.record.slices.all();
         if !slices.is_empty() {
             plots.push(("Latency of deliveries over time", Chart::over_time(&slices)));
         }
