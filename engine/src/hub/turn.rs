@@ -289,7 +289,9 @@ impl Turn {
                     mixed.may_wait |= size == Size::Large;
                 }
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
-                Some(_) | None if self.spent >= self.allowed && size == Size::Large => later.push(*conn),
+                Some(_) | None if self.spent >= self.allowed && size == Size::Large => {
+                    later.push(*conn)
+                }
                 Some(_) | None if self.many.get(*conn) => {
                     self.spent += each;
                     self.mixed(*conn).settle(id, length);

@@ -153,6 +153,48 @@ fn several_generators_measure_one_load() {
 }
 
 #[test]
+fn several_generators_come_and_go_together() {
+    let node = Node::ephemeral();
+    let line = "presence --residents 12 --channels 4 --rate 40 --hold 0.2 --generators 2";
+    let counts = &plays(&node, line)["counts"];
+    // Twenty visitors in the window, each heard by the three residents of its channel.
+    assert_eq!((&counts["visits"], &counts["joins_heard"]), (&20.into(), &60.into()), "{counts}");
+
+    let line = "churn --rate 60 --hold 0.2 --channels 3 --publish-rate 90 --generators 3";
+    let result = plays(&node, line);
+    assert_eq!(result["counts"]["entered"], 30, "{result}");
+    assert_eq!(result["settings"]["generators"], 3);
+    assert!(result["checked"]["deliveries"].as_u64().unwrap() > 60, "{}", result["checked"]);
+
+    let line = "storm --subscribers 41 --rounds 3 --channels 2 --publish-rate 100 --generators 2";
+    let result = plays(&node, line);
+    assert_eq!(result["counts"]["back"], 123);
+    // A round is everybody's.
+    assert_eq!(result["latency_ns"]["everybody_back"]["count"], 3);
+
+    let line = "resume --subscribers 12 --channels 2 --cut-every 0.8 --away 0.2 --publish-rate 200 --generators 2";
+    let result = plays(&node, &format!("{line} --warmup 0 --duration 2.5"));
+    assert!(result["counts"]["resumed"].as_u64().unwrap() >= 12, "{result}");
+    node.stop();
+}
+
+#[test]
+fn several_generators_look_for_the_knee_together() {
+    let node = Node::ephemeral();
+    let line = "fanout --subscribers 4 --publishers 2 --find-knee --rate 20 --rate-step 10 --p99-max 0.001 --generators 2";
+    let result = bench(&node, line);
+    let steps = result["steps"].as_array().unwrap();
+    // Nothing is as fast as that: the first rate breaks, and the search is over.
+    assert_eq!((steps.len(), &steps[0]["rate"]), (1, &20.into()), "{result}");
+    let line =
+        "fanout --subscribers 4 --publishers 2 --find-knee --rate 20 --rate-step 10 --generators 2";
+    let result = bench(&node, line);
+    let steps = result["steps"].as_array().unwrap();
+    assert!(steps.len() > 1 && steps[1]["rate"] == 200, "{result}");
+    node.stop();
+}
+
+#[test]
 fn several_generators_share_a_window_and_what_only_listens() {
     let node = Node::ephemeral();
     // The third has nobody who publishes, and hears what the others do.

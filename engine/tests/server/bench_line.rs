@@ -101,7 +101,9 @@ fn options_of_another_target_are_refused() {
     check("pusher --app-id 7 --app-key k", "--app-secret <SECRET>");
     check("raw", "--publish <TEXT>");
     check("kafka", "possible values: stentor, pusher, socketio, raw, nats, mqtt, redis");
-    refused("churn --generators 2", "start several runs beside each other");
+    refused("churn --generators 2", "--channels 1 is too little for 2 generators");
+    refused("storm --channels 3 --subscribers 2 --generators 3", "--subscribers 2 is too little");
+    refused("resume --channels 0 --generators 1", "--channels must be at least 1");
     refused("churn --target raw --publish {payload}", "give --subscribed");
     refused("churn --target nats", "are for fanout, soak, publish and connect");
     refused("presence --target socketio", "presence speaks Cohesivity's dialect");

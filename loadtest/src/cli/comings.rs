@@ -1,14 +1,14 @@
 //! The options of presence, resume, churn and storm, and what they come to.
 
-use super::args::{RunArgs, Via};
-use super::plan::{PAYLOAD_BYTES_MAX, at_least_one, plan, seconds};
+use super::args::{FleetArgs, RunArgs, Via};
+use super::plan::{self, PAYLOAD_BYTES_MAX, at_least_one, plan, seconds};
 use crate::client::dialect::Dialect;
 use crate::client::stamp::PAYLOAD_BYTES_MIN;
 use crate::crowd::churn::Churn;
 use crate::crowd::presence::Presence;
 use crate::crowd::resume::Resume;
 use crate::crowd::storm::Storm;
-use crate::crowd::{Scene, play};
+use crate::crowd::{Company, Scene, play};
 use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::check::Layout;
@@ -31,7 +31,7 @@ pub(crate) struct PresenceArgs {
     residents: u32,
     /// Visitors a second.
     #[arg(long, default_value_t = 20, value_name = "PER_SECOND")]
-    rate: u64,
+    rate: u32,
     /// Seconds that a visitor stays.
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     hold: f64,
@@ -60,7 +60,7 @@ pub(crate) struct ResumeArgs {
 pub(crate) struct ChurnArgs {
     /// Connections a second.
     #[arg(long, default_value_t = 100, value_name = "PER_SECOND")]
-    rate: u64,
+    rate: u32,
     /// Seconds that a connection stays.
     #[arg(long, default_value_t = 1.0, value_name = "SECONDS")]
     hold: f64,
@@ -89,7 +89,7 @@ pub(crate) struct StormArgs {
 pub(crate) struct FeedArgs {
     /// Messages a second, over all channels.
     #[arg(long, default_value_t = 50, value_name = "PER_SECOND")]
-    publish_rate: u64,
+    publish_rate: u32,
     /// How they are published [http; --target socketio and raw: ws].
     #[arg(long, value_enum)]
     via: Option<Via>,
@@ -110,9 +110,8 @@ pub(crate) struct CommonArgs {
     /// Seconds of the measured window [storm: as long as the rounds take].
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     duration: f64,
-    /// Refused with what to do instead.
-    #[arg(long, hide = true)]
-    generators: Option<u32>,
+    #[command(flatten)]
+    pub(crate) fleet: FleetArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -140,17 +139,50 @@ impl Comings {
     pub(crate) fn plan(&self) -> Result<Plan, Failure> {
         let common = self.common();
         at_least_one("--channels", common.channels)?;
-        if common.generators.is_some_and(|count| count != 1) {
-            let what = "who comes and goes is for one generator, which knows what it published: leave --generators out, and \
-                        start several runs beside each other with a part of the rate each; all have channels of their own";
-            return Err(Failure::Usage(what.to_owned()));
-        }
-        match self {
+        let plan = match self {
             Self::Presence(args) => args.plan(),
             Self::Resume(args) => args.plan(),
             Self::Churn(args) => args.plan(),
             Self::Storm(args) => args.plan(),
+        }?;
+        plan::shared(&common.fleet, &plan)?;
+        Ok(Plan { generators: common.fleet.generators, ..plan })
+    }
+
+    /// What several generators share, by option: each takes a part.
+    fn shared(&mut self) -> Vec<(&'static str, &mut u32)> {
+        let (mut all, feed, common) = match self {
+            Self::Presence(PresenceArgs { residents, rate, common, .. }) => {
+                (vec![("--residents", residents), ("--rate", rate)], None, common)
+            }
+            Self::Resume(ResumeArgs { subscribers, feed, common, .. })
+            | Self::Storm(StormArgs { subscribers, feed, common, .. }) => {
+                (vec![("--subscribers", subscribers)], Some(feed), common)
+            }
+            Self::Churn(ChurnArgs { rate, feed, common, .. }) => {
+                (vec![("--rate", rate)], Some(feed), common)
+            }
+        };
+        all.extend(feed.map(|feed| ("--publish-rate", &mut feed.publish_rate)));
+        all.push(("--channels", &mut common.channels));
+        all
+    }
+
+    /// Refuses what is too little for all generators to have a part of.
+    pub(crate) fn check_shares(&mut self) -> Result<(), Failure> {
+        let generators = self.common().fleet.generators;
+        match self.shared().into_iter().find(|(_, count)| **count < generators) {
+            None => Ok(()),
+            Some((option, count)) => Err(Failure::Usage(format!(
+                "{option} {count} is too little for {generators} generators: each takes a part of everything, and has \
+                 channels of its own, as it knows what it published"
+            ))),
         }
+    }
+
+    /// Makes it the part of one of several generators.
+    pub(crate) fn take(&mut self, part: Part) {
+        self.shared().into_iter().for_each(|(_, count)| *count = part.share(*count));
     }
 
     /// Connections that are open at one time, at most.
@@ -159,7 +191,7 @@ impl Comings {
         match self {
             Self::Presence(args) => {
                 let hold_s = seconds("--hold", args.hold).unwrap_or(0).div_ceil(1_000_000_000);
-                let inside = args.rate.saturating_mul(hold_s + ENTERING_S);
+                let inside = u64::from(args.rate).saturating_mul(hold_s + ENTERING_S);
                 all.min(u64::from(args.residents).saturating_add(inside))
             }
             Self::Resume(_) | Self::Churn(_) | Self::Storm(_) => all,
@@ -170,7 +202,7 @@ impl Comings {
     pub(crate) fn play(
         &self,
         plan: Plan,
-        (at, watch): (&Target, &mut Watch),
+        (at, watch, company): (&Target, &mut Watch, Option<Company>),
     ) -> Result<Scene, Failure> {
         let load = &plan.load;
         let (subscribers, channels) = (load.subscribers as usize, load.layout.channels as usize);
@@ -179,26 +211,26 @@ impl Comings {
                 let hold_ns = seconds("--hold", args.hold)?;
                 let residents = args.residents as usize;
                 let visits = subscribers - residents;
-                play(plan, residents, (at, watch), |times| {
-                    Presence::new((residents, channels), (args.rate, hold_ns), times, visits)
+                play(plan, residents, (at, watch, company), |times| {
+                    Presence::new((residents, channels), (args.rate.into(), hold_ns), times, visits)
                 })
             }
             Self::Resume(args) => {
                 let every_ns = seconds("--cut-every", args.cut_every)?;
                 let away_ns = seconds("--away", args.away)?;
-                play(plan, subscribers, (at, watch), |times| {
+                play(plan, subscribers, (at, watch, company), |times| {
                     Resume::new(subscribers, (every_ns, away_ns), times)
                 })
             }
             Self::Churn(args) => {
                 let hold_ns = seconds("--hold", args.hold)?;
-                play(plan, 0, (at, watch), |times| {
-                    Churn::new(args.rate, hold_ns, times, subscribers)
+                play(plan, 0, (at, watch, company), |times| {
+                    Churn::new(args.rate.into(), hold_ns, times, subscribers)
                 })
             }
-            Self::Storm(args) => {
-                play(plan, subscribers, (at, watch), |_| Storm::new(args.rounds, subscribers))
-            }
+            Self::Storm(args) => play(plan, subscribers, (at, watch, company), |_| {
+                Storm::new(args.rounds, subscribers)
+            }),
         }
     }
 
@@ -341,11 +373,11 @@ impl CommonArgs {
     }
 }
 
-fn rate(option: &str, per_second: u64) -> Result<u64, Failure> {
+fn rate(option: &str, per_second: u32) -> Result<u64, Failure> {
     if per_second == 0 || per_second > 1_000_000 {
         return Err(Failure::Usage(format!("{option} must be 1 to 1000000: {per_second}")));
     }
-    Ok(per_second)
+    Ok(per_second.into())
 }
 
 fn places(count: u64) -> Result<u32, Failure> {

@@ -11,6 +11,7 @@ pub use args::BenchArgs;
 
 use crate::client::mint::Mint;
 use crate::client::peer::Peer;
+use crate::crowd::Company;
 use crate::failure::Failure;
 use crate::fleet;
 use crate::record::process;
@@ -20,7 +21,7 @@ use crate::report::progress::{Progress, Watch};
 use crate::report::scene::SceneReport;
 use crate::report::{Environment, Report};
 use crate::scenario::knee::{self, Search};
-use crate::scenario::link::Link;
+use crate::scenario::link::{Link, say};
 use crate::scenario::load::Part;
 use crate::scenario::{self, Plan};
 use crate::server::Target;
@@ -87,10 +88,10 @@ fn bench(args: BenchArgs, own_exe: &Path, out: &mut impl Write) -> Result<u8, Fa
             let plan = plan::connect(&args)?;
             Setting { run: &args.run, own_exe }.share(&args.fleet, (plan, None), out)
         }
-        ScenarioArgs::Presence(args) => come_and_go(&Comings::Presence(args), own_exe, out),
-        ScenarioArgs::Resume(args) => come_and_go(&Comings::Resume(args), own_exe, out),
-        ScenarioArgs::Churn(args) => come_and_go(&Comings::Churn(args), own_exe, out),
-        ScenarioArgs::Storm(args) => come_and_go(&Comings::Storm(args), own_exe, out),
+        ScenarioArgs::Presence(args) => come_and_go(Comings::Presence(args), own_exe, out),
+        ScenarioArgs::Resume(args) => come_and_go(Comings::Resume(args), own_exe, out),
+        ScenarioArgs::Churn(args) => come_and_go(Comings::Churn(args), own_exe, out),
+        ScenarioArgs::Storm(args) => come_and_go(Comings::Storm(args), own_exe, out),
     }
 }
 
@@ -104,8 +105,12 @@ fn load(
     Setting { run: &args.run, own_exe }.share(&args.load.fleet, (plan, search), out)
 }
 
-fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
+fn come_and_go(mut comings: Comings, own_exe: &Path, out: &mut impl Write) -> Result<u8, Failure> {
+    if let Some(nth) = comings.common().fleet.generator_part {
+        return come_and_go_in_company(comings, nth);
+    }
     let plan = comings.plan()?;
+    comings.check_shares()?;
     let setting = Setting { run: &comings.common().run, own_exe };
     let (title, mut settings) = (comings.title(&plan), load_settings(&plan));
     if let (Some(all), Value::Object(more)) = (settings.as_object_mut(), comings.settings()) {
@@ -113,15 +118,44 @@ fn come_and_go(comings: &Comings, own_exe: &Path, out: &mut impl Write) -> Resul
     }
     let name = plan.name;
     let judge = Judge::of(&setting.run.output, (name, &settings))?;
-    raise_descriptors(comings.descriptors(&plan))?;
+    raise_descriptors(comings.descriptors(&plan).div_ceil(plan.generators.into()))?;
     let mut watch = setting.watch()?;
     let target = setting.run.target.find(&plan.load, own_exe)?;
     let environment = environment(&target);
-    let scene = comings.play(plan, (&target, &mut watch));
+    let scene = match plan.generators {
+        1 => comings.play(plan, (&target, &mut watch, None)),
+        several => fleet::play(several, (&target, &mut watch)),
+    };
     watch.clear();
     let report = SceneReport::new((name, title), settings, scene?, target.cores, environment);
     drop(target);
     judge.finish(&Finished::Scene(Box::new(report)), &setting.run.output, out)
+}
+
+/// One of several generators.
+fn come_and_go_in_company(mut comings: Comings, nth: u32) -> Result<u8, Failure> {
+    let part = part(nth, &comings.common().fleet)?;
+    let link = Link::new();
+    let (target, told) = fleet::part::told(&link)?;
+    comings.take(part);
+    let plan = comings.plan()?;
+    let connect_rate = part.rate(plan.connect_rate);
+    let plan = Plan { connect_rate, ..plan };
+    raise_descriptors(comings.descriptors(&plan))?;
+    let target = comings.common().run.target.join(nth, target)?;
+    let mut watch = Watch::new(Progress::Hidden)?;
+    let company = Company { link, clock: fleet::part::clock(&told) };
+    let scene = comings.play(plan, (&target, &mut watch, Some(company)))?;
+    say(&fleet::scene::written(&scene))?;
+    Ok(0)
+}
+
+/// Which of several generators this is.
+fn part(nth: u32, args: &FleetArgs) -> Result<Part, Failure> {
+    if nth >= args.generators {
+        return Err(Failure::Usage("--generator-part is not for people".to_owned()));
+    }
+    Ok(Part { nth, of: args.generators })
 }
 
 /// Where and how something is measured.
@@ -147,10 +181,7 @@ impl Setting<'_> {
         let Some(nth) = args.generator_part else {
             return self.measure((plan, search), out);
         };
-        let part = Part { nth, of: args.generators };
-        if nth >= args.generators {
-            return Err(Failure::Usage("--generator-part is not for people".to_owned()));
-        }
+        let part = part(nth, args)?;
         let link = Link::new();
         let (target, told) = fleet::part::told(&link)?;
         let own = plan.load.connections().div_ceil(part.of as usize);

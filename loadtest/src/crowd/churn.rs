@@ -3,7 +3,7 @@
 use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
-use super::{Scenario, Stage, Told};
+use super::{Name, Scenario, Stage, Told};
 use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
 use crate::record::latency::Times;
@@ -123,16 +123,21 @@ impl Scenario for Churn {
         now_ns >= self.end_ns && self.coming == 0 && self.inside.is_empty()
     }
 
-    fn missing(&self) -> Vec<(u64, &'static str)> {
-        vec![(self.coming, "connections never got in")]
+    fn missing(&self) -> Vec<(u64, Name)> {
+        vec![(self.coming, "connections never got in".into())]
     }
 
     fn told(self) -> Told {
         Told {
-            counts: vec![("entered", self.entered), ("left", self.left), ("no_room", self.no_room)],
+            rounds: None,
+            counts: vec![
+                ("entered".into(), self.entered),
+                ("left".into(), self.left),
+                ("no_room".into(), self.no_room),
+            ],
             due: Some((self.due, self.entered)),
-            cost_of: Some(("connection", self.entered)),
-            times: vec![("in", self.in_time)],
+            cost_of: Some(("connection".into(), self.entered)),
+            times: vec![("in".into(), self.in_time)],
         }
     }
 }

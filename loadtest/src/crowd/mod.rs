@@ -16,12 +16,17 @@ use crate::record::books::Mark;
 use crate::record::latency::Times;
 use crate::record::process;
 use crate::report::progress::Watch;
+use crate::scenario::link::{Link, say};
 use crate::scenario::{Plan, channel_names, entrance, random, senders};
 use crate::server::Target;
 use hall::{Hall, Record};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use wire::{Crowd, Event};
 
 const WAIT_NS_MAX: u64 = 20_000_000;
+/// How often it is seen whether the other generators are ready for a round.
+const LOOK_NS: u64 = 1_000_000;
 /// Connections that are being opened at one time: fewer than a listener's backlog.
 const OPENING_MAX: usize = 256;
 /// How long nothing may happen while connections open, or after the last thing that is due.
@@ -56,17 +61,22 @@ impl Stage<'_> {
     }
 }
 
+/// What a figure is of.
+pub(crate) type Name = Cow<'static, str>;
+
 /// What a scenario found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Told {
     /// Times by name; the first are what it is about.
-    pub(crate) times: Vec<(&'static str, Times)>,
+    pub(crate) times: Vec<(Name, Times)>,
+    /// How long each round took until everybody was there; `None`: not everybody was.
+    pub(crate) rounds: Option<(Name, Vec<Option<u64>>)>,
     /// Counts by name.
-    pub(crate) counts: Vec<(&'static str, u64)>,
+    pub(crate) counts: Vec<(Name, u64)>,
     /// What was due in the window, and how much of it happened.
     pub(crate) due: Option<(u64, u64)>,
     /// What the server's CPU is divided by.
-    pub(crate) cost_of: Option<(&'static str, u64)>,
+    pub(crate) cost_of: Option<(Name, u64)>,
 }
 
 /// A scenario of comings and goings. It reads no clock.
@@ -87,7 +97,13 @@ pub(crate) trait Scenario {
     /// Whether everything was done and heard.
     fn is_over(&self, now_ns: u64) -> bool;
     /// What should have happened and did not, with its name.
-    fn missing(&self) -> Vec<(u64, &'static str)>;
+    fn missing(&self) -> Vec<(u64, Name)>;
+    /// Whether it waits for a round to be opened, which all generators do at one time; it is asked until it is told one.
+    fn asks_for_round(&self, _now_ns: u64) -> bool {
+        false
+    }
+    /// Begins the round that it asked for.
+    fn open_round(&mut self) {}
     /// What was found.
     fn told(self) -> Told;
 }
@@ -98,7 +114,7 @@ pub(crate) struct Scene {
     /// What it found.
     pub(crate) told: Told,
     /// What is wrong, with its count.
-    pub(crate) missing: Vec<(u64, &'static str)>,
+    pub(crate) missing: Vec<(u64, Name)>,
     /// What came of what was published.
     pub(crate) record: Record,
     /// How long each connection took that was there from the start.
@@ -107,14 +123,22 @@ pub(crate) struct Scene {
     pub(crate) window: [Mark; 2],
 }
 
+/// Other generators that play the same at the same time.
+pub(crate) struct Company {
+    /// The way to the one that keeps them together.
+    pub(crate) link: Link,
+    /// Their clock.
+    pub(crate) clock: Clock,
+}
+
 /// Plays a scenario. `residents` are there from the start, before the senders' places.
 pub(crate) fn play<S: Scenario>(
     plan: Plan,
     residents: usize,
-    (at, watch): (&Target, &mut Watch),
+    (at, watch, company): (&Target, &mut Watch, Option<Company>),
     make: impl FnOnce((u64, u64)) -> S,
 ) -> Result<Scene, Failure> {
-    let clock = Clock::start();
+    let clock = company.as_ref().map_or_else(Clock::start, |all| all.clock);
     let channels = channel_names(plan.load.layout.channels, plan.load.dialect)?;
     let nonce = random()?;
     let (wishes, doorway) = entrance::wishes(&plan, at, &channels, nonce)?;
@@ -137,14 +161,24 @@ pub(crate) fn play<S: Scenario>(
         warmup_ns: plan.load.warmup_ns,
         duration_ns: plan.load.duration_ns,
         hall: Hall::new(plan.load, senders),
+        link: company.map(|all| all.link),
     };
     player.open(&there, plan.connect_rate, watch)?;
-    player.run(residents, make, watch)
+    let start_ns = player.start_ns()?;
+    player.run((residents, start_ns), make, watch)
 }
 
 /// Whether what is missing has had its time.
 fn is_given_up(scenario: &impl Scenario, now_ns: u64) -> bool {
     now_ns > scenario.last_ns().saturating_add(SILENCE_NS_MAX)
+}
+
+/// Why a connection is gone, if it is.
+fn why_gone(event: Event<'_>) -> Option<String> {
+    match event {
+        Event::Gone(why) => Some(why),
+        Event::In(_) | Event::Heard(..) | Event::Answered(_) => None,
+    }
 }
 
 struct Player<'a> {
@@ -156,6 +190,8 @@ struct Player<'a> {
     hall: Hall,
     warmup_ns: u64,
     duration_ns: u64,
+    /// The way to the other generators, if there are any.
+    link: Option<Link>,
 }
 
 impl Player<'_> {
@@ -197,13 +233,40 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// When to begin: at once, or when the one that keeps all generators together says.
+    fn start_ns(&mut self) -> Result<u64, Failure> {
+        let Some(link) = &mut self.link else { return Ok(self.clock.now_ns()) };
+        say(&json!({ "opened": self.opened.counts() }))?;
+        loop {
+            if let Some(line) = link.heard()? {
+                return Ok(line.get("start_ns").and_then(Value::as_u64).unwrap_or(0));
+            }
+            let mut gone = Vec::new();
+            self.crowd.turn(WAIT_NS_MAX, &mut |_, event, _| gone.extend(why_gone(event)))?;
+            if let Some(why) = gone.pop() {
+                return Err(Failure::Server(why));
+            }
+        }
+    }
+
+    /// Opens the round that the scenario asks for, with the other generators when all of them do. Says whether it waits for them.
+    fn open_round(&mut self, scenario: &mut impl Scenario, now_ns: u64) -> Result<bool, Failure> {
+        if !scenario.asks_for_round(now_ns) {
+            return Ok(false);
+        }
+        let is_open = self.link.as_mut().map_or(Ok(true), Link::ask_for_round)?;
+        if is_open {
+            scenario.open_round();
+        }
+        Ok(!is_open)
+    }
+
     fn run<S: Scenario>(
         mut self,
-        residents: usize,
+        (residents, start_ns): (usize, u64),
         make: impl FnOnce((u64, u64)) -> S,
         watch: &mut Watch,
     ) -> Result<Scene, Failure> {
-        let start_ns = self.clock.now_ns();
         let begin_ns = start_ns + self.warmup_ns;
         let end_ns = begin_ns.saturating_add(self.duration_ns);
         let mut scenario = make((start_ns, end_ns));
@@ -222,16 +285,18 @@ impl Player<'_> {
             if scenario.is_over(now_ns) || is_given_up(&scenario, now_ns) {
                 break;
             }
+            let is_waiting = self.open_round(&mut scenario, now_ns)?;
             scenario.act(now_ns, &self.stage, (&mut self.crowd, &mut self.hall))?;
             self.hall.publish(now_ns, &mut self.crowd);
-            let next_ns = scenario.next_ns().into_iter().chain(self.hall.next_ns()).min();
+            let own_ns = if is_waiting { Some(now_ns + LOOK_NS) } else { scenario.next_ns() };
+            let next_ns = own_ns.into_iter().chain(self.hall.next_ns()).min();
             let timeout_ns = next_ns.map_or(WAIT_NS_MAX, |ns| ns.saturating_sub(now_ns));
             let (stage, hall) = (&self.stage, &mut self.hall);
             self.crowd.turn(timeout_ns.min(WAIT_NS_MAX), &mut |at, event, now_ns| {
                 hall.on(at, &event, now_ns);
                 scenario.on(at, &event, now_ns, (stage, &mut *hall));
             })?;
-            let done = (now_ns - start_ns, (end_ns - start_ns).min(1 << 50));
+            let done = (now_ns.saturating_sub(start_ns), (end_ns - start_ns).min(1 << 50));
             watch.show(now_ns, "measuring", done, || {
                 let counts = &self.hall.record.counts;
                 format!("{} sent, {} delivered", counts.sent, counts.deliveries)

@@ -3,7 +3,7 @@
 use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
-use super::{Scenario, Stage, Told};
+use super::{Name, Scenario, Stage, Told};
 use crate::client::message::Message;
 use crate::failure::Failure;
 use crate::pace::{Pace, Pacer};
@@ -164,14 +164,14 @@ impl Scenario for Presence {
         is_done && self.began == self.visits.len() && self.misheard().0 == 0
     }
 
-    fn missing(&self) -> Vec<(u64, &'static str)> {
+    fn missing(&self) -> Vec<(u64, Name)> {
         let (lost, doubled) = self.misheard();
         let absent = self.visits.iter().take(self.began).filter(|visit| !visit.came).count();
         vec![
-            (lost, "joins and leaves not heard"),
-            (doubled, "joins and leaves heard twice"),
-            (self.foreign, "joins and leaves heard in another channel"),
-            (absent as u64, "visitors never got in"),
+            (lost, "joins and leaves not heard".into()),
+            (doubled, "joins and leaves heard twice".into()),
+            (self.foreign, "joins and leaves heard in another channel".into()),
+            (absent as u64, "visitors never got in".into()),
         ]
     }
 
@@ -181,13 +181,18 @@ impl Scenario for Presence {
         };
         let (joins, leaves) = (sum(|visit| visit.joins_heard), sum(|visit| visit.leaves_heard));
         Told {
-            counts: vec![("visits", sum(|_| 1)), ("joins_heard", joins), ("leaves_heard", leaves)],
+            rounds: None,
+            counts: vec![
+                ("visits".into(), sum(|_| 1)),
+                ("joins_heard".into(), joins),
+                ("leaves_heard".into(), leaves),
+            ],
             due: Some((self.visits.len() as u64, self.began as u64)),
-            cost_of: Some(("join or leave heard", joins + leaves)),
+            cost_of: Some(("join or leave heard".into(), joins + leaves)),
             times: vec![
-                ("join_seen", self.join_seen),
-                ("leave_seen", self.leave_seen),
-                ("in", self.in_time),
+                ("join_seen".into(), self.join_seen),
+                ("leave_seen".into(), self.leave_seen),
+                ("in".into(), self.in_time),
             ],
         }
     }

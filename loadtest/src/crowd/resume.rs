@@ -3,7 +3,7 @@
 use super::agenda::Agenda;
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
-use super::{Scenario, Stage, Told};
+use super::{Name, Scenario, Stage, Told};
 use crate::client::message::{Message, holds};
 use crate::failure::Failure;
 use crate::record::latency::Times;
@@ -168,16 +168,17 @@ impl Scenario for Resume {
         now_ns >= self.last_ns() && self.away.is_empty() && self.behind == 0
     }
 
-    fn missing(&self) -> Vec<(u64, &'static str)> {
-        vec![(self.behind, "never caught up"), (self.gapped, "resumed with a gap")]
+    fn missing(&self) -> Vec<(u64, Name)> {
+        vec![(self.behind, "never caught up".into()), (self.gapped, "resumed with a gap".into())]
     }
 
     fn told(self) -> Told {
         Told {
-            times: vec![("caught_up", self.caught_up)],
-            counts: vec![("resumed", self.resumed), ("gapped", self.gapped)],
+            rounds: None,
+            times: vec![("caught_up".into(), self.caught_up)],
+            counts: vec![("resumed".into(), self.resumed), ("gapped".into(), self.gapped)],
             due: None,
-            cost_of: Some(("resume", self.resumed)),
+            cost_of: Some(("resume".into(), self.resumed)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::hall::Hall;
 use super::wire::{Crowd, Event};
-use super::{Scenario, Stage, Told};
+use super::{Name, Scenario, Stage, Told};
 use crate::failure::Failure;
 use crate::record::latency::Times;
 
@@ -16,12 +16,15 @@ const LATE_NS: u64 = 30_000_000_000;
 #[derive(Debug)]
 pub(crate) struct Storm {
     rounds: u32,
+    /// Whether the next may begin.
+    is_open: bool,
     waiting: Vec<bool>,
     absent: u64,
     cut_ns: u64,
     calm_until_ns: Option<u64>,
     each: Times,
-    everybody: Times,
+    /// How long each round took until everybody was back.
+    everybody: Vec<Option<u64>>,
     back: u64,
     /// Whom the server ended on the way back.
     ended: u64,
@@ -33,12 +36,13 @@ impl Storm {
     pub(crate) fn new(rounds: u32, subscribers: usize) -> Self {
         Self {
             rounds,
+            is_open: false,
             waiting: vec![false; subscribers],
             absent: 0,
             cut_ns: 0,
             calm_until_ns: None,
             each: Times::new(),
-            everybody: Times::new(),
+            everybody: Vec::new(),
             back: 0,
             ended: 0,
             has_ended: false,
@@ -52,9 +56,8 @@ impl Storm {
             return;
         }
         self.calm_until_ns = Some(now_ns + CALM_NS);
-        if !std::mem::take(&mut self.has_ended) {
-            self.everybody.record(now_ns - self.cut_ns);
-        }
+        let is_everybody = !std::mem::take(&mut self.has_ended);
+        self.everybody.push(is_everybody.then(|| now_ns - self.cut_ns));
     }
 }
 
@@ -65,8 +68,8 @@ impl Scenario for Storm {
         stage: &Stage<'_>,
         (crowd, hall): (&mut Crowd, &mut Hall),
     ) -> Result<(), Failure> {
-        let until_ns = *self.calm_until_ns.get_or_insert(now_ns + CALM_NS);
-        if self.absent > 0 || now_ns < until_ns || self.rounds == 0 {
+        self.calm_until_ns.get_or_insert(now_ns + CALM_NS);
+        if !std::mem::take(&mut self.is_open) {
             return Ok(());
         }
         self.rounds -= 1;
@@ -115,6 +118,15 @@ impl Scenario for Storm {
         self.calm_until_ns.filter(|_| self.absent == 0)
     }
 
+    fn asks_for_round(&self, now_ns: u64) -> bool {
+        let is_calm = self.calm_until_ns.is_some_and(|until_ns| now_ns >= until_ns);
+        is_calm && self.absent == 0 && self.rounds > 0 && !self.is_open
+    }
+
+    fn open_round(&mut self) {
+        self.is_open = true;
+    }
+
     /// It takes as long as its rounds take, and gives up by itself.
     fn last_ns(&self) -> u64 {
         u64::MAX
@@ -126,16 +138,17 @@ impl Scenario for Storm {
         is_late || (self.rounds == 0 && self.absent == 0 && is_calm)
     }
 
-    fn missing(&self) -> Vec<(u64, &'static str)> {
-        vec![(self.absent + self.ended, "did not come back")]
+    fn missing(&self) -> Vec<(u64, Name)> {
+        vec![(self.absent + self.ended, "did not come back".into())]
     }
 
     fn told(self) -> Told {
         Told {
-            times: vec![("back", self.each), ("everybody_back", self.everybody)],
-            counts: vec![("back", self.back)],
+            times: vec![("back".into(), self.each)],
+            rounds: Some(("everybody_back".into(), self.everybody)),
+            counts: vec![("back".into(), self.back)],
             due: None,
-            cost_of: Some(("reconnect", self.back)),
+            cost_of: Some(("reconnect".into(), self.back)),
         }
     }
 }
@@ -162,9 +175,9 @@ mod tests {
         assert_eq!(storm.next_ns(), Some(3 * S + CALM_NS));
         assert!(!storm.is_over(3 * S), "who is back hears for a while");
         assert!(storm.is_over(3 * S + CALM_NS));
-        assert_eq!(storm.missing(), [(1, "did not come back")]);
+        assert_eq!(storm.missing(), [(1, "did not come back".into())]);
         let told = storm.told();
-        let counts: Vec<u64> = told.times.iter().map(|(_, times)| times.count()).collect();
-        assert_eq!(counts, [1, 0], "one was back, and never everybody");
+        assert_eq!(told.times[0].1.count(), 1, "one was back");
+        assert_eq!(told.rounds, Some(("everybody_back".into(), vec![None])), "and never everybody");
     }
 }

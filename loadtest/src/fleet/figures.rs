@@ -18,7 +18,8 @@ pub(super) fn read_times(to: &mut Times, table: Option<&Value>) {
     to.add(&pairs(table));
 }
 
-fn pairs(table: Option<&Value>) -> Vec<(u64, u64)> {
+/// Values and counts that [`times`] wrote.
+pub(super) fn pairs(table: Option<&Value>) -> Vec<(u64, u64)> {
     let all = table.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let pair = |it: &Value| Some((it.get(0)?.as_u64()?, it.get(1)?.as_u64()?));
     all.iter().filter_map(pair).collect()
@@ -27,22 +28,13 @@ fn pairs(table: Option<&Value>) -> Vec<(u64, u64)> {
 /// An outcome as a line.
 pub(super) fn written(outcome: &Outcome) -> Value {
     let Outcome { books, tally, window, due, resident } = outcome;
-    let mark = |it: &Mark| {
-        json!({
-            "at_ns": it.at_ns,
-            "counts": counts(&it.counts),
-            "own_cpu_ns": it.own_cpu_ns,
-            "own_wait_ns": it.own_wait_ns,
-            "server_cpu_ns": it.server_cpu_ns,
-        })
-    };
     let buckets = books.series.buckets().iter();
     let buckets: Vec<[u64; 3]> =
         buckets.map(|it| [it.deliveries, it.acknowledged, it.longest_ns]).collect();
     let slices: Vec<Value> = books.slices.counts().map(|(nth, all)| json!([nth, all])).collect();
     json!({
         "tally": [tally.lost, tally.duplicated, tally.reordered, tally.foreign, tally.damaged],
-        "window": window.iter().map(mark).collect::<Vec<Value>>(),
+        "window": window.iter().map(written_mark).collect::<Vec<Value>>(),
         "due": due,
         "resident": resident,
         "start_ns": books.series.start_ns(),
@@ -57,7 +49,19 @@ pub(super) fn written(outcome: &Outcome) -> Value {
     })
 }
 
-fn counts(counts: &Counts) -> [u64; 4] {
+/// A moment, as [`mark`] reads it.
+pub(super) fn written_mark(it: &Mark) -> Value {
+    json!({
+        "at_ns": it.at_ns,
+        "counts": counts(&it.counts),
+        "own_cpu_ns": it.own_cpu_ns,
+        "own_wait_ns": it.own_wait_ns,
+        "server_cpu_ns": it.server_cpu_ns,
+    })
+}
+
+/// Counts, as [`add_counts`] reads them.
+pub(super) fn counts(counts: &Counts) -> [u64; 4] {
     [counts.sent, counts.acknowledged, counts.deliveries, counts.bytes]
 }
 
@@ -116,7 +120,8 @@ fn add(books: &mut Books, tally: &mut Tally, line: &Value) {
     books.stalls += of("/ends/2");
 }
 
-fn add_counts(to: &mut Counts, more: Option<&Value>) {
+/// Adds what [`counts`] wrote.
+pub(super) fn add_counts(to: &mut Counts, more: Option<&Value>) {
     let Some(more) = more else { return };
     to.sent += number(more, "/0");
     to.acknowledged += number(more, "/1");
@@ -125,7 +130,7 @@ fn add_counts(to: &mut Counts, more: Option<&Value>) {
 }
 
 /// The begin or the end of the window: counts of all, time and server of the first.
-fn mark(lines: &[Value], nth: usize) -> Mark {
+pub(super) fn mark(lines: &[Value], nth: usize) -> Mark {
     let first = lines.first();
     let of = |name: &str| {
         let pointer = format!("/window/{nth}/{name}");
@@ -140,7 +145,7 @@ fn mark(lines: &[Value], nth: usize) -> Mark {
 }
 
 /// The same with what the hottest generator used: the others were cooler.
-fn hottest([begin, end]: [Mark; 2], lines: &[Value]) -> [Mark; 2] {
+pub(super) fn hottest([begin, end]: [Mark; 2], lines: &[Value]) -> [Mark; 2] {
     let used = |line: &Value| {
         let of = |name: &str| {
             let at = |nth: usize| number(line, &format!("/window/{nth}/{name}"));
@@ -152,7 +157,8 @@ fn hottest([begin, end]: [Mark; 2], lines: &[Value]) -> [Mark; 2] {
     [begin, Mark { own_cpu_ns: most.0, own_wait_ns: most.1, ..end }]
 }
 
-fn number(of: &Value, pointer: &str) -> u64 {
+/// The number at a place, or none of it.
+pub(super) fn number(of: &Value, pointer: &str) -> u64 {
     of.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
 }
 

@@ -2,15 +2,17 @@
 
 mod figures;
 pub(crate) mod part;
+pub(crate) mod scene;
 
 use crate::client::opening::Opened;
+use crate::crowd::Scene;
 use crate::failure::Failure;
 use crate::pace::{Clock, Pace};
 use crate::record::latency::Times;
 use crate::record::process::{self, Memory};
 use crate::report::progress::Watch;
 use crate::scenario::knee::{self, Found, Search};
-use crate::scenario::link::Sent;
+use crate::scenario::link::{self, Sent};
 use crate::scenario::{Grown, Measured, Outcome, Plan, random};
 use crate::server::Target;
 use figures::{merged, read_times};
@@ -195,4 +197,24 @@ pub(crate) fn find(
     };
     let (steps, limit_ns) = knee::climb((plan, search), at.cores, run)?;
     Ok(Found { opened: fleet.opened, steps, limit_ns })
+}
+
+/// Has several generators play a scene.
+pub(crate) fn play(generators: u32, (at, watch): (&Target, &mut Watch)) -> Result<Scene, Failure> {
+    let mut fleet = Fleet::open(generators, (at, watch))?;
+    let start = json!({ "start_ns": fleet.start_ns() });
+    fleet.tell(&start, watch)?;
+    let mut found = Vec::new();
+    // Who has not found everything yet asks for the next round, which all of them begin together.
+    while !fleet.all.is_empty() {
+        for mut one in std::mem::take(&mut fleet.all) {
+            let line = one.hear(watch)?;
+            match link::asks_for_round(&line) {
+                true => fleet.all.push(one),
+                false => found.push(line),
+            }
+        }
+        fleet.tell(&link::round(), watch)?;
+    }
+    scene::merged(found)
 }

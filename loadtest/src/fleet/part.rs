@@ -50,6 +50,11 @@ pub(crate) fn told(link: &Link) -> Result<(Target, Value), Failure> {
     Ok((found(&line)?, line))
 }
 
+/// The clock of all of them, of what [`told`] told.
+pub(crate) fn clock(told: &Value) -> Clock {
+    Clock::of(told.get("origin_ns").and_then(Value::as_u64).unwrap_or(0))
+}
+
 /// Runs this generator's part of a plan: once, or at every rate that it is told until nobody tells any more.
 pub(crate) fn run(
     mut plan: Plan,
@@ -60,11 +65,11 @@ pub(crate) fn run(
     plan.load.subscribers = part.share(plan.load.subscribers);
     plan.load.part = part;
     plan.load.pace = part.pace(plan.load.pace, plan.load.all_senders());
-    plan.connect_rate = (plan.connect_rate / u64::from(part.of)).max(1);
+    plan.connect_rate = part.rate(plan.connect_rate);
     let number = |of: &Value, name: &str| of.get(name).and_then(Value::as_u64).unwrap_or(0);
     let run = u32::try_from(number(told, "run")).unwrap_or(0);
     let channels = names_of_run(run, plan.load.layout.channels, plan.load.dialect);
-    let clock = Clock::of(number(told, "origin_ns"));
+    let clock = clock(told);
     let mut session = Session::open_with((&plan, at), (clock, channels), watch)?;
     let opened = session.opening();
     say(&json!({ "opened": times(&opened.times), "took_ns": opened.took_ns }))?;

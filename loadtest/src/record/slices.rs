@@ -42,6 +42,16 @@ impl Slices {
         Self { start_ns, width_ns, parts: Vec::new(), current: 0, until_ns: 0 }
     }
 
+    /// No times yet of a run whose parts are those of another.
+    pub(crate) fn of((start_ns, width_ns): (u64, u64)) -> Self {
+        Self { width_ns: width_ns.max(1), ..Self::new(start_ns, start_ns) }
+    }
+
+    /// When the run began, and how long each part is.
+    pub(crate) fn span(&self) -> (u64, u64) {
+        (self.start_ns, self.width_ns)
+    }
+
     /// Notes one time.
     #[inline]
     pub(crate) fn record(&mut self, now_ns: u64, time_ns: u64) {

@@ -29,11 +29,16 @@ impl SceneReport {
     pub(crate) fn new(
         (name, title): (&'static str, String),
         settings: Value,
-        scene: Scene,
+        mut scene: Scene,
         server_cores: Option<usize>,
         environment: Environment,
     ) -> Self {
         let figures = Figures::between(scene.window, None, server_cores);
+        if let Some((name, rounds)) = scene.told.rounds.take() {
+            let mut all = Times::new();
+            rounds.into_iter().flatten().for_each(|took_ns| all.record(took_ns));
+            scene.told.times.push((name, all));
+        }
         let record = &scene.record;
         let tally = &record.tally;
         let sum = |map: &std::collections::BTreeMap<String, u64>| map.values().sum();
@@ -45,7 +50,7 @@ impl SceneReport {
             (sum(&record.refused), "publishes refused"),
             (sum(&record.gone), "connections ended by the server"),
         ];
-        complaints.extend(scene.missing.iter().copied());
+        complaints.extend(scene.missing.iter().map(|(count, what)| (*count, &**what)));
         let counts: Vec<String> = scene
             .told
             .counts
@@ -58,9 +63,15 @@ impl SceneReport {
         Self { name, title, settings, scene, figures, verdict, environment }
     }
 
-    fn times(&self) -> Vec<(&'static str, &Times)> {
-        let told = self.scene.told.times.iter().map(|(name, times)| (*name, times));
+    fn times(&self) -> Vec<(&str, &Times)> {
+        let told = self.scene.told.times.iter().map(|(name, times)| (&**name, times));
         told.chain([("from_due", &self.scene.record.deliveries)]).collect()
+    }
+
+    /// What the server's CPU is divided by.
+    fn cost(&self) -> (&str, u64) {
+        let told = self.scene.told.cost_of.as_ref().map(|(name, count)| (&**name, *count));
+        told.unwrap_or(("delivery", self.scene.record.counts.deliveries))
     }
 
     /// On one screen.
@@ -102,8 +113,7 @@ impl SceneReport {
         if let Some((_, times)) = rows.first() {
             writeln!(out, "\n{}", plot::draw(times))?;
         }
-        let cost = self.scene.told.cost_of.unwrap_or(("delivery", counts.deliveries));
-        write_use(out, &self.figures, cost)?;
+        write_use(out, &self.figures, self.cost())?;
         writeln!(out, "{:14}{}: {}", "verdict", self.verdict.name(), self.verdict.text)
     }
 
@@ -115,8 +125,8 @@ impl SceneReport {
             Value::Object(named.collect::<Map<String, Value>>())
         };
         let counts = &self.scene.told.counts;
-        let rates = counts.iter().map(|(name, count)| (*name, figures.rate(*count).into()));
-        let cost = self.scene.told.cost_of.unwrap_or(("delivery", record.counts.deliveries));
+        let rates = counts.iter().map(|(name, count)| (&**name, figures.rate(*count).into()));
+        let cost = self.cost();
         json!({
             "scenario": self.name,
             "settings": self.settings,
@@ -132,7 +142,7 @@ impl SceneReport {
                 "server_us_per": { "what": cost.0, "us": figures.server_us_per(cost.1) },
                 "per_server_second": figures.per_server_second(cost.1),
             },
-            "counts": object(counts.iter().map(|(name, count)| (*name, (*count).into())).collect()),
+            "counts": object(counts.iter().map(|(name, count)| (&**name, (*count).into())).collect()),
             "per_second": object(rates.collect()),
             "latency_of": self.times().first().map(|(name, _)| *name),
             "latency_ns": object(
@@ -149,7 +159,7 @@ impl SceneReport {
                 "refused": record.refused,
                 "ended": record.gone,
                 "missing": object(
-                    self.scene.missing.iter().map(|(count, what)| (*what, (*count).into())).collect(),
+                    self.scene.missing.iter().map(|(count, what)| (&**what, (*count).into())).collect(),
                 ),
             },
             "latency_over_time_ns": json::slices(&record.slices),

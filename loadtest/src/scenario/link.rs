@@ -81,6 +81,16 @@ impl Link {
         }
     }
 
+    /// Asks for a round, once, and looks whether it was opened.
+    pub(crate) fn ask_for_round(&mut self) -> Result<bool, Failure> {
+        if !std::mem::replace(&mut self.is_told, true) {
+            say(&round())?;
+        }
+        let is_open = self.heard()?.is_some();
+        self.is_told &= !is_open;
+        Ok(is_open)
+    }
+
     /// Tells what this one sent in a run, once, and looks for what all of them did.
     pub(crate) fn agree(
         &mut self,
@@ -95,6 +105,16 @@ impl Link {
         self.is_told &= all.is_none();
         Ok(all)
     }
+}
+
+/// A line that asks for a round, or opens one.
+pub(crate) fn round() -> Value {
+    json!({ "round": true })
+}
+
+/// Whether a line is one of those.
+pub(crate) fn asks_for_round(line: &Value) -> bool {
+    line.get("round").is_some()
 }
 
 /// Says a line to the process that started this one.

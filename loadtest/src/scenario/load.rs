@@ -37,6 +37,11 @@ impl Part {
         (count + self.of - 1 - self.nth) / self.of
     }
 
+    /// Its own part of a rate, and at least one a second.
+    pub(crate) fn rate(self, per_second: u64) -> u64 {
+        (per_second / u64::from(self.of)).max(1)
+    }
+
     /// The number among all of one of its own.
     pub(crate) fn global(self, own: u32) -> u32 {
         own * self.of + self.nth

@@ -119,7 +119,7 @@ fn rules_and_options_that_make_no_sense_are_refused_with_a_hint() {
         "fanout --generators 0",
         "fanout --generators 3 --publishers 3 --window 2",
         "publish --generators 4 --window 3",
-        "fanout --generators 2 --find-knee",
+        "churn --channels 300 --rate 300 --publish-rate 300 --generators 257",
         "churn --generators 2",
         "storm --payload 3",
         "churn --rate 900000",
