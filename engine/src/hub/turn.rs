@@ -290,7 +290,7 @@ impl Turn {
                 }
                 Some(_) | None if self.slices.is_owed(*conn) => later.push(*conn),
                 Some(_) | None if self.spent >= self.allowed && size == Size::Large => {
-                    later.push(*conn)
+                    later.push(*conn);
                 }
                 Some(_) | None if self.many.get(*conn) => {
                     self.spent += each;
