@@ -154,7 +154,7 @@ settings! {
         list_time_ms_max: u64 = 5_000 in 10..=600_000 ms, "Time of a step of a list: to find its messages, or to read the next few of them. Over it: 503.";
 
         inputs_per_turn_max: usize = 256 in 1..=65_536 inputs, "Inputs that a shard takes before it sends what they caused.";
-        comings_per_turn_max: usize = 16 in 1..=65_536 events, "Events of connections that come or go that a shard takes in one turn, and connections that it lets go. The first three receptions of a connection are such events: a crowd that comes back at once waits behind those who are here.";
+        comings_per_turn_max: usize = 4 in 1..=65_536 events, "Events of connections that come or go that a shard takes in one turn, and connections that it lets go. The first three receptions of a connection are such events: a crowd that comes back at once waits behind those who are here.";
         deliveries_per_turn_max: usize = 256 in 64..=16_777_216 frames, "Sends to channels that a shard makes before it takes inputs again, or half as many more; one of 2 KiB counts as two, and so on. A larger fan-out goes on in the next turns, behind smaller ones; what comes for its channel meanwhile is one frame.";
         turn_us: u64 = 200 in 50..=1_000_000 us, "Time that a shard takes inputs before it sends what they caused, and that it should take for a turn's sends to channels: while more are left, it makes as many as take so long, but at least 16.";
         fan_out_bytes_max: usize = 4_194_304 in 65_536..=17_179_869_184 bytes, "Bytes that wait for fan-outs of a shard that are under way. Over it the shard takes nothing new until they are done; so it does with an eighth of an outbox for one channel.";

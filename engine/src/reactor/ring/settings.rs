@@ -40,7 +40,7 @@ impl Default for Settings {
             buffers: 512,
             buffer_bytes: 4096,
             held_max: 64,
-            comings_per_turn_max: 16,
+            comings_per_turn_max: 4,
             outbox: OutboxLimits::default(),
             unsent_bytes_max: 32 * 1024,
             backlog_bytes_max: 256 * 1024 * 1024,
