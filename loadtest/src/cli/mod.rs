@@ -124,7 +124,7 @@ fn come_and_go(mut comings: Comings, own_exe: &Path, out: &mut impl Write) -> Re
     let environment = environment(&target);
     let scene = match plan.generators {
         1 => comings.play(plan, (&target, &mut watch, None)),
-        several => fleet::play(several, (&target, &mut watch)),
+        several => fleet::play(&plan, several, (&target, &mut watch)),
     };
     watch.clear();
     let report = SceneReport::new((name, title), settings, scene?, target.cores, environment);
@@ -137,10 +137,10 @@ fn come_and_go_in_company(mut comings: Comings, nth: u32) -> Result<u8, Failure>
     let part = part(nth, &comings.common().fleet)?;
     let link = Link::new();
     let (target, told) = fleet::part::told(&link)?;
+    // All of them take ports of the same addresses.
+    let Plan { connect_rate, sources, .. } = comings.plan()?;
     comings.take(part);
-    let plan = comings.plan()?;
-    let connect_rate = part.rate(plan.connect_rate);
-    let plan = Plan { connect_rate, ..plan };
+    let plan = Plan { connect_rate: part.rate(connect_rate), sources, ..comings.plan()? };
     raise_descriptors(comings.descriptors(&plan))?;
     let target = comings.common().run.target.join(nth, target)?;
     let mut watch = Watch::new(Progress::Hidden)?;

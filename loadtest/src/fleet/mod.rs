@@ -13,6 +13,7 @@ use crate::record::process::{self, Memory};
 use crate::report::progress::Watch;
 use crate::scenario::knee::{self, Found, Search};
 use crate::scenario::link::{self, Sent};
+use crate::scenario::load::{LONGEST_NS, Load};
 use crate::scenario::{Grown, Measured, Outcome, Plan, random};
 use crate::server::Target;
 use figures::{merged, read_times};
@@ -71,12 +72,13 @@ impl Generator {
     }
 
     /// Its next line. A terminal's signal ends generators as well: then it is the signal that ended the run.
-    fn hear(&mut self, watch: &Watch) -> Result<Value, Failure> {
+    fn hear(&mut self, watch: &mut Watch, show: &Show) -> Result<Value, Failure> {
         // It said why on standard error, which is this one's too.
         let ended = || Failure::Server("a generator ended early".to_owned());
         loop {
             let line = self.lines.recv_timeout(LOOK);
             watch.go_on()?;
+            show.show(watch)?;
             match line {
                 Ok(line) => return serde_json::from_str(&line).map_err(|_| ended()),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -86,10 +88,27 @@ impl Generator {
     }
 }
 
+/// What is shown while generators work.
+struct Show {
+    clock: Clock,
+    generators: u32,
+    /// When they began, and how long it takes.
+    span_ns: Option<(u64, u64)>,
+}
+
+impl Show {
+    fn show(&self, watch: &mut Watch) -> Result<(), Failure> {
+        let Some((start_ns, all_ns)) = self.span_ns else { return Ok(()) };
+        let now_ns = self.clock.now_ns();
+        let done = (now_ns.saturating_sub(start_ns), all_ns.min(LONGEST_NS));
+        watch.show(now_ns, "measuring", done, || format!("{} generators", self.generators))
+    }
+}
+
 /// Generators whose connections are open.
 struct Fleet {
     all: Vec<Generator>,
-    clock: Clock,
+    show: Show,
     /// The server's memory before the first connection.
     before: Option<Memory>,
     opened: Opened,
@@ -99,9 +118,10 @@ impl Fleet {
     /// Starts them, and waits until all have opened their connections.
     fn open(generators: u32, (at, watch): (&Target, &mut Watch)) -> Result<Self, Failure> {
         let clock = Clock::start();
+        let show = Show { clock, generators, span_ns: None };
         let mut all = (0..generators).map(Generator::start).collect::<Result<Vec<_>, _>>()?;
         for one in &mut all {
-            one.hear(watch)?;
+            one.hear(watch, &show)?;
         }
         // They may run the server's own program: pages that it shares with them count for less from now on, before and after.
         let before = at.pid.and_then(process::memory);
@@ -111,10 +131,10 @@ impl Fleet {
             "target": part::describe(at),
         });
         let opened = Opened { times: Times::new(), took_ns: 0 };
-        let mut fleet = Self { all, clock, before, opened };
+        let mut fleet = Self { all, show, before, opened };
         fleet.tell(&begin, watch)?;
         for one in &mut fleet.all {
-            let line = one.hear(watch)?;
+            let line = one.hear(watch, &fleet.show)?;
             read_times(&mut fleet.opened.times, line.get("opened"));
             let took_ns = line.get("took_ns").and_then(Value::as_u64).unwrap_or(0);
             fleet.opened.took_ns = fleet.opened.took_ns.max(took_ns);
@@ -123,22 +143,24 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// When they can begin, if they are told now.
-    fn start_ns(&self) -> u64 {
-        self.clock.now_ns() + HEAD_START_NS
+    /// When they can begin, if they are told now. It takes about so long.
+    fn start_ns(&mut self, load: &Load) -> u64 {
+        let start_ns = self.show.clock.now_ns() + HEAD_START_NS;
+        self.show.span_ns = Some((start_ns, load.warmup_ns + load.duration_ns));
+        start_ns
     }
 
     /// Has them run a load from a time on. `meanwhile` is called while everybody who only listens is still there.
     fn run(
         &mut self,
         (plan, start): (&Plan, &Value),
-        watch: &Watch,
+        watch: &mut Watch,
         meanwhile: impl FnOnce(),
     ) -> Result<Outcome, Failure> {
         self.tell(start, watch)?;
         let mut sent = Sent::default();
         for one in &mut self.all {
-            let line = one.hear(watch)?;
+            let line = one.hear(watch, &self.show)?;
             let Some(more) = Sent::read(&line) else {
                 return Err(Failure::Server("a generator did not say what it sent".to_owned()));
             };
@@ -146,7 +168,7 @@ impl Fleet {
         }
         meanwhile();
         self.tell(&sent.json(), watch)?;
-        let results = self.all.iter_mut().map(|one| one.hear(watch));
+        let results = self.all.iter_mut().map(|one| one.hear(watch, &self.show));
         merged(plan, &results.collect::<Result<Vec<_>, _>>()?)
     }
 
@@ -169,7 +191,7 @@ pub(crate) fn measure(
 ) -> Result<Measured, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
     let mut after = at.pid.and_then(process::memory);
-    let start = json!({ "start_ns": fleet.start_ns() });
+    let start = json!({ "start_ns": fleet.start_ns(&plan.load) });
     let outcome = fleet.run((plan, &start), watch, || {
         if plan.listens_only() {
             after = at.pid.and_then(process::memory);
@@ -187,11 +209,12 @@ pub(crate) fn find(
 ) -> Result<Found, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
     let run = |plan: &Plan| {
+        let start_ns = fleet.start_ns(&plan.load);
         let start = match plan.load.pace {
             Pace::Open { per_second } => {
-                json!({ "start_ns": fleet.start_ns(), "per_second": per_second })
+                json!({ "start_ns": start_ns, "per_second": per_second })
             }
-            Pace::Closed { .. } => json!({ "start_ns": fleet.start_ns() }),
+            Pace::Closed { .. } => json!({ "start_ns": start_ns }),
         };
         fleet.run((plan, &start), watch, || ())
     };
@@ -200,15 +223,19 @@ pub(crate) fn find(
 }
 
 /// Has several generators play a scene.
-pub(crate) fn play(generators: u32, (at, watch): (&Target, &mut Watch)) -> Result<Scene, Failure> {
+pub(crate) fn play(
+    plan: &Plan,
+    generators: u32,
+    (at, watch): (&Target, &mut Watch),
+) -> Result<Scene, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
-    let start = json!({ "start_ns": fleet.start_ns() });
+    let start = json!({ "start_ns": fleet.start_ns(&plan.load) });
     fleet.tell(&start, watch)?;
     let mut found = Vec::new();
     // Who has not found everything yet asks for the next round, which all of them begin together.
     while !fleet.all.is_empty() {
         for mut one in std::mem::take(&mut fleet.all) {
-            let line = one.hear(watch)?;
+            let line = one.hear(watch, &fleet.show)?;
             match link::asks_for_round(&line) {
                 true => fleet.all.push(one),
                 false => found.push(line),
