@@ -5,6 +5,18 @@ const LEAST: usize = 16;
 /// With less than this part of a portion a turn says nothing about how long one takes.
 const TELLING_PART: usize = 4;
 
+/// A group of at most this part of the most sends of a turn is small, and goes before large ones.
+const SMALL_PART: usize = 4;
+
+/// How many a frame is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Size {
+    /// So few that they get it in one turn.
+    Small,
+    /// So many that they may get it in several turns.
+    Large,
+}
+
 /// The sends of a turn.
 #[derive(Debug)]
 pub(super) struct Portion {
@@ -18,9 +30,9 @@ impl Portion {
         Self { sends: sends_max, sends_max }
     }
 
-    /// Sends that a turn makes at most.
-    pub(super) fn sends_max(&self) -> usize {
-        self.sends_max
+    /// The size of a group of so many, however large the next portion is.
+    pub(super) fn size(&self, count: usize) -> Size {
+        if count <= self.sends_max / SMALL_PART { Size::Small } else { Size::Large }
     }
 
     /// Sends that the next turn may make.

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 
 use super::by_slot::BySlot;
 use super::mixed::{Mixed, Part};
-use super::portion::Portion;
+use super::portion::{Portion, Size};
 use super::rest::Rest;
 use super::slices::{Slices, cost};
 use super::{Audience, GroupId, Hub};
@@ -47,18 +47,6 @@ const SPARE_BUFFERS_MAX: usize = 256;
 const SPARE_BUFFER_BYTES_MAX: usize = 256 * 1024;
 /// Connections with frames of their own whose lists are kept for the next turns.
 const SPARE_MIXED_MAX: usize = 1_024;
-
-/// A group of at most this part of a turn's sends is small, and goes before large ones.
-const SMALL_PART: usize = 4;
-
-/// How many a frame is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Size {
-    /// So few that they get it in one turn.
-    Small,
-    /// So many that they may get it in several turns.
-    Large,
-}
 
 /// Whether a connection sits in more than one group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -159,7 +147,7 @@ impl Turn {
 
     /// What the connection gets may wait as a share does, if so many connections get it in this turn that they are a large group.
     pub fn let_wait(&mut self, conn: ConnId, count: usize) {
-        let may_wait = self.size(count) == Size::Large;
+        let may_wait = self.portion.size(count) == Size::Large;
         self.mixed(conn).may_wait |= may_wait;
     }
 
@@ -252,7 +240,7 @@ impl Turn {
     fn line_up(&mut self, hub: &mut Hub) -> Vec<GroupId> {
         let mut now = hub.take_dirty();
         for id in now.extract_if(.., |it| !is_urgent(hub, *it)) {
-            match self.size(hub.count(id)) {
+            match self.portion.size(hub.count(id)) {
                 Size::Small => self.small.push_back(id),
                 Size::Large => self.large.push_back(id),
             }
@@ -266,16 +254,12 @@ impl Turn {
         now
     }
 
-    fn size(&self, count: usize) -> Size {
-        if count <= self.portion.sends_max() / SMALL_PART { Size::Small } else { Size::Large }
-    }
-
     fn share(&mut self, hub: &mut Hub, id: GroupId, outlet: &mut impl Outlet) {
         if hub.pending_bytes(id) == 0 {
             return;
         }
         let frame = self.pool.frame(hub.take_pending(id, self.pool.blank()));
-        let size = self.size(hub.count(id));
+        let size = self.portion.size(hub.count(id));
         let group = &mut hub.groups[id.0 as usize];
         let length = frame.len();
         let each = cost(length);
