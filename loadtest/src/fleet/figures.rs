@@ -5,8 +5,10 @@ use crate::record::books::{Books, Counts, Mark};
 use crate::record::check::{Checker, Tally};
 use crate::record::latency::Times;
 use crate::record::series::BUCKET_NS;
+use crate::record::slices::Slices;
 use crate::scenario::{Outcome, Plan};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// A table of times as values and counts.
 pub(super) fn times(times: &Times) -> Value {
@@ -19,7 +21,7 @@ pub(super) fn read_times(to: &mut Times, table: Option<&Value>) {
 }
 
 /// Values and counts that [`times`] wrote.
-pub(super) fn pairs(table: Option<&Value>) -> Vec<(u64, u64)> {
+fn pairs(table: Option<&Value>) -> Vec<(u64, u64)> {
     let all = table.and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let pair = |it: &Value| Some((it.get(0)?.as_u64()?, it.get(1)?.as_u64()?));
     all.iter().filter_map(pair).collect()
@@ -31,9 +33,8 @@ pub(super) fn written(outcome: &Outcome) -> Value {
     let buckets = books.series.buckets().iter();
     let buckets: Vec<[u64; 3]> =
         buckets.map(|it| [it.deliveries, it.acknowledged, it.longest_ns]).collect();
-    let slices: Vec<Value> = books.slices.counts().map(|(nth, all)| json!([nth, all])).collect();
     json!({
-        "tally": [tally.lost, tally.duplicated, tally.reordered, tally.foreign, tally.damaged],
+        "tally": written_tally(tally),
         "window": window.iter().map(written_mark).collect::<Vec<Value>>(),
         "due": due,
         "resident": resident,
@@ -43,7 +44,7 @@ pub(super) fn written(outcome: &Outcome) -> Value {
         "from_sent": times(&books.latency.from_sent),
         "acknowledged": times(&books.latency.acknowledged),
         "buckets": buckets,
-        "slices": slices,
+        "slices": written_slices(&books.slices),
         "refused_by": books.refused_by,
         "ends": [books.closed, books.untouched, books.stalls],
     })
@@ -90,34 +91,63 @@ pub(super) fn merged(plan: &Plan, lines: &[Value]) -> Result<Outcome, Failure> {
 
 fn add(books: &mut Books, tally: &mut Tally, line: &Value) {
     let of = |pointer: &str| number(line, pointer);
-    tally.lost += of("/tally/0");
-    tally.duplicated += of("/tally/1");
-    tally.reordered += of("/tally/2");
-    tally.foreign += of("/tally/3");
-    tally.damaged += of("/tally/4");
+    add_tally(tally, line);
     add_counts(&mut books.counts, line.get("counts"));
     read_times(&mut books.latency.from_due, line.get("from_due"));
     read_times(&mut books.latency.from_sent, line.get("from_sent"));
     read_times(&mut books.latency.acknowledged, line.get("acknowledged"));
-    let array =
-        |name: &str| line.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let start_ns = of("/start_ns");
-    for (bucket, nth) in array("buckets").iter().zip(0_u64..) {
+    for (bucket, nth) in array(line, "buckets").iter().zip(0_u64..) {
         let all = books.series.at(start_ns + nth * BUCKET_NS);
         all.deliveries += number(bucket, "/0");
         all.acknowledged += number(bucket, "/1");
         all.longest_ns = all.longest_ns.max(number(bucket, "/2"));
     }
-    for slice in array("slices") {
-        let nth = usize::try_from(number(slice, "/0")).unwrap_or(usize::MAX);
-        books.slices.add(nth, pairs(slice.get(1)).into_iter());
-    }
-    for (why, count) in line.get("refused_by").and_then(Value::as_object).into_iter().flatten() {
-        *books.refused_by.entry(why.clone()).or_default() += count.as_u64().unwrap_or(0);
-    }
+    add_slices(&mut books.slices, line);
+    add_whys(&mut books.refused_by, line.get("refused_by"));
     books.closed += of("/ends/0");
     books.untouched += of("/ends/1");
     books.stalls += of("/ends/2");
+}
+
+/// What went wrong, as [`add_tally`] reads it.
+pub(super) fn written_tally(tally: &Tally) -> [u64; 5] {
+    [tally.lost, tally.duplicated, tally.reordered, tally.foreign, tally.damaged]
+}
+
+/// Adds what [`written_tally`] wrote into a line.
+pub(super) fn add_tally(to: &mut Tally, line: &Value) {
+    let of = |pointer: &str| number(line, pointer);
+    to.lost += of("/tally/0");
+    to.duplicated += of("/tally/1");
+    to.reordered += of("/tally/2");
+    to.foreign += of("/tally/3");
+    to.damaged += of("/tally/4");
+}
+
+/// Times by when they ended, as [`add_slices`] reads them.
+pub(super) fn written_slices(slices: &Slices) -> Vec<Value> {
+    slices.counts().map(|(nth, all)| json!([nth, all])).collect()
+}
+
+/// Adds what [`written_slices`] wrote into a line.
+pub(super) fn add_slices(to: &mut Slices, line: &Value) {
+    for slice in array(line, "slices") {
+        let nth = usize::try_from(number(slice, "/0")).unwrap_or(usize::MAX);
+        to.add(nth, pairs(slice.get(1)).into_iter());
+    }
+}
+
+/// Adds reasons and how often each was given.
+pub(super) fn add_whys(to: &mut BTreeMap<String, u64>, whys: Option<&Value>) {
+    for (why, count) in whys.and_then(Value::as_object).into_iter().flatten() {
+        *to.entry(why.clone()).or_default() += count.as_u64().unwrap_or(0);
+    }
+}
+
+/// The values of a list in a line; none, if there is no list.
+pub(super) fn array<'v>(line: &'v Value, name: &str) -> &'v [Value] {
+    line.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// Adds what [`counts`] wrote.

@@ -143,21 +143,25 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// When they can begin, if they are told now. It takes about so long.
-    fn start_ns(&mut self, load: &Load) -> u64 {
+    /// Tells them to begin a load, at the rate that it has, if it has one.
+    fn begin(&mut self, load: &Load, watch: &Watch) -> Result<(), Failure> {
         let start_ns = self.show.clock.now_ns() + HEAD_START_NS;
         self.show.span_ns = Some((start_ns, load.warmup_ns + load.duration_ns));
-        start_ns
+        let per_second = match load.pace {
+            Pace::Open { per_second } => Some(per_second),
+            Pace::Closed { .. } => None,
+        };
+        self.tell(&json!({ "start_ns": start_ns, "per_second": per_second }), watch)
     }
 
-    /// Has them run a load from a time on. `meanwhile` is called while everybody who only listens is still there.
+    /// Has them run a load. `meanwhile` is called while everybody who only listens is still there.
     fn run(
         &mut self,
-        (plan, start): (&Plan, &Value),
+        plan: &Plan,
         watch: &mut Watch,
         meanwhile: impl FnOnce(),
     ) -> Result<Outcome, Failure> {
-        self.tell(start, watch)?;
+        self.begin(&plan.load, watch)?;
         let mut sent = Sent::default();
         for one in &mut self.all {
             let line = one.hear(watch, &self.show)?;
@@ -191,8 +195,7 @@ pub(crate) fn measure(
 ) -> Result<Measured, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
     let mut after = at.pid.and_then(process::memory);
-    let start = json!({ "start_ns": fleet.start_ns(&plan.load) });
-    let outcome = fleet.run((plan, &start), watch, || {
+    let outcome = fleet.run(plan, watch, || {
         if plan.listens_only() {
             after = at.pid.and_then(process::memory);
         }
@@ -208,16 +211,7 @@ pub(crate) fn find(
     (at, watch): (&Target, &mut Watch),
 ) -> Result<Found, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
-    let run = |plan: &Plan| {
-        let start_ns = fleet.start_ns(&plan.load);
-        let start = match plan.load.pace {
-            Pace::Open { per_second } => {
-                json!({ "start_ns": start_ns, "per_second": per_second })
-            }
-            Pace::Closed { .. } => json!({ "start_ns": start_ns }),
-        };
-        fleet.run((plan, &start), watch, || ())
-    };
+    let run = |plan: &Plan| fleet.run(plan, watch, || ());
     let (steps, limit_ns) = knee::climb((plan, search), at.cores, run)?;
     Ok(Found { opened: fleet.opened, steps, limit_ns })
 }
@@ -229,8 +223,7 @@ pub(crate) fn play(
     (at, watch): (&Target, &mut Watch),
 ) -> Result<Scene, Failure> {
     let mut fleet = Fleet::open(generators, (at, watch))?;
-    let start = json!({ "start_ns": fleet.start_ns(&plan.load) });
-    fleet.tell(&start, watch)?;
+    fleet.begin(&plan.load, watch)?;
     let mut found = Vec::new();
     // Who has not found everything yet asks for the next round, which all of them begin together.
     while !fleet.all.is_empty() {

@@ -1,7 +1,8 @@
 //! What a generator found where connections come and go, as a line of JSON; and the lines of all of them as one scene.
 
 use super::figures::{
-    add_counts, counts, hottest, mark, number, pairs, read_times, times, written_mark,
+    add_counts, add_slices, add_tally, add_whys, array, counts, hottest, mark, number, read_times,
+    times, written_mark, written_slices, written_tally,
 };
 use crate::crowd::hall::Record;
 use crate::crowd::{Name, Scene, Told};
@@ -9,13 +10,10 @@ use crate::failure::Failure;
 use crate::record::latency::Times;
 use crate::record::slices::Slices;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// A scene as a line.
 pub(crate) fn written(scene: &Scene) -> Value {
     let Scene { told, missing, record, opened, window } = scene;
-    let tally = &record.tally;
-    let slices: Vec<Value> = record.slices.counts().map(|(nth, all)| json!([nth, all])).collect();
     json!({
         "times": told.times.iter().map(|(name, all)| json!([name, times(all)])).collect::<Vec<_>>(),
         "rounds": told.rounds,
@@ -23,11 +21,11 @@ pub(crate) fn written(scene: &Scene) -> Value {
         "due": told.due,
         "cost_of": told.cost_of,
         "missing": missing.iter().map(|(count, name)| (name, count)).collect::<Vec<_>>(),
-        "tally": [tally.lost, tally.duplicated, tally.reordered, tally.foreign, tally.damaged],
+        "tally": written_tally(&record.tally),
         "messages": counts(&record.counts),
         "deliveries": times(&record.deliveries),
         "shown": record.slices.span(),
-        "slices": slices,
+        "slices": written_slices(&record.slices),
         "refused": record.refused,
         "gone": record.gone,
         "opened": times(opened),
@@ -59,19 +57,10 @@ pub(super) fn merged(mut lines: Vec<Value>) -> Result<Scene, Failure> {
 }
 
 fn add_record(record: &mut Record, line: &Value) {
-    let of = |pointer: &str| number(line, pointer);
-    let tally = &mut record.tally;
-    tally.lost += of("/tally/0");
-    tally.duplicated += of("/tally/1");
-    tally.reordered += of("/tally/2");
-    tally.foreign += of("/tally/3");
-    tally.damaged += of("/tally/4");
+    add_tally(&mut record.tally, line);
     add_counts(&mut record.counts, line.get("messages"));
     read_times(&mut record.deliveries, line.get("deliveries"));
-    for slice in array(line, "slices") {
-        let nth = usize::try_from(number(slice, "/0")).unwrap_or(usize::MAX);
-        record.slices.add(nth, pairs(slice.get(1)).into_iter());
-    }
+    add_slices(&mut record.slices, line);
     add_whys(&mut record.refused, line.get("refused"));
     add_whys(&mut record.gone, line.get("gone"));
 }
@@ -116,10 +105,6 @@ fn round_times(line: &Value) -> &[Value] {
     line.pointer("/rounds/1").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn array<'v>(line: &'v Value, name: &str) -> &'v [Value] {
-    line.get(name).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
 /// Pairs of a name and a count.
 fn named<'v>(line: &'v Value, what: &str) -> impl Iterator<Item = (Name, u64)> + 'v {
     array(line, what).iter().filter_map(|pair| Some((name(pair)?, number(pair, "/1"))))
@@ -133,12 +118,6 @@ fn add(to: &mut Vec<(Name, u64)>, name: Name, count: u64) {
     match to.iter_mut().find(|(known, _)| *known == name) {
         Some((_, all)) => *all += count,
         None => to.push((name, count)),
-    }
-}
-
-fn add_whys(to: &mut BTreeMap<String, u64>, whys: Option<&Value>) {
-    for (why, count) in whys.and_then(Value::as_object).into_iter().flatten() {
-        *to.entry(why.clone()).or_default() += count.as_u64().unwrap_or(0);
     }
 }
 
