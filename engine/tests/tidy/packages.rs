@@ -67,6 +67,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("memchr", &["protocol/src/http/", "protocol/src/dialect/"]),
     ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),
+    ("nix", &["loadtest/src/record/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     ("reqwest", &["engine/src/side/"]),
     ("rhai", &["protocol/src/policy/"]),

@@ -26,11 +26,12 @@ pub(crate) fn own_wait_ns() -> u64 {
     times.split_ascii_whitespace().nth(1).and_then(|wait| wait.parse().ok()).unwrap_or(0)
 }
 
-/// CPU nanoseconds of a process, user and system; `None` if it is not ours to see.
+/// CPU nanoseconds of all threads that a process has or had, user and system; `None` if there is no such process. Its clock is as
+/// exact as the scheduler is; `/proc/PID/stat` has hundredths of a second.
 pub(crate) fn cpu_ns(pid: i32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let tick_ns = 1_000_000_000 / rustix::param::clock_ticks_per_second();
-    Some(cpu_ticks(&stat)? * tick_ns)
+    let clock = nix::time::ClockId::pid_cpu_clock_id(nix::unistd::Pid::from_raw(pid)).ok()?;
+    let time = clock.now().ok()?;
+    Some(u64::try_from(time.tv_sec()).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec()).ok()?)
 }
 
 /// Memory of a process; `None` if it is not ours to see.
@@ -58,14 +59,6 @@ pub(crate) fn machine() -> (String, String, usize) {
     (kernel, processor, std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-/// User and system ticks. The name before them may hold anything, so fields count from its end.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
-}
-
 fn parse_memory(rollup: &str) -> Option<Memory> {
     let field = |name: &str| {
         let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
@@ -79,10 +72,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_may_hold_spaces_and_brackets() {
-        let stat = "12 (a) b) S 1 2 3 4 5 6 7 8 9 10 120 34 0 0 20 0 1 0 99";
-        assert_eq!(cpu_ticks(stat), Some(154));
-        assert_eq!(cpu_ticks("12 (a) S 1"), None);
+    fn time_of_a_thread_that_ended_is_counted_to_less_than_a_tick() {
+        let pid = i32::try_from(std::process::id()).unwrap();
+        let before = cpu_ns(pid).unwrap();
+        let work = || {
+            while own_cpu_ns() < 3_000_000 {
+                std::hint::spin_loop();
+            }
+        };
+        std::thread::spawn(work).join().unwrap();
+        assert!(cpu_ns(pid).unwrap() - before >= 3_000_000);
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let used = cpu_ns(pid);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(used.is_some_and(|it| it > 0), "{used:?}");
+        assert_eq!(cpu_ns(pid), None);
     }
 
     #[test]
