@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, stdout};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -70,27 +70,37 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<(), Failure> {
 }
 
 /// The first signal drains, the second does not wait. A core that ends by itself ends the node.
-fn until_told(mut signals: Signals, node: Node, deadline_ms: u64) -> Result<(), Failure> {
+fn until_told(signals: Signals, node: Node, deadline_ms: u64) -> Result<(), Failure> {
+    let signals = told(signals)?;
     let mut deadlines = [deadline_ms, 0].into_iter();
-    let mut is_told = false;
+    let mut pause = LOOK_AGAIN;
     while !node.is_over() {
-        for signal in signals.pending() {
-            let Some(deadline_ms) = deadlines.next() else { continue };
+        let signal = signals.recv_timeout(pause).ok();
+        if let Some((signal, deadline_ms)) = signal.and_then(|it| Some((it, deadlines.next()?))) {
             tracing::info!(signal, deadline_ms, "node stops");
             node.drain(CloseCode::GoingAway, deadline_ms);
-            is_told = true;
+            pause = LOOK_SOON;
         }
-        if !is_told && node.has_ended() {
+        if pause != LOOK_SOON && node.has_ended() {
             node.drain(CloseCode::Internal, 0);
-            is_told = true;
+            pause = LOOK_SOON;
         }
-        thread::park_timeout(LOOK_AGAIN);
     }
     node.join().map_err(|why| failure(&why))
 }
 
-/// How soon a signal is noticed.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// The signals as they come, from a thread that sleeps until then.
+fn told(mut signals: Signals) -> Result<mpsc::Receiver<i32>, Failure> {
+    let (sender, receiver) = mpsc::channel();
+    let work = move || signals.forever().all(|signal| sender.send(signal).is_ok());
+    let thread = thread::Builder::new().name("signals".to_owned()).spawn(work);
+    let failed = |cause| Failure::new(Status::Internal, format!("wait for signals: {cause}"));
+    thread.map(|_| receiver).map_err(failed)
+}
+
+/// How soon it is noticed that a core ended by itself, and that all have ended which were told to. An idle node sleeps.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_SOON: Duration = Duration::from_millis(20);
 
 /// What the engine needs of the configuration.
 fn options(
