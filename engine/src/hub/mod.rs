@@ -234,6 +234,10 @@ impl Hub {
         !self.dissolved.is_empty()
     }
 
+    fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
     fn take_dirty(&mut self) -> Vec<GroupId> {
         std::mem::take(&mut self.dirty)
     }

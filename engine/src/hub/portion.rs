@@ -8,6 +8,10 @@ const TELLING_PART: usize = 4;
 /// A group of at most this part of the most sends of a turn is small, and goes before large ones.
 const SMALL_PART: usize = 4;
 
+/// Where nobody else was served in the midst of a fan-out for so long, turns are so many times as long: they keep nobody waiting.
+const ALONE_US: u64 = 10_000_000;
+const TURNS_ALONE: usize = 16;
+
 /// How many a frame is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Size {
@@ -22,12 +26,23 @@ pub(super) enum Size {
 pub(super) struct Portion {
     sends: usize,
     sends_max: usize,
+    /// Whether it is known how many fit.
+    is_measured: bool,
+    /// Until when somebody else may be there, as somebody was.
+    company_until_us: u64,
+    is_alone: bool,
 }
 
 impl Portion {
     /// As many as ever, until it is known how long they take.
     pub(super) fn new(sends_max: usize) -> Self {
-        Self { sends: sends_max, sends_max }
+        Self {
+            sends: sends_max,
+            sends_max,
+            is_measured: false,
+            company_until_us: 0,
+            is_alone: false,
+        }
     }
 
     /// The size of a group of so many, however large the next portion is.
@@ -35,9 +50,17 @@ impl Portion {
         if count <= self.sends_max / SMALL_PART { Size::Small } else { Size::Large }
     }
 
-    /// Sends that the next turn may make.
+    /// A turn begins, at a monotonic time in microseconds. Has it company, it gives others something in the midst of a fan-out.
+    pub(super) fn begin_turn(&mut self, at_us: u64, has_company: bool) {
+        if has_company {
+            self.company_until_us = at_us + ALONE_US;
+        }
+        self.is_alone = self.is_measured && at_us >= self.company_until_us;
+    }
+
+    /// Sends that the turn may make.
     pub(super) fn sends(&self) -> usize {
-        self.sends
+        if self.is_alone { self.sends.saturating_mul(TURNS_ALONE) } else { self.sends }
     }
 
     /// A turn with so many sends took the kernel so long, and is to take `aim_us`. Goes half of the way, as the processor may have been
@@ -49,6 +72,7 @@ impl Portion {
         let fitting = (sends as u64).saturating_mul(aim_us) / took_us.max(1);
         let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).min(self.sends_max);
         self.sends = self.sends.midpoint(fitting).max(LEAST.min(self.sends_max));
+        self.is_measured = true;
     }
 }
 
@@ -84,6 +108,23 @@ mod tests {
         assert_eq!(portion.sends(), 25);
         portion.adapt(6, 50_000, AIM_US);
         assert_eq!(portion.sends(), 25);
+    }
+
+    #[test]
+    fn who_is_alone_takes_longer_turns_until_somebody_comes() {
+        let mut portion = Portion::new(256);
+        portion.begin_turn(0, false);
+        assert_eq!(portion.sends(), 256, "nobody knows yet how long that takes");
+        let few = settled(&mut portion, 10);
+        portion.begin_turn(0, false);
+        assert_eq!(portion.sends(), TURNS_ALONE * few);
+        let check = |portion: &mut Portion, at_us, has_company, expected| {
+            portion.begin_turn(at_us, has_company);
+            assert_eq!(portion.sends(), expected, "{at_us}");
+        };
+        check(&mut portion, 2 * ALONE_US, true, few);
+        check(&mut portion, 3 * ALONE_US - 1, false, few);
+        check(&mut portion, 3 * ALONE_US, false, TURNS_ALONE * few);
     }
 
     #[test]

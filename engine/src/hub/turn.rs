@@ -190,6 +190,7 @@ impl Turn {
     pub fn flush(&mut self, hub: &mut Hub, at_us: u64, outlet: &mut impl Outlet) {
         self.rest.go_on(at_us, self.slices.sent());
         let earlier = self.slices.len();
+        self.portion.begin_turn(at_us, earlier > 0 && self.has_company(hub));
         let mut shared = self.line_up(hub);
         let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
@@ -222,6 +223,11 @@ impl Turn {
         self.gather_all(hub, outlet);
         hub.end_turn(shared);
         self.forget_mixed(hub);
+    }
+
+    /// Whether there is something new for anybody.
+    fn has_company(&self, hub: &Hub) -> bool {
+        hub.is_dirty() || self.mixed.iter().any(|it| !it.parts.is_empty())
     }
 
     /// Short sends that the turn may still make.

@@ -310,3 +310,33 @@ fn a_slot_that_changes_hands_within_a_turn_mixes_nothing_up() {
     let texts: Vec<_> = room.flush().into_iter().map(|it| it.2).collect();
     assert_eq!(texts, ["old", "new"]);
 }
+
+#[test]
+fn a_fan_out_that_keeps_nobody_waiting_goes_out_at_once() {
+    let (mut room, many) = Room::crowded(0..100);
+    let other = room.enter("other", 100);
+    let turns = |room: &mut Room, intruder: Option<&str>| {
+        room.at_us += 10_000_000;
+        room.say(many, "m");
+        let mut sizes = vec![room.flush().len()];
+        if sizes[0] == 0 {
+            // The group rested.
+            room.at_us += 1_000;
+            sizes[0] = room.flush().len();
+        }
+        intruder.into_iter().for_each(|text| room.say(other, text));
+        while room.turn.is_behind() {
+            room.turn.adapt(200, 200);
+            sizes.push(room.flush().len());
+        }
+        assert_eq!(sizes.iter().sum::<usize>(), 100 + usize::from(intruder.is_some()));
+        sizes.len()
+    };
+    assert_eq!(turns(&mut room, None), 2, "at first nobody knows how long a send takes");
+    assert_eq!(turns(&mut room, None), 1);
+    room.turn = Turn::new(16);
+    assert_eq!(turns(&mut room, Some("o")), 7);
+    room.at_us -= 2_000;
+    assert_eq!(turns(&mut room, None), 7, "somebody was there a moment ago");
+    assert_eq!(turns(&mut room, None), 1);
+}
