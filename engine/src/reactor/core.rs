@@ -1,11 +1,11 @@
 //! One core: a shard, its sockets, its lanes and its journal, turn by turn.
 
 mod orders;
+mod waiting;
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use hashbrown::HashMap;
 use storage::Retention;
@@ -80,6 +80,7 @@ pub struct Core {
     /// Its connections are gone for good. Others may still wait for answers of channels that live here.
     is_drained: bool,
     worked: bool,
+    lately: waiting::Lately,
     pressure: Pressure,
     relief: Relief,
     leisure: Leisure,
@@ -103,6 +104,7 @@ impl Core {
             end_ms: None,
             is_drained: false,
             worked: false,
+            lately: waiting::Lately::default(),
             pressure: Pressure::Calm,
             relief: Relief::default(),
             leisure: Leisure::default(),
@@ -115,22 +117,22 @@ impl Core {
     ///
     /// # Errors
     /// When the ring is broken.
-    pub fn turn(&mut self, idle_wait: Duration) -> io::Result<Go> {
+    pub fn turn(&mut self, idle_wait: Wait) -> io::Result<Go> {
         let patience = self.patience(idle_wait);
-        let has_waited = patience != Wait::Poll || idle_wait.is_zero();
-        let sends_from_us =
-            (patience == Wait::Poll && self.parts.shard.is_behind()).then(|| self.clock.us());
+        let sends_from_us = (patience == Wait::Poll && self.has_much()).then(|| self.clock.us());
         self.parts.driver.submit_and_wait(patience)?;
         let (now, at_us) = self.clock.turn();
         if let Some(from_us) = sends_from_us {
             self.parts.shard.sends_took(at_us.saturating_sub(from_us));
         }
         self.parts.driver.reap(now.monotonic_ms);
+        let has_waited = self.has_waited(idle_wait, patience);
         self.worked = false;
         let Parts { driver, side, stream_backlog_bytes_max, .. } = &mut self.parts;
         side.reap(has_room(driver, *stream_backlog_bytes_max));
         self.feel_pressure(now);
-        self.worked |= self.parts.shard.is_behind();
+        self.lately.was_behind = self.parts.shard.is_behind();
+        self.worked |= self.lately.was_behind;
         // Fan-outs that wait need nobody else to go on, so that whatever others send may wait for them. Time and orders do not.
         if self.parts.shard.may_fan_out() {
             self.take_deliveries(now);
@@ -140,8 +142,9 @@ impl Core {
         self.tell_operators();
         self.hand_out(at_us);
         let is_drained = self.end_ms.is_some() && self.is_node_drained();
+        self.lately.has_worked |= self.worked;
         // A bell that rings with the next submission does not ring while its core sleeps elsewhere.
-        let is_busy = self.worked || self.parts.driver.has_queued() || self.parts.driver.has_more();
+        let is_busy = self.worked || self.parts.driver.queued() > 0 || self.parts.driver.has_more();
         if is_busy {
             self.parts.journal.give_way();
         }
@@ -159,45 +162,6 @@ impl Core {
             busy_cores.fetch_sub(1, Ordering::AcqRel);
         }
         self.is_drained && busy_cores.load(Ordering::Acquire) == 0
-    }
-
-    /// The ring's file descriptor, readable when something happens: for a host that waits elsewhere.
-    ///
-    /// # Errors
-    /// When the kernel refuses.
-    pub fn enable_eventfd(&self) -> io::Result<std::os::fd::OwnedFd> {
-        self.parts.driver.enable_eventfd()
-    }
-
-    /// Says that the core is about to wait elsewhere. False when there is something to do after all.
-    pub fn doze(&mut self) -> bool {
-        self.parts.driver.doze();
-        let is_quiet = self.is_quiet();
-        if !is_quiet {
-            self.parts.driver.rouse();
-        }
-        is_quiet
-    }
-
-    /// How long the next wait may be. Others ring from `doze` on, so their lanes are looked at after it.
-    fn patience(&mut self, idle_wait: Duration) -> Wait {
-        let rests_until_us = self.parts.shard.rests_until_us();
-        let is_busy = self.worked && rests_until_us.is_none();
-        if is_busy || idle_wait.is_zero() || !self.doze() {
-            return Wait::Poll;
-        }
-        Wait::For(rests_until_us.map_or(idle_wait, |it| self.clock.until(it).min(idle_wait)))
-    }
-
-    fn is_quiet(&mut self) -> bool {
-        let parts = &mut self.parts;
-        parts.lanes.is_settled()
-            && parts.journal.is_quiet()
-            && parts.catalog.is_quiet()
-            && parts.side.is_quiet()
-            && !parts.driver.has_more()
-            && self.thirst.is_quiet(has_room(&parts.driver, parts.stream_backlog_bytes_max))
-            && !parts.shard.is_resumable()
     }
 
     /// The shard hears of it at once, whatever else waits: it causes no lane traffic.

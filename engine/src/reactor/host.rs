@@ -1,6 +1,7 @@
 //! Who runs a core's turns: a glommio executor, or a plain loop. The second one shows what the first one costs.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use glommio::io::PollableFd;
@@ -9,12 +10,10 @@ use glommio::{LocalExecutorBuilder, Placement};
 use super::core::Core;
 use super::order::Go;
 use super::pin;
+use super::ring::Wait;
 
 /// Longest wait of an idle core: its timers are looked at as often.
 const IDLE_WAIT: Duration = Duration::from_millis(50);
-/// How long a hosted core waits in its own ring before it sleeps in its host's, which takes several calls there and back: with some
-/// hundred messages a second it never gets there.
-const LINGER: Duration = Duration::from_millis(5);
 /// Locked memory that the executor takes for files of its own, which we do not have.
 const HOST_IO_MEMORY_BYTES: usize = 64 * 1024;
 
@@ -46,7 +45,7 @@ where
                 pin::to_cpu(cpu);
             }
             let mut core = make()?;
-            while core.turn(IDLE_WAIT)? != Go::Over {}
+            while core.turn(Wait::For(IDLE_WAIT))? != Go::Over {}
             Ok(())
         }
         Reactor::Glommio => {
@@ -65,28 +64,33 @@ where
 async fn hosted(mut core: Core) -> io::Result<()> {
     let signal = core.enable_eventfd()?;
     let signal = PollableFd::new(signal).map_err(|why| glommio_error(&why))?;
-    let timeout = glommio::timer::Timer::new;
+    core.tell_host(false);
     loop {
-        match core.turn(LINGER)? {
+        match core.turn(Wait::Interval)? {
             Go::Over => return Ok(()),
             Go::Busy => glommio::yield_if_needed().await,
             Go::Idle => {
                 // What happens after this makes the signal readable; what happened before it shows in one more turn.
                 drain(signal.get_ref())?;
-                match core.turn(Duration::ZERO)? {
+                core.tell_host(true);
+                match core.turn(Wait::Poll)? {
                     Go::Over => return Ok(()),
-                    Go::Idle if core.doze() => {}
-                    Go::Busy | Go::Idle => continue,
+                    Go::Idle if core.doze() => sleep(&signal).await?,
+                    Go::Busy | Go::Idle => {}
                 }
-                let ready = async { signal.readable().await.map_err(|why| glommio_error(&why)) };
-                let late = async {
-                    timeout(IDLE_WAIT).await;
-                    Ok(())
-                };
-                futures_lite::future::or(ready, late).await?;
+                core.tell_host(false);
             }
         }
     }
+}
+
+async fn sleep(signal: &PollableFd<OwnedFd>) -> io::Result<()> {
+    let ready = async { signal.readable().await.map_err(|why| glommio_error(&why)) };
+    let late = async {
+        glommio::timer::Timer::new(IDLE_WAIT).await;
+        Ok(())
+    };
+    futures_lite::future::or(ready, late).await
 }
 
 fn glommio_error(why: &glommio::GlommioError<()>) -> io::Error {
@@ -94,7 +98,7 @@ fn glommio_error(why: &glommio::GlommioError<()>) -> io::Error {
 }
 
 /// Empties the signal, so that only what happens from now on makes it readable.
-fn drain(signal: &std::os::fd::OwnedFd) -> io::Result<()> {
+fn drain(signal: &OwnedFd) -> io::Result<()> {
     let mut count = [0_u8; 8];
     match rustix::io::read(signal, &mut count) {
         Ok(_) | Err(rustix::io::Errno::AGAIN) => Ok(()),

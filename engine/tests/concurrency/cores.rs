@@ -153,9 +153,9 @@ impl Core {
         self.submit();
     }
 
-    /// What is queued goes out with the wait.
+    /// What is queued goes out with the wait, also after a turn that did something.
     fn wait_in_ring(&mut self) {
-        let sleeps = !self.worked && self.to_send == 0 && self.doze();
+        let sleeps = self.to_send == 0 && self.doze();
         self.submit();
         if sleeps {
             self.own.signal.wait();

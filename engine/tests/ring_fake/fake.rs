@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
 
-use engine::reactor::ring::{Completion, Full, Op, Ring, SendOp};
+use engine::reactor::ring::{Completion, Full, Op, Ring, SendOp, Wait};
 
 use crate::loan;
 use crate::world::{Entry, World, byte_of};
@@ -101,7 +100,7 @@ impl Ring for FakeRing {
         Ok(())
     }
 
-    fn enter(&mut self, _wait: Option<Duration>) -> io::Result<()> {
+    fn enter(&mut self, wait: Wait) -> io::Result<()> {
         {
             let mut world = self.world.borrow_mut();
             world.flush_held_back();
@@ -113,6 +112,9 @@ impl Ring for FakeRing {
             world.submit(stops_at);
         }
         self.progress();
+        if wait == Wait::Interval {
+            self.world.borrow_mut().end_interval();
+        }
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use engine::frame::{Frame, FramePool, Piece};
 use engine::ids::ConnId;
@@ -29,6 +28,7 @@ pub(crate) struct Life {
     serial: u8,
     pub(crate) closed: [u64; 4],
     pub(crate) stayed: u64,
+    pub(crate) intervals: u64,
 }
 
 /// Turns of a life before its faults stop.
@@ -37,7 +37,7 @@ const TURNS_MAX: usize = 200;
 const HEALING_TURNS_MAX: usize = 20_000;
 
 /// One life to its end. Of the bytes, half are the core's and half the kernel's; where there are any, it ends with them.
-pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
+pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], [u64; 2]) {
     let mut life = Life::new(seed, bytes);
     for _ in 0..TURNS_MAX {
         if !bytes.is_empty() && life.is_told() {
@@ -48,7 +48,7 @@ pub(crate) fn live(seed: u64, bytes: &[u8]) -> (Counters, [u64; 4], u64) {
         life.work();
     }
     life.heal();
-    (life.driver.counters(), life.closed, life.stayed)
+    (life.driver.counters(), life.closed, [life.stayed, life.intervals])
 }
 
 impl Life {
@@ -79,6 +79,7 @@ impl Life {
             serial: 0,
             closed: [0; 4],
             stayed: 0,
+            intervals: 0,
         }
     }
 
@@ -107,9 +108,10 @@ impl Life {
 
     pub(crate) fn turn(&mut self) {
         self.now_ms += self.chance.below(4) as u64;
-        let wait = if self.chance.is(50) { Wait::Poll } else { Wait::For(Duration::ZERO) };
+        let wait = if self.chance.is(50) { Wait::Poll } else { Wait::Interval };
         self.driver.submit_and_wait(wait).unwrap();
         self.driver.reap(self.now_ms);
+        self.intervals += u64::from(self.driver.take_interval());
         if self.chance.is(1) {
             self.driver.shed_slowest();
         }

@@ -33,10 +33,10 @@ impl Drop for Telltale {
 
 #[test]
 fn streams_stay_whole_whatever_the_kernel_does() {
-    let mut sums = [0; 16];
+    let mut sums = [0; 17];
     for seed in 0..1_000 {
         let telltale = Telltale(seed);
-        let (counters, closed, stayed) = live(seed, &[]);
+        let (counters, closed, [stayed, intervals]) = live(seed, &[]);
         drop(telltale);
         let seen = [
             counters.sends_short,
@@ -51,6 +51,7 @@ fn streams_stay_whole_whatever_the_kernel_does() {
             counters.bytes_received,
             counters.passes,
             stayed,
+            intervals,
             closed[0],
             closed[1],
             closed[2],

@@ -119,6 +119,7 @@ pub(crate) struct World {
     pub(crate) held_back: VecDeque<Completion>,
     accept: Option<u64>,
     listen: Option<u64>,
+    interval: Option<u64>,
     is_deaf: bool,
 }
 
@@ -146,6 +147,7 @@ impl World {
             held_back: VecDeque::new(),
             accept: None,
             listen: None,
+            interval: None,
             is_deaf: false,
             chance,
         }
@@ -204,6 +206,7 @@ impl World {
         match op {
             Op::Accept => assert!(self.accept.replace(tag).is_none(), "accept armed twice"),
             Op::Listen => assert!(self.listen.replace(tag).is_none(), "listen armed twice"),
+            Op::Interval => assert!(self.interval.replace(tag).is_none(), "an interval in another"),
             Op::Deafen => self.is_deaf = true,
             Op::Ring { .. } => {}
             Op::Receive { slot } => {
@@ -337,6 +340,13 @@ impl World {
         }
         let result = i32::try_from(slot).unwrap();
         self.post(Completion { tag, result, more, buffer: None });
+    }
+
+    /// Where nothing happens, time goes by.
+    pub(crate) fn end_interval(&mut self) {
+        if let Some(tag) = self.interval.take_if(|_| self.cq.is_empty()) {
+            self.finish(tag, -libc::ETIME);
+        }
     }
 
     pub(crate) fn progress_listen(&mut self) {

@@ -91,6 +91,47 @@ fn a_thread_without_a_ring_wakes_a_core_every_time() {
 }
 
 #[test]
+fn an_interval_goes_on_over_many_waits_and_ends_one() {
+    let mut core = Core::new(Settings::default());
+    let waker = core.driver.waker();
+    let begin = Instant::now();
+    let (mut waits, mut ended) = (0, 0);
+    while ended < 3 {
+        waits += 1;
+        core.driver.doze();
+        // Woken in every wait but each hundredth.
+        if waits % 100 > 0 {
+            waker.wake();
+        }
+        core.driver.submit_and_wait(Wait::Interval).unwrap();
+        core.driver.reap(0);
+        while core.driver.next().is_some() {}
+        ended += u32::from(core.driver.take_interval());
+        assert!(!core.driver.take_interval(), "it is told once");
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(15), "{waits} waits");
+    assert!(begin.elapsed() < PATIENCE, "{waits} waits");
+}
+
+#[test]
+fn a_host_that_is_not_told_hears_nothing_until_it_is() {
+    let mut core = Core::new(Settings::default());
+    let mut file = std::fs::File::from(core.driver.enable_eventfd().unwrap());
+    let mut count = [0; 8];
+    core.turn();
+    let mut hears = |core: &mut Core| {
+        while file.read(&mut count).is_ok() {}
+        let _stream = core.connect();
+        core.opened();
+        file.read(&mut count).is_ok()
+    };
+    for is_told in [true, false, true] {
+        core.driver.tell_host(is_told);
+        assert_eq!(hears(&mut core), is_told);
+    }
+}
+
+#[test]
 fn a_host_that_waits_elsewhere_is_told() {
     let mut core = Core::new(Settings::default());
     let descriptor = core.driver.enable_eventfd().unwrap();

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
 
 use crate::ids::ConnId;
 
@@ -11,7 +10,7 @@ use super::conn::{Conn, Phase};
 use super::event::{Event, Received, Store};
 use super::line::Lines;
 use super::message::{Kept, Message};
-use super::op::{Completion, Op, Ring};
+use super::op::{Completion, Op, Ring, Wait};
 use super::settings::{Counters, Settings};
 use super::shed::Slowest;
 use super::sleeping::Sleeping;
@@ -22,13 +21,12 @@ const DEFERRED_ENTERS_MAX: usize = 16;
 /// How often a full submission queue is offered to a kernel that refuses it before that is our fault.
 const OFFERS_MAX: usize = 100_000;
 
-/// How long to wait for something to happen.
+/// The interval of a ring.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Wait {
-    /// Not at all.
-    Poll,
-    /// At most so long.
-    For(Duration),
+enum Interval {
+    Off,
+    Running,
+    Over,
 }
 
 /// The sockets of one core.
@@ -53,6 +51,7 @@ pub struct Driver<R: Ring> {
     pub(super) stash: VecDeque<Completion>,
     pub(super) lines: Lines,
     pub(super) has_rung: bool,
+    interval: Interval,
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
     /// Connections that nothing refers to any more. A turn lets some of them go: to end one takes the kernel a while.
@@ -88,6 +87,7 @@ impl<R: Ring> Driver<R> {
             stash: VecDeque::new(),
             lines: Lines::default(),
             has_rung: false,
+            interval: Interval::Off,
             settling: Vec::new(),
             left: VecDeque::new(),
             slow: Vec::new(),
@@ -110,12 +110,23 @@ impl<R: Ring> Driver<R> {
     /// When the kernel refuses in a way that does not pass.
     pub fn submit_and_wait(&mut self, wait: Wait) -> io::Result<()> {
         self.feed_starved();
-        let result = match wait {
-            Wait::For(duration) if !self.has_more() => self.enter(Some(duration)),
-            Wait::For(_) | Wait::Poll => self.enter(None).and_then(|()| self.run_deferred()),
-        };
+        let wait = if self.has_more() { Wait::Poll } else { wait };
+        if wait == Wait::Interval && self.interval != Interval::Running {
+            self.interval = Interval::Running;
+            self.push(Op::Interval, Tag::of(Kind::Interval));
+        }
+        let result = self.enter(wait).and_then(|()| self.run_deferred());
         self.sleeping.clear();
         result
+    }
+
+    /// Whether an interval is over that nobody was told of.
+    pub fn take_interval(&mut self) -> bool {
+        let is_over = self.interval == Interval::Over;
+        if is_over {
+            self.interval = Interval::Off;
+        }
+        is_over
     }
 
     /// What came while a turn's sends were made does not wait for those of the next, and who is here not behind all of a crowd that
@@ -125,7 +136,7 @@ impl<R: Ring> Driver<R> {
             if !self.ring.has_deferred() {
                 break;
             }
-            self.enter(None)?;
+            self.enter(Wait::Poll)?;
         }
         Ok(())
     }
@@ -144,7 +155,7 @@ impl<R: Ring> Driver<R> {
             }
             // A held-back completion may be that of a short send: it must be seen before anything more is sent.
             self.counters.overflows += 1;
-            let result = self.enter(None);
+            let result = self.enter(Wait::Poll);
             assert!(result.is_ok(), "the ring is broken: {result:?}");
         }
         if !self.is_turn_queued {
@@ -203,9 +214,9 @@ impl<R: Ring> Driver<R> {
         !is_settled || !self.stash.is_empty() || !self.lines.is_empty()
     }
 
-    /// Whether something waits for the next submission.
-    pub fn has_queued(&mut self) -> bool {
-        self.ring.queued() > 0
+    /// How many operations wait for the next submission.
+    pub fn queued(&mut self) -> usize {
+        self.ring.queued()
     }
 
     /// What happened so far.
@@ -220,7 +231,7 @@ impl<R: Ring> Driver<R> {
         self.ring.slots()
     }
 
-    pub(super) fn enter(&mut self, wait: Option<Duration>) -> io::Result<()> {
+    pub(super) fn enter(&mut self, wait: Wait) -> io::Result<()> {
         self.counters.enters += 1;
         let result = self.ring.enter(wait);
         if self.ring.queued() == 0 {
@@ -247,7 +258,7 @@ impl<R: Ring> Driver<R> {
     /// midst of anything.
     pub(super) fn make_room(&mut self) {
         self.counters.queue_full += 1;
-        let result = self.enter(None);
+        let result = self.enter(Wait::Poll);
         assert!(result.is_ok(), "the ring is broken: {result:?}");
         self.peek();
     }
@@ -268,6 +279,7 @@ impl<R: Ring> Driver<R> {
             Some(Kind::Shutdown) => self.shut(tag),
             Some(Kind::Pass) => self.passed(tag, completion.result),
             Some(Kind::Arrive) => self.arrived(tag, completion.result),
+            Some(Kind::Interval) => self.interval = Interval::Over,
             Some(Kind::Bell) => self.heard(),
             Some(Kind::Listen) => {
                 self.heard();

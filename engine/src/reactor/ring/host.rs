@@ -55,6 +55,11 @@ impl Driver<KernelRing> {
     pub fn enable_eventfd(&self) -> io::Result<OwnedFd> {
         self.ring.enable_eventfd()
     }
+
+    /// Whether that descriptor is told of what happens from now on. What happened before is in the ring.
+    pub fn tell_host(&mut self, is_told: bool) {
+        self.ring.tell_host(is_told);
+    }
 }
 
 impl<R: Ring> Driver<R> {

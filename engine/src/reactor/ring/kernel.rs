@@ -5,7 +5,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use io_uring::squeue::{Entry, Flags};
 use io_uring::types::{CancelBuilder, DestinationSlot, Fd, Fixed, SubmitArgs, Timespec};
@@ -13,13 +12,16 @@ use io_uring::{IoUring, cqueue, opcode};
 
 use super::bell::event_descriptor;
 use super::listen::listen;
-use super::op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
+use super::op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp, Wait};
 use super::pool::Pool;
 use super::restrict;
 use super::settings::Settings;
 use super::start::{StartError, explain, limit, probe};
 use super::tag::SLOTS_MAX;
 
+/// How long a core that has nothing to do waits in its own ring before it sleeps in its host's, which takes several calls there and back:
+/// with some hundred messages a second it never gets there.
+static INTERVAL: Timespec = Timespec::new().nsec(5_000_000);
 const ENTRIES_MIN: u32 = 256;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 
@@ -75,6 +77,17 @@ impl KernelRing {
     pub fn enable_eventfd(&self) -> io::Result<OwnedFd> {
         self.ring.submitter().register_eventfd(self.signal.as_raw_fd())?;
         self.signal.try_clone()
+    }
+
+    /// Whether completions are told to that descriptor. It costs a little for each, so that a ring whose core does not wait elsewhere
+    /// is better off without.
+    pub(super) fn tell_host(&mut self, is_told: bool) {
+        let completions = self.ring.completion();
+        if is_told {
+            completions.enable_eventfd();
+        } else {
+            completions.disable_eventfd();
+        }
     }
 
     pub(super) fn ring_fd(&self) -> RingFd {
@@ -182,6 +195,7 @@ impl Ring for KernelRing {
                 let readable = u32::from(libc::POLLIN.cast_unsigned());
                 opcode::PollAdd::new(Fd(self.wake.as_raw_fd()), readable).multi(true).build()
             }
+            Op::Interval => opcode::Timeout::new(&raw const INTERVAL).build(),
             Op::Ring { target, tag } => {
                 opcode::MsgRingData::new(Fd(target.0), 0, tag, None).build().flags(quiet)
             }
@@ -194,13 +208,14 @@ impl Ring for KernelRing {
         self.push_entry(&send_entry(send).user_data(tag))
     }
 
-    fn enter(&mut self, wait: Option<Duration>) -> io::Result<()> {
-        let Some(wait) = wait else {
+    fn enter(&mut self, wait: Wait) -> io::Result<()> {
+        let time = match wait {
             // Deferred task work runs only in a call that asks for events; with want 0 the crate asks when the
             // kernel's flag says that there is some.
-            return self.ring.submit().map(|_| ());
+            Wait::Poll => return self.ring.submit().map(|_| ()),
+            Wait::Interval => return self.ring.submit_and_wait(1).map(|_| ()),
+            Wait::For(time) => Timespec::from(time),
         };
-        let time = Timespec::from(wait);
         let args = SubmitArgs::new().timespec(&time);
         match self.ring.submitter().submit_with_args(1, &args) {
             Err(cause) if cause.raw_os_error() == Some(libc::ETIME) => Ok(()),
@@ -255,6 +270,8 @@ impl Ring for KernelRing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -263,7 +280,7 @@ mod tests {
         let mut ring = KernelRing::start(&Settings::default(), address).unwrap();
         let open = opcode::OpenAt::new(Fd(libc::AT_FDCWD), c"/etc/passwd".as_ptr()).build();
         ring.push_entry(&open.user_data(7)).unwrap();
-        ring.enter(Some(Duration::from_secs(5))).unwrap();
+        ring.enter(Wait::For(Duration::from_secs(5))).unwrap();
         let refused = Completion { tag: 7, result: -libc::EACCES, more: false, buffer: None };
         assert_eq!(ring.complete(), Some(refused));
     }

@@ -29,11 +29,11 @@ mod tag;
 
 use super::sync;
 pub use bell::{Bell, Waker};
-pub use driver::{Driver, Wait};
+pub use driver::Driver;
 pub use event::{Event, How, Received, Why};
 pub use kernel::KernelRing;
 pub use listen::claim;
-pub use op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp};
+pub use op::{Completion, Data, Full, Mode, Op, Ring, RingFd, SendOp, Wait};
 pub use settings::{Counters, Settings};
 pub use start::{Features, StartError, probe};
 pub use tag::SLOTS_MAX;

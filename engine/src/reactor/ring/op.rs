@@ -46,6 +46,8 @@ pub enum Op {
     Deafen,
     /// Tell whenever the ring's own wake-up descriptor is written.
     Listen,
+    /// Complete once the ring's own interval is over.
+    Interval,
     /// Post a completion with this tag into another ring.
     Ring {
         /// The ring to wake.
@@ -102,6 +104,18 @@ pub struct Completion {
     pub buffer: Option<u16>,
 }
 
+/// How long to wait for something to happen.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// Not at all.
+    Poll,
+    /// At most so long.
+    For(Duration),
+    /// At most until the ring's interval is over, which began with the first such wait since the last one was. Where something happens
+    /// a thousand times a second, the kernel's timer is set once for many waits.
+    Interval,
+}
+
 /// The submission queue is full: `enter`, then try again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Full;
@@ -128,12 +142,12 @@ pub trait Ring {
     #[expect(unsafe_code, reason = "the caller vouches for memory that the kernel reads")]
     unsafe fn push_send(&mut self, send: SendOp, tag: u64) -> Result<(), Full>;
 
-    /// Submits everything queued, and waits up to `wait` for a completion.
+    /// Submits everything queued, and waits for a completion as it is told.
     ///
     /// # Errors
     ///
     /// `EBUSY`, `EAGAIN` and `EINTR` mean that some of it may still be queued; others do not come from a sound ring.
-    fn enter(&mut self, wait: Option<Duration>) -> io::Result<()>;
+    fn enter(&mut self, wait: Wait) -> io::Result<()>;
 
     /// Operations queued and not yet submitted.
     fn queued(&mut self) -> usize;

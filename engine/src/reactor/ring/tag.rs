@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Quiet = 8,
     Pass = 9,
     Arrive = 10,
+    Interval = 11,
 }
 
 /// Kind in the highest 4 bits, then 12 of the generation, 24 of the place, 24 of the slot.
@@ -67,6 +68,7 @@ impl Tag {
             8 => Kind::Quiet,
             9 => Kind::Pass,
             10 => Kind::Arrive,
+            11 => Kind::Interval,
             _ => return None,
         })
     }
