@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence},
     },
     thread::{JoinHandle, Thread},
     time::Duration,
@@ -55,6 +55,8 @@ impl Counter {
 pub(crate) struct Shared {
     pub(crate) waiting_bytes: AtomicU64,
     pub(crate) ended: AtomicBool,
+    /// How many messages must wait before the storage thread is to be woken: with fewer it looks by itself.
+    pub(crate) enough: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -74,16 +76,33 @@ impl WriterHandle {
     /// When as much waits as may.
     pub fn try_append(&self, publication: Arc<Publication>) -> Result<(), QueueFull> {
         self.try_queue(publication)?;
-        self.wake();
+        self.hand_over();
         Ok(())
     }
 
-    /// Has the thread look at what was queued.
+    /// Has the thread begin with what was queued. Where it waits for more to come it is left alone until there is enough: see
+    /// `commit_delay`.
+    pub fn hand_over(&self) {
+        if self.is_wanted() {
+            self.thread.unpark();
+        }
+    }
+
+    /// Has the thread look at all that waits, messages or not.
     pub fn wake(&self) {
         self.thread.unpark();
     }
 
-    /// As [`WriterHandle::try_append`], for many at once: [`WriterHandle::wake`] follows the last of them. A thread that
+    /// Whether the thread has messages to sync, or is at it: one that only waits for more to come has not.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        // What was queued before shows to the thread, or here shows that it wants to be told. See `Writer::is_delayed`.
+        fence(Ordering::SeqCst);
+        let enough = self.shared.enough.load(Ordering::Relaxed);
+        self.waiting_bytes() > 0 && self.appends.len() >= enough
+    }
+
+    /// As [`WriterHandle::try_append`], for many at once: [`WriterHandle::hand_over`] follows the last of them. A thread that
     /// shares the caller's processor would otherwise begin with the first one, alone in its batch.
     ///
     /// # Errors

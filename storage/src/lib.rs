@@ -2,6 +2,7 @@
 
 mod answer;
 mod catalog;
+mod commit_delay;
 mod disk;
 mod error;
 mod handle;
@@ -32,4 +33,4 @@ pub use journal::{
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication, SenderKind};
 pub use reader::{ChannelStates, Reader};
-pub use writer::Writer;
+pub use writer::{Clock, Writer};

@@ -2,12 +2,17 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{Ordering, fence},
+    },
     thread,
+    time::Duration,
 };
 
 use crate::{
     answer::{Answer, QueueLimits, Wake},
+    commit_delay::CommitDelay,
     error::JournalError,
     handle::{Question, Shared, WriterHandle},
     ids::{ChannelKey, Epoch, Offset},
@@ -25,6 +30,8 @@ const COUNTED_MAX: usize = 64 * 1024;
 /// Damaged ranges that one read goes past.
 const DAMAGES_MAX: usize = 16;
 
+/// Tells the time since any start.
+pub type Clock = Box<dyn Fn() -> Duration + Send>;
 /// Tells somebody of an append; says whether anybody listens.
 type Tell = Box<dyn FnMut(&[Arc<Publication>]) -> bool + Send>;
 
@@ -41,10 +48,12 @@ pub struct Writer {
     batch: Vec<Arc<Publication>>,
     counts: Vec<Counted>,
     watches: Vec<Tell>,
+    delay: CommitDelay,
+    clock: Option<Clock>,
 }
 
 impl Writer {
-    /// Starts a storage thread for the journal.
+    /// Starts a storage thread for the journal, which syncs what waits as soon as it can.
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -53,6 +62,31 @@ impl Writer {
         journal: Box<dyn Journal>,
         limits: QueueLimits,
         wake: Wake,
+    ) -> io::Result<WriterHandle> {
+        Self::start(name, journal, limits, wake, None)
+    }
+
+    /// The same, but it waits for those whose messages it has just synced to come with their next ones, where that is worth it: see
+    /// `commit_delay`. The clock tells the time since any start.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn_with_delay(
+        name: &str,
+        journal: Box<dyn Journal>,
+        limits: QueueLimits,
+        wake: Wake,
+        clock: Clock,
+    ) -> io::Result<WriterHandle> {
+        Self::start(name, journal, limits, wake, Some(clock))
+    }
+
+    fn start(
+        name: &str,
+        journal: Box<dyn Journal>,
+        limits: QueueLimits,
+        wake: Wake,
+        clock: Option<Clock>,
     ) -> io::Result<WriterHandle> {
         let (append, appends) = flume::bounded(limits.messages_max);
         let (count, counted) = flume::bounded(COUNTED_MAX);
@@ -72,6 +106,8 @@ impl Writer {
             batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
             counts: Vec::new(),
             watches: Vec::new(),
+            delay: CommitDelay::new(),
+            clock,
         };
         let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
         Ok(WriterHandle {
@@ -90,8 +126,9 @@ impl Writer {
     fn run(mut self) {
         loop {
             let ending = self.shared.ended.load(Ordering::Acquire);
-            let counted = self.count();
-            let appended = self.append() > 0;
+            let is_delayed = !ending && self.is_delayed();
+            let counted = !is_delayed && self.count();
+            let appended = !is_delayed && self.append() > 0;
             if counted && !appended {
                 // Nothing else takes them along. Should it fail, they go with the next append.
                 let _ = self.journal.append(&[]);
@@ -110,9 +147,29 @@ impl Writer {
             match (counted || appended || answered || read, ending) {
                 (true, _) => {}
                 (false, true) => return,
-                (false, false) => thread::park(),
+                (false, false) => match self.delay.left(self.now()) {
+                    Some(left) => thread::park_timeout(left),
+                    None => thread::park(),
+                },
             }
         }
+    }
+
+    /// Without a clock no time passes, and no sync takes so long that anybody is waited for.
+    fn now(&self) -> Duration {
+        self.clock.as_ref().map_or(Duration::ZERO, |clock| clock())
+    }
+
+    /// Whether the thread waits for more messages before it syncs what there is.
+    fn is_delayed(&mut self) -> bool {
+        let now = self.now();
+        if self.delay.holds(self.appends.len(), now) {
+            return true;
+        }
+        // From here on each who queues wakes the thread; what was queued before, it sees. See `WriterHandle::is_wanted`.
+        self.shared.enough.store(0, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        false
     }
 
     /// Writes down what waits, up to a batch, with the appends of the turn. Where there is no room, it waits on.
@@ -201,17 +258,24 @@ impl Writer {
         if count == 0 {
             return 0;
         }
+        let began = self.now();
         let answer = match self.journal.append(&self.batch) {
             Ok(()) => {
+                let (now, waiting) = (self.now(), self.appends.len());
+                self.delay.synced(count, waiting, now - began, now);
                 let batch = &self.batch;
                 self.watches.retain_mut(|tell| tell(batch));
                 Answer::Committed { count }
             }
-            Err(why) => Answer::Refused { count, why },
+            Err(why) => {
+                self.delay.give_up();
+                Answer::Refused { count, why }
+            }
         };
         self.batch.clear();
         self.shared.waiting_bytes.fetch_sub(bytes as u64, Ordering::Relaxed);
         self.say(answer);
+        self.shared.enough.store(self.delay.enough(), Ordering::Relaxed);
         count
     }
 

@@ -1,10 +1,20 @@
 //! The storage thread: answers in order, bounds, and a last answer for everything at the end.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test may stop at the first surprise, and has a clock"
+)]
 
 mod support;
 
-use std::{path::Path, sync::Arc, thread, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use flume::TrySendError;
 use storage::{
@@ -202,6 +212,35 @@ fn lists_and_cursors_work_beside_the_shard_and_are_told_of_more() {
     let listed = list(&mut [&mut reader], &query).unwrap();
     let expected = (1_501..=2_500).rev().map(|it| publication(&key, 1, it));
     assert!(listed.into_iter().map(|it| it.publication).eq(expected));
+}
+
+#[test]
+fn whoever_is_waited_for_and_does_not_come_holds_nobody_up_for_long() {
+    for round in 0..trust::rounds(3, 300) {
+        let disk = SimDisk::new(round);
+        let journal = log::open(&disk, 1024 * 1024);
+        disk.set_faults(Faults { sync_takes: Duration::from_millis(2), ..Faults::default() });
+        let limits = QueueLimits::default();
+        let start = Instant::now();
+        let clock = Box::new(move || start.elapsed());
+        let wake = Box::new(|| ());
+        let writer =
+            Writer::spawn_with_delay("test-journal", journal, limits, wake, clock).unwrap();
+        let key = channel(1);
+        let mut offset = 0;
+        // Many, then always fewer than before: each time the thread may wait for the others, and is told of nothing more.
+        for many in [64, 32, 9, 5, 2, 1] {
+            for _ in 0..many {
+                offset += 1;
+                writer.try_queue(publication(&key, 1, offset)).unwrap();
+            }
+            writer.hand_over();
+            let mut committed = 0;
+            while committed < many {
+                committed += outcomes(writer.wait()).len();
+            }
+        }
+    }
 }
 
 #[test]

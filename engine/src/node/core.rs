@@ -113,7 +113,8 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let waker = driver.waker();
     let wake = Box::new(move || waker.wake());
     let name = format!("journal-{}", id.0);
-    let writer = Writer::spawn(&name, plan.journal, plan.queue, wake)?;
+    let time = Box::new(move || Duration::from_micros(clock.us()));
+    let writer = Writer::spawn_with_delay(&name, plan.journal, plan.queue, wake, time)?;
     let side = plan.side.map(|door| {
         let waker = driver.waker();
         door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))

@@ -101,14 +101,14 @@ impl JournalPort {
     /// Ends a turn: the storage thread gets all of its appends at once.
     pub fn wake(&mut self) {
         if std::mem::take(&mut self.is_queued) {
-            self.writer.wake();
+            self.writer.hand_over();
         }
     }
 
     /// Lets the storage thread have the processor, if messages wait for it there: a core that is never idle would keep it for as
     /// long as the kernel's tick, several milliseconds.
     pub fn give_way(&self) {
-        if self.writer.waiting_bytes() > 0 {
+        if self.writer.is_wanted() {
             thread::yield_now();
         }
     }
