@@ -15,11 +15,16 @@ struct Tool {
 }
 
 /// Servers that `cargo install` builds, which takes long: name, version, and what that needs of Debian.
-const BUILT: [(&str, &str, Tool); 1] = [(
+const BUILT: [(&str, &str, [Tool; 2]); 1] = [(
     "sockudo",
     "5.2.0",
-    Tool { package: "protobuf-compiler", any_of: &[&["protoc", "--version"]] },
+    [
+        Tool { package: "protobuf-compiler", any_of: &[&["protoc", "--version"]] },
+        Tool { package: "libprotobuf-dev", any_of: &[&["test", "-f", TIMESTAMP]] },
+    ],
 )];
+/// What it builds on imports this.
+const TIMESTAMP: &str = "/usr/include/google/protobuf/timestamp.proto";
 
 /// What small servers in JavaScript need.
 const NODE: [Tool; 2] = [
@@ -104,8 +109,8 @@ pub(crate) fn peers(places: &Places, only: Option<&str>, with: Option<&str>) {
         }
     }
     let built = with.and_then(|name| BUILT.iter().find(|it| it.0 == name));
-    if let Some((name, version, tool)) = built {
-        if let Err(missing) = debian_packages([tool]) {
+    if let Some((name, version, tools)) = built {
+        if let Err(missing) = debian_packages(tools) {
             missing.iter().for_each(|it| say(&format!("   {name} needs: {it}")));
         }
         let mut build = Command::new(crate::steps::cargo());
