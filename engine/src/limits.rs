@@ -29,6 +29,8 @@ pub struct Limits {
     pub journal_queue_bytes_max: usize,
     /// Questions to the journal that wait, a shard. Over it: `503`, and who subscribes waits.
     pub journal_reads_max: usize,
+    /// Microseconds that a sync waits, at most, for publishers that were just answered.
+    pub commit_delay_us_max: u64,
     /// Calls of one shard that take steps and are not finished. Over it: `503`.
     pub control_calls_max: usize,
     /// Calls of one shard that the side threads run. Over it: `503`.
@@ -117,6 +119,7 @@ impl Default for Limits {
             journal_queue_messages_max: 256 * 1024,
             journal_queue_bytes_max: 64 * 1024 * 1024,
             journal_reads_max: 1_024,
+            commit_delay_us_max: 1_000,
             control_calls_max: 16 * 1024,
             side_calls_max: 256,
             side_bytes_max: 64 * 1024 * 1024,

@@ -5,7 +5,7 @@
 //! last. That is worth it only where those who come are those who were answered, which shows in the sync that follows: then
 //! hardly anybody comes during it. Where others come all the time, or too few come, the next batches go without a delay.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// A delay is over once so many eighths of those that were seen last have come: one who is late holds up nobody.
 const ENOUGH_EIGHTHS: usize = 7;
@@ -13,8 +13,6 @@ const ENOUGH_EIGHTHS: usize = 7;
 const LATE_PART: usize = 3;
 /// It lasts so many times as long as the last sync took, at most.
 const SYNCS_MAX: u32 = 2;
-/// And at most so long.
-const DELAY_MAX: Duration = Duration::from_millis(1);
 /// A sync that is faster costs less than to wait for anybody.
 const SYNC_MIN: Duration = Duration::from_micros(20);
 /// By this factor more batches go without a delay after each that was in vain, and fewer after each that was not.
@@ -22,9 +20,28 @@ const PAUSE_FACTOR: u32 = 4;
 /// Batches that go without a delay after one that was in vain, at most: about a second of them.
 const PAUSE_MAX: u32 = 4096;
 
+/// Tells the time since any start.
+pub type Clock = Box<dyn Fn() -> Duration + Send>;
+
+/// How a storage thread waits for those whose messages it has just synced to come with their next ones. It does where it sees that this
+/// is worth it, and for two syncs' time at most.
+pub struct DelayOptions {
+    /// Never longer than this. Zero: not at all.
+    pub longest: Duration,
+    /// What the storage thread measures with.
+    pub clock: Clock,
+}
+
+impl fmt::Debug for DelayOptions {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("DelayOptions").field("longest", &self.longest).finish_non_exhaustive()
+    }
+}
+
 /// Whether the storage thread waits for more, and for how many. Its times count from any start.
 #[derive(Debug)]
 pub(crate) struct CommitDelay {
+    longest: Duration,
     waits: Option<Wait>,
     /// How the delay before the batch that is synced now went.
     came: Option<Came>,
@@ -46,8 +63,8 @@ enum Came {
 }
 
 impl CommitDelay {
-    pub(crate) fn new() -> Self {
-        Self { waits: None, came: None, paused: 0, pause: 1 }
+    pub(crate) fn new(longest: Duration) -> Self {
+        Self { longest, waits: None, came: None, paused: 0, pause: 1 }
     }
 
     /// A batch of so many messages was synced, in a time that ended now, and so many wait by now.
@@ -55,7 +72,7 @@ impl CommitDelay {
         self.judge(count, waiting);
         self.waits = None;
         let seen = count + waiting;
-        if seen < 2 || took < SYNC_MIN {
+        if seen < 2 || took < SYNC_MIN || self.longest.is_zero() {
             return;
         }
         if self.paused > 0 {
@@ -63,7 +80,7 @@ impl CommitDelay {
             return;
         }
         let enough = (seen * ENOUGH_EIGHTHS).div_ceil(8);
-        let until = now + (took * SYNCS_MAX).min(DELAY_MAX);
+        let until = now + (took * SYNCS_MAX).min(self.longest);
         self.waits = Some(Wait { enough, until });
     }
 
@@ -112,6 +129,7 @@ mod tests {
     use super::*;
     use std::{cmp::Reverse, collections::BinaryHeap};
 
+    const LONGEST: Duration = Duration::from_millis(1);
     const SYNC_US: u64 = 250;
 
     /// What the batches of a load were like.
@@ -134,7 +152,7 @@ mod tests {
     ) -> Load {
         let at = Duration::from_micros;
         let mut coming: BinaryHeap<_> = coming.into_iter().map(Reverse).collect();
-        let (mut delay, mut load, mut now) = (CommitDelay::new(), Load::default(), 0);
+        let (mut delay, mut load, mut now) = (CommitDelay::new(LONGEST), Load::default(), 0);
         let mut waiting = Vec::new();
         while load.batches < batches {
             while coming.peek().is_some_and(|it| it.0 <= now) {
@@ -191,11 +209,11 @@ mod tests {
     #[test]
     fn one_who_does_not_come_back_is_not_waited_for_long() {
         let now = Duration::from_secs(1);
-        let mut delay = CommitDelay::new();
+        let mut delay = CommitDelay::new(LONGEST);
         delay.synced(8, 8, Duration::from_secs(1), now);
-        assert_eq!((delay.enough(), delay.left(now)), (14, Some(DELAY_MAX)));
+        assert_eq!((delay.enough(), delay.left(now)), (14, Some(LONGEST)));
         assert!(delay.holds(13, now), "more may come");
-        assert!(!delay.holds(13, now + DELAY_MAX), "but not for ever");
+        assert!(!delay.holds(13, now + LONGEST), "but not for ever");
         assert_eq!((delay.enough(), delay.left(now)), (0, None));
         delay.synced(13, 0, Duration::from_secs(1), now);
         assert_eq!(delay.left(now), None, "one that was in vain is not tried again at once");
@@ -204,10 +222,13 @@ mod tests {
     #[test]
     fn nobody_is_waited_for_alone_or_where_a_sync_costs_nothing() {
         let now = Duration::from_secs(1);
-        let mut delay = CommitDelay::new();
+        let mut delay = CommitDelay::new(LONGEST);
         delay.synced(1, 0, Duration::from_secs(1), now);
         assert!(!delay.holds(1, now));
         delay.synced(100, 100, SYNC_MIN / 2, now);
         assert!(!delay.holds(1, now));
+        let mut never = CommitDelay::new(Duration::ZERO);
+        never.synced(100, 100, Duration::from_secs(1), now);
+        assert_eq!((never.enough(), never.left(now)), (0, None));
     }
 }

@@ -18,6 +18,7 @@ pub use answer::{Answer, QueueFull, QueueLimits, Wake};
 pub use catalog::{
     Catalog, CatalogAnswer, CatalogHandle, CatalogWriter, Change, Entries, OwnedChange,
 };
+pub use commit_delay::{Clock, DelayOptions};
 pub use disk::{Disk, DiskFile, Fill, RealDisk};
 pub use error::{JournalError, OpenError};
 pub use handle::{Counter, WriterHandle};
@@ -33,4 +34,4 @@ pub use journal::{
 pub use options::{JournalKind, JournalOptions, KEYED_MS, Keep, Prepare, Retention};
 pub use publication::{Draft, Publication, SenderKind};
 pub use reader::{ChannelStates, Reader};
-pub use writer::{Clock, Writer};
+pub use writer::Writer;

@@ -12,7 +12,7 @@ use std::{
 
 use crate::{
     answer::{Answer, QueueLimits, Wake},
-    commit_delay::CommitDelay,
+    commit_delay::{Clock, CommitDelay, DelayOptions},
     error::JournalError,
     handle::{Question, Shared, WriterHandle},
     ids::{ChannelKey, Epoch, Offset},
@@ -30,8 +30,6 @@ const COUNTED_MAX: usize = 64 * 1024;
 /// Damaged ranges that one read goes past.
 const DAMAGES_MAX: usize = 16;
 
-/// Tells the time since any start.
-pub type Clock = Box<dyn Fn() -> Duration + Send>;
 /// Tells somebody of an append; says whether anybody listens.
 type Tell = Box<dyn FnMut(&[Arc<Publication>]) -> bool + Send>;
 
@@ -67,7 +65,7 @@ impl Writer {
     }
 
     /// The same, but it waits for those whose messages it has just synced to come with their next ones, where that is worth it: see
-    /// `commit_delay`. The clock tells the time since any start.
+    /// [`DelayOptions`].
     ///
     /// # Errors
     /// When the system gives no thread.
@@ -76,9 +74,9 @@ impl Writer {
         journal: Box<dyn Journal>,
         limits: QueueLimits,
         wake: Wake,
-        clock: Clock,
+        delay: DelayOptions,
     ) -> io::Result<WriterHandle> {
-        Self::start(name, journal, limits, wake, Some(clock))
+        Self::start(name, journal, limits, wake, Some(delay))
     }
 
     fn start(
@@ -86,7 +84,7 @@ impl Writer {
         journal: Box<dyn Journal>,
         limits: QueueLimits,
         wake: Wake,
-        clock: Option<Clock>,
+        delay: Option<DelayOptions>,
     ) -> io::Result<WriterHandle> {
         let (append, appends) = flume::bounded(limits.messages_max);
         let (count, counted) = flume::bounded(COUNTED_MAX);
@@ -94,6 +92,8 @@ impl Writer {
         let (ask, asks) = reader::asks();
         let (answer, answers) = flume::unbounded();
         let shared = Arc::new(Shared::default());
+        let (longest, clock) =
+            delay.map_or((Duration::ZERO, None), |it| (it.longest, Some(it.clock)));
         let writer = Self {
             journal,
             appends,
@@ -106,7 +106,7 @@ impl Writer {
             batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
             counts: Vec::new(),
             watches: Vec::new(),
-            delay: CommitDelay::new(),
+            delay: CommitDelay::new(longest),
             clock,
         };
         let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;

@@ -18,8 +18,9 @@ use std::{
 
 use flume::TrySendError;
 use storage::{
-    Among, Answer, ChannelKey, Cursor, Epoch, JournalError, JournalKind, JournalOptions, ListQuery,
-    Offset, Place, QueueFull, QueueLimits, Reader, Writer, WriterHandle, list, open,
+    Among, Answer, ChannelKey, Cursor, DelayOptions, Epoch, JournalError, JournalKind,
+    JournalOptions, ListQuery, Offset, Place, QueueFull, QueueLimits, Reader, Writer, WriterHandle,
+    list, open,
 };
 use support::{
     channel, log, publication,
@@ -223,9 +224,10 @@ fn whoever_is_waited_for_and_does_not_come_holds_nobody_up_for_long() {
         let limits = QueueLimits::default();
         let start = Instant::now();
         let clock = Box::new(move || start.elapsed());
+        let delay = DelayOptions { longest: Duration::from_millis(4), clock };
         let wake = Box::new(|| ());
         let writer =
-            Writer::spawn_with_delay("test-journal", journal, limits, wake, clock).unwrap();
+            Writer::spawn_with_delay("test-journal", journal, limits, wake, delay).unwrap();
         let key = channel(1);
         let mut offset = 0;
         // Many, then always fewer than before: each time the thread may wait for the others, and is told of nothing more.

@@ -43,6 +43,7 @@ impl LimitsConfig {
             journal_queue_messages_max: self.journal_queue_messages_max,
             journal_queue_bytes_max: self.journal_queue_bytes_max,
             journal_reads_max: self.journal_reads_max,
+            commit_delay_us_max: self.commit_delay_us_max,
             control_calls_max: self.control_calls_max,
             side_calls_max: self.side_calls_max,
             side_bytes_max: self.side_bytes_max,

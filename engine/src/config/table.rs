@@ -161,6 +161,7 @@ settings! {
         lane_capacity: usize = 4_096 in 64..=1_048_576 entries, "Entries of a lane between two shards. A full one holds back its sender's requests.";
         journal_queue_messages_max: usize = 262_144 in 1..=16_777_216 messages, "Messages of a shard that wait for their sync. More are refused with 503.";
         journal_queue_bytes_max: usize = 67_108_864 in 65_536..=17_179_869_184 bytes, "Bytes of a shard that wait for their sync. More are refused with 503.";
+        commit_delay_us_max: u64 = 1_000 in 0..=100_000 us, "How long the journal waits, at most, for publishers that it has just answered to come with their next messages, so that one sync does for all of them. It waits where it sees that this is worth it, for two syncs' time at most; with 0 never.";
         journal_reads_max: usize = 1_024 in 16..=1_048_576 questions, "Reads of a shard's journal, and other questions to it, that wait. More are refused with 503, but those of subscribers who missed something: they wait longer.";
         receive_buffers: u16 = 512 in 16..=32_768 buffers, "Receive buffers of a shard, shared by its connections; a power of two.";
         receive_buffer_bytes: u32 = 4_096 in 512..=65_536 bytes, "Size of a receive buffer.";

@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use storage::{
-    CatalogHandle, ChannelState, Counter, Journal, QueueLimits, Reader, Retention, Writer,
+    CatalogHandle, ChannelState, Counter, DelayOptions, Journal, QueueLimits, Reader, Retention,
+    Writer,
 };
 
 use super::StartError;
@@ -65,6 +66,7 @@ pub(super) struct Plan {
     pub(super) gauge: Arc<Gauge>,
     pub(super) side: Option<SideDoor>,
     pub(super) read_timeout: Duration,
+    pub(super) commit_delay: Duration,
     pub(super) stream_part_bytes_max: usize,
     pub(super) meeting: Meeting,
 }
@@ -114,7 +116,8 @@ fn make_core(id: ShardId, plan: Plan, clock: Clock) -> Result<Core, StartError> 
     let wake = Box::new(move || waker.wake());
     let name = format!("journal-{}", id.0);
     let time = Box::new(move || Duration::from_micros(clock.us()));
-    let writer = Writer::spawn_with_delay(&name, plan.journal, plan.queue, wake, time)?;
+    let delay = DelayOptions { longest: plan.commit_delay, clock: time };
+    let writer = Writer::spawn_with_delay(&name, plan.journal, plan.queue, wake, delay)?;
     let side = plan.side.map(|door| {
         let waker = driver.waker();
         door.link(id, writer.reader(plan.read_timeout), Box::new(move || waker.wake()))

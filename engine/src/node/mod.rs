@@ -59,7 +59,7 @@ impl Node {
         ring::claim(options.listen).map_err(StartError::Ring)?;
         let clock = Clock::start();
         let tenants = Arc::new(Tenants::new(&options.tenants, options.pepper));
-        let cpus = cpus();
+        let cpus = cpus_for(options.shards);
         let (listening, heard) = flume::unbounded();
         let side = options.side.as_ref().map(|it| Side::start(it.clone())).transpose()?;
         let mut node = Self::new(options.listen, side);
@@ -90,12 +90,11 @@ impl Node {
                 gauge: Arc::clone(&gauge),
                 side: node.side.as_ref().map(Side::door),
                 read_timeout: options.read_timeout(),
+                commit_delay: options.commit_delay(),
                 stream_part_bytes_max: options.stream_part_bytes_max,
                 meeting,
             };
-            let cpu = (usize::from(options.shards) <= cpus.len())
-                .then(|| cpus.get(id.index()).copied())
-                .flatten();
+            let cpu = cpus.get(id.index()).copied();
             let thread = spawn(options.reactor, cpu, clock, id, plan)?;
             node.cores.push(CoreHandle { orders: order, thread });
             // One after the other: the first decides the port.
@@ -294,4 +293,9 @@ fn read_kept(
         kept.keyed.extend(keyed);
     }
     Ok(kept)
+}
+
+/// The processors of so many shards, one for each. Where there are fewer, none is kept to one.
+fn cpus_for(shards: u16) -> Vec<usize> {
+    Some(cpus()).filter(|it| usize::from(shards) <= it.len()).unwrap_or_default()
 }

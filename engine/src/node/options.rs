@@ -110,6 +110,11 @@ impl NodeOptions {
         }
     }
 
+    /// How long a sync waits for publishers that were just answered.
+    pub(super) const fn commit_delay(&self) -> Duration {
+        Duration::from_micros(self.limits.commit_delay_us_max)
+    }
+
     /// How long a query waits for the journal.
     pub(super) fn read_timeout(&self) -> Duration {
         let side = self.side.as_ref();
