@@ -84,10 +84,14 @@ mod tests {
         assert!(cpu_ns(pid).unwrap() - before >= 3_000_000);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
+        // It may not have run yet.
+        while cpu_ns(pid) == Some(0) {
+            std::thread::yield_now();
+        }
         let used = cpu_ns(pid);
         child.kill().unwrap();
         child.wait().unwrap();
-        assert!(used.is_some_and(|it| it > 0), "{used:?}");
+        assert!(used.is_some(), "it is there, and used some");
         assert_eq!(cpu_ns(pid), None);
     }
 

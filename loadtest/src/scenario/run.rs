@@ -126,11 +126,12 @@ impl<'a> Run<'a> {
             let now_ns = self.clock.now_ns();
             self.mark(now_ns);
             self.look(now_ns);
+            // What was due before the end is sent, though this thread may have slept past it.
+            self.release(now_ns);
             if now_ns >= self.end_ns && self.is_agreed(now_ns)? && self.is_drained(now_ns) {
                 break;
             }
             self.forget_stalled(now_ns);
-            self.release(now_ns);
             self.write();
             let timeout_ns = self.pacer.next_ns().map_or(WAIT_NS_MAX, |next| {
                 next.saturating_sub(self.clock.now_ns()).min(WAIT_NS_MAX)
