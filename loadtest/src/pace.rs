@@ -4,6 +4,8 @@ use rustix::time::{ClockId, clock_gettime};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const SECOND_NS: u128 = 1_000_000_000;
+/// For how long after its end an open loop sends what was due before.
+const LATE_NS_MAX: u64 = 250_000_000;
 
 /// Nanoseconds since the run began, by the clock that all processes of a host share.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,16 @@ impl Pacer {
             self.released += 1;
             Due { number: self.released - 1 }
         })
+    }
+
+    /// Whether what was taken may still be sent: until the end, and in an open loop for a moment after it, in
+    /// which a thread that slept past the end sends what was due before it.
+    pub(crate) fn may_send(&self, now_ns: u64) -> bool {
+        let late_ns = match self.pace {
+            Pace::Open { .. } => LATE_NS_MAX,
+            Pace::Closed { .. } => 0,
+        };
+        now_ns < self.end_ns + late_ns
     }
 
     /// When a message is due; in a closed loop that is when it is sent.
@@ -187,6 +199,19 @@ mod tests {
         assert_eq!(pacer.due_between(500_000_050, 9_000_000_000), Some(5));
         let closed = Pacer::new(Pace::Closed { outstanding: 1 }, 0, 10);
         assert_eq!(closed.due_between(0, 10), None);
+    }
+
+    #[test]
+    fn what_was_due_before_the_end_is_sent_after_it_for_a_moment() {
+        let mut open = Pacer::new(Pace::Open { per_second: 10 }, 0, 1_000_000_000);
+        assert_eq!(take_all(&mut open, 1_004_000_000), 10, "its thread slept past the end");
+        assert!(open.may_send(1_004_000_000));
+        assert!(
+            !open.may_send(1_000_000_000 + LATE_NS_MAX),
+            "a server that is behind is not awaited"
+        );
+        let closed = Pacer::new(Pace::Closed { outstanding: 1 }, 0, 1_000_000_000);
+        assert!(closed.may_send(999_999_999) && !closed.may_send(1_000_000_000));
     }
 
     #[test]

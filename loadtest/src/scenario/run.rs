@@ -277,7 +277,7 @@ impl<'a> Run<'a> {
         let place = u64::from(self.load.part.global(u32::try_from(which).unwrap_or(0)));
         while sender.can_send() {
             let now_ns = self.clock.now_ns();
-            if now_ns >= self.end_ns {
+            if !self.pacer.may_send(now_ns) {
                 break;
             }
             let number = sender.sent() * count + place;
