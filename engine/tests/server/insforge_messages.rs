@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -242,10 +242,10 @@ fn a_long_list_of_large_messages_comes_in_parts_and_nobody_has_to_take_it() {
     for _ in 0..3 {
         drop((0..8).map(leave).collect::<Vec<_>>());
     }
-    let until = Instant::now() + PATIENCE;
-    while api(&node, "GET", "/messages/stats").status == 503 {
-        assert!(Instant::now() < until, "refused, though nobody else asks for anything");
+    let is_free = (0..PATIENCE.as_millis() / 10).any(|_| {
         pause(Duration::from_millis(10));
-    }
+        api(&node, "GET", "/messages/stats").status == 200
+    });
+    assert!(is_free, "refused, though nobody else asks for anything");
     node.stop();
 }
