@@ -42,6 +42,8 @@ impl fmt::Debug for DelayOptions {
 #[derive(Debug)]
 pub(crate) struct CommitDelay {
     longest: Duration,
+    /// More messages than this are never waited for: a batch is full, or nothing more may wait.
+    count_max: usize,
     waits: Option<Wait>,
     /// How the delay before the batch that is synced now went.
     came: Option<Came>,
@@ -52,7 +54,7 @@ pub(crate) struct CommitDelay {
 
 #[derive(Clone, Copy, Debug)]
 struct Wait {
-    /// For so many messages: as many as were seen last.
+    /// For so many messages: as many as were seen last, if so many may wait.
     count: usize,
     until: Duration,
 }
@@ -64,8 +66,9 @@ enum Came {
 }
 
 impl CommitDelay {
-    pub(crate) fn new(longest: Duration) -> Self {
-        Self { longest, waits: None, came: None, paused: 0, pause: 1 }
+    /// Waits never longer than `longest`, and never for more than `count_max` messages.
+    pub(crate) fn new(longest: Duration, count_max: usize) -> Self {
+        Self { longest, count_max, waits: None, came: None, paused: 0, pause: 1 }
     }
 
     /// A batch of so many messages was synced, in a time that ended now, and so many wait by now.
@@ -81,7 +84,7 @@ impl CommitDelay {
             return;
         }
         let until = now + (took * SYNCS_MAX).min(self.longest);
-        self.waits = Some(Wait { count: seen, until });
+        self.waits = Some(Wait { count: seen.min(self.count_max), until });
     }
 
     /// Nothing more is waited for: the last batch was refused, and says nothing of those who come.
@@ -131,6 +134,7 @@ mod tests {
 
     const LONGEST: Duration = Duration::from_millis(1);
     const SYNC_US: u64 = 250;
+    const BATCH: usize = 1_024;
 
     /// What the batches of a load were like.
     #[derive(Debug, Default)]
@@ -152,7 +156,7 @@ mod tests {
     ) -> Load {
         let at = Duration::from_micros;
         let mut coming: BinaryHeap<_> = coming.into_iter().map(Reverse).collect();
-        let (mut delay, mut load, mut now) = (CommitDelay::new(LONGEST), Load::default(), 0);
+        let (mut delay, mut load, mut now) = (CommitDelay::new(LONGEST, BATCH), Load::default(), 0);
         let mut waiting = Vec::new();
         while load.batches < batches {
             while coming.peek().is_some_and(|it| it.0 <= now) {
@@ -209,7 +213,7 @@ mod tests {
     #[test]
     fn one_who_does_not_come_back_is_not_waited_for_long() {
         let (now, sync) = (Duration::from_secs(1), Duration::from_secs(1));
-        let mut delay = CommitDelay::new(LONGEST);
+        let mut delay = CommitDelay::new(LONGEST, BATCH);
         delay.synced(8, 8, sync, now);
         assert_eq!((delay.enough(), delay.left(now)), (16, Some(LONGEST)));
         assert!(delay.holds(15, now), "one more may come");
@@ -234,14 +238,24 @@ mod tests {
     }
 
     #[test]
+    fn no_more_are_waited_for_than_may_wait() {
+        let now = Duration::from_secs(1);
+        let mut delay = CommitDelay::new(LONGEST, 16);
+        delay.synced(16, 12, SYNC_MIN, now);
+        assert_eq!(delay.enough(), 16);
+        assert!(delay.holds(15, now));
+        assert!(!delay.holds(16, now), "a full batch waits for nobody");
+    }
+
+    #[test]
     fn nobody_is_waited_for_alone_or_where_a_sync_costs_nothing() {
         let now = Duration::from_secs(1);
-        let mut delay = CommitDelay::new(LONGEST);
+        let mut delay = CommitDelay::new(LONGEST, BATCH);
         delay.synced(1, 0, Duration::from_secs(1), now);
         assert!(!delay.holds(1, now));
         delay.synced(100, 100, SYNC_MIN / 2, now);
         assert!(!delay.holds(1, now));
-        let mut never = CommitDelay::new(Duration::ZERO);
+        let mut never = CommitDelay::new(Duration::ZERO, BATCH);
         never.synced(100, 100, Duration::from_secs(1), now);
         assert_eq!((never.enough(), never.left(now)), (0, None));
     }

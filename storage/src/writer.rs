@@ -106,7 +106,7 @@ impl Writer {
             batch: Vec::with_capacity(BATCH_MESSAGES_MAX),
             counts: Vec::new(),
             watches: Vec::new(),
-            delay: CommitDelay::new(longest),
+            delay: CommitDelay::new(longest, limits.messages_max.min(BATCH_MESSAGES_MAX)),
             clock,
         };
         let join = thread::Builder::new().name(name.to_owned()).spawn(move || writer.run())?;
