@@ -72,6 +72,10 @@ pub(crate) fn check_name(text: &str, max: usize) -> Result<&str, NameError> {
     if text.len() > max {
         return Err(NameError::TooLong { bytes: text.len(), max });
     }
+    // Most names are ASCII, which needs no decoding.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return Ok(text);
+    }
     match text.char_indices().find(|(_, char)| char.is_control()) {
         Some((at, _)) => Err(NameError::Control { at }),
         None => Ok(text),

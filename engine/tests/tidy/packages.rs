@@ -64,6 +64,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["protocol/src/auth/", "protocol/tests/"]),
     ("libc", &["engine/src/reactor/ring/", "engine/tests/ring_fake/", "benches/"]),
     ("loom", &["engine/tests/concurrency/"]),
+    ("itoa", &["protocol/src/json/write.rs"]),
     ("memchr", &["protocol/src/http/", "protocol/src/dialect/"]),
     ("md-5", &["protocol/src/auth/vendor/"]),
     ("mimalloc", &["engine/src/main.rs", "benches/"]),

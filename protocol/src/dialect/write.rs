@@ -4,13 +4,15 @@ use std::io::Write;
 
 use crate::json::{push_string, push_u64};
 
-/// Appends `,"name":"text"`.
+/// Appends `,"name":"text"`. Inline, as its callers know the name's length.
+#[inline]
 pub(super) fn push_field(out: &mut Vec<u8>, name: &'static str, text: &str) {
     push_name(out, name);
     push_string(out, text);
 }
 
 /// Appends `,"name":number`.
+#[inline]
 pub(super) fn push_number_field(out: &mut Vec<u8>, name: &'static str, number: u64) {
     push_name(out, name);
     push_u64(out, number);
@@ -23,6 +25,7 @@ pub(super) fn push_time_field(out: &mut Vec<u8>, name: &'static str, at_ms: u64)
 }
 
 /// Appends `,"name":`.
+#[inline]
 pub(super) fn push_name(out: &mut Vec<u8>, name: &'static str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());

@@ -10,6 +10,9 @@ use crate::rejection::Rejection;
 /// The interim answer to `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
+/// Room for the head of most answers.
+const HEAD_BYTES: usize = 128;
+
 /// What a body is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Content<'a> {
@@ -123,17 +126,19 @@ pub struct Response<'a> {
 
 /// Appends an answer. Any origin may read it.
 pub fn write_response(out: &mut Vec<u8>, response: &Response<'_>) {
+    const JSON: &str = "Content-Type: application/json\r\n";
     let (content_type, body, length) = match response.content {
-        Content::Empty => (None, &b""[..], 0),
-        Content::Json(body) => (Some("application/json"), body, body.len()),
-        Content::Text(body) => (Some("text/plain; charset=utf-8"), body.as_bytes(), body.len()),
-        Content::Packets(body) => (Some("text/plain; charset=UTF-8"), body, body.len()),
-        Content::JsonLength(length) => (Some("application/json"), &b""[..], length),
+        Content::Empty => ("", &b""[..], 0),
+        Content::Json(body) => (JSON, body, body.len()),
+        Content::Text(body) => {
+            ("Content-Type: text/plain; charset=utf-8\r\n", body.as_bytes(), body.len())
+        }
+        Content::Packets(body) => ("Content-Type: text/plain; charset=UTF-8\r\n", body, body.len()),
+        Content::JsonLength(length) => (JSON, &b""[..], length),
     };
+    out.reserve(HEAD_BYTES + body.len());
     write_start(out, response.status);
-    if let Some(content_type) = content_type {
-        write_line(out, "Content-Type", content_type);
-    }
+    out.extend_from_slice(content_type.as_bytes());
     write_number_line(out, "Content-Length", length as u64);
     for header in response.headers {
         match header {
@@ -197,6 +202,9 @@ fn write_origin(out: &mut Vec<u8>, origin: &HeaderValue<'_>) {
 }
 
 pub(super) fn write_start(out: &mut Vec<u8>, status: u16) {
+    if status == 200 {
+        return out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+    }
     out.extend_from_slice(b"HTTP/1.1 ");
     push_u64(out, u64::from(status));
     out.push(b' ');
@@ -205,7 +213,7 @@ pub(super) fn write_start(out: &mut Vec<u8>, status: u16) {
 }
 
 pub(super) fn write_end(out: &mut Vec<u8>, then: KeepAlive) {
-    write_line(out, "Access-Control-Allow-Origin", "*");
+    out.extend_from_slice(b"Access-Control-Allow-Origin: *\r\n");
     write_then(out, then);
 }
 
@@ -235,7 +243,6 @@ pub(super) fn write_number_line(out: &mut Vec<u8>, name: &'static str, number: u
 
 fn reason(status: u16) -> &'static str {
     match status {
-        200 => "OK",
         201 => "Created",
         204 => "No Content",
         400 => "Bad Request",

@@ -6,6 +6,7 @@ mod items;
 mod list;
 mod members;
 mod object;
+mod plain;
 mod scan;
 mod text;
 mod write;

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::JsonFault;
-use super::scan::Scanner;
-use super::text::spells;
+use super::scan::{Scanner, Spelling};
+use super::text::{inside, spells};
 
 /// What a value is, told by its first byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,8 +56,9 @@ pub(super) fn object<const N: usize>(
     }
     loop {
         let key_start = scanner.at();
-        scanner.string()?;
-        let place = place_in(schema, scanner.since(key_start));
+        let spelling = scanner.string()?;
+        let key = inside(scanner.since(key_start)).unwrap_or_default();
+        let place = place_of(schema, key, spelling);
         scanner.skip_blanks();
         scanner.take(b':')?;
         scanner.skip_blanks();
@@ -99,11 +100,16 @@ pub(super) fn kind_of(byte: Option<u8>) -> Result<Kind, JsonFault> {
 
 /// The place of a quoted key in the schema, whose names are ASCII. A key may be written with escapes: `"d\u0061ta"` is `data`.
 pub(crate) fn place_in(schema: &[&'static str], quoted: &[u8]) -> Option<usize> {
-    let inside = quoted.get(1..quoted.len().saturating_sub(1))?;
-    if inside.contains(&b'\\') {
-        return schema.iter().position(|name| spells(inside, name));
-    }
-    schema.iter().position(|name| name.as_bytes() == inside)
+    let inside = inside(quoted)?;
+    let is_escaped = inside.contains(&b'\\');
+    place_of(schema, inside, if is_escaped { Spelling::Escaped } else { Spelling::Plain })
+}
+
+fn place_of(schema: &[&'static str], inside: &[u8], spelling: Spelling) -> Option<usize> {
+    schema.iter().position(|name| match spelling {
+        Spelling::Plain => name.as_bytes() == inside,
+        Spelling::Escaped => spells(inside, name),
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,19 @@
 //! Where one JSON value ends, and whether it is one. The bytes are UTF-8 already.
 
 use super::JsonFault;
+use super::plain::plain_len;
 
 /// Deepest nesting that any limit can allow: the scan is recursive, so its stack needs a bound of its own.
 const DEPTH_CEILING: usize = 128;
+
+/// How a string is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Spelling {
+    /// As it is.
+    Plain,
+    /// With a backslash somewhere.
+    Escaped,
+}
 
 /// A place in a JSON text.
 pub(super) struct Scanner<'a> {
@@ -48,7 +58,7 @@ impl<'a> Scanner<'a> {
     /// Skips one value.
     pub(super) fn value(&mut self) -> Result<(), JsonFault> {
         match self.peek() {
-            Some(b'"') => self.string(),
+            Some(b'"') => self.string().map(|_| ()),
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::array),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -101,38 +111,22 @@ impl<'a> Scanner<'a> {
     }
 
     /// Skips a string with its quotes.
-    pub(super) fn string(&mut self) -> Result<(), JsonFault> {
+    pub(super) fn string(&mut self) -> Result<Spelling, JsonFault> {
         self.take(b'"')?;
+        let mut spelling = Spelling::Plain;
         loop {
-            self.skip_plain();
+            self.at += plain_len(self.bytes.get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(());
+                    return Ok(spelling);
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    self.escape()?;
+                    spelling = Spelling::Escaped;
+                }
                 Some(_) | None => return Err(JsonFault::Syntax),
             }
-        }
-    }
-
-    /// Skips to the next quote, backslash or control character, many bytes at a time while it can.
-    fn skip_plain(&mut self) {
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<32>)
-            && !chunk.iter().fold(false, |found, byte| found | is_special(*byte))
-        {
-            self.at += 32;
-        }
-        while let Some(chunk) = self.bytes.get(self.at..).and_then(<[u8]>::first_chunk::<8>) {
-            let special = special_bytes(u64::from_le_bytes(*chunk));
-            if special != 0 {
-                self.at += (special.trailing_zeros() / 8) as usize;
-                return;
-            }
-            self.at += 8;
-        }
-        while self.peek().is_some_and(|byte| !is_special(byte)) {
-            self.at += 1;
         }
     }
 
@@ -191,22 +185,6 @@ impl<'a> Scanner<'a> {
             Err(JsonFault::Syntax)
         }
     }
-}
-
-/// Without a branch, so that a compiler tests many at once.
-fn is_special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
-}
-
-/// The high bit of each byte that is a quote, a backslash or a control character. Bits above the first may be wrong.
-fn special_bytes(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * 0x22);
-    let backslash = word ^ (ONES * 0x5c);
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let zero_in = |it: u64| it.wrapping_sub(ONES) & !it;
-    (control | zero_in(quote) | zero_in(backslash)) & HIGHS
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use simd_json::BorrowedValue;
 
+use super::plain::plain_len;
+
 /// The text of a quoted string that was already validated. `None` when it is no Unicode: half of a surrogate pair.
 pub(crate) fn unescape(quoted: &mut [u8]) -> Option<&str> {
-    let end = quoted.len().checked_sub(1)?;
-    if !quoted.contains(&b'\\') {
-        return std::str::from_utf8(quoted.get(1..end)?).ok();
+    let plain = inside(quoted)?.len();
+    if plain_len(inside(quoted)?) == plain {
+        return std::str::from_utf8(quoted.get(1..=plain)?).ok();
     }
     match simd_json::to_borrowed_value(quoted).ok()? {
         BorrowedValue::String(text) => match text {
@@ -15,6 +17,11 @@ pub(crate) fn unescape(quoted: &mut [u8]) -> Option<&str> {
         },
         BorrowedValue::Static(_) | BorrowedValue::Array(_) | BorrowedValue::Object(_) => None,
     }
+}
+
+/// What stands between the quotes.
+pub(super) fn inside(quoted: &[u8]) -> Option<&[u8]> {
+    quoted.get(1..quoted.len().checked_sub(1)?)
 }
 
 /// Whether the inside of a quoted string that was already validated is this text. The text is ASCII without control

@@ -1,19 +1,17 @@
 //! JSON out, appended to a buffer.
 
+use super::plain::plain_len;
+
 /// Appends a quoted string. What came in unescaped goes out unescaped.
 pub(crate) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut plain_from = 0;
-    let bytes = text.as_bytes();
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(bytes.get(plain_from..at).unwrap_or_default());
-        push_escape(out, *byte);
-        plain_from = at + 1;
+    let mut rest = text.as_bytes();
+    while let Some((plain, behind)) = rest.split_at_checked(plain_len(rest)) {
+        out.extend_from_slice(plain);
+        let Some((special, behind)) = behind.split_first() else { break };
+        push_escape(out, *special);
+        rest = behind;
     }
-    out.extend_from_slice(bytes.get(plain_from..).unwrap_or_default());
     out.push(b'"');
 }
 
@@ -41,19 +39,7 @@ fn hex_digit(nibble: u8) -> u8 {
 
 /// Appends a number.
 pub(crate) fn push_u64(out: &mut Vec<u8>, number: u64) {
-    // A u64 has at most 20 digits.
-    let mut digits = [b'0'; 20];
-    let mut rest = number;
-    let mut count = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        count += 1;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len() - count..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]
