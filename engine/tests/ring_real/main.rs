@@ -212,8 +212,10 @@ fn a_reader_that_never_reads_is_stale_and_then_forced_out() {
         core.driver.reap(1);
     }
     core.driver.sweep(10_001);
+    core.driver.reap(10_001);
     assert!(core.driver.next().is_none(), "as old as may be");
     core.driver.sweep(10_002);
+    core.driver.reap(10_002);
     assert!(matches!(core.driver.next(), Some(Event::Overrun(_))));
     core.driver.close(conn, How::Graceful(Some(Frame::new(b"bye".to_vec()))));
     core.driver.sweep(15_001);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use engine::frame::Frame;
 use engine::outbox::{OutboxBound, OutboxLimits};
-use engine::reactor::ring::{How, Settings, Why};
+use engine::reactor::ring::{Event, How, Settings, Why};
 
 use super::fill;
 use super::support::{Core, PATIENCE, pattern, read_to_end};
@@ -201,4 +201,28 @@ fn what_a_send_did_not_take_counts_for_all_too() {
     assert!(kept > 0 && kept <= most, "{kept}");
     let over = core.given_up();
     assert_eq!(core.driver.overrun_bound(over), Some(OutboxBound::TotalBytes));
+}
+
+#[test]
+fn a_crowd_whose_time_is_over_at_once_is_seen_to_bit_by_bit() {
+    const CROWD: usize = 10;
+    let mut core = Core::new(Settings { comings_per_turn_max: 4, ..Settings::default() });
+    let crowd: Vec<_> = (0..CROWD).map(|_| (core.connect(), core.opened())).collect();
+    let frame = Frame::new(pattern(10_000, 5));
+    crowd.iter().for_each(|(_, conn)| {
+        fill(&mut core, *conn, &frame, 1);
+    });
+    core.now_offset_ms += 10_100;
+    let now_ms = core.now_ms();
+    core.driver.sweep(now_ms);
+    let mut given_up = Vec::new();
+    while given_up.iter().sum::<usize>() < CROWD {
+        assert!(core.driver.has_more() && given_up.len() < CROWD, "{given_up:?}");
+        // Another sweep meanwhile finds them again, and forgets nobody.
+        core.driver.sweep(now_ms);
+        core.driver.reap(now_ms);
+        let told = std::iter::from_fn(|| core.driver.next());
+        given_up.push(told.filter(|it| matches!(it, Event::Overrun(_))).count());
+    }
+    assert_eq!(given_up, [4, 4, 2]);
 }

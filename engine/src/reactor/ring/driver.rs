@@ -54,6 +54,8 @@ pub struct Driver<R: Ring> {
     interval: Interval,
     /// Connections to look at once the completions of this turn are all in.
     pub(super) settling: Vec<u32>,
+    /// Connections that were overdue at a sweep. A turn sees to some of them, as a crowd that does not read is overdue at once.
+    pub(super) overdue: VecDeque<u32>,
     /// Connections that nothing refers to any more. A turn lets some of them go: to end one takes the kernel a while.
     pub(super) left: VecDeque<u32>,
     /// Connections with rare state.
@@ -89,6 +91,7 @@ impl<R: Ring> Driver<R> {
             has_rung: false,
             interval: Interval::Off,
             settling: Vec::new(),
+            overdue: VecDeque::new(),
             left: VecDeque::new(),
             slow: Vec::new(),
             slowest: None,
@@ -210,7 +213,8 @@ impl<R: Ring> Driver<R> {
     /// Whether there is more to do without anything happening: nobody may sleep.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        let is_settled = self.settling.is_empty() && self.left.is_empty();
+        let is_settled =
+            self.settling.is_empty() && self.overdue.is_empty() && self.left.is_empty();
         !is_settled || !self.stash.is_empty() || !self.lines.is_empty()
     }
 

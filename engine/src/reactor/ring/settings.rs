@@ -17,7 +17,7 @@ pub struct Settings {
     pub buffer_bytes: u32,
     /// Receive buffers that one connection holds before its receiving pauses; at most a quarter of all.
     pub held_max: u16,
-    /// Events of connections that come or go that one turn takes, and connections that it lets go.
+    /// Events of connections that come or go that one turn takes, connections that it lets go, and overdue ones that it sees to.
     pub comings_per_turn_max: usize,
     /// What one connection may have waiting.
     pub outbox: OutboxLimits,

@@ -51,38 +51,54 @@ impl<R: Ring> Driver<R> {
         self.settle_later(slot);
     }
 
-    /// Looks at limits that pass with time. Call it about once a second.
+    /// Looks at limits that pass with time. The turns that follow see to those who are over one. Call it about once a second.
     pub fn sweep(&mut self, now_ms: u64) {
         self.now_ms = now_ms;
-        let age_ms_max = self.settings.outbox.age_ms_max;
+        let is_line_empty = self.overdue.is_empty();
         let mut slots = std::mem::take(&mut self.slow);
         slots.retain(|&slot| {
             let Some(conn) = self.conns.get_mut(slot as usize) else { return false };
-            let Some(slow) = conn.slow.as_mut() else {
+            if conn.slow.is_none() {
                 conn.is_listed = false;
                 return false;
-            };
-            let is_due = slow.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= now_ms);
-            let is_stale = slow.outbox.is_stale(now_ms, age_ms_max) && !slow.outbox.is_sealed();
-            match conn.phase {
-                Phase::Open if is_stale => {
-                    self.give_up(self.id(slot), OutboxBound::Age);
-                }
-                Phase::Passing if is_stale => self.cut(slot),
-                Phase::Flushing | Phase::Lingering if is_due => self.settle_later(slot),
-                Phase::Free
-                | Phase::Open
-                | Phase::Flushing
-                | Phase::Lingering
-                | Phase::Passing
-                | Phase::Ending
-                | Phase::Left => {}
+            }
+            // Whoever stands in line has a turn; who does not yet is found again.
+            if is_line_empty && self.is_overdue(slot) {
+                self.overdue.push_back(slot);
             }
             true
         });
-        slots.append(&mut self.slow);
         self.slow = slots;
         self.resume_accepting();
+    }
+
+    fn is_overdue(&self, slot: u32) -> bool {
+        let Some(conn) = self.conns.get(slot as usize) else { return false };
+        let Some(slow) = conn.slow.as_ref() else { return false };
+        match conn.phase {
+            Phase::Open | Phase::Passing => {
+                let age_ms_max = self.settings.outbox.age_ms_max;
+                slow.outbox.is_stale(self.now_ms, age_ms_max) && !slow.outbox.is_sealed()
+            }
+            Phase::Flushing | Phase::Lingering => {
+                slow.deadline_ms.is_some_and(|deadline_ms| deadline_ms <= self.now_ms)
+            }
+            Phase::Free | Phase::Ending | Phase::Left => false,
+        }
+    }
+
+    /// Sees to some of those who were overdue, and still are.
+    fn see_to_overdue(&mut self) {
+        for _ in 0..self.settings.comings_per_turn_max {
+            let Some(slot) = self.overdue.pop_front() else { return };
+            let phase = self.conns.get(slot as usize).map(|conn| conn.phase);
+            match phase.filter(|_| self.is_overdue(slot)) {
+                Some(Phase::Open) => self.give_up(self.id(slot), OutboxBound::Age),
+                Some(Phase::Passing) => self.cut(slot),
+                Some(Phase::Flushing | Phase::Lingering) => self.settle_later(slot),
+                Some(Phase::Free | Phase::Ending | Phase::Left) | None => {}
+            }
+        }
     }
 
     /// The socket failed: nothing can be sent or received any more.
@@ -128,6 +144,7 @@ impl<R: Ring> Driver<R> {
         }
         self.turn = turn;
         self.mark = if self.mark == QUEUED - 1 { 1 } else { self.mark + 1 };
+        self.see_to_overdue();
         let mut slots = std::mem::take(&mut self.settling);
         for slot in slots.drain(..) {
             if let Some(conn) = self.conns.get_mut(slot as usize) {
