@@ -40,3 +40,7 @@ mod storm;
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod trust;
 mod world;
+
+/// The system's has locks that threads share: a probe would wait for a client that was interrupted while it held one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

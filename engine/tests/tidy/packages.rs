@@ -67,7 +67,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("itoa", &["protocol/src/json/write.rs"]),
     ("memchr", &["protocol/src/http/", "protocol/src/dialect/"]),
     ("md-5", &["protocol/src/auth/vendor/"]),
-    ("mimalloc", &["engine/src/main.rs", "benches/"]),
+    ("mimalloc", &["engine/src/main.rs", "engine/tests/overload/", "benches/"]),
     ("nix", &["loadtest/src/record/"]),
     ("proptest", &["protocol/", "storage/tests/", "engine/tests/"]),
     ("reqwest", &["engine/src/side/"]),
