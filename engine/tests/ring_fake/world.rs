@@ -218,6 +218,9 @@ impl World {
                 assert!(socket.armed.is_none(), "shutdown under a send");
                 assert!(socket.shutdown.replace(tag).is_none(), "shut down twice");
             }
+            Op::Reset { slot } => {
+                assert!(self.socket(slot).armed.is_none(), "reset under a send");
+            }
             Op::Close { slot } => {
                 let socket = self.slots[slot as usize].take().expect("closed twice");
                 assert!(socket.receive.is_none(), "close under a receive");

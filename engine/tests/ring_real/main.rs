@@ -225,7 +225,12 @@ fn a_reader_that_never_reads_is_stale_and_then_forced_out() {
     core.driver.sweep(15_002);
     assert_eq!(core.closed(conn), Why::Forced);
     core.turn();
-    drop(stream);
+    // What the kernel held for it is gone too.
+    let mut stream = stream;
+    let mut had = Vec::new();
+    let why = stream.read_to_end(&mut had).unwrap_err().kind();
+    assert_eq!(why, std::io::ErrorKind::ConnectionReset);
+    assert!(had.iter().all(|byte| *byte == 1), "{} bytes", had.len());
 }
 
 #[test]

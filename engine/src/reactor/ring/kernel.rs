@@ -22,6 +22,11 @@ use super::tag::SLOTS_MAX;
 /// How long a core that has nothing to do waits in its own ring before it sleeps in its host's, which takes several calls there and back:
 /// with some hundred messages a second it never gets there.
 static INTERVAL: Timespec = Timespec::new().nsec(5_000_000);
+/// For a socket that has no time, once it is closed, to send what it holds.
+static AT_ONCE: libc::linger = libc::linger { l_onoff: 1, l_linger: 0 };
+/// Its length, two C integers.
+const LINGER_BYTES: u32 = 8;
+const _: () = assert!(size_of::<libc::linger>() == LINGER_BYTES as usize);
 const ENTRIES_MIN: u32 = 256;
 const SEND_FLAGS: i32 = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
 
@@ -173,6 +178,13 @@ fn send_entry(send: SendOp) -> Entry {
     }
 }
 
+/// Sets `SO_LINGER` to no time at all.
+fn reset_entry(slot: u32) -> Entry {
+    let (level, option) = (libc::SOL_SOCKET.cast_unsigned(), libc::SO_LINGER.cast_unsigned());
+    let value = (&raw const AT_ONCE).cast();
+    opcode::SetSockOpt::new(Fixed(slot), level, option, value, LINGER_BYTES).build()
+}
+
 impl Ring for KernelRing {
     fn push(&mut self, op: Op, tag: u64) -> Result<(), Full> {
         let quiet = Flags::SKIP_SUCCESS;
@@ -183,6 +195,7 @@ impl Ring for KernelRing {
             Op::Receive { slot } => opcode::RecvMulti::new(Fixed(slot), 0).build(),
             Op::ShutdownWrite { slot } => opcode::Shutdown::new(Fixed(slot), libc::SHUT_WR).build(),
             Op::Cancel { tag } => opcode::AsyncCancel::new(tag).build().flags(quiet),
+            Op::Reset { slot } => reset_entry(slot).flags(quiet),
             Op::Close { slot } => opcode::Close::new(Fixed(slot)).build().flags(quiet),
             Op::Deafen => opcode::Shutdown::new(Fd(self.listener.as_raw_fd()), libc::SHUT_RDWR)
                 .build()

@@ -37,6 +37,12 @@ pub enum Op {
         /// The tag that its owner sees.
         tag: u64,
     },
+    /// Once a slot is freed, drop what the kernel still has to send on it, and reset the connection. Otherwise the kernel keeps that, and
+    /// asks a peer that does not read for room, for minutes. Linux before 6.7 does so anyway.
+    Reset {
+        /// The connection's slot.
+        slot: u32,
+    },
     /// Free a slot.
     Close {
         /// The connection's slot.

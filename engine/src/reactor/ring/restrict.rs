@@ -8,7 +8,7 @@ use io_uring::{IoUring, opcode};
 use super::start::{StartError, explain};
 
 /// The operations of the driver, each with what people are told of it. `Ring::push` and `Ring::push_send` make no others.
-pub(super) const OPERATIONS: [(&str, u8); 10] = [
+pub(super) const OPERATIONS: [(&str, u8); 11] = [
     ("accept", opcode::AcceptMulti::CODE),
     ("receive", opcode::RecvMulti::CODE),
     ("send", opcode::Send::CODE),
@@ -16,6 +16,7 @@ pub(super) const OPERATIONS: [(&str, u8); 10] = [
     ("shutdown", opcode::Shutdown::CODE),
     ("cancel", opcode::AsyncCancel::CODE),
     ("close", opcode::Close::CODE),
+    ("options of sockets", opcode::SetSockOpt::CODE),
     ("poll", opcode::PollAdd::CODE),
     ("timeout", opcode::Timeout::CODE),
     ("messages between rings", opcode::MsgRingData::CODE),

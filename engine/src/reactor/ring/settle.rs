@@ -275,6 +275,9 @@ impl<R: Ring> Driver<R> {
             *generation = generation.wrapping_add(1);
         }
         self.tell(event(conn, old.why));
+        if old.why == Why::Forced {
+            self.push(Op::Reset { slot }, Tag::of(Kind::Quiet));
+        }
         self.push(Op::Close { slot }, Tag::of(Kind::Quiet));
         self.resume_accepting();
     }
