@@ -38,7 +38,7 @@ pub enum Op {
         tag: u64,
     },
     /// Once a slot is freed, drop what the kernel still has to send on it, and reset the connection. Otherwise the kernel keeps that, and
-    /// asks a peer that does not read for room, for minutes. Linux before 6.7 does so anyway.
+    /// asks a peer that does not read for room, for minutes. Linux before 6.7 knows no such operation: there it stays so.
     Reset {
         /// The connection's slot.
         slot: u32,
