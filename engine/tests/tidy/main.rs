@@ -29,6 +29,11 @@ fn every_package_has_a_place_and_a_line_in_the_decisions() {
 }
 
 #[test]
+fn the_fuzz_targets_lock_what_their_crate_builds_on() {
+    check(&manifests::unlocked(&Workspace::find()));
+}
+
+#[test]
 fn packages_are_used_only_in_their_places() {
     check(&packages::in_place(&Workspace::find()));
 }

@@ -62,3 +62,27 @@ pub(crate) fn arrows(workspace: &Workspace) -> Vec<String> {
     }
     faults
 }
+
+/// The crates whose fuzz targets are a package of their own, with a lock file of its own.
+const FUZZED: [&str; 2] = ["protocol", "storage"];
+
+/// Dependencies of a fuzzed crate that the lock file of its fuzz targets does not know: nobody could build them.
+pub(crate) fn unlocked(workspace: &Workspace) -> Vec<String> {
+    let mut faults = Vec::new();
+    for of in FUZZED {
+        let path = format!("{of}/fuzz/Cargo.lock");
+        let lock = workspace.read(&path);
+        let own =
+            lock.split("\n[[package]]\n").find(|it| it.starts_with(&format!("name = \"{of}\"\n")));
+        let manifest = workspace.read(&format!("{of}/Cargo.toml"));
+        let manifest = DeTable::parse(&manifest).unwrap();
+        let table = manifest.get_ref().get("dependencies").and_then(|it| it.get_ref().as_table());
+        let names = table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string());
+        let is_locked = |name: &str| own.is_some_and(|it| it.contains(&format!("\n \"{name}\"")));
+        let rule = format!("cargo metadata --manifest-path {of}/fuzz/Cargo.toml writes it anew");
+        faults.extend(
+            names.filter(|it| !is_locked(it)).map(|it| format!("{path}: has no {it}: {rule}")),
+        );
+    }
+    faults
+}
