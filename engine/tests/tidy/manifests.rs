@@ -78,7 +78,12 @@ pub(crate) fn unlocked(workspace: &Workspace) -> Vec<String> {
         let manifest = DeTable::parse(&manifest).unwrap();
         let table = manifest.get_ref().get("dependencies").and_then(|it| it.get_ref().as_table());
         let names = table.into_iter().flatten().map(|(name, _)| name.get_ref().to_string());
-        let is_locked = |name: &str| own.is_some_and(|it| it.contains(&format!("\n \"{name}\"")));
+        // With its version behind it where there are several.
+        let is_of = |line: &str, name: &str| {
+            line.trim_start_matches([' ', '"']).split([' ', '"']).next() == Some(name)
+        };
+        let is_locked =
+            |name: &str| own.is_some_and(|it| it.lines().skip(1).any(|line| is_of(line, name)));
         let rule = format!("cargo metadata --manifest-path {of}/fuzz/Cargo.toml writes it anew");
         faults.extend(
             names.filter(|it| !is_locked(it)).map(|it| format!("{path}: has no {it}: {rule}")),

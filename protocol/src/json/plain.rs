@@ -1,6 +1,6 @@
 //! How much of a text needs no look: up to the next byte that JSON escapes.
 
-/// Bytes that are looked at word by word before a text counts as long: names end within them.
+/// Bytes that are looked at word by word before a text counts as long, a multiple of eight: names end within them.
 const NAME_BYTES: usize = 16;
 
 /// The number of bytes in front of the first quote, backslash or control character; all of them where there is none.
