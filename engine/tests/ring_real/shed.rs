@@ -1,6 +1,7 @@
 //! Memory is short: who has most waiting is given up first, and who has little not at all. All outboxes together hold too much: who
 //! waits longest is.
 
+use std::io::Read as _;
 use std::time::Instant;
 
 use engine::frame::Frame;
@@ -165,6 +166,40 @@ fn a_turn_looks_once_for_those_who_wait_longest() {
     let counters = core.driver.counters();
     assert!(counters.overruns > 2, "{counters:?}");
     assert_eq!(counters.rankings, 1);
+}
+
+#[test]
+fn as_few_end_as_it_takes_and_not_who_has_read_meanwhile() {
+    let outbox = OutboxLimits { bytes_max: 256 * MIB, age_ms_max: 600_000 };
+    let mut core =
+        Core::new(Settings { outbox, backlog_bytes_max: 4 * MIB, ..Settings::default() });
+    let mut streams: Vec<_> = (0..6).map(|_| core.connect()).collect();
+    let conns: Vec<_> = streams.iter().map(|_| core.opened()).collect();
+    let frame = Frame::new(pattern(50_000, 5));
+    for conn in &conns[..5] {
+        fill(&mut core, *conn, &frame, MIB / 2);
+        core.now_offset_ms += 10;
+        core.turn();
+    }
+    let next_given_up = |core: &mut Core| loop {
+        core.driver.share(&frame, conns[5]);
+        core.turn();
+        while let Some(event) = core.driver.next() {
+            if let Event::Overrun(conn) = event {
+                return conn;
+            }
+        }
+    };
+    assert_eq!(next_given_up(&mut core), conns[0]);
+    assert_eq!(core.driver.counters().overruns, 1);
+    streams[1].set_nonblocking(true).unwrap();
+    while core.driver.waiting_bytes(conns[1]) > 0 {
+        let _ = streams[1].read(&mut vec![0; MIB]); // nothing may be there yet
+        core.turn();
+    }
+    assert_eq!(next_given_up(&mut core), conns[2]);
+    let counters = core.driver.counters();
+    assert_eq!((counters.overruns, counters.rankings), (2, 1), "{counters:?}");
 }
 
 #[test]

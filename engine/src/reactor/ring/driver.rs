@@ -60,8 +60,8 @@ pub struct Driver<R: Ring> {
     pub(super) left: VecDeque<u32>,
     /// Connections with rare state.
     pub(super) slow: Vec<u32>,
-    /// Who may still be given up in this turn to make room, if somebody had to be.
-    pub(super) slowest: Option<Slowest>,
+    /// Who may be given up to make room, once somebody had to be.
+    pub(super) slowest: Slowest,
     pub(super) starved: VecDeque<u32>,
     pub(super) accepting: Accepting,
     pub(super) now_ms: u64,
@@ -94,7 +94,7 @@ impl<R: Ring> Driver<R> {
             overdue: VecDeque::new(),
             left: VecDeque::new(),
             slow: Vec::new(),
-            slowest: None,
+            slowest: Slowest::default(),
             starved: VecDeque::new(),
             accepting: Accepting::Off,
             now_ms: 0,
@@ -146,7 +146,8 @@ impl<R: Ring> Driver<R> {
 
     /// Takes all completions and turns them into events. `now_ms` is monotonic.
     pub fn reap(&mut self, now_ms: u64) {
-        (self.now_ms, self.slowest) = (now_ms, None);
+        self.now_ms = now_ms;
+        self.slowest.begin_turn();
         self.lines.begin_turn(self.settings.comings_per_turn_max);
         loop {
             while let Some(completion) = self.stash.pop_front().or_else(|| self.ring.complete()) {

@@ -69,6 +69,7 @@ impl<R: Ring> Driver<R> {
             true
         });
         self.slow = slots;
+        self.forget_slowest();
         self.resume_accepting();
     }
 

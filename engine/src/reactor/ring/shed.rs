@@ -1,6 +1,7 @@
 //! Giving up on the slowest consumers: while memory is short, and when what waits for all of them is too much. Who reads goes on.
 
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use crate::ids::ConnId;
 use crate::outbox::OutboxBound;
@@ -16,22 +17,40 @@ const SHARE: usize = 8;
 /// With less than one in so many bytes of what it may have waiting a connection is not behind when memory is short: who reads has as
 /// much now and then, and to close it would free less than its return takes.
 const BEHIND_PART: usize = 32;
-/// So much of what may wait for all is free once somebody was given up for it, so that not every piece looks for the slowest.
-const ROOM_PART: u64 = 8;
+/// While so much of what may wait for all is free nobody has to know who is slowest.
+const FREE_PART: usize = 8;
 
-/// Who may be given up to make room, as a turn found them. Whoever began to wait since is not among them.
+/// Since when something waits for a connection, how much of it would be free, and its slot. The greatest is the slowest: of those who
+/// wait equally long who has most.
+type Rank = (Reverse<u64>, u64, u32);
+
+/// Who may be given up to make room. Whoever began to wait since they were looked for is not among them, and waits for less long.
+#[derive(Debug, Default)]
 pub(super) struct Slowest {
-    /// Since when something waits, how much of it would be free, and the slot. The last is the slowest: of those who wait equally long who has most.
-    conns: Vec<(Reverse<u64>, u64, u32)>,
+    ranks: BinaryHeap<Rank>,
     /// All that would be free.
     bytes: u64,
+    /// When they were looked for.
+    found_ms: u64,
+    /// They were looked for in this turn.
+    is_fresh: bool,
 }
 
 impl Slowest {
-    fn pop(&mut self) -> Option<u32> {
-        let (_, bytes, slot) = self.conns.pop()?;
-        self.bytes -= bytes;
-        Some(slot)
+    /// A turn begins.
+    pub(super) fn begin_turn(&mut self) {
+        self.is_fresh = false;
+    }
+
+    fn pop(&mut self) -> Option<Rank> {
+        let rank = self.ranks.pop()?;
+        self.bytes -= rank.1;
+        Some(rank)
+    }
+
+    fn push(&mut self, rank: Rank) {
+        self.bytes += rank.1;
+        self.ranks.push(rank);
     }
 }
 
@@ -48,40 +67,61 @@ impl<R: Ring> Driver<R> {
     }
 
     /// Whether so many bytes may wait beside all that do. If they are too many those are given up for whom something waits longest,
-    /// and not who comes next.
+    /// and not who comes next: as few as it takes, since to give up on a crowd takes a while.
     pub(super) fn make_room_for(&mut self, len: u64) -> bool {
-        let most = self.settings.backlog_bytes_max as u64;
-        if self.counters.kept_bytes() + len <= most {
-            return true;
+        while !self.is_room_for(len) {
+            // Where others hold too much nobody is given up for nothing.
+            let rest = self.counters.kept_bytes().saturating_sub(self.slowest.bytes);
+            let may_do = rest + len <= self.settings.backlog_bytes_max as u64;
+            match may_do.then(|| self.pop_slowest()).flatten() {
+                Some(slot) => self.give_up(self.id(slot), OutboxBound::TotalBytes),
+                None if self.slowest.is_fresh => return false,
+                None => self.rank(),
+            }
         }
-        let mut slowest = self.slowest.take().unwrap_or_else(|| self.rank());
-        // Where others hold too much for a part of it to become free, nobody is given up beyond what is needed.
-        let part = most - most / ROOM_PART;
-        let rest = self.counters.kept_bytes().saturating_sub(slowest.bytes) + len;
-        let goal = if rest <= part { part } else { most };
-        while rest <= most
-            && self.counters.kept_bytes() + len > goal
-            && let Some(slot) = slowest.pop()
-        {
-            self.give_up(self.id(slot), OutboxBound::TotalBytes);
-        }
-        self.slowest = Some(slowest);
-        self.counters.kept_bytes() + len <= most
+        true
     }
 
-    /// Those for whom something waits, by how long it does; but not who has only the rest of what was begun, which would not be free.
-    fn rank(&mut self) -> Slowest {
+    /// Forgets who was slowest once nobody has to make room any more.
+    pub(super) fn forget_slowest(&mut self) {
+        if self.is_room_for((self.settings.backlog_bytes_max / FREE_PART) as u64) {
+            self.slowest = Slowest::default();
+        }
+    }
+
+    fn is_room_for(&self, len: u64) -> bool {
+        self.counters.kept_bytes() + len <= self.settings.backlog_bytes_max as u64
+    }
+
+    /// Looks for those for whom something waits.
+    fn rank(&mut self) {
         self.counters.rankings += 1;
-        let waiting = self.slow.iter().filter_map(|slot| {
-            let conn = self.conns.get(*slot as usize).filter(|it| it.phase == Phase::Open)?;
-            let outbox = &conn.slow.as_ref()?.outbox;
-            let since_ms = outbox.oldest_at().filter(|_| !outbox.is_sealed())?;
-            let bytes = outbox.unbegun_bytes() as u64;
-            (bytes > 0).then_some((Reverse(since_ms), bytes, *slot))
-        });
-        let mut conns: Vec<_> = waiting.collect();
-        conns.sort_unstable();
-        Slowest { bytes: conns.iter().map(|it| it.1).sum(), conns }
+        let ranks: BinaryHeap<_> = self.slow.iter().filter_map(|slot| self.waits(*slot)).collect();
+        let bytes = ranks.iter().map(|it| it.1).sum();
+        self.slowest = Slowest { ranks, bytes, found_ms: self.now_ms, is_fresh: true };
+    }
+
+    /// Takes out the one for whom something waits longest. Who was sent something since they were looked for stands further behind.
+    fn pop_slowest(&mut self) -> Option<u32> {
+        loop {
+            let found = self.slowest.pop()?;
+            let Some(now) = self.waits(found.2) else { continue };
+            if now.0 == found.0 {
+                return Some(found.2);
+            }
+            if now.0.0 < self.slowest.found_ms {
+                self.slowest.push(now);
+            }
+        }
+    }
+
+    /// Since when something waits for an open connection; but not if it has only the rest of what was begun, which would not be free.
+    fn waits(&self, slot: u32) -> Option<Rank> {
+        let conn = self.conns.get(slot as usize).filter(|it| it.phase == Phase::Open)?;
+        let outbox = &conn.slow.as_ref()?.outbox;
+        let since_ms = outbox.oldest_at().filter(|_| !outbox.is_sealed())?;
+        let bytes = outbox.unbegun_bytes() as u64;
+        (bytes > 0).then_some((Reverse(since_ms), bytes, slot))
     }
 
     /// Takes nothing more for an open connection, and tells the core, once. What was not begun is dropped before the core hears of that; as
