@@ -18,9 +18,9 @@ fn a_channel_with_everybody_does_not_hold_up_quiet_ones() {
     let count = sockets_at_most(scaled(400, 9_000));
     let world = World::start(&tenant("demo", '1'), &[]);
     let (big, quiet) = (world.socket("demo", "big"), world.socket("demo", "quiet"));
-    let mut everybody = Listeners::gather("listener", &world, count, &big);
+    let mut everybody = Listeners::gather("listener", world.port(), count, &big);
     let mut caller = Caller::new(&world, "big", 0);
-    let probe = Probe::begin(&world, &quiet, 100, Kept::No);
+    let probe = Probe::begin(world.port(), &quiet, 100, Kept::No);
     for _ in 0..scaled(1, 3) {
         probe.enter(Window::Alone);
         pause(seconds(1, 5));

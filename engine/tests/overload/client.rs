@@ -38,6 +38,8 @@ pub(crate) struct Client {
     pub(crate) has_ended: bool,
 }
 
+/// What a handshake is asked for with: RFC 6455, section 1.3.
+pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// What one read takes at most.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -63,7 +65,7 @@ impl Client {
         self.send(
             format!(
                 "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
             )
             .as_bytes(),
         );

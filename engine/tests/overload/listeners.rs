@@ -20,8 +20,8 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    pub(crate) fn gather(name: &'static str, world: &World, count: usize, target: &str) -> Self {
-        let crowd = Crowd::gather(world.port(), count, target, Room::Usual);
+    pub(crate) fn gather(name: &'static str, port: u16, count: usize, target: &str) -> Self {
+        let crowd = Crowd::gather(port, count, target, Room::Usual);
         Self { name, crowd, heard: vec![0; count] }
     }
 
@@ -73,15 +73,9 @@ impl Caller {
         &mut self,
         time: Duration,
         every: Duration,
-        mut meanwhile: impl FnMut(Duration),
+        meanwhile: impl FnMut(Duration),
     ) {
-        let (began, first) = (Instant::now(), self.last);
-        while began.elapsed() < time {
-            if began.elapsed() >= every * u32::try_from(self.last - first).unwrap() {
-                self.call();
-            }
-            meanwhile(began.elapsed());
-        }
+        at_a_rate(time, every, || self.call(), meanwhile);
     }
 
     fn call(&mut self) {
@@ -93,5 +87,22 @@ impl Caller {
         );
         assert!(self.http.ask(&self.path, None, Some(&body)));
         assert_eq!(self.http.answer().unwrap().status, 200);
+    }
+}
+
+/// Calls for a while, each so long after the one before, and does something else meanwhile.
+pub(crate) fn at_a_rate(
+    time: Duration,
+    every: Duration,
+    mut call: impl FnMut(),
+    mut meanwhile: impl FnMut(Duration),
+) {
+    let (began, mut called) = (Instant::now(), 0);
+    while began.elapsed() < time {
+        if began.elapsed() >= every * called {
+            call();
+            called += 1;
+        }
+        meanwhile(began.elapsed());
     }
 }

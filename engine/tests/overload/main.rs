@@ -12,6 +12,7 @@
     reason = "a test may stop at the first surprise, and this one takes as long as it is told"
 )]
 
+mod bare;
 mod big_channel;
 mod client;
 mod crowd;
@@ -39,6 +40,7 @@ mod storm;
 #[path = "../server/trust.rs"]
 #[allow(dead_code, reason = "it belongs to the tests of the server")]
 mod trust;
+mod turns;
 mod world;
 
 /// The system's has locks that threads share: a probe would wait for a client that was interrupted while it held one.

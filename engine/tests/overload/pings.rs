@@ -51,7 +51,7 @@ fn a_flood_of_pings_ends_its_connection_and_delays_nobody() {
     let wanted = scaled(50_000, 1_000_000);
     let world = World::start(&tenant("demo", '1'), &[]);
     let (target, quiet) = (world.socket("demo", "pinged"), world.socket("demo", "quiet"));
-    let probe = Probe::begin(&world, &quiet, 100, Kept::No);
+    let probe = Probe::begin(world.port(), &quiet, 100, Kept::No);
     probe.enter(Window::Alone);
     pause(seconds(1, 10));
     probe.enter(Window::Beside);

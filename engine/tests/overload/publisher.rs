@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::client::{Client, Frame};
 use super::node::{PATIENCE, pause};
 use super::socket::Room;
-use super::world::World;
 
 /// How many channels it publishes to: `storm0` and so on.
 pub(crate) const CHANNELS: usize = 8;
@@ -30,9 +29,9 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     /// Begins to publish, in a thread of its own. Every channel has a message when it returns.
-    pub(crate) fn begin(world: &World, tenant: &str) -> Self {
-        let mut client = Client::connect(world.port(), Room::Usual).unwrap();
-        client.upgrade(&world.infrai_socket(tenant));
+    pub(crate) fn begin(port: u16, target: &str) -> Self {
+        let mut client = Client::connect(port, Room::Usual).unwrap();
+        client.upgrade(target);
         let mut work = Work { client, is_let_in: false, sent: 0, published: Published::default() };
         work.until(|it| it.is_let_in);
         (0..CHANNELS).for_each(|_| work.publish());

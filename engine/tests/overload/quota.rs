@@ -48,7 +48,7 @@ fn a_tenant_over_its_quota_is_refused_and_one_within_it_does_not_notice() {
     let config = format!("{}{rates}{}", tenant("greedy", '1'), tenant("modest", '2'));
     let world = World::start(&config, &[]);
     let modest = world.socket("modest", "quiet");
-    let probe = Probe::begin(&world, &modest, 100, Kept::Yes);
+    let probe = Probe::begin(world.port(), &modest, 100, Kept::Yes);
     let (mut answers, mut beside) = (Answers::new(), 0.0);
     for _ in 0..scaled(1, 3) {
         probe.enter(Window::Alone);

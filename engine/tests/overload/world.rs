@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, nice};
@@ -60,11 +61,30 @@ pub(crate) fn go_at_once() {
     }
 }
 
-/// The first two processors, if there are two.
+/// Has this thread run where a node does for full numbers, and as soon.
+pub(crate) fn as_a_node() {
+    if let Some((first, _)) = cpus() {
+        keep_to(first);
+        go_first();
+    }
+}
+
+/// Has this thread, and whatever it starts, run where everything but a node does for full numbers.
+pub(crate) fn as_a_client() {
+    if let Some((_, second)) = cpus() {
+        keep_to(second);
+    }
+}
+
+/// The first two processors that this process was given, for full numbers, and if there are two.
 fn cpus() -> Option<(usize, usize)> {
-    let allowed = sched_getaffinity(None).unwrap();
-    let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
-    Some((cpus.next()?, cpus.next()?))
+    static CPUS: OnceLock<Option<(usize, usize)>> = OnceLock::new();
+    let found = CPUS.get_or_init(|| {
+        let allowed = sched_getaffinity(None).unwrap();
+        let mut cpus = (0..CpuSet::MAX_CPU).filter(|cpu| allowed.is_set(*cpu));
+        Some((cpus.next()?, cpus.next()?))
+    });
+    found.filter(|_| is_long())
 }
 
 /// A configuration with a tenant that speaks Cohesivity and Infrai.
@@ -94,14 +114,13 @@ impl World {
     }
 
     fn start_alone(folder: &Path, flags: &[&str]) -> Node {
-        let Some((first, second)) = cpus().filter(|_| is_long()) else {
+        if cpus().is_none() {
             return Node::start(folder, flags);
-        };
-        keep_to(first);
-        go_first();
+        }
+        as_a_node();
         let node = Node::start(folder, flags);
-        let _ = nice(FIRST); // as above
-        keep_to(second);
+        let _ = nice(FIRST); // only root went first
+        as_a_client();
         node
     }
 
