@@ -190,12 +190,12 @@ impl Turn {
     pub fn flush(&mut self, hub: &mut Hub, at_us: u64, outlet: &mut impl Outlet) {
         self.rest.go_on(at_us, self.slices.sent());
         let earlier = self.slices.len();
-        self.portion.begin_turn(at_us, earlier > 0 && self.has_company(hub));
+        let has_company = earlier > 0 && self.has_company(hub);
         let mut shared = self.line_up(hub);
+        self.portion.begin_turn(at_us, has_company, !self.small.is_empty());
         let urgent = shared.len();
         // A few subscribers do not wait behind many (invariant 12).
-        let portion = self.portion.sends();
-        (self.allowed, self.spent) = (portion, 0);
+        (self.allowed, self.spent) = (self.portion.sends(Size::Small), 0);
         while self.left() > 0
             && let Some(id) = self.small.pop_front()
         {
@@ -207,7 +207,8 @@ impl Turn {
         }
         // Nor does what is for one alone.
         self.gather_all(hub, outlet);
-        self.allowed = self.allowed.max(self.spent + portion / 2);
+        let portion = self.portion.sends(Size::Large);
+        self.allowed = portion.max(self.spent + portion / 2);
         self.spent += self.left() - self.slices.send(earlier, self.left(), outlet);
         while self.left() > 0
             && let Some(id) = self.next_large()
