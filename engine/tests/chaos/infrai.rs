@@ -166,7 +166,11 @@ impl Speaks for Client {
 
     fn publish(&mut self, world: &World, session: &mut Session, chance: &mut Chance) {
         let channel = *chance.of(self.channels);
-        if chance.one_in(40) && session.subs.get(channel).is_some_and(|it| it.stands) {
+        if chance.one_in(40)
+            && let Some(sub) = session.subs.get_mut(channel).filter(|it| it.stands)
+        {
+            // It is not asked to end once more before that is answered: each answer has it begin anew.
+            sub.stands = false;
             return session.say(format!("{{\"type\":\"unsubscribe\",\"channel\":\"{channel}\"}}"));
         }
         if session.asked.len() >= WINDOW || self.reads == Reads::Late {

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::ids::{Offset, TenantId};
-use engine::shard::input::{Keep, Request};
+use engine::ids::{Offset, ShardId, TenantId};
+use engine::shard::input::{Input, Keep, Request};
 use storage::Publication;
 
 use crate::checker::{Truth, number_of};
@@ -50,7 +50,7 @@ impl Dooms {
         self.gone.remove(&number);
     }
 
-    /// The journal refused a message: what comes of a retry was not there when a deletion was asked for.
+    /// The journal or its home refused a message: what comes of a retry was not there when a deletion was asked for.
     pub fn lose(&mut self, number: usize) {
         for doom in self.asked.values_mut() {
             doom.numbers.remove(&number);
@@ -128,6 +128,19 @@ impl World {
             doom.is_whole = true;
         }
         self.truth.dooms = dooms;
+    }
+
+    /// A request comes to a home. What it is to keep and does not give to the journal it refuses.
+    pub fn feed_request(&mut self, shard: usize, from: ShardId, request: Request) {
+        let numbers: Vec<_> = published(&request).iter().map(|it| number_of(it.event())).collect();
+        self.feed(shard, Input::Request(from, request));
+        let journal = &self.journals[shard];
+        for number in numbers {
+            let mut there = journal.waiting().chain(journal.durable.values().flatten());
+            if !there.any(|it| number_of(it.event()) == number) {
+                self.truth.dooms.lose(number);
+            }
+        }
     }
 
     /// What the journals let go may be missing from history; what they refused was not there.

@@ -165,7 +165,7 @@ impl World {
             self.seen.note_if(*keep == Keep::PassInOrder && waits, "passed in order");
         }
         let id = ShardId(u16::try_from(from).unwrap());
-        self.feed(shard, Input::Request(id, request));
+        self.feed_request(shard, id, request);
         true
     }
 
